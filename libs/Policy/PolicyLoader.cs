@@ -1,0 +1,5 @@
+namespace Claims.Policy;
+
+public static class PolicyLoader
+{
+}
