@@ -1,0 +1,279 @@
+using System.Diagnostics;
+using System.Globalization;
+using Npgsql;
+
+namespace Claims.PrivateServers;
+
+/// <summary>
+/// A PostgreSQL server on 127.0.0.1 with a generated password. Needs Debian's postgresql package.
+/// PostgreSQL refuses to run as root: under root it runs as the user postgres.
+/// </summary>
+public sealed class PrivatePostgres : IAsyncDisposable
+{
+    private const string VersionsDirectory = "/usr/lib/postgresql";
+    private const string User = "claims";
+
+    private static readonly TimeSpan StartBound = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(30);
+
+    private readonly ServerDirectory _directory;
+    private readonly bool _fsync;
+    private ServerProcess? _owned;
+
+    private PrivatePostgres(ServerDirectory directory, int port, bool fsync)
+    {
+        _directory = directory;
+        _fsync = fsync;
+        Port = port;
+    }
+
+    public int Port { get; }
+
+    public ProcessIdentity Process { get; private set; }
+
+    private string DataDirectory => _directory.File("data");
+
+    /// <summary>A server that ends with this process or on disposal, with fsync off: it survives its own crash, not the machine's.</summary>
+    /// <param name="directory">Where the data stays; null for a temporary place that disposal removes.</param>
+    /// <param name="port">0 for any free port.</param>
+    /// <exception cref="PrivateServerException">The port is busy, the package is missing, or the server does not get ready.</exception>
+    public static async Task<PrivatePostgres> StartAsync(
+        string? directory = null, int port = 0, CancellationToken cancellationToken = default)
+    {
+        PrivatePostgres postgres = new(ServerDirectory.Open(directory, "postgres"), port == 0 ? FreePort.Take() : port, fsync: false);
+        try
+        {
+            await postgres.StartOwnedAsync(cancellationToken);
+            return postgres;
+        }
+        catch
+        {
+            await postgres.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A server that survives this process, with fsync on. Returns once it answers.</summary>
+    /// <exception cref="PrivateServerException">The port is busy, the package is missing, or the server does not get ready.</exception>
+    public static async Task<PrivatePostgres> StartDetachedAsync(
+        string directory, int port, string logFile, CancellationToken cancellationToken = default)
+    {
+        PrivatePostgres postgres = new(ServerDirectory.Open(directory, "postgres"), port, fsync: true);
+        ServerCommand command = await postgres.PrepareAsync(logFile, cancellationToken);
+        postgres.Process = ServerProcess.StartDetached(command);
+        try
+        {
+            await postgres.WaitUntilReadyAsync(logFile, cancellationToken);
+            return postgres;
+        }
+        catch
+        {
+            postgres.Process.Signal(ProcessSignal.Kill);
+            throw;
+        }
+    }
+
+    /// <summary>The server that <see cref="StartDetachedAsync"/> started over this directory, running or not.</summary>
+    public static PrivatePostgres Attach(string directory, int port, ProcessIdentity process = default) =>
+        new(ServerDirectory.Open(directory, "postgres"), port, fsync: true) { Process = process };
+
+    /// <summary>An Npgsql connection string for a database, which is created where it is absent.</summary>
+    public string ConnectionString(string database)
+    {
+        using NpgsqlConnection connection = new(AddressOf("postgres"));
+        connection.Open();
+        using NpgsqlCommand find = new("SELECT 1 FROM pg_database WHERE datname = $1", connection)
+        {
+            Parameters = { new NpgsqlParameter { Value = database } },
+        };
+        if (find.ExecuteScalar() is null)
+        {
+            string quoted = new NpgsqlCommandBuilder().QuoteIdentifier(database);
+            using NpgsqlCommand create = new($"CREATE DATABASE {quoted}", connection);
+            create.ExecuteNonQuery();
+        }
+        return AddressOf(database);
+    }
+
+    /// <summary>SIGKILL, as a crash would be; the data stays.</summary>
+    public async Task KillAsync()
+    {
+        Process.Signal(ProcessSignal.Kill);
+        await Process.WaitForExitAsync(StopBound);
+    }
+
+    /// <summary>Kills the server if it still runs and starts it again over the same data on the same port.</summary>
+    public async Task RestartAsync(CancellationToken cancellationToken = default)
+    {
+        await KillAsync();
+        _owned?.Dispose();
+        await StartOwnedAsync(cancellationToken);
+    }
+
+    /// <summary>Whether the server takes a connection with this directory's password.</summary>
+    public async Task<bool> AnswersAsync(CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await using NpgsqlConnection connection = new(AddressOf("postgres") + ";Pooling=false;Timeout=5");
+            await connection.OpenAsync(cancellationToken);
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        // Fast shutdown first: a killed postmaster leaves its children behind for a moment, writing into the directory.
+        Process.Signal(ProcessSignal.Interrupt);
+        return StopOwnedAsync();
+    }
+
+    private async ValueTask StopOwnedAsync()
+    {
+        if (_owned is null)
+            return;
+        await Process.WaitForExitAsync(StopBound);
+        _owned.Dispose();
+        _owned = null;
+        await WaitUntilUnusedAsync(CancellationToken.None);
+        using (NpgsqlConnection pool = new(AddressOf("postgres")))
+            NpgsqlConnection.ClearPool(pool);
+        _directory.DeleteIfTemporary();
+    }
+
+    private async Task StartOwnedAsync(CancellationToken cancellationToken)
+    {
+        string logFile = _directory.File("postgres.log");
+        ServerCommand command = await PrepareAsync(logFile, cancellationToken);
+        _owned = await ServerProcess.StartOwnedAsync(command, cancellationToken);
+        Process = _owned.Identity;
+        await WaitUntilReadyAsync(logFile, cancellationToken);
+    }
+
+    private string AddressOf(string database) =>
+        $"Host=127.0.0.1;Port={Port};Username={User};Password={_directory.Password()};Database={database}";
+
+    private async Task<ServerCommand> PrepareAsync(string logFile, CancellationToken cancellationToken)
+    {
+        string postgres = Programs.Find("postgres", "postgresql", VersionsDirectory);
+        FreePort.Require(Port, "PostgreSQL");
+        if (Directory.Exists(DataDirectory))
+            await RemoveStaleLockAsync(cancellationToken);
+        else
+            await InitialiseAsync(logFile, cancellationToken);
+
+        string[] settings =
+        [
+            "-D", DataDirectory,
+            "-c", "listen_addresses=127.0.0.1",
+            "-c", $"port={Port}",
+            "-c", "unix_socket_directories=",
+            "-c", $"fsync={(_fsync ? "on" : "off")}",
+            "-c", "synchronous_commit=on",
+            "-c", "max_wal_size=4GB",
+        ];
+        return AsServerUser(postgres, settings, logFile);
+    }
+
+    private async Task InitialiseAsync(string logFile, CancellationToken cancellationToken)
+    {
+        string initdb = Programs.Find("initdb", "postgresql", VersionsDirectory);
+        _ = _directory.Password();
+        // Made beside its place and moved there, so that an interrupted start leaves nothing that looks like a database.
+        string unfinished = _directory.File("data.new");
+        if (Directory.Exists(unfinished))
+            Directory.Delete(unfinished, recursive: true);
+        string[] arguments =
+        [
+            "-D", unfinished, "--username", User, "--pwfile", _directory.File("password"), "--auth", "scram-sha-256",
+            "--no-locale", "--encoding", "UTF8", "--data-checksums", .. _fsync ? Array.Empty<string>() : ["--no-sync"],
+        ];
+        using (ServerProcess process = await ServerProcess.StartOwnedAsync(AsServerUser(initdb, arguments, logFile), cancellationToken))
+            await process.Identity.WaitForExitAsync(StartBound, cancellationToken);
+        if (!File.Exists(Path.Combine(unfinished, "global", "pg_control")))
+            throw new PrivateServerException($"PostgreSQL's initdb failed: {ServerProcess.LogTail(logFile, 3)}");
+        Directory.Move(unfinished, DataDirectory);
+    }
+
+    private static ServerCommand AsServerUser(string program, IReadOnlyList<string> arguments, string logFile)
+    {
+        // CAP_DAC_OVERRIDE lets the user postgres pass parent directories of mode 700 that belong to root.
+        string[] asPostgres =
+        [
+            "--reuid=postgres", "--regid=postgres", "--clear-groups",
+            "--inh-caps=+dac_override", "--ambient-caps=+dac_override", program,
+        ];
+        ServerCommand command = Environment.IsPrivilegedProcess
+            ? new ServerCommand(Programs.Find("setpriv", "util-linux"), [.. asPostgres, .. arguments], logFile)
+            : new ServerCommand(program, arguments, logFile);
+        return command with { Environment = new Dictionary<string, string> { ["LC_ALL"] = "C" } };
+    }
+
+    /// <remarks>
+    /// A killed server leaves postmaster.pid behind. PostgreSQL takes it for a running server when another process, or a zombie
+    /// that nobody reaps, has that number; whether a process works in the data directory is the true test.
+    /// </remarks>
+    private async Task RemoveStaleLockAsync(CancellationToken cancellationToken)
+    {
+        await WaitUntilUnusedAsync(cancellationToken);
+        File.Delete(Path.Combine(DataDirectory, "postmaster.pid"));
+    }
+
+    private async Task WaitUntilUnusedAsync(CancellationToken cancellationToken)
+    {
+        long deadline = Environment.TickCount64 + (long)StopBound.TotalMilliseconds;
+        while (UserOfDataDirectory() is { } pid)
+        {
+            if (Environment.TickCount64 >= deadline)
+            {
+                throw new PrivateServerException(string.Create(
+                    CultureInfo.InvariantCulture, $"PostgreSQL's data in {DataDirectory} is in use by process {pid}."));
+            }
+            await Task.Delay(PollInterval, cancellationToken);
+        }
+    }
+
+    private int? UserOfDataDirectory()
+    {
+        foreach (string process in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(process), CultureInfo.InvariantCulture, out int pid))
+                continue;
+            try
+            {
+                if (new FileInfo($"/proc/{pid}/cwd").LinkTarget == DataDirectory && ProcessIdentity.Of(pid) is not null)
+                    return pid;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It ended, or is another user's and therefore not this server's.
+            }
+        }
+        return null;
+    }
+
+    private async Task WaitUntilReadyAsync(string logFile, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(StartBound);
+        try
+        {
+            while (!await AnswersAsync(bound.Token))
+            {
+                if (!Process.IsRunning)
+                    throw new PrivateServerException($"PostgreSQL on port {Port} ended while starting: {ServerProcess.LogTail(logFile, 3)}");
+                await Task.Delay(PollInterval, bound.Token);
+            }
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new PrivateServerException(
+                $"PostgreSQL on port {Port} did not answer within {StartBound.TotalSeconds} s: {ServerProcess.LogTail(logFile, 3)}", e);
+        }
+    }
+}
