@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using Confluent.Kafka;
+
+namespace Claims.Kafka;
+
+/// <summary>
+/// A Kafka broker inside this process, on a free loopback port: librdkafka's own, which speaks the protocol to any client.
+/// It keeps everything in memory, about 5 MB per partition and then drops the oldest; disposing it loses everything.
+/// </summary>
+public sealed class EmbeddedBroker : IDisposable
+{
+    private const int BrokerId = 1;
+
+    private readonly Lock gate = new();
+    private nint client;
+    private nint cluster;
+
+    private EmbeddedBroker(nint client, nint cluster, string bootstrapServers)
+    {
+        this.client = client;
+        this.cluster = cluster;
+        BootstrapServers = bootstrapServers;
+    }
+
+    /// <summary><c>127.0.0.1:port</c></summary>
+    public string BootstrapServers { get; }
+
+    /// <summary>Starts one broker that serves <paramref name="topic"/> with the given number of partitions.</summary>
+    /// <exception cref="DllNotFoundException">librdkafka is not installed.</exception>
+    /// <exception cref="InvalidOperationException">librdkafka could not start its broker.</exception>
+    public static EmbeddedBroker Start(string topic, int partitions)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(topic);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(partitions);
+        KafkaNative.Register();
+
+        nint owner = NewClient();
+        nint started = Native.rd_kafka_mock_cluster_new(owner, 1);
+        if (started == 0)
+        {
+            Native.rd_kafka_destroy(owner);
+            throw new InvalidOperationException("librdkafka could not start its embedded broker");
+        }
+
+        string bootstrapServers = Marshal.PtrToStringUTF8(Native.rd_kafka_mock_cluster_bootstraps(started))!;
+        EmbeddedBroker broker = new(owner, started, bootstrapServers);
+        ErrorCode error = Native.rd_kafka_mock_topic_create(started, topic, partitions, 1);
+        if (error == ErrorCode.NoError) return broker;
+
+        broker.Dispose();
+        throw new InvalidOperationException($"the embedded broker refused topic {topic} with {partitions} partitions: {error}");
+    }
+
+    /// <summary>Closes every connection and accepts none until <see cref="BringUp"/>; what was stored stays.</summary>
+    public void TakeDown() => Use(cluster => Native.rd_kafka_mock_broker_set_down(cluster, BrokerId));
+
+    public void BringUp() => Use(cluster => Native.rd_kafka_mock_broker_set_up(cluster, BrokerId));
+
+    /// <summary>Answers the next requests of one kind with these errors, one each, then normally again.</summary>
+    public void FailNext(BrokerRequest request, params ErrorCode[] errors) => Use(cluster =>
+    {
+        Native.rd_kafka_mock_push_request_errors_array(cluster, (short)request, (nuint)errors.Length, errors);
+        return ErrorCode.NoError;
+    });
+
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            if (cluster == 0) return;
+            Native.rd_kafka_mock_cluster_destroy(cluster);
+            Native.rd_kafka_destroy(client);
+            cluster = client = 0;
+        }
+    }
+
+    private void Use(Func<nint, ErrorCode> call)
+    {
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(cluster == 0, this);
+            ErrorCode error = call(cluster);
+            if (error != ErrorCode.NoError) throw new InvalidOperationException($"the embedded broker answered {error}");
+        }
+    }
+
+    private static nint NewClient()
+    {
+        const int Producer = 0;
+        byte[] reason = new byte[512];
+        nint configuration = Native.rd_kafka_conf_new();
+        // The broker reports every connection that a client closes; only what stops it (level 2, critical) matters.
+        _ = Native.rd_kafka_conf_set(configuration, "log_level", "2", reason, (nuint)reason.Length);
+        nint created = Native.rd_kafka_new(Producer, configuration, reason, (nuint)reason.Length);
+        if (created != 0) return created;
+
+        Native.rd_kafka_conf_destroy(configuration);
+        throw new InvalidOperationException($"librdkafka could not start its embedded broker: {Native.Text(reason)}");
+    }
+}
+
+/// <summary>Kafka's numbers of the requests that tests make fail.</summary>
+public enum BrokerRequest : short
+{
+    Produce = 0,
+    Fetch = 1,
+    ListOffsets = 2,
+    Metadata = 3,
+}
