@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+
+namespace Claims.Hosting;
+
+/// <summary>The two ports of a service: gRPC and operations.</summary>
+internal static class Ports
+{
+    public static void Configure(WebApplicationBuilder builder, HostSettings settings)
+    {
+        IPAddress address = BindingAddress(settings);
+        HttpsConnectionAdapterOptions? https = null;
+        if (settings.Tls.IsConfigured)
+        {
+            Tls tls = Tls.Load(settings.Tls);
+            https = new HttpsConnectionAdapterOptions
+            {
+                ServerCertificate = tls.Certificate,
+                ClientCertificateMode = ClientCertificateMode.RequireCertificate,
+                ClientCertificateValidation = (certificate, _, _) => tls.Trusts(certificate, TlsRole.Client),
+            };
+            builder.WebHost.UseKestrelHttpsConfiguration();
+        }
+
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // A hospital's stream stays open for days and may be silent for hours: its size and pace are not a request's.
+            // Messages are bounded by gRPC, dead peers are found by ping.
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Limits.MinRequestBodyDataRate = null;
+            kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
+            kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 1_000;
+            kestrel.Listen(address, settings.Port, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                if (https is not null) listen.UseHttps(https);
+            });
+            kestrel.Listen(address, settings.MetricsPort, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                listen.Use(next => connection =>
+                {
+                    connection.Features.Set(OperationsConnection.Instance);
+                    return next(connection);
+                });
+            });
+        });
+    }
+
+    /// <summary>Which configured port another program holds, as a clause of a sentence; null when all are free.</summary>
+    public static string? Busy(HostSettings settings)
+    {
+        foreach ((string name, int port) in new[] { (nameof(HostSettings.Port), settings.Port), (nameof(HostSettings.MetricsPort), settings.MetricsPort) })
+        {
+            if (port == 0) continue;
+            using TcpListener listener = new(BindingAddress(settings), port);
+            try
+            {
+                listener.Start();
+            }
+            catch (SocketException exception)
+            {
+                return exception.SocketErrorCode == SocketError.AddressAlreadyInUse
+                    ? $"port {port} (Claims__{name}) is in use by another program"
+                    : $"port {port} (Claims__{name}) cannot be opened: {exception.Message}";
+            }
+        }
+
+        return null;
+    }
+
+    private static IPAddress BindingAddress(HostSettings settings) => settings.Tls.IsConfigured ? IPAddress.Any : IPAddress.Loopback;
+}
+
+/// <summary>Marks a connection that came in through the metrics port.</summary>
+internal sealed class OperationsConnection
+{
+    public static readonly OperationsConnection Instance = new();
+}

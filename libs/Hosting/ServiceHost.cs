@@ -1,0 +1,152 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace Claims.Hosting;
+
+/// <summary>What every service's Program.cs shares: settings, logs, ports, telemetry, health, a graceful stop.</summary>
+/// <example>
+/// <code>
+/// WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "ledger");
+/// LedgerSettings settings = builder.AddSettings&lt;LedgerSettings&gt;();
+/// builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly);
+/// WebApplication app = builder.Build();
+/// app.MapGrpcService&lt;LedgerApi&gt;();
+/// return await ServiceHost.RunAsync(app);
+/// </code>
+/// </example>
+public static class ServiceHost
+{
+    /// <summary>Exit codes, as in sysexits.h.</summary>
+    public const int ExitUnavailable = 69;
+
+    public const int ExitSoftware = 70;
+
+    public const int ExitConfiguration = 78;
+
+    /// <param name="service">Lower-case name, on every log line and trace: <c>ledger</c>.</param>
+    public static WebApplicationBuilder CreateBuilder(string[] args, string service)
+    {
+        // The service's own directory, so that an appsettings.json of wherever it was started from is not taken for its own.
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            Args = args,
+            ApplicationName = service,
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+
+        builder.Logging.ClearProviders();
+        builder.Logging.SetMinimumLevel(LogLevel.Information);
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.AddFilter("System", LogLevel.Warning);
+        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
+        builder.Logging.AddConsole(console => console.FormatterName = JsonLineFormatter.FormatterName);
+        builder.Services.AddSingleton<ConsoleFormatter>(services => new JsonLineFormatter(service, services.GetRequiredService<TimeProvider>()));
+
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(new ServiceName(service));
+        return builder;
+    }
+
+    /// <summary>Binds section <c>Claims</c> to <typeparamref name="TSettings"/> and to <see cref="HostSettings"/>, both by DataAnnotations, and opens the ports they name.</summary>
+    /// <remarks>On a fault: one sentence per setting on standard error, and the process ends with <see cref="ExitConfiguration"/>.</remarks>
+    /// <returns>The settings, also registered as a singleton.</returns>
+    public static TSettings AddSettings<TSettings>(this WebApplicationBuilder builder) where TSettings : class, new()
+    {
+        try
+        {
+            return builder.ReadSettings<TSettings>();
+        }
+        catch (SettingsException exception)
+        {
+            foreach (string error in exception.Errors) Console.Error.WriteLine(error);
+            Environment.Exit(ExitConfiguration);
+            throw;
+        }
+    }
+
+    /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
+    internal static TSettings ReadSettings<TSettings>(this WebApplicationBuilder builder) where TSettings : class, new()
+    {
+        List<string> errors = [];
+        HostSettings host = SettingsReader.Read<HostSettings>(builder.Configuration, errors);
+        TSettings settings = SettingsReader.Read<TSettings>(builder.Configuration, errors);
+        if (errors.Count > 0) throw new SettingsException(errors);
+
+        builder.Services.AddSingleton(host);
+        builder.Services.AddSingleton(settings);
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(host.DrainSeconds));
+        builder.Services.Configure<ConsoleLifetimeOptions>(options => options.SuppressStatusMessages = true);
+        builder.Services.AddHealthChecks();
+        builder.Services.AddSingleton<IStartupFilter, OperationsEndpoint>();
+        Ports.Configure(builder, host);
+        return settings;
+    }
+
+    /// <summary>Starts, serves until SIGTERM or SIGINT, drains, stops.</summary>
+    /// <returns>The exit code: 0 after an orderly stop. A failure to start is one sentence on standard error; its detail is in the log.</returns>
+    public static async Task<int> RunAsync(WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        string service = app.Services.GetRequiredService<ServiceName>().Value;
+        ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Claims.Hosting.ServiceHost");
+        await using (app)
+        {
+            // Asked before anything starts, so that a second instance has touched neither database nor queue when it leaves.
+            if (Ports.Busy(app.Services.GetRequiredService<HostSettings>()) is { } busy)
+            {
+                await Console.Error.WriteLineAsync($"{service} cannot start: {busy}.");
+                return ExitUnavailable;
+            }
+
+            try
+            {
+                await app.StartAsync();
+            }
+            catch (Exception exception)
+            {
+                await Console.Error.WriteLineAsync($"{service} cannot start: {exception.Message.ReplaceLineEndings(" ").TrimEnd('.')}.");
+                return exception.InnerException is AddressInUseException ? ExitUnavailable : ExitSoftware;
+            }
+
+            ServiceAddresses addresses = app.Addresses();
+            logger.LogInformation(new EventId(1, "started"), "{Service} serves gRPC at {GrpcAddress} and metrics at {MetricsAddress}.", service, addresses.Grpc, addresses.Metrics);
+            await app.WaitForShutdownAsync();
+
+            // The host stops when a background service fails, and would then report success.
+            if (app.Services.GetServices<IHostedService>().OfType<BackgroundService>().FirstOrDefault(background => background.ExecuteTask is { IsFaulted: true }) is { } failed)
+            {
+                await Console.Error.WriteLineAsync($"{service} stopped because {failed.GetType().Name} failed: {failed.ExecuteTask!.Exception!.GetBaseException().Message.ReplaceLineEndings(" ")}");
+                return ExitSoftware;
+            }
+
+            logger.LogInformation(new EventId(2, "stopped"), "{Service} stopped.", service);
+            return 0;
+        }
+    }
+
+    /// <summary>Where a started service listens, with the ports that were chosen for 0.</summary>
+    public static ServiceAddresses Addresses(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        string[] addresses = [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses];
+        return new ServiceAddresses(new Uri(addresses[0]), new Uri(addresses[1]));
+    }
+}
+
+/// <param name="Grpc"><c>http://127.0.0.1:5101</c></param>
+/// <param name="Metrics"><c>http://127.0.0.1:5111</c></param>
+public sealed record ServiceAddresses(Uri Grpc, Uri Metrics);
+
+internal sealed record ServiceName(string Value);
