@@ -7,7 +7,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Claims.Hosting;
 
 /// <summary>What the metrics port answers: <c>/metrics</c>, <c>/healthz/live</c>, <c>/healthz/ready</c>, and nothing else; the gRPC port answers none of them.</summary>
-internal sealed class OperationsEndpoint(HealthCheckService health) : IStartupFilter
+internal sealed class OperationsEndpoint(HealthCheckService health, Telemetry telemetry) : IStartupFilter
 {
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
@@ -25,6 +25,8 @@ internal sealed class OperationsEndpoint(HealthCheckService health) : IStartupFi
 
         switch (context.Request.Path.Value)
         {
+            case "/metrics":
+                return AnswerMetricsAsync(context);
             case "/healthz/live":
                 context.Response.ContentType = "text/plain";
                 return context.Response.WriteAsync("live\n");
@@ -34,6 +36,18 @@ internal sealed class OperationsEndpoint(HealthCheckService health) : IStartupFi
                 context.Response.StatusCode = StatusCodes.Status404NotFound;
                 return Task.CompletedTask;
         }
+    }
+
+    private async Task AnswerMetricsAsync(HttpContext context)
+    {
+        if (await telemetry.ScrapeAsync(context.RequestAborted) is not { } text)
+        {
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            return;
+        }
+
+        context.Response.ContentType = PrometheusText.ContentType;
+        await context.Response.WriteAsync(text, context.RequestAborted);
     }
 
     private async Task AnswerReadyAsync(HttpContext context)

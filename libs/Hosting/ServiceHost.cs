@@ -89,6 +89,9 @@ public static class ServiceHost
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(host.DrainSeconds));
         builder.Services.Configure<ConsoleLifetimeOptions>(options => options.SuppressStatusMessages = true);
         builder.Services.AddHealthChecks();
+        builder.Services.AddSingleton<Telemetry>();
+        // First of the hosted services: what the others measure while they start is counted.
+        builder.Services.AddHostedService(services => services.GetRequiredService<Telemetry>());
         builder.Services.AddSingleton<IStartupFilter, OperationsEndpoint>();
         Ports.Configure(builder, host);
         return settings;
@@ -122,6 +125,11 @@ public static class ServiceHost
 
             ServiceAddresses addresses = app.Addresses();
             logger.LogInformation(new EventId(1, "started"), "{Service} serves gRPC at {GrpcAddress} and metrics at {MetricsAddress}.", service, addresses.Grpc, addresses.Metrics);
+            if (!app.Services.GetRequiredService<HostSettings>().Tls.IsConfigured)
+            {
+                logger.LogInformation(new EventId(3, "loopback_only"), "Without mutual TLS (Claims__Tls__Certificate, Claims__Tls__Key, Claims__Tls__ClientCa) {Service} answers on loopback only.", service);
+            }
+
             await app.WaitForShutdownAsync();
 
             // The host stops when a background service fails, and would then report success.
