@@ -1,0 +1,93 @@
+using System.Collections.Immutable;
+
+namespace Claims.Policy.Loading;
+
+internal static class ContributionsFile
+{
+    private const int Whole = 10_000;
+
+    public static Contributions Read(PolicyNode file)
+    {
+        Contributions contributions = new() { Standards = ReadStandards(file), AidShares = ReadShares(file), AidPayers = ReadPayers(file) };
+        file.Close();
+        return contributions;
+    }
+
+    private static ImmutableSortedDictionary<int, Known<long>> ReadStandards(PolicyNode file)
+    {
+        ImmutableSortedDictionary<int, Known<long>>.Builder years = ImmutableSortedDictionary.CreateBuilder<int, Known<long>>();
+        if (file.Child("standard") is not { } node) return years.ToImmutable();
+        Unit unit = node.Unit(Quantity.Money);
+        YearByYear.Read(node.List("plan_years"), "plan_year", (year, entry) =>
+        {
+            years[year] = entry.OptionalText("not_in_hand") is { } reason ? new(null, reason) : new(entry.CitedAmount(unit), null);
+            entry.Close();
+        });
+        node.Close();
+        return years.ToImmutable();
+    }
+
+    private static ImmutableDictionary<string, ImmutableArray<YearSpan<Known<int>>>> ReadShares(PolicyNode file)
+    {
+        ImmutableDictionary<string, ImmutableArray<YearSpan<Known<int>>>>.Builder shares = ImmutableDictionary.CreateBuilder<string, ImmutableArray<YearSpan<Known<int>>>>(StringComparer.Ordinal);
+        if (file.OptionalChild("aid") is not { } node) return shares.ToImmutable();
+        Unit unit = node.Unit(Quantity.Share);
+        if (node.Child("categories") is { } categories)
+        {
+            foreach (string category in categories.Keys())
+            {
+                shares[category] = Spans(categories.List(category), entry =>
+                {
+                    if (entry.OptionalText("not_in_hand") is not { } reason) return new Known<int>(entry.CitedWhole(unit), null);
+                    entry.Source();
+                    return new Known<int>(null, reason);
+                });
+            }
+        }
+
+        node.Close();
+        return shares.ToImmutable();
+    }
+
+    private static ImmutableDictionary<string, ImmutableArray<YearSpan<AidPayers>>> ReadPayers(PolicyNode file)
+    {
+        ImmutableDictionary<string, ImmutableArray<YearSpan<AidPayers>>>.Builder payers = ImmutableDictionary.CreateBuilder<string, ImmutableArray<YearSpan<AidPayers>>>(StringComparer.Ordinal);
+        if (file.OptionalChild("aid_borne_by") is not { } node) return payers.ToImmutable();
+        Unit unit = node.Unit(Quantity.Share);
+        if (node.Child("classes") is { } classes)
+        {
+            foreach (string fiscalClass in classes.Keys())
+            {
+                payers[fiscalClass] = Spans(classes.List(fiscalClass), entry =>
+                {
+                    AidPayers sharing = new((int)entry.Amount("city", unit), (int)entry.Amount("county", unit), entry.Source(), entry.Ruling());
+                    if (sharing.CityBasisPoints + sharing.CountyBasisPoints != Whole) entry.Fault("the shares of city and county do not sum to 100%.");
+                    return sharing;
+                });
+            }
+        }
+
+        node.Close();
+        return payers.ToImmutable();
+    }
+
+    private static ImmutableArray<YearSpan<T>> Spans<T>(IReadOnlyList<PolicyNode> entries, Func<PolicyNode, T> read) =>
+        [.. Dated.ByPlanYear(entries, read).Select(span => new YearSpan<T>(span.From.Year, span.To?.Year, span.Value))];
+}
+
+internal static class YearByYear
+{
+    /// <summary>Entries of one year each, ascending without a gap: a year that is not in hand is stated, not left out.</summary>
+    public static void Read(IEnumerable<PolicyNode> entries, string key, Action<int, PolicyNode> read)
+    {
+        int? previous = null;
+        foreach (PolicyNode entry in entries)
+        {
+            int year = entry.Year(key);
+            if (year <= previous) entry.Fault(key, $"year {year} overlaps: it does not come after {previous}.");
+            else if (year > previous + 1) entry.Fault(key, $"leaves a gap between {previous} and {year}; state a year that is not known with 'not_in_hand'.");
+            read(year, entry);
+            previous = year;
+        }
+    }
+}
