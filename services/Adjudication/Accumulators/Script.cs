@@ -1,0 +1,59 @@
+using System.Security.Cryptography;
+using System.Text;
+using StackExchange.Redis;
+
+namespace Claims.Adjudication.Accumulators;
+
+/// <summary>A Lua script of this service, called by its digest and loaded again wherever a server does not know it.</summary>
+public sealed class Script
+{
+    /// <summary>Asynchronous calls of StackExchange.Redis 1.2.6 have no limit of their own. After it the outcome is unknown.</summary>
+    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
+
+    private readonly string _text;
+    private readonly byte[] _digest;
+
+    private Script(string text)
+    {
+        _text = text;
+#pragma warning disable CA5350 // SHA-1 is how Redis names scripts; nothing is protected by it.
+        _digest = SHA1.HashData(Encoding.UTF8.GetBytes(text));
+#pragma warning restore CA5350
+    }
+
+    public static Script FromResource(string name)
+    {
+        using Stream resource = typeof(Script).Assembly.GetManifestResourceStream(name)
+            ?? throw new InvalidOperationException($"The script {name} is not part of this build.");
+        using StreamReader reader = new(resource, Encoding.UTF8);
+        return new Script(reader.ReadToEnd());
+    }
+
+    /// <summary>The same script with one line changed: for the controls that show that the tests would notice.</summary>
+    internal Script Mutated(string line, string replacement)
+    {
+        string text = _text.Replace(line, replacement, StringComparison.Ordinal);
+        return text == _text ? throw new ArgumentException($"The script has no such line: {line}", nameof(line)) : new Script(text);
+    }
+
+    /// <exception cref="RedisServerException">The script refused; its message starts with the script's code.</exception>
+    /// <exception cref="RedisException">No connection, or it broke: the outcome is unknown.</exception>
+    /// <exception cref="TimeoutException">No answer within 5 s: the outcome is unknown.</exception>
+    public async Task<RedisResult> CallAsync(IDatabase redis, RedisKey[] keys, RedisValue[] arguments)
+    {
+        try
+        {
+            return await redis.ScriptEvaluateAsync(_digest, keys, arguments).WaitAsync(CallLimit);
+        }
+        catch (RedisServerException e) when (e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+        {
+            foreach (System.Net.EndPoint endPoint in redis.Multiplexer.GetEndPoints())
+            {
+                IServer server = redis.Multiplexer.GetServer(endPoint);
+                if (server.IsConnected && !server.IsSlave) await server.ScriptLoadAsync(_text).WaitAsync(CallLimit);
+            }
+
+            return await redis.ScriptEvaluateAsync(_digest, keys, arguments).WaitAsync(CallLimit);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using StackExchange.Redis;
+
+namespace Claims.Adjudication.Accumulators;
+
+/// <summary>
+/// The one way into a shard: whatever gathered while the last call was away goes out as the next call, so an idle shard
+/// answers at once and a loaded one shares a script call and an fsync among up to 64 visits.
+/// </summary>
+public sealed class ShardQueue : IAsyncDisposable
+{
+    private const int LongestQueue = 4096;
+    private const int LargestBatch = 64;
+    private static readonly Script Settle = Script.FromResource("settle.lua");
+    private static readonly Script Insured = Script.FromResource("insured.lua");
+
+    private readonly Channel<Waiting> _queue = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(LongestQueue) { SingleReader = true });
+    private readonly IDatabase _redis;
+    private readonly Script _settle;
+    private readonly long _longestOutbox;
+    private readonly Task _worker;
+    private long _lowestSequence;
+    private volatile ShardStatus _status = ShardStatus.Unopened;
+
+    internal ShardQueue(int shard, IDatabase redis, long longestOutbox, Script? settle = null)
+    {
+        Shard = shard;
+        Keys = new ShardKeys(shard);
+        _redis = redis;
+        _longestOutbox = longestOutbox;
+        _settle = settle ?? Settle;
+        _worker = Task.Run(WorkAsync);
+    }
+
+    public int Shard { get; }
+
+    public ShardKeys Keys { get; }
+
+    public ShardStatus Status => _status;
+
+    /// <summary>The highest number known to have been given out: a store below it has lost answers.</summary>
+    public long LowestSequence => Volatile.Read(ref _lowestSequence);
+
+    /// <summary>Raised after records were added to the outbox.</summary>
+    public event Action? Appended;
+
+    public void Open(string epoch, long sequence)
+    {
+        RaiseLowestSequence(sequence);
+        _status = new ShardStatus(epoch, "");
+    }
+
+    /// <param name="reason">One sentence for operators.</param>
+    public void Close(string reason) => _status = new ShardStatus(null, reason);
+
+    public void RaiseLowestSequence(long sequence)
+    {
+        long seen = Volatile.Read(ref _lowestSequence);
+        while (sequence > seen)
+        {
+            long before = Interlocked.CompareExchange(ref _lowestSequence, sequence, seen);
+            if (before == seen) return;
+            seen = before;
+        }
+    }
+
+    /// <exception cref="StoreUnavailableException">The shard is closed, or the outcome is unknown.</exception>
+    /// <exception cref="StoreBusyException">The queue or the outbox is full; nothing happened.</exception>
+    public Task<StepReply> RunAsync(Step step)
+    {
+        if (_status.Epoch is null) throw new StoreUnavailableException(_status.Reason);
+        Waiting waiting = new(step, Activity.Current);
+        return _queue.Writer.TryWrite(waiting)
+            ? waiting.Reply.Task
+            : throw new StoreBusyException($"Shard {Shard} already has {LongestQueue} requests waiting.");
+    }
+
+    /// <summary>Every field stored of one insured.</summary>
+    /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
+    public async Task<IReadOnlyList<(string Field, byte[] Value)>> ReadInsuredAsync(string insuredId)
+    {
+        if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
+        try
+        {
+            RedisResult result = await Insured.CallAsync(_redis, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence]);
+            RedisValue[] flat = (RedisValue[])result!;
+            List<(string, byte[])> fields = new(flat.Length / 2);
+            for (int i = 0; i < flat.Length; i += 2)
+            {
+                fields.Add(((string)flat[i]!, (byte[])flat[i + 1]!));
+            }
+
+            return fields;
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw Understand(e);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _queue.Writer.TryComplete();
+        await _worker;
+    }
+
+    private async Task WorkAsync()
+    {
+        List<Waiting> batch = new(LargestBatch);
+        while (await _queue.Reader.WaitToReadAsync())
+        {
+            while (batch.Count < LargestBatch && _queue.Reader.TryRead(out Waiting? waiting)) batch.Add(waiting);
+            try
+            {
+                await SendAsync(batch);
+            }
+            catch (Exception e)
+            {
+                Exception cause = e is RedisException or TimeoutException ? Understand(e) : e;
+                foreach (Waiting waiting in batch) waiting.Reply.TrySetException(cause);
+            }
+
+            batch.Clear();
+        }
+    }
+
+    private async Task SendAsync(List<Waiting> batch)
+    {
+        if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
+        RedisKey[] keys = new RedisKey[2 + batch.Count];
+        RedisValue[] arguments = new RedisValue[3 + (batch.Count * Step.Arguments)];
+        keys[0] = Keys.Shard;
+        keys[1] = Keys.Outbox;
+        arguments[0] = epoch;
+        arguments[1] = LowestSequence;
+        arguments[2] = _longestOutbox;
+        for (int i = 0; i < batch.Count; i++)
+        {
+            keys[2 + i] = Keys.Insured(batch[i].Step.InsuredId);
+            batch[i].Step.WriteArguments(arguments.AsSpan(3 + (i * Step.Arguments), Step.Arguments));
+        }
+
+        long started = Stopwatch.GetTimestamp();
+        RedisValue[] replies = (RedisValue[])(await _settle.CallAsync(_redis, keys, arguments))!;
+        AdjudicationMetrics.Batch(batch.Count, Stopwatch.GetElapsedTime(started));
+
+        bool appended = false;
+        for (int i = 0; i < batch.Count; i++)
+        {
+            StepReply reply = StepReply.Read((byte[])replies[i]!);
+            if (reply.Outcome is StepOutcome.New)
+            {
+                RaiseLowestSequence(reply.Header.Sequence);
+                appended = true;
+            }
+
+            batch[i].Reply.TrySetResult(reply);
+        }
+
+        if (appended) Appended?.Invoke();
+    }
+
+    /// <summary>What a failed call means for the shard and for the sender.</summary>
+    private Exception Understand(Exception failure)
+    {
+        string code = failure is RedisServerException ? failure.Message.Split(' ', 2)[0] : "";
+        switch (code)
+        {
+            case "NOSHARD" or "EPOCH" or "STALE":
+                Close($"Shard {Shard}: {failure.Message}.");
+                return new StoreUnavailableException(_status.Reason, failure);
+            case "OUTBOXFULL":
+                return new StoreBusyException($"Shard {Shard} has {_longestOutbox} records that the ledger has not committed.");
+            default:
+                return new StoreUnavailableException($"Shard {Shard}: Redis did not answer; the outcome is unknown.", failure);
+        }
+    }
+
+    private sealed class Waiting(Step step, Activity? caller)
+    {
+        public Step Step { get; } = step;
+
+        public Activity? Caller { get; } = caller;
+
+        public TaskCompletionSource<StepReply> Reply { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
+
+/// <summary>Whether a shard may answer.</summary>
+/// <param name="Epoch">The store's epoch while it may, null while it may not.</param>
+/// <param name="Reason">Why not: one sentence for operators.</param>
+public sealed record ShardStatus(string? Epoch, string Reason)
+{
+    public static ShardStatus Unopened { get; } = new(null, "The store has not been opened yet: Redis or the ledger has not answered.");
+}

@@ -1,0 +1,61 @@
+using System.Globalization;
+using Claims.V1;
+
+namespace Claims.Adjudication.Rules;
+
+/// <summary>A request that has passed the checks that need nothing but the request and today's date.</summary>
+public sealed record Visit(SettleRequest Request, DateOnly Date);
+
+/// <summary>Checks of the request itself, in the order that decides which reason is given.</summary>
+public static class RequestChecks
+{
+    /// <summary>Longest identifier of the national interface: request, facility and insured codes.</summary>
+    private const int MaxCodeLength = 30;
+
+    /// <param name="today">The natural day in China Standard Time.</param>
+    /// <returns>The visit, or the first check that failed.</returns>
+    public static (Visit? Visit, Refusal? Refusal) Check(SettleRequest request, DateOnly today)
+    {
+        if (CheckCode("request_id", request.RequestId) is { } badRequestId) return (null, badRequestId);
+        if (CheckCode("facility_code", request.FacilityCode) is { } badFacility) return (null, badFacility);
+        if (CheckCode("insured_id", request.InsuredId) is { } badInsured) return (null, badInsured);
+        if (!DateOnly.TryParseExact(request.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly date))
+        {
+            return (null, Refusal.Invalid("visit_date", "不是有效日期，应为 yyyy-MM-dd。"));
+        }
+
+        if (request.VisitType is VisitType.Unspecified || !Enum.IsDefined(request.VisitType))
+        {
+            return (null, Refusal.Invalid("visit_type", "缺失或不是已知的就诊类型。"));
+        }
+
+        if (request.Lines.Count > 0) return (null, Refusal.Invalid("lines", "暂不支持：本版本不按费用明细计算，请只上传四项金额。"));
+        if (date > today) return (null, Refusal.Of(Reasons.VisitInFuture));
+        if (CheckAmounts(request) is { } badAmount) return (null, badAmount);
+
+        Int128 sum = (Int128)request.FullSelfPayFen + request.OverLimitFen + request.PreSelfPayFen + request.InScopeFen;
+        return sum == request.TotalFen ? (new Visit(request, date), null) : (null, Refusal.Of(Reasons.AmountsDoNotAddUp));
+    }
+
+    /// <summary>An identifier has 1 to 30 characters, none of them a control character.</summary>
+    public static Refusal? CheckCode(string field, string value)
+    {
+        if (value.Length == 0) return Refusal.Invalid(field, "缺失。");
+        // A character may take two UTF-16 units; nothing longer than twice the limit needs counting.
+        if (value.Length > 2 * MaxCodeLength || value.EnumerateRunes().Count() > MaxCodeLength)
+        {
+            return Refusal.Invalid(field, $"超过 {MaxCodeLength} 个字符。");
+        }
+
+        return value.Any(char.IsControl) ? Refusal.Invalid(field, "含有控制字符。") : null;
+    }
+
+    private static Refusal? CheckAmounts(SettleRequest request)
+    {
+        if (request.TotalFen <= 0) return Refusal.Invalid("total_fen", "必须大于 0。");
+        if (request.FullSelfPayFen < 0) return Refusal.Invalid("full_self_pay_fen", "不能为负数。");
+        if (request.OverLimitFen < 0) return Refusal.Invalid("over_limit_fen", "不能为负数。");
+        if (request.PreSelfPayFen < 0) return Refusal.Invalid("pre_self_pay_fen", "不能为负数。");
+        return request.InScopeFen < 0 ? Refusal.Invalid("in_scope_fen", "不能为负数。") : null;
+    }
+}
