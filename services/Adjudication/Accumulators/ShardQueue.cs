@@ -70,7 +70,7 @@ public sealed class ShardQueue : IAsyncDisposable
     public Task<StepReply> RunAsync(Step step)
     {
         if (_status.Epoch is null) throw new StoreUnavailableException(_status.Reason);
-        Waiting waiting = new(step, Activity.Current);
+        Waiting waiting = new(step);
         return _queue.Writer.TryWrite(waiting)
             ? waiting.Reply.Task
             : throw new StoreBusyException($"Shard {Shard} already has {LongestQueue} requests waiting.");
@@ -177,11 +177,9 @@ public sealed class ShardQueue : IAsyncDisposable
         }
     }
 
-    private sealed class Waiting(Step step, Activity? caller)
+    private sealed class Waiting(Step step)
     {
         public Step Step { get; } = step;
-
-        public Activity? Caller { get; } = caller;
 
         public TaskCompletionSource<StepReply> Reply { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

@@ -28,6 +28,9 @@ public sealed record Step(StepMode Mode, string InsuredId, RedisValue Terms, str
     /// </summary>
     private const long BaseLimitFen = 100_000_000_000_000;
 
+    /// <summary>For a look at what is stored: nothing is computed.</summary>
+    public static byte[] NoTerms { get; } = PackTerms(default, 0, 0, 0);
+
     /// <summary>TERMS of settle.lua.</summary>
     public static byte[] PackTerms(Terms terms, int year, long totalFen, long inScopeFen)
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Claims.Adjudication.Rules;
@@ -85,4 +86,42 @@ public static class Fingerprints
         stored?.WriteTo(content.AsSpan(Bytes));
         return content;
     }
+}
+
+/// <summary>A stored settlement with the key it lies under.</summary>
+public sealed record StoredSettlement(string FacilityCode, string RequestId, StoredRecord Record)
+{
+    public string SettlementId(int shard) => SettlementIds.Format(Record.VisitDate.Year, shard, Record.Header.Sequence);
+
+    /// <summary>The settlements among an insured's fields, oldest first.</summary>
+    public static IReadOnlyList<StoredSettlement> AllOf(IEnumerable<(string Field, byte[] Value)> fields) =>
+    [
+        .. fields
+            .Where(field => field.Field[0] == 'q' && field.Value[0] == (byte)'S')
+            .Select(field => (Key: RequestField.Parse(field.Field), field.Value))
+            .Select(field => new StoredSettlement(field.Key.FacilityCode, field.Key.RequestId, StoredRecord.Read(field.Value)))
+            .OrderBy(settlement => settlement.Record.Header.Sequence),
+    ];
+}
+
+/// <summary>An accumulator among an insured's fields: what the fund paid in a year, or the deductible borne at a facility on a day.</summary>
+/// <param name="Day">Null for the year's fund payments.</param>
+public sealed record AccumulatorField(int Year, DateOnly? Day, string FacilityCode, long AmountFen)
+{
+    /// <returns>Null where the field is no accumulator.</returns>
+    public static AccumulatorField? Read(string field, ReadOnlySpan<byte> value)
+    {
+        switch (field[0])
+        {
+            case 'u':
+                return new AccumulatorField(int.Parse(field.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture), null, "", Amount(value));
+            case 'd':
+                DateOnly day = DateOnly.ParseExact(field.AsSpan(1, 8), "yyyyMMdd", CultureInfo.InvariantCulture);
+                return new AccumulatorField(day.Year, day, field[10..], Amount(value));
+            default:
+                return null;
+        }
+    }
+
+    private static long Amount(ReadOnlySpan<byte> digits) => long.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture);
 }

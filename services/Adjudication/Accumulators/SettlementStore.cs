@@ -1,0 +1,35 @@
+using StackExchange.Redis;
+
+namespace Claims.Adjudication.Accumulators;
+
+/// <summary>The shards of this instance's Redis.</summary>
+public sealed class SettlementStore : IAsyncDisposable
+{
+    private readonly ShardQueue[] _shards;
+
+    public SettlementStore(IDatabase redis, int shardCount, long longestOutbox)
+        : this(redis, shardCount, longestOutbox, settle: null)
+    {
+    }
+
+    /// <param name="settle">Another settlement script, for the controls that show that the tests would notice.</param>
+    internal SettlementStore(IDatabase redis, int shardCount, long longestOutbox, Script? settle)
+    {
+        Redis = redis;
+        _shards = [.. Enumerable.Range(0, shardCount).Select(shard => new ShardQueue(shard, redis, longestOutbox, settle))];
+        Citations = new CitationStore(redis);
+    }
+
+    public IDatabase Redis { get; }
+
+    public IReadOnlyList<ShardQueue> Shards => _shards;
+
+    public CitationStore Citations { get; }
+
+    public ShardQueue ShardOf(string insuredId) => _shards[Accumulators.Shards.Of(insuredId, _shards.Length)];
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (ShardQueue shard in _shards) await shard.DisposeAsync();
+    }
+}

@@ -1,0 +1,119 @@
+using System.Collections.Immutable;
+using Claims.V1;
+using Grpc.Core;
+using StackExchange.Redis;
+
+namespace Claims.Adjudication.Accumulators;
+
+/// <summary>
+/// Opens each shard once Redis and the ledger agree about it, and again after it had to close. A shard key is created only
+/// while the ledger has never had a confirmed store; afterwards a Redis without it has lost data, and pays nothing.
+/// </summary>
+public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledger, TimeProvider time, ILogger<StoreOpener> log) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LedgerLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RedisLimit = TimeSpan.FromSeconds(5);
+    private static readonly Script Open = Script.FromResource("open.lua");
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        string lastFailure = "";
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            ImmutableArray<ShardQueue> closed = [.. store.Shards.Where(shard => shard.Status.Epoch is null)];
+            if (closed.Length > 0)
+            {
+                try
+                {
+                    await OpenAsync(closed, stoppingToken);
+                    lastFailure = "";
+                }
+                catch (Exception e) when (e is RpcException or RedisException or TimeoutException)
+                {
+                    string failure = e is RpcException ? "The ledger does not answer" : "Redis does not answer";
+                    foreach (ShardQueue shard in closed) shard.Close($"The store cannot be opened: {failure}.");
+                    if (failure != lastFailure) log.LogWarning(e, "The store cannot be opened yet: {Failure}", failure);
+                    lastFailure = failure;
+                }
+            }
+
+            await Task.Delay(Interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task OpenAsync(ImmutableArray<ShardQueue> closed, CancellationToken cancellation)
+    {
+        Store known = await ledger.OpenStoreAsync(
+            new OpenStoreRequest { ProposedEpoch = Guid.NewGuid().ToString("n"), Shards = store.Shards.Count },
+            deadline: DateTime.UtcNow + LedgerLimit,
+            cancellationToken: cancellation);
+        if (known.Shards != store.Shards.Count)
+        {
+            foreach (ShardQueue shard in closed) shard.Close($"The ledger's store has {known.Shards} shards, this service is set to {store.Shards.Count}.");
+            return;
+        }
+
+        if (await FindDurabilityFaultAsync() is { } fault)
+        {
+            foreach (ShardQueue shard in closed) Refuse(shard, fault);
+            return;
+        }
+
+        Dictionary<int, long> watermarks = known.Watermarks.ToDictionary(mark => mark.Shard, mark => mark.Sequence);
+        List<(ShardQueue Shard, long Sequence)> good = [];
+        foreach (ShardQueue shard in closed)
+        {
+            RedisValue[] found = (RedisValue[])(await Open.CallAsync(store.Redis, [shard.Keys.Shard], [known.Epoch, known.Initialised ? "0" : "1"]))!;
+            long watermark = watermarks.GetValueOrDefault(shard.Shard);
+            if (found.Length == 0) Refuse(shard, "its key is missing from Redis; run `claims rebuild`");
+            else if ((string)found[0]! != known.Epoch) Refuse(shard, "Redis holds the store of another ledger");
+            else if ((long)found[1] < Math.Max(watermark, shard.LowestSequence)) Refuse(shard, "Redis is behind what was acknowledged; run `claims rebuild`");
+            else good.Add((shard, Math.Max(watermark, (long)found[1])));
+        }
+
+        // Only a store whose every shard exists is confirmed: from then on a missing key means lost data.
+        if (!known.Initialised && good.Count == store.Shards.Count)
+        {
+            await ledger.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = known.Epoch }, deadline: DateTime.UtcNow + LedgerLimit, cancellationToken: cancellation);
+        }
+        else if (!known.Initialised)
+        {
+            return;
+        }
+
+        foreach ((ShardQueue shard, long sequence) in good)
+        {
+            store.Citations.Forget(shard.Shard);
+            shard.Open(known.Epoch, sequence);
+        }
+
+        if (good.Count > 0) log.LogInformation("Opened {Shards} shards of store {Epoch}", good.Count, known.Epoch);
+    }
+
+    private void Refuse(ShardQueue shard, string reason)
+    {
+        string sentence = $"Shard {shard.Shard} stays closed: {reason}.";
+        if (shard.Status.Reason != sentence) log.LogError("{Reason}", sentence);
+        shard.Close(sentence);
+    }
+
+    /// <summary>An acknowledgement means that the answer is on disk, which only an append-only file synced at every write gives.</summary>
+    /// <returns>Why this Redis does not give it, or null.</returns>
+    private async Task<string?> FindDurabilityFaultAsync()
+    {
+        foreach (System.Net.EndPoint endPoint in store.Redis.Multiplexer.GetEndPoints())
+        {
+            IServer server = store.Redis.Multiplexer.GetServer(endPoint);
+            if (!server.IsConnected || server.IsSlave) continue;
+            string[] flat = (string[])(await server.ExecuteAsync("CONFIG", "GET", "append*").WaitAsync(RedisLimit))!;
+            Dictionary<string, string> settings = flat.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+            if (settings.GetValueOrDefault("appendonly") != "yes" || settings.GetValueOrDefault("appendfsync") != "always")
+            {
+                return "Redis must run with appendonly yes and appendfsync always";
+            }
+        }
+
+        return null;
+    }
+}

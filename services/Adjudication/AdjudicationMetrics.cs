@@ -1,0 +1,50 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace Claims.Adjudication;
+
+/// <summary>What operators see of settlements: counts by decision and reason, durations in seconds, sizes in items.</summary>
+public static class AdjudicationMetrics
+{
+    private static readonly Meter Meter = new("Claims.Adjudication");
+    private static readonly Counter<long> Answers = Meter.CreateCounter<long>("claims_answers", description: "Answers given, by operation, decision and reason.");
+    private static readonly Counter<long> FundPaidFen = Meter.CreateCounter<long>("claims_fund_paid_fen", description: "What new settlements pay, in fen.");
+    private static readonly Histogram<double> Duration = Meter.CreateHistogram("claims_settle_duration_seconds", "s", "From request to answer.",
+        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] });
+
+    private static readonly Histogram<double> ScriptDuration = Meter.CreateHistogram("claims_script_duration_seconds", "s", "One call of settle.lua, fsync included.",
+        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5] });
+
+    private static readonly Histogram<int> BatchSize = Meter.CreateHistogram("claims_batch_size", "{visits}", "Visits in one call of settle.lua.",
+        advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64] });
+
+    private static readonly Counter<long> CacheLookups = Meter.CreateCounter<long>("claims_eligibility_lookups", description: "Eligibility look-ups, by kind and whether the cache held them.");
+    private static readonly Counter<long> Published = Meter.CreateCounter<long>("claims_outbox_published", description: "Outbox records that Kafka acknowledged.");
+    private static readonly Counter<long> Rewinds = Meter.CreateCounter<long>("claims_outbox_rewinds", description: "Times a relay went back to the ledger's watermark, by cause.");
+
+    /// <summary>Traces of the settlement path.</summary>
+    public static ActivitySource Source { get; } = new("Claims.Adjudication");
+
+    public static void Answer(string operation, string decision, string reason, long fundPaidFen, TimeSpan elapsed)
+    {
+        Answers.Add(1, new("operation", operation), new("decision", decision), new("reason", reason));
+        Duration.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("operation", operation));
+        if (fundPaidFen != 0) FundPaidFen.Add(fundPaidFen);
+    }
+
+    public static void Batch(int visits, TimeSpan elapsed)
+    {
+        BatchSize.Record(visits);
+        ScriptDuration.Record(elapsed.TotalSeconds);
+    }
+
+    public static void Lookup(string kind, bool cached) => CacheLookups.Add(1, new("kind", kind), new("cached", cached ? "yes" : "no"));
+
+    public static void RecordsPublished(int records) => Published.Add(records);
+
+    public static void Rewound(string cause) => Rewinds.Add(1, new KeyValuePair<string, object?>("cause", cause));
+
+    /// <summary>Observes how far the ledger is behind, per shard.</summary>
+    public static void ObserveOutboxLag(Func<IEnumerable<Measurement<long>>> lag) =>
+        Meter.CreateObservableGauge("claims_outbox_lag_records", lag, description: "Records given out but not committed by the ledger.");
+}

@@ -1,0 +1,48 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Claims.Adjudication;
+
+/// <summary>Settings of the Adjudication service, section <c>Claims</c>.</summary>
+public sealed class AdjudicationSettings
+{
+    /// <summary>StackExchange.Redis configuration: <c>host:port,password=…</c>, several hosts for a cluster.</summary>
+    [Required]
+    public string Redis { get; set; } = "";
+
+    [Required, Url]
+    public string EligibilityAddress { get; set; } = "";
+
+    [Required, Url]
+    public string LedgerAddress { get; set; } = "";
+
+    [Required]
+    public string PolicyDirectory { get; set; } = "";
+
+    /// <summary>Which city's pack of the directory applies.</summary>
+    [Required]
+    public string City { get; set; } = "zhengzhou";
+
+    /// <summary>Fixed when a store is first opened.</summary>
+    [Range(1, 1024)]
+    public int Shards { get; set; } = 32;
+
+    /// <summary>Records of one shard that the ledger may be behind before requests are turned away.</summary>
+    [Range(1_000, 10_000_000)]
+    public int OutboxMaxPerShard { get; set; } = 50_000;
+
+    /// <summary>Records of one shard that may be published ahead of the ledger's watermark.</summary>
+    [Range(1, 100_000)]
+    public int RelayWindow { get; set; } = 5_000;
+
+    /// <summary>How long coverage and facilities may be held without asking again.</summary>
+    [Range(1, 3_600)]
+    public int EligibilityCacheSeconds { get; set; } = 60;
+
+    /// <summary>Insured held at most; facilities a tenth of it.</summary>
+    [Range(1_000, 10_000_000)]
+    public int EligibilityCacheEntries { get; set; } = 200_000;
+
+    /// <summary>Requests that one stream may have in flight before it is no longer read.</summary>
+    [Range(1, 100_000)]
+    public int StreamInFlight { get; set; } = 1_024;
+}

@@ -1,0 +1,132 @@
+using System.Threading.Channels;
+using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Coverage;
+using Claims.V1;
+using Grpc.Core;
+
+namespace Claims.Adjudication.Api;
+
+/// <summary>The contract that hospitals build against. A refusal is an answer; a status means that nothing is known to have been settled.</summary>
+public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings settings, TimeProvider time, ILogger<AdjudicationApi> log) : V1.Adjudication.AdjudicationBase
+{
+    public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) => AnswerAsync("settle", request, desk.SettleAsync);
+
+    public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) => AnswerAsync("pre_settle", request, desk.QuoteAsync);
+
+    public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) => GuardAsync(() => desk.FindAsync(request));
+
+    public override Task<V1.Accumulators> GetAccumulators(GetAccumulatorsRequest request, ServerCallContext context)
+    {
+        if (Rules.RequestChecks.CheckCode("insured_id", request.InsuredId) is { } refusal) throw new RpcException(new Status(StatusCode.InvalidArgument, refusal.Text));
+        return request.Year is < 2000 or > 2999
+            ? throw new RpcException(new Status(StatusCode.InvalidArgument, "请求字段 year 应为四位年份。"))
+            : GuardAsync(() => desk.AccumulatorsAsync(request));
+    }
+
+    /// <summary>
+    /// Settles what arrives, many insured at a time, each insured's requests one after the other in the order sent.
+    /// At most a bounded number are in flight; beyond it the stream is not read. A request whose outcome cannot be known ends
+    /// the stream with its status, after the answers that are known; the sender repeats what has no answer.
+    /// </summary>
+    public override async Task SettleStream(IAsyncStreamReader<SettleRequest> requestStream, IServerStreamWriter<SettleReply> responseStream, ServerCallContext context)
+    {
+        using SemaphoreSlim room = new(settings.StreamInFlight);
+        Channel<SettleReply> replies = Channel.CreateUnbounded<SettleReply>(new UnboundedChannelOptions { SingleReader = true });
+        Task writing = WriteAsync(replies.Reader, responseStream, context.CancellationToken);
+        Dictionary<string, Task> latest = new(StringComparer.Ordinal);
+        using CancellationTokenSource broken = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        Exception? failure = null;
+        try
+        {
+            while (await requestStream.MoveNext(broken.Token))
+            {
+                await room.WaitAsync(broken.Token);
+                SettleRequest request = requestStream.Current;
+                latest.TryGetValue(request.InsuredId, out Task? previous);
+                latest[request.InsuredId] = SettleNextAsync(request, previous);
+                if (latest.Count > 2 * settings.StreamInFlight) ForgetFinished(latest);
+            }
+        }
+        catch (OperationCanceledException) when (broken.IsCancellationRequested)
+        {
+            context.CancellationToken.ThrowIfCancellationRequested();
+        }
+        finally
+        {
+            await Task.WhenAll(latest.Values);
+            replies.Writer.Complete();
+            await writing;
+        }
+
+        if (failure is not null) throw failure;
+
+        async Task SettleNextAsync(SettleRequest request, Task? previous)
+        {
+            try
+            {
+                if (previous is not null) await previous;
+                if (failure is not null) return;
+                replies.Writer.TryWrite(await AnswerAsync("settle_stream", request, desk.SettleAsync));
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref failure, e, null);
+                await broken.CancelAsync();
+            }
+            finally
+            {
+                room.Release();
+            }
+        }
+    }
+
+    private static void ForgetFinished(Dictionary<string, Task> latest)
+    {
+        foreach ((string insuredId, Task task) in latest)
+        {
+            if (task.IsCompleted) latest.Remove(insuredId);
+        }
+    }
+
+    private static async Task WriteAsync(ChannelReader<SettleReply> replies, IServerStreamWriter<SettleReply> stream, CancellationToken cancellation)
+    {
+        await foreach (SettleReply reply in replies.ReadAllAsync(cancellation)) await stream.WriteAsync(reply, cancellation);
+    }
+
+    private async Task<SettleReply> AnswerAsync(string operation, SettleRequest request, Func<SettleRequest, Task<SettleReply>> answer)
+    {
+        long started = time.GetTimestamp();
+        SettleReply reply = await GuardAsync(() => answer(request));
+        long paidFen = reply is { Decision: Decision.Settled, Replayed: false } ? reply.FundPayFen : 0;
+        string decision = reply.Replayed ? "REPLAYED" : DecisionName(reply.Decision);
+        AdjudicationMetrics.Answer(operation, decision, reply.ReasonCode, paidFen, time.GetElapsedTime(started));
+        return reply;
+    }
+
+    private static string DecisionName(Decision decision) => decision switch
+    {
+        Decision.Settled => "SETTLED",
+        Decision.Refused => "REFUSED",
+        Decision.Quoted => "QUOTED",
+        Decision.Cancelled => "CANCELLED",
+        _ => "UNSPECIFIED",
+    };
+
+    private async Task<T> GuardAsync<T>(Func<Task<T>> answer)
+    {
+        try
+        {
+            return await answer();
+        }
+        catch (StoreBusyException e)
+        {
+            log.LogWarning("Turned away: {Reason}", e.Message);
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, "系统繁忙，本次请求未处理，请稍后以同一请求编号重试。"));
+        }
+        catch (Exception e) when (e is StoreUnavailableException or EligibilityUnavailableException)
+        {
+            log.LogWarning("Not answered: {Reason} {Cause}", e.Message, e.InnerException?.Message);
+            throw new RpcException(new Status(StatusCode.Unavailable, "系统暂时无法确认结算结果，请以同一请求编号重试，或发起冲正。"));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Outbox;
+using Claims.V1;
+using Grpc.Core;
+using StackExchange.Redis;
+
+namespace Claims.Adjudication.Api;
+
+/// <summary>How far adjudication is ahead of the ledger, for operators.</summary>
+public sealed class OperationsApi(SettlementStore store, OutboxRelay relay) : AdjudicationOperations.AdjudicationOperationsBase
+{
+    private static readonly TimeSpan RedisLimit = TimeSpan.FromSeconds(5);
+
+    public override async Task<V1.Outbox> GetOutbox(GetOutboxRequest request, ServerCallContext context)
+    {
+        try
+        {
+            OutboxShard[] shards = await Task.WhenAll(store.Shards.Select(ReadAsync)).WaitAsync(RedisLimit, context.CancellationToken);
+            V1.Outbox reply = new() { Epoch = store.Shards.Select(shard => shard.Status.Epoch).FirstOrDefault(epoch => epoch is not null) ?? "" };
+            reply.Shards.AddRange(shards);
+            return reply;
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "Redis does not answer."));
+        }
+    }
+
+    private async Task<OutboxShard> ReadAsync(ShardQueue shard)
+    {
+        RedisValue sequence = await store.Redis.HashGetAsync(shard.Keys.Shard, "seq");
+        (long committed, long published) = relay.PositionOf(shard.Shard);
+        ShardStatus status = shard.Status;
+        return new OutboxShard
+        {
+            Shard = shard.Shard,
+            Ready = status.Epoch is not null,
+            Reason = status.Reason,
+            Sequence = sequence.IsNull ? 0 : (long)sequence,
+            Committed = committed,
+            Published = published,
+        };
+    }
+}

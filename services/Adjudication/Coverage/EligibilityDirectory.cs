@@ -1,0 +1,179 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Threading.Channels;
+using Claims.Adjudication.Rules;
+using Claims.V1;
+using Grpc.Core;
+using Microsoft.Extensions.Caching.Memory;
+
+namespace Claims.Adjudication.Coverage;
+
+/// <summary>Neither the cache nor the Eligibility service could tell: nothing may be decided.</summary>
+public sealed class EligibilityUnavailableException(Exception cause) : Exception("Eligibility does not answer.", cause);
+
+/// <summary>
+/// Facilities and enrolments as Eligibility knows them, asked in batches and held for a bounded time in a bounded cache.
+/// Only what is known is held: an unknown code is asked again each time, so an import takes effect at once for it.
+/// </summary>
+public sealed class EligibilityDirectory : BackgroundService
+{
+    private const int LargestBatch = 500;
+    private const int BatchesInFlight = 4;
+    private const int LongestQueue = 20_000;
+    private static readonly TimeSpan WatchRetry = TimeSpan.FromSeconds(1);
+
+    private readonly Eligibility.EligibilityClient _eligibility;
+    private readonly LookupCall _lookup;
+    private readonly TimeSpan _held;
+    private readonly MemoryCache _facilities;
+    private readonly MemoryCache _insured;
+    private readonly TimeProvider _time;
+    private readonly ILogger<EligibilityDirectory> _log;
+    private readonly Channel<Question> _questions = Channel.CreateBounded<Question>(LongestQueue);
+    private long _version;
+
+    /// <summary>One batched look-up, with its time limit, retries and breaker.</summary>
+    public delegate Task<LookupReply> LookupCall(LookupRequest request, CancellationToken cancellation);
+
+    public EligibilityDirectory(Eligibility.EligibilityClient eligibility, LookupCall lookup, AdjudicationSettings settings, TimeProvider time, ILogger<EligibilityDirectory> log)
+    {
+        _eligibility = eligibility;
+        _lookup = lookup;
+        _held = TimeSpan.FromSeconds(settings.EligibilityCacheSeconds);
+        _facilities = new MemoryCache(new MemoryCacheOptions { SizeLimit = settings.EligibilityCacheEntries / 10 });
+        _insured = new MemoryCache(new MemoryCacheOptions { SizeLimit = settings.EligibilityCacheEntries });
+        _time = time;
+        _log = log;
+    }
+
+    /// <returns>Facility and insured; null where Eligibility does not know the code.</returns>
+    /// <exception cref="EligibilityUnavailableException">Neither the cache nor the service could tell.</exception>
+    public async ValueTask<(FacilityTerms? Facility, InsuredTerms? Insured)> FindAsync(string facilityCode, string insuredId)
+    {
+        bool facilityHeld = _facilities.TryGetValue(facilityCode, out FacilityTerms? facility);
+        bool insuredHeld = _insured.TryGetValue(insuredId, out InsuredTerms? insured);
+        AdjudicationMetrics.Lookup("facility", facilityHeld);
+        AdjudicationMetrics.Lookup("insured", insuredHeld);
+        if (facilityHeld && insuredHeld) return (facility, insured);
+
+        Question question = new(facilityHeld ? null : facilityCode, insuredHeld ? null : insuredId);
+        if (!_questions.Writer.TryWrite(question)) throw new EligibilityUnavailableException(new InvalidOperationException($"{LongestQueue} look-ups are waiting."));
+        (FacilityTerms? foundFacility, InsuredTerms? foundInsured) = await question.Answer.Task;
+        return (facility ?? foundFacility, insured ?? foundInsured);
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _facilities.Dispose();
+        _insured.Dispose();
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll([WatchAsync(stoppingToken), .. Enumerable.Range(0, BatchesInFlight).Select(_ => AskAsync(stoppingToken))]);
+
+    private async Task AskAsync(CancellationToken cancellation)
+    {
+        List<Question> batch = new(LargestBatch);
+        try
+        {
+            while (await _questions.Reader.WaitToReadAsync(cancellation))
+            {
+                while (batch.Count < LargestBatch && _questions.Reader.TryRead(out Question? question)) batch.Add(question);
+                if (batch.Count == 0) continue;
+                await AnswerAsync(batch, cancellation);
+                batch.Clear();
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            foreach (Question question in batch) question.Answer.TrySetException(new EligibilityUnavailableException(new OperationCanceledException("The service is stopping.")));
+        }
+    }
+
+    private async Task AnswerAsync(List<Question> batch, CancellationToken cancellation)
+    {
+        LookupRequest request = new();
+        request.FacilityCodes.AddRange(batch.Select(question => question.FacilityCode).OfType<string>().Distinct(StringComparer.Ordinal));
+        request.InsuredIds.AddRange(batch.Select(question => question.InsuredId).OfType<string>().Distinct(StringComparer.Ordinal));
+        try
+        {
+            LookupReply reply = await _lookup(request, cancellation);
+            Dictionary<string, FacilityTerms> facilities = reply.Facilities.Select(ToTerms).ToDictionary(facility => facility.Code, StringComparer.Ordinal);
+            Dictionary<string, InsuredTerms> insured = reply.Insured.Select(ToTerms).ToDictionary(person => person.InsuredId, StringComparer.Ordinal);
+
+            // An answer read before the newest change is used once and not held.
+            if (reply.Version >= Volatile.Read(ref _version))
+            {
+                foreach (FacilityTerms facility in facilities.Values) _facilities.Set(facility.Code, facility, Hold());
+                foreach (InsuredTerms person in insured.Values) _insured.Set(person.InsuredId, person, Hold());
+            }
+
+            foreach (Question question in batch)
+            {
+                question.Answer.TrySetResult((
+                    question.FacilityCode is null ? null : facilities.GetValueOrDefault(question.FacilityCode),
+                    question.InsuredId is null ? null : insured.GetValueOrDefault(question.InsuredId)));
+            }
+        }
+        catch (Exception e)
+        {
+            EligibilityUnavailableException failure = new(e);
+            foreach (Question question in batch) question.Answer.TrySetException(failure);
+            if (e is OperationCanceledException && cancellation.IsCancellationRequested) throw;
+        }
+    }
+
+    private MemoryCacheEntryOptions Hold() => new() { Size = 1, AbsoluteExpirationRelativeToNow = _held };
+
+    private async Task WatchAsync(CancellationToken cancellation)
+    {
+        while (!cancellation.IsCancellationRequested)
+        {
+            try
+            {
+                using AsyncServerStreamingCall<EligibilityVersion> call = _eligibility.WatchChanges(new WatchChangesRequest(), cancellationToken: cancellation);
+                while (await call.ResponseStream.MoveNext(cancellation)) Advance(call.ResponseStream.Current.Version);
+            }
+            catch (Exception e) when (e is RpcException or OperationCanceledException)
+            {
+                if (!cancellation.IsCancellationRequested) _log.LogDebug(e, "Change notices of Eligibility are interrupted; what is held runs out by itself");
+            }
+
+            await Task.Delay(WatchRetry, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private void Advance(long version)
+    {
+        if (version == Volatile.Read(ref _version)) return;
+        Volatile.Write(ref _version, version);
+        _facilities.Clear();
+        _insured.Clear();
+    }
+
+    private static FacilityTerms ToTerms(Facility facility) => new(
+        facility.FacilityCode,
+        facility.County,
+        Tiers.Of(facility.AdminLevel, facility.Grade),
+        DateOrNull(facility.PooledFrom),
+        DateOrNull(facility.PooledTo));
+
+    private static InsuredTerms ToTerms(Insured insured) => new(
+        insured.InsuredId,
+        [.. insured.Coverages.Select(row => new EnrolmentTerms(
+            row.PlanYear,
+            row.Scheme,
+            row.County,
+            row.Paid,
+            DateOrNull(row.WaitingFrom) ?? DateOnly.MaxValue,
+            DateOrNull(row.CoveredFrom) ?? DateOnly.MaxValue,
+            DateOrNull(row.CoveredTo) ?? DateOnly.MinValue))]);
+
+    private static DateOnly? DateOrNull(string date) => date.Length == 0 ? null : DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    private sealed record Question(string? FacilityCode, string? InsuredId)
+    {
+        public TaskCompletionSource<(FacilityTerms? Facility, InsuredTerms? Insured)> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
