@@ -22,6 +22,10 @@ public sealed class AdjudicationSettings
     [Required]
     public string City { get; set; } = "zhengzhou";
 
+    /// <summary>Properties of librdkafka by name, <c>bootstrap.servers</c> among them.</summary>
+    [Required]
+    public Dictionary<string, string> Kafka { get; set; } = new(StringComparer.Ordinal);
+
     /// <summary>Fixed when a store is first opened.</summary>
     [Range(1, 1024)]
     public int Shards { get; set; } = 32;

@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using System.Text;
+using Claims.Kafka;
+using Confluent.Kafka;
+
+namespace Claims.Adjudication.Outbox;
+
+/// <summary>The producer that all shards share; made anew where librdkafka declares it dead.</summary>
+public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublisher> log) : IDisposable
+{
+    private static readonly byte[] Schema = Encoding.ASCII.GetBytes("claims.v1.SettledClaim");
+    private static readonly TimeSpan FullQueuePause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _making = new();
+    private IProducer<Null, byte[]>? _producer;
+
+    /// <summary>Hands a record to the producer, whose queue is bounded; <paramref name="delivered"/> is told once whether the brokers have it.</summary>
+    /// <returns>False where the producer did not take it: it is to be handed over again later.</returns>
+    public async Task<bool> TryPublishAsync(int partition, byte[] record, Action<bool> delivered, CancellationToken cancellation)
+    {
+        Message<Null, byte[]> message = new() { Value = record, Headers = HeadersNow() };
+        TopicPartition target = new(ClaimsTopic.Name, new Partition(partition));
+        IProducer<Null, byte[]> producer = Current();
+        try
+        {
+            producer.Produce(target, message, report => delivered(report.Error.Code is ErrorCode.NoError));
+            return true;
+        }
+        catch (ProduceException<Null, byte[]> e) when (e.Error.Code is ErrorCode.Local_QueueFull)
+        {
+            await Task.Delay(FullQueuePause, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return false;
+        }
+        catch (KafkaException e)
+        {
+            log.LogWarning("Kafka does not take records: {Reason}", e.Error.Reason);
+            if (e.Error.IsFatal) Abandon(producer);
+            await Task.Delay(FullQueuePause, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return false;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_making)
+        {
+            _producer?.Flush(FlushLimit);
+            _producer?.Dispose();
+            _producer = null;
+        }
+    }
+
+    private static Headers HeadersNow()
+    {
+        Headers headers = new() { { "schema", Schema } };
+        if (Activity.Current?.Id is { } trace) headers.Add("traceparent", Encoding.ASCII.GetBytes(trace));
+        return headers;
+    }
+
+    private IProducer<Null, byte[]> Current()
+    {
+        lock (_making)
+        {
+            return _producer ??= new ProducerBuilder<Null, byte[]>(settings.Producer())
+                .SetErrorHandler((producer, error) =>
+                {
+                    log.LogWarning("Kafka: {Reason}", error.Reason);
+                    if (error.IsFatal) Abandon(producer);
+                })
+                .SetLogHandler((_, message) => log.LogDebug("librdkafka: {Message}", message.Message))
+                .Build();
+        }
+    }
+
+    /// <summary>A fatal error ends a producer for good; what it had not delivered is published again from the watermark.</summary>
+    private void Abandon(IProducer<Null, byte[]> dead)
+    {
+        lock (_making)
+        {
+            if (!ReferenceEquals(_producer, dead)) return;
+            _producer = null;
+        }
+
+        // Disposal waits for the producer's own thread, which may be the one that reports the error.
+        _ = Task.Run(dead.Dispose);
+    }
+}
