@@ -42,8 +42,8 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <summary>The highest number known to have been given out: a store below it has lost answers.</summary>
     public long LowestSequence => Volatile.Read(ref _lowestSequence);
 
-    /// <summary>Raised after records were added to the outbox.</summary>
-    public event Action? Appended;
+    /// <summary>Called after records were added to the outbox; set by the shard's relay.</summary>
+    public Action? Appended { get; set; }
 
     public void Open(string epoch, long sequence)
     {

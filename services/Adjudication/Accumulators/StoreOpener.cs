@@ -106,8 +106,8 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         {
             IServer server = store.Redis.Multiplexer.GetServer(endPoint);
             if (!server.IsConnected || server.IsSlave) continue;
-            string[] flat = (string[])(await server.ExecuteAsync("CONFIG", "GET", "append*").WaitAsync(RedisLimit))!;
-            Dictionary<string, string> settings = flat.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+            KeyValuePair<string, string>[] found = await server.ConfigGetAsync("append*").WaitAsync(RedisLimit);
+            Dictionary<string, string> settings = new(found, StringComparer.Ordinal);
             if (settings.GetValueOrDefault("appendonly") != "yes" || settings.GetValueOrDefault("appendfsync") != "always")
             {
                 return "Redis must run with appendonly yes and appendfsync always";

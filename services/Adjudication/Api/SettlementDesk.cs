@@ -141,7 +141,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         return Settled(Decision.Settled, shard, request, record, citations, replayed: true);
     }
 
-    private async Task<IReadOnlyList<StoredSettlement>> SettlementsAsync(ShardQueue shard, string insuredId) =>
+    private static async Task<IReadOnlyList<StoredSettlement>> SettlementsAsync(ShardQueue shard, string insuredId) =>
         StoredSettlement.AllOf(await shard.ReadInsuredAsync(insuredId));
 
     private async Task<SettleReply> TellAsync(ShardQueue shard, string insuredId, StoredSettlement found)

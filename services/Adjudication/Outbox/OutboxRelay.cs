@@ -31,6 +31,12 @@ public sealed class OutboxRelay : BackgroundService
 
     public (long Committed, long Published) PositionOf(int shard) => (Math.Max(0, _relays[shard].Committed), _relays[shard].Published);
 
+    public override void Dispose()
+    {
+        base.Dispose();
+        foreach (ShardRelay relay in _relays) relay.Dispose();
+    }
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll([FollowAsync(stoppingToken), .. _relays.Select(relay => Task.Run(() => relay.RunAsync(stoppingToken), CancellationToken.None))]);
 

@@ -10,7 +10,7 @@ namespace Claims.Adjudication.Outbox;
 /// Publishes one shard's outbox in order, at most a window ahead of what the ledger has committed. Whatever goes wrong with
 /// Kafka, it goes back to the ledger's watermark + 1; the outbox loses a record only once the ledger has it.
 /// </summary>
-public sealed class ShardRelay
+public sealed class ShardRelay : IDisposable
 {
     private const int LargestRead = 500;
 
@@ -48,7 +48,7 @@ public sealed class ShardRelay
         _window = window;
         _time = time;
         _log = log;
-        shard.Appended += Wake;
+        shard.Appended = Wake;
     }
 
     /// <summary>The ledger's watermark as last heard, -1 before it was heard.</summary>
@@ -64,6 +64,12 @@ public sealed class ShardRelay
         _shard.RaiseLowestSequence(watermark);
         if (rewindCause is not null) _rewindCause = rewindCause;
         Wake();
+    }
+
+    public void Dispose()
+    {
+        _shard.Appended = null;
+        _wake.Dispose();
     }
 
     public async Task RunAsync(CancellationToken cancellation)
