@@ -124,10 +124,10 @@ public static class ServiceHost
             }
 
             ServiceAddresses addresses = app.Addresses();
-            logger.LogInformation(new EventId(1, "started"), "{Service} serves gRPC at {GrpcAddress} and metrics at {MetricsAddress}.", service, addresses.Grpc, addresses.Metrics);
+            logger.LogInformation(new EventId(1, "started"), "Serving gRPC at {GrpcAddress} and metrics at {MetricsAddress}.", addresses.Grpc, addresses.Metrics);
             if (!app.Services.GetRequiredService<HostSettings>().Tls.IsConfigured)
             {
-                logger.LogInformation(new EventId(3, "loopback_only"), "Without mutual TLS (Claims__Tls__Certificate, Claims__Tls__Key, Claims__Tls__ClientCa) {Service} answers on loopback only.", service);
+                logger.LogInformation(new EventId(3, "loopback_only"), "Without mutual TLS (Claims__Tls__Certificate, Claims__Tls__Key, Claims__Tls__ClientCa) only loopback is served.");
             }
 
             await app.WaitForShutdownAsync();
@@ -139,7 +139,7 @@ public static class ServiceHost
                 return ExitSoftware;
             }
 
-            logger.LogInformation(new EventId(2, "stopped"), "{Service} stopped.", service);
+            logger.LogInformation(new EventId(2, "stopped"), "Stopped.");
             return 0;
         }
     }

@@ -18,19 +18,17 @@ internal sealed class Telemetry(ServiceName service, HostSettings settings) : IH
 
     private readonly SemaphoreSlim _scraping = new(1);
     private readonly Scrape _scrape = new();
-    private BaseExportingMetricReader? _reader;
     private MeterProvider? _meters;
     private TracerProvider? _traces;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
         ResourceBuilder resource = ResourceBuilder.CreateEmpty().AddService(service.Value, serviceNamespace: "claims");
-        _reader = new BaseExportingMetricReader(_scrape);
         MeterProviderBuilder metering = Sdk.CreateMeterProviderBuilder()
             .SetResourceBuilder(resource)
             .AddMeter("Claims.*", "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql")
-            .AddView(Buckets)
-            .AddReader(_reader);
+            .AddView(View)
+            .AddReader(new BaseExportingMetricReader(_scrape));
         if (settings.OtlpEndpoint is { } collector)
         {
             metering.AddOtlpExporter(otlp => Address(otlp, collector));
@@ -54,7 +52,7 @@ internal sealed class Telemetry(ServiceName service, HostSettings settings) : IH
         await _scraping.WaitAsync(cancellationToken);
         try
         {
-            return _reader is not null && _reader.Collect(CollectTimeoutMilliseconds) ? _scrape.Text : null;
+            return _scrape.Collect?.Invoke(CollectTimeoutMilliseconds) == true ? _scrape.Text : null;
         }
         finally
         {
@@ -75,15 +73,21 @@ internal sealed class Telemetry(ServiceName service, HostSettings settings) : IH
         otlp.Protocol = OtlpExportProtocol.Grpc;
     }
 
-    // OpenTelemetry's default buckets are for milliseconds; ours are seconds unless the instrument gives its own.
-    private static ExplicitBucketHistogramConfiguration? Buckets(Instrument instrument) =>
-        instrument is Histogram<double> { Advice: null } && (instrument.Unit == "s" || instrument.Name.EndsWith("_seconds", StringComparison.Ordinal))
+    private static MetricStreamConfiguration? View(Instrument instrument)
+    {
+        // Three gauges of the runtime end in "count", which Prometheus keeps for histograms.
+        if (instrument.Name is "dotnet.assembly.count" or "dotnet.process.cpu.count" or "dotnet.timer.count") return MetricStreamConfiguration.Drop;
+
+        // OpenTelemetry's default buckets are for milliseconds; ours are seconds unless the instrument gives its own.
+        return instrument is Histogram<double> { Advice: null } && (instrument.Unit == "s" || instrument.Name.EndsWith("_seconds", StringComparison.Ordinal))
             ? new ExplicitBucketHistogramConfiguration { Boundaries = LatencyBucketsSeconds }
             : null;
+    }
 
     [ExportModes(ExportModes.Pull)]
     private sealed class Scrape : BaseExporter<Metric>, IPullMetricExporter
     {
+        /// <summary>Set by the reader; gathers everything and exports it here.</summary>
         public Func<int, bool>? Collect { get; set; }
 
         public string Text { get; private set; } = "";
