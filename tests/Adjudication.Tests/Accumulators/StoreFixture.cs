@@ -1,0 +1,98 @@
+using System.Globalization;
+using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Rules;
+using Claims.PrivateServers;
+using Claims.V1;
+using StackExchange.Redis;
+
+namespace Adjudication.Tests.Accumulators;
+
+/// <summary>A Redis of this test's own with an opened store on it.</summary>
+internal sealed class StoreFixture : IAsyncDisposable
+{
+    public const string Epoch = "0123456789abcdef0123456789abcdef";
+    private readonly ConnectionMultiplexer _connection;
+
+    private StoreFixture(PrivateRedis server, ConnectionMultiplexer connection, SettlementStore store)
+    {
+        Server = server;
+        _connection = connection;
+        Store = store;
+    }
+
+    public PrivateRedis Server { get; }
+
+    public SettlementStore Store { get; }
+
+    public IDatabase Redis => _connection.GetDatabase();
+
+    public static async Task<StoreFixture> StartAsync(int shards = 4, long longestOutbox = 1_000_000, Script? settle = null)
+    {
+        PrivateRedis server = await PrivateRedis.StartAsync();
+        ConfigurationOptions options = ConfigurationOptions.Parse(server.Configuration);
+        options.AllowAdmin = true;
+        options.AbortOnConnectFail = false;
+        ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync(options);
+        SettlementStore store = new(connection.GetDatabase(), shards, longestOutbox, settle);
+        StoreFixture fixture = new(server, connection, store);
+        await fixture.CreateShardsAsync();
+        return fixture;
+    }
+
+    public async Task CreateShardsAsync()
+    {
+        foreach (ShardQueue shard in Store.Shards)
+        {
+            await Redis.HashSetAsync(shard.Keys.Shard, [new("epoch", Epoch), new("seq", 0), new("committed", 0)]);
+            shard.Open(Epoch, 0);
+        }
+    }
+
+    public Task<StepReply> RunAsync(StepMode mode, ModelVisit visit) => Store.ShardOf(visit.Insured).RunAsync(StepOf(mode, visit));
+
+    public static Step StepOf(StepMode mode, ModelVisit visit)
+    {
+        Terms terms = new(visit.RateBasisPoints, visit.TariffFen, visit.CapFen, visit.AllowanceFen);
+        SettleRequest request = new()
+        {
+            RequestId = visit.Request,
+            FacilityCode = visit.Facility,
+            InsuredId = visit.Insured,
+            VisitDate = visit.Day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+            VisitType = visit.AllowanceFen is null ? VisitType.Ordinary : VisitType.DeliveryNatural,
+            TotalFen = visit.TotalFen,
+            FullSelfPayFen = visit.TotalFen - visit.InScopeFen,
+            InScopeFen = visit.InScopeFen,
+        };
+        StoredRequest stored = new() { VisitDay = visit.Day.DayNumber, TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, TariffFen = visit.TariffFen, CapFen = visit.CapFen };
+        if (visit.AllowanceFen is { } allowanceFen) stored.AllowanceFen = allowanceFen;
+        return new Step(
+            mode,
+            visit.Insured,
+            Step.PackTerms(terms, visit.Day.Year, visit.TotalFen, visit.InScopeFen),
+            RequestField.Of(visit.Facility, visit.Request),
+            Step.DayFieldOf(visit.Day, visit.Facility),
+            Fingerprints.Content(request, stored));
+    }
+
+    public static ModelAnswer AnswerOf(StepReply reply)
+    {
+        RecordHeader header = reply.Record?.Header ?? reply.Header;
+        return reply.Outcome switch
+        {
+            StepOutcome.New => new ModelAnswer("new", header.DeductibleFen, header.FundPayFen, header.CapUsedBeforeFen),
+            StepOutcome.Replay => new ModelAnswer("replay", header.DeductibleFen, header.FundPayFen, header.CapUsedBeforeFen),
+            StepOutcome.Quoted => new ModelAnswer("quoted", header.DeductibleFen, header.FundPayFen, header.CapUsedBeforeFen),
+            StepOutcome.Conflict => new ModelAnswer("conflict", 0, 0, 0),
+            _ => new ModelAnswer("missing", 0, 0, 0),
+        };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Store.DisposeAsync();
+        await _connection.CloseAsync();
+        _connection.Dispose();
+        await Server.DisposeAsync();
+    }
+}
