@@ -93,6 +93,9 @@ public static class ServiceHost
         // First of the hosted services: what the others measure while they start is counted.
         builder.Services.AddHostedService(services => services.GetRequiredService<Telemetry>());
         builder.Services.AddSingleton<IStartupFilter, OperationsEndpoint>();
+        builder.Services.AddSingleton<Channels>();
+        builder.Services.AddSingleton<CallGuard>();
+        builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<CallGuard>());
         Ports.Configure(builder, host);
         return settings;
     }

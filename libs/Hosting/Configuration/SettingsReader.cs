@@ -51,7 +51,7 @@ internal static class SettingsReader
                 return;
             }
         }
-        else if (property.GetCustomAttribute<RequiredAttribute>() is not null)
+        else if (property.GetCustomAttribute<RequiredAttribute>() is not null && IsEmpty(property.GetValue(settings)))
         {
             errors.Add($"{Named(property.Name)} is missing.");
             return;
@@ -63,6 +63,16 @@ internal static class SettingsReader
             errors.Add($"{Named(property.Name)} is wrong: {rule.FormatErrorMessage(property.Name).TrimEnd('.')}.");
         }
     }
+
+    // A required setting may have a default; 0, "" and an empty list are none.
+    private static bool IsEmpty(object? value) => value switch
+    {
+        null => true,
+        string text => text.Length == 0,
+        System.Collections.ICollection items => items.Count == 0,
+        ValueType number => number.Equals(Activator.CreateInstance(number.GetType())),
+        _ => false,
+    };
 
     private static string Named(string property) =>
         $"Setting {Section}:{property} (environment variable {Section}__{property.Replace(":", "__", StringComparison.Ordinal)})";

@@ -1,0 +1,162 @@
+using System.Diagnostics.Metrics;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Claims.Hosting;
+
+/// <summary>Around every gRPC call that is served: a bound on how many run, an orderly end when the service stops, and no exception that escapes unlogged.</summary>
+internal sealed class CallGuard : Interceptor
+{
+    private static readonly Meter Meter = new("Claims.Hosting");
+    private static readonly UpDownCounter<int> InProgress = Meter.CreateUpDownCounter<int>("claims_calls_in_progress", description: "gRPC calls being served, streams included.");
+    private static readonly Counter<long> TurnedAway = Meter.CreateCounter<long>("claims_calls_turned_away_total", description: "gRPC calls answered RESOURCE_EXHAUSTED because too many were in progress.");
+    private static readonly Counter<long> Failed = Meter.CreateCounter<long>("claims_calls_failed_total", description: "gRPC calls that ended with an exception nothing had foreseen.");
+
+    private readonly int _bound;
+    private readonly CancellationToken _stopping;
+    private readonly ILogger<CallGuard> _logger;
+    private int _inProgress;
+
+    public CallGuard(HostSettings settings, IHostApplicationLifetime lifetime, ILogger<CallGuard> logger)
+    {
+        _bound = settings.MaxConcurrentRequests;
+        _stopping = lifetime.ApplicationStopping;
+        _logger = logger;
+    }
+
+    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
+        GuardAsync(context, request, () => continuation(request, context));
+
+    // A half-read upload must not look like a whole one: it runs to its end, or into the bound on draining.
+    public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
+        GuardAsync(context, request: null, () => continuation(requestStream, context));
+
+    // A subscription has no end of its own: it is cut when the service stops, and the caller subscribes to another replica.
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
+        GuardAsync(context, request, async () =>
+        {
+            using StoppableContext stoppable = new(context, _stopping);
+            try
+            {
+                await continuation(request, responseStream, stoppable);
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+            {
+                throw Stopping();
+            }
+
+            return true;
+        });
+
+    // What was read is answered, nothing more is read, and the status says that the rest was not seen.
+    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
+        GuardAsync(context, request: null, async () =>
+        {
+            StoppableReader<TRequest> reader = new(requestStream, _stopping);
+            await continuation(reader, responseStream, context);
+            return reader.Stopped ? throw Stopping() : true;
+        });
+
+    private async Task<T> GuardAsync<T>(ServerCallContext context, object? request, Func<Task<T>> call)
+    {
+        if (Interlocked.Increment(ref _inProgress) > _bound)
+        {
+            Interlocked.Decrement(ref _inProgress);
+            TurnedAway.Add(1);
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
+        }
+
+        InProgress.Add(1);
+        try
+        {
+            return await call();
+        }
+        catch (Exception exception) when (exception is not RpcException && !context.CancellationToken.IsCancellationRequested)
+        {
+            Failed.Add(1);
+            _logger.LogError(new EventId(1, "call_failed"), exception, "{Method} failed for insured {InsuredId}, facility {FacilityCode}, request {RequestId}.",
+                context.Method, Mask.Insured(Field(request, "insured_id")), Field(request, "facility_code"), Field(request, "request_id"));
+            throw new RpcException(new Status(StatusCode.Internal, "The service failed; its log has the cause."));
+        }
+        finally
+        {
+            InProgress.Add(-1);
+            Interlocked.Decrement(ref _inProgress);
+        }
+    }
+
+    private static RpcException Stopping() => new(new Status(StatusCode.Unavailable, "The service is stopping; send again what was not answered."));
+
+    private static string? Field(object? request, string name) =>
+        (request as IMessage)?.Descriptor.FindFieldByName(name) is { FieldType: FieldType.String, IsRepeated: false } field
+            ? (string)field.Accessor.GetValue((IMessage)request)
+            : null;
+
+    /// <summary>Ends as if the caller had said its last, once the service stops.</summary>
+    private sealed class StoppableReader<T>(IAsyncStreamReader<T> inner, CancellationToken stopping) : IAsyncStreamReader<T>
+    {
+        public bool Stopped { get; private set; }
+
+        public T Current => inner.Current;
+
+        public Task<bool> MoveNext(CancellationToken cancellationToken)
+        {
+            if (stopping.IsCancellationRequested) return EndAsync();
+            Task<bool> next = inner.MoveNext(cancellationToken);
+            // Under load the next message is usually there already, and costs nothing more.
+            return next.IsCompleted ? next : WaitAsync(next);
+        }
+
+        private async Task<bool> WaitAsync(Task<bool> next)
+        {
+            try
+            {
+                return await next.WaitAsync(stopping);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested && !next.IsCompleted)
+            {
+                return await EndAsync();
+            }
+        }
+
+        private Task<bool> EndAsync()
+        {
+            Stopped = true;
+            return Task.FromResult(false);
+        }
+    }
+
+    /// <summary>The call's context, cancelled as well when the service stops.</summary>
+    private sealed class StoppableContext(ServerCallContext inner, CancellationToken stopping) : ServerCallContext, IDisposable
+    {
+        private readonly CancellationTokenSource _either = CancellationTokenSource.CreateLinkedTokenSource(inner.CancellationToken, stopping);
+
+        protected override string MethodCore => inner.Method;
+
+        protected override string HostCore => inner.Host;
+
+        protected override string PeerCore => inner.Peer;
+
+        protected override DateTime DeadlineCore => inner.Deadline;
+
+        protected override Metadata RequestHeadersCore => inner.RequestHeaders;
+
+        protected override CancellationToken CancellationTokenCore => _either.Token;
+
+        protected override Metadata ResponseTrailersCore => inner.ResponseTrailers;
+
+        protected override Status StatusCore { get => inner.Status; set => inner.Status = value; }
+
+        protected override WriteOptions? WriteOptionsCore { get => inner.WriteOptions; set => inner.WriteOptions = value; }
+
+        protected override IDictionary<object, object> UserStateCore => inner.UserState;
+
+        protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => inner.WriteResponseHeadersAsync(responseHeaders);
+
+        public void Dispose() => _either.Dispose();
+    }
+}
