@@ -1,0 +1,110 @@
+using Claims.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Hosting.Tests;
+
+public sealed class CallGuardTests
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public async Task Unforeseen_exception_is_internal_and_logged_without_personal_data()
+    {
+        await using InProcessService service = await InProcessService.StartAsync(new Behaviour { Settle = (_, _) => throw new InvalidDataException("secret detail") });
+        using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
+        Adjudication.AdjudicationClient client = new(channel);
+
+        RpcException failed = await Assert.ThrowsAsync<RpcException>(async () => await client.SettleAsync(
+            new SettleRequest { InsuredId = "410105198001011234", FacilityCode = "H41010000001", RequestId = "R1" }));
+
+        Assert.Equal(StatusCode.Internal, failed.StatusCode);
+        Assert.DoesNotContain("secret", failed.Status.Detail, StringComparison.Ordinal);
+        Assert.Equal(["/claims.v1.Adjudication/Settle failed for insured ***1234, facility H41010000001, request R1."], service.Log);
+    }
+
+    [Fact]
+    public async Task Status_that_a_service_chose_passes_unchanged()
+    {
+        await using InProcessService service = await InProcessService.StartAsync(new Behaviour { Settle = (_, _) => throw new RpcException(new Status(StatusCode.Unavailable, "not now")) });
+        using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await new Adjudication.AdjudicationClient(channel).SettleAsync(new SettleRequest()));
+
+        Assert.Equal(new Status(StatusCode.Unavailable, "not now"), refused.Status);
+        Assert.Empty(service.Log);
+    }
+
+    [Fact]
+    public async Task Call_beyond_the_bound_is_resource_exhausted_until_one_ends()
+    {
+        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Behaviour behaviour = new()
+        {
+            Settle = async (request, _) =>
+            {
+                entered.TrySetResult();
+                await release.Task;
+                return new SettleReply { RequestId = request.RequestId };
+            },
+        };
+        await using InProcessService service = await InProcessService.StartAsync(behaviour, configure: null, "--Claims:MaxConcurrentRequests=1");
+        using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
+        Adjudication.AdjudicationClient client = new(channel);
+        using AsyncUnaryCall<SettleReply> first = client.SettleAsync(new SettleRequest { RequestId = "first" });
+        await entered.Task.WaitAsync(Bound);
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await client.GetAccumulatorsAsync(new GetAccumulatorsRequest()));
+        Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
+
+        release.SetResult();
+        Assert.Equal("first", (await first).RequestId);
+        Assert.Equal("P1", (await client.GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" })).InsuredId);
+    }
+
+    [Fact]
+    public async Task Subscription_ends_unavailable_at_once_when_the_service_stops()
+    {
+        await using InProcessService service = await InProcessService.StartAsync(new Behaviour(), configure: null, "--Claims:DrainSeconds=300");
+        using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
+        using AsyncServerStreamingCall<Watermarks> watch = new Ledger.LedgerClient(channel).WatchWatermarks(new WatchWatermarksRequest());
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
+
+        Task stop = service.StopAsync();
+
+        RpcException ended = await Assert.ThrowsAsync<RpcException>(() => watch.ResponseStream.MoveNext(CancellationToken.None)).WaitAsync(Bound);
+        Assert.Equal(StatusCode.Unavailable, ended.StatusCode);
+        await stop.WaitAsync(Bound);
+    }
+
+    [Fact]
+    public async Task Stream_of_requests_gets_every_answer_owed_then_unavailable_when_the_service_stops()
+    {
+        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Behaviour behaviour = new()
+        {
+            Settle = async (request, _) =>
+            {
+                entered.TrySetResult();
+                await release.Task;
+                return new SettleReply { RequestId = request.RequestId };
+            },
+        };
+        await using InProcessService service = await InProcessService.StartAsync(behaviour, configure: null, "--Claims:DrainSeconds=300");
+        using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
+        using AsyncDuplexStreamingCall<SettleRequest, SettleReply> stream = new Adjudication.AdjudicationClient(channel).SettleStream();
+        await stream.RequestStream.WriteAsync(new SettleRequest { RequestId = "owed" });
+        await entered.Task.WaitAsync(Bound);
+
+        Task stop = service.StopAsync();
+        release.SetResult();
+
+        Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Bound));
+        Assert.Equal("owed", stream.ResponseStream.Current.RequestId);
+        RpcException ended = await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext(CancellationToken.None)).WaitAsync(Bound);
+        Assert.Equal(StatusCode.Unavailable, ended.StatusCode);
+        await stop.WaitAsync(Bound);
+    }
+}

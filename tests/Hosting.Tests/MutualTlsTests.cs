@@ -1,0 +1,133 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Claims.Hosting;
+using Claims.V1;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Hosting.Tests;
+
+public sealed class MutualTlsTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("claims-tls-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task Caller_with_a_certificate_of_the_same_authority_is_served_on_every_address()
+    {
+        Authority authority = new(_directory, "bureau");
+        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "localhost"));
+        await using ServiceProvider caller = Caller(callee.Grpc, authority.Issue("gateway", "gateway"));
+
+        SettleReply reply = await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest { RequestId = "R1" });
+
+        Assert.Equal("R1", reply.RequestId);
+        Assert.Equal("0.0.0.0", callee.Grpc.Host);
+        using HttpClient probe = new();
+        Assert.Equal("live\n", await probe.GetStringAsync(new Uri($"http://127.0.0.1:{callee.Metrics.Port}/healthz/live")));
+    }
+
+    [Fact]
+    public async Task Caller_of_another_authority_is_refused()
+    {
+        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, new Authority(_directory, "bureau").Issue("adjudication", "localhost"));
+        string[] foreign = new Authority(_directory, "foreign").Issue("gateway", "gateway");
+        foreign[2] = $"--Claims:Tls:ClientCa={Path.Combine(_directory, "bureau.crt")}";
+        await using ServiceProvider caller = Caller(callee.Grpc, foreign);
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task Caller_without_a_certificate_is_refused()
+    {
+        Authority authority = new(_directory, "bureau");
+        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "localhost"));
+        using SocketsHttpHandler anonymous = new() { SslOptions = { CertificateChainPolicy = authority.Trust() } };
+        using HttpClient client = new(anonymous) { DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(new Uri($"https://localhost:{callee.Grpc.Port}/")));
+    }
+
+    [Fact]
+    public async Task Server_certificate_of_another_name_is_refused_by_the_caller()
+    {
+        Authority authority = new(_directory, "bureau");
+        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "elsewhere"));
+        await using ServiceProvider caller = Caller(callee.Grpc, authority.Issue("gateway", "gateway"));
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+    }
+
+    [Fact]
+    public void Tls_given_in_part_or_unreadable_is_named()
+    {
+        string key = Path.Combine(_directory, "odd.key");
+        File.WriteAllText(key, "not a key");
+        Assert.Equal(
+            [
+                "Setting Claims:Tls:Certificate (environment variable Claims__Tls__Certificate) is missing: mutual TLS takes Tls:Certificate, Tls:Key and Tls:ClientCa together.",
+                $"Setting Claims:Tls:ClientCa (environment variable Claims__Tls__ClientCa) names a file that does not exist: {_directory}/none.",
+            ],
+            Read($"--Claims:Tls:Key={key}", $"--Claims:Tls:ClientCa={_directory}/none").Errors);
+
+        string[] issued = new Authority(_directory, "bureau").Issue("adjudication", "localhost");
+        issued[1] = $"--Claims:Tls:Key={key}";
+        Assert.Contains("Setting Claims:Tls:Certificate", Assert.Single(Read(issued).Errors), StringComparison.Ordinal);
+    }
+
+    private static SettingsException Read(params string[] settings) => Assert.Throws<SettingsException>(
+        () => ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0", .. settings], "sample").ReadSettings<NoSettings>());
+
+    private static ServiceProvider Caller(Uri callee, string[] tls)
+    {
+        WebApplicationBuilder builder = ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0", .. tls], "caller");
+        builder.ReadSettings<NoSettings>();
+        builder.AddClaimsClient<Adjudication.AdjudicationClient>(Guid.NewGuid().ToString("N"), $"https://localhost:{callee.Port}", TimeSpan.FromSeconds(20));
+        return builder.Services.BuildServiceProvider();
+    }
+
+    private sealed class NoSettings;
+
+    /// <summary>A certificate authority whose files live in a directory.</summary>
+    private sealed class Authority
+    {
+        private readonly string _directory;
+        private readonly string _name;
+        private readonly X509Certificate2 _root;
+
+        public Authority(string directory, string name)
+        {
+            _directory = directory;
+            _name = name;
+            CertificateRequest request = new($"CN={name}", ECDsa.Create(ECCurve.NamedCurves.nistP256), HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+            request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
+            _root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddHours(1));
+            File.WriteAllText(Path.Combine(directory, name + ".crt"), _root.ExportCertificatePem());
+        }
+
+        public X509ChainPolicy Trust() => new() { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { _root }, RevocationMode = X509RevocationMode.NoCheck };
+
+        /// <summary>A certificate for server and client use, as settings: certificate, key, authority.</summary>
+        public string[] Issue(string service, string host)
+        {
+            using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            CertificateRequest request = new($"CN={service}", key, HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
+            SubjectAlternativeNameBuilder names = new();
+            names.AddDnsName(host);
+            request.CertificateExtensions.Add(names.Build());
+            using X509Certificate2 certificate = request.Create(_root, DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddMinutes(30), RandomNumberGenerator.GetBytes(12));
+            string file = Path.Combine(_directory, $"{_name}-{service}");
+            File.WriteAllText(file + ".crt", certificate.ExportCertificatePem());
+            File.WriteAllText(file + ".key", key.ExportPkcs8PrivateKeyPem());
+            return [$"--Claims:Tls:Certificate={file}.crt", $"--Claims:Tls:Key={file}.key", $"--Claims:Tls:ClientCa={Path.Combine(_directory, _name + ".crt")}"];
+        }
+    }
+}
