@@ -63,6 +63,6 @@ namespace Grpc.Core
     {
         /// <summary>The HTTP request that carries the call.</summary>
         public static HttpContext GetHttpContext(this ServerCallContext serverCallContext) =>
-            serverCallContext is ServerCall call ? call.Http : throw new InvalidOperationException("The context is not of a call that this server received.");
+            ServerCall.Of(serverCallContext)?.Http ?? throw new InvalidOperationException("The context is not of a call that this server received.");
     }
 }

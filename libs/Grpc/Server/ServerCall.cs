@@ -44,6 +44,10 @@ internal sealed class ServerCall : ServerCallContext
         Requests = new FrameReader(http.Request.BodyReader, options.MaxReceiveMessageSize, encoding);
     }
 
+    /// <summary>The call behind a context, which an interceptor may have wrapped in one of its own over the same user state.</summary>
+    public static ServerCall? Of(ServerCallContext context) =>
+        context as ServerCall ?? (context.UserState.TryGetValue(typeof(ServerCall), out object? call) ? (ServerCall)call : null);
+
     public HttpContext Http => _http;
     public FrameReader Requests { get; }
     public bool DeadlinePassed { get; private set; }
@@ -61,7 +65,7 @@ internal sealed class ServerCall : ServerCallContext
     protected override Metadata ResponseTrailersCore => _responseTrailers ??= [];
     protected override Status StatusCore { get; set; }
     protected override WriteOptions? WriteOptionsCore { get; set; }
-    protected override IDictionary<object, object> UserStateCore => _userState ??= [];
+    protected override IDictionary<object, object> UserStateCore => _userState ??= new() { [typeof(ServerCall)] = this };
 
     protected override string PeerCore => _http.Connection.RemoteIpAddress is { } address
         ? string.Create(CultureInfo.InvariantCulture, $"{(address.AddressFamily == AddressFamily.InterNetwork ? "ipv4" : "ipv6")}:{new IPEndPoint(address, _http.Connection.RemotePort)}")

@@ -111,7 +111,7 @@ internal sealed class ServiceMapping<[DynamicallyAccessedMembers(DynamicallyAcce
             .WithMetadata([.. typeof(TService).GetCustomAttributes(inherit: true), .. implementation.GetCustomAttributes(inherit: true)]));
     }
 
-    private TService ServiceOf(ServerCallContext context) => _service(((ServerCall)context).Http);
+    private TService ServiceOf(ServerCallContext context) => _service(context.GetHttpContext());
 
     private static TDelegate OpenDelegate<TDelegate>(IMethod method, Type[] parameters) where TDelegate : Delegate
     {
