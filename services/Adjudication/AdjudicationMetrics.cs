@@ -8,7 +8,7 @@ public static class AdjudicationMetrics
 {
     private static readonly Meter Meter = new("Claims.Adjudication");
     private static readonly Counter<long> Answers = Meter.CreateCounter<long>("claims_answers", description: "Answers given, by operation, decision and reason.");
-    private static readonly Counter<long> FundPaidFen = Meter.CreateCounter<long>("claims_fund_paid_fen", description: "What new settlements pay, in fen.");
+    private static readonly UpDownCounter<long> FundPaidFen = Meter.CreateUpDownCounter<long>("claims_fund_paid_fen", description: "What new settlements pay less what cancellations give back, in fen.");
     private static readonly Histogram<double> Duration = Meter.CreateHistogram("claims_settle_duration_seconds", "s", "From request to answer.",
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] });
 

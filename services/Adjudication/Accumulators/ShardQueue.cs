@@ -149,9 +149,9 @@ public sealed class ShardQueue : IAsyncDisposable
         for (int i = 0; i < batch.Count; i++)
         {
             StepReply reply = StepReply.Read((byte[])replies[i]!);
-            if (reply.Outcome is StepOutcome.New)
+            if (reply.Outcome is StepOutcome.New && reply.Header.Sequence is > 0 and long sequence)
             {
-                RaiseLowestSequence(reply.Header.Sequence);
+                RaiseLowestSequence(sequence);
                 appended = true;
             }
 

@@ -4,23 +4,30 @@ using StackExchange.Redis;
 
 namespace Claims.Adjudication.Accumulators;
 
-/// <summary>What the script is asked to do for one visit.</summary>
+/// <summary>What the script is asked to do for one request.</summary>
 public enum StepMode
 {
     /// <summary>Settle, unless the request was settled before.</summary>
-    Settle = 'S',
+    Settle,
 
     /// <summary>Compute, without a look at stored requests and without effect.</summary>
-    Quote = 'Q',
+    Quote,
 
-    /// <summary>Look for the stored request only.</summary>
-    Look = 'L',
+    /// <summary>Look for the stored settlement only.</summary>
+    Look,
+
+    /// <summary>Cancel a settlement.</summary>
+    Cancel,
+
+    /// <summary>Undo whatever a request did.</summary>
+    Reverse,
 }
 
 /// <summary>One item of a batch for settle.lua.</summary>
-public sealed record Step(StepMode Mode, string InsuredId, RedisValue Terms, string RequestField, string DayField, byte[] Content)
+/// <param name="What">Terms of the visit, or the target of a cancellation or reversal.</param>
+public sealed record Step(StepMode Mode, string InsuredId, RedisValue What, string RequestField, byte[] Content)
 {
-    public const int Arguments = 5;
+    public const int Arguments = 4;
 
     /// <summary>
     /// Largest base that the script computes with, 10^14 fen: exact in its doubles, and so large that the smallest rate
@@ -29,70 +36,95 @@ public sealed record Step(StepMode Mode, string InsuredId, RedisValue Terms, str
     private const long BaseLimitFen = 100_000_000_000_000;
 
     /// <summary>For a look at what is stored: nothing is computed.</summary>
-    public static byte[] NoTerms { get; } = PackTerms(default, 0, 0, 0);
+    public static byte[] NoTerms { get; } = PackTerms(default, DateOnly.MinValue, 0, 0);
 
     /// <summary>TERMS of settle.lua.</summary>
-    public static byte[] PackTerms(Terms terms, int year, long totalFen, long inScopeFen)
+    public static byte[] PackTerms(Terms terms, DateOnly date, long totalFen, long inScopeFen)
     {
-        byte[] packed = new byte[31];
+        byte[] packed = new byte[33];
         packed[0] = (byte)(terms.Capped ? 'P' : 'F');
-        BinaryPrimitives.WriteUInt16BigEndian(packed.AsSpan(1), (ushort)year);
-        WriteUInt48(packed.AsSpan(3), Math.Min(inScopeFen, BaseLimitFen));
-        WriteUInt48(packed.AsSpan(9), Math.Min(totalFen, BaseLimitFen));
-        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(15), (uint)terms.TariffFen);
-        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(19), (uint)terms.RateBasisPoints);
-        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(23), (uint)terms.CapFen);
-        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(27), (uint)(terms.AllowanceFen ?? 0));
+        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(1), (uint)((date.Year * 10_000) + (date.Month * 100) + date.Day));
+        BigEndian.WriteUInt48(packed.AsSpan(5), Math.Min(inScopeFen, BaseLimitFen));
+        BigEndian.WriteUInt48(packed.AsSpan(11), Math.Min(totalFen, BaseLimitFen));
+        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(17), (uint)terms.TariffFen);
+        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(21), (uint)terms.RateBasisPoints);
+        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(25), (uint)terms.CapFen);
+        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(29), (uint)(terms.AllowanceFen ?? 0));
         return packed;
     }
 
-    public static string DayFieldOf(DateOnly date, string facilityCode) => $"d{date:yyyyMMdd}:{facilityCode}";
+    /// <summary>A settlement named by its sequence, as the target of a cancellation.</summary>
+    public static string TargetOf(long sequence) => $"#{sequence}";
 
     public void WriteArguments(Span<RedisValue> arguments)
     {
-        arguments[0] = Mode switch { StepMode.Settle => "S", StepMode.Quote => "Q", _ => "L" };
-        arguments[1] = Terms;
+        arguments[0] = Mode switch
+        {
+            StepMode.Settle => "S",
+            StepMode.Quote => "Q",
+            StepMode.Look => "L",
+            StepMode.Cancel => "C",
+            StepMode.Reverse => "V",
+            _ => throw new InvalidOperationException($"{Mode} is no mode of the script."),
+        };
+        arguments[1] = What;
         arguments[2] = RequestField;
-        arguments[3] = DayField;
-        arguments[4] = Content;
-    }
-
-    private static void WriteUInt48(Span<byte> bytes, long value)
-    {
-        BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)(value >> 32));
-        BinaryPrimitives.WriteUInt32BigEndian(bytes[2..], (uint)(value & uint.MaxValue));
+        arguments[3] = Content;
     }
 }
 
 public enum StepOutcome
 {
-    /// <summary>Settled now; the header says how.</summary>
+    /// <summary>Done now; the bytes say how.</summary>
     New,
 
-    /// <summary>The same request was settled before; the record is its answer.</summary>
+    /// <summary>The same request was answered before; the bytes are its record.</summary>
     Replay,
-
-    /// <summary>Computed without effect.</summary>
-    Quoted,
 
     /// <summary>The key was used before, with other content.</summary>
     Conflict,
 
     /// <summary>Nothing is stored under the key.</summary>
     Missing,
+
+    /// <summary>The request's settlement was cancelled since.</summary>
+    Cancelled,
+
+    /// <summary>The request was reversed, before or after it came.</summary>
+    Reversed,
+
+    /// <summary>No settlement is stored under what the request names.</summary>
+    TargetUnknown,
+
+    /// <summary>The settlement was undone already.</summary>
+    TargetUndone,
+
+    /// <summary>The settlement consumed deductible, and a later one of that insured, facility and day stands.</summary>
+    BlockedByLater,
+
+    /// <summary>The cap or the day's deductible has been used since.</summary>
+    RestoreImpossible,
 }
 
-/// <param name="Header">For New and Quoted.</param>
-/// <param name="Record">For Replay.</param>
-public sealed record StepReply(StepOutcome Outcome, RecordHeader Header = default, StoredRecord? Record = null)
+/// <param name="Bytes">New: the header of a settlement or quote, the record of a cancellation or reversal. Replay: the record.</param>
+public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes)
 {
-    public static StepReply Read(byte[] reply) => (char)reply[0] switch
-    {
-        'N' => new StepReply(StepOutcome.New, RecordHeader.Read(reply.AsSpan(1))),
-        'Q' => new StepReply(StepOutcome.Quoted, RecordHeader.Read(reply.AsSpan(1))),
-        'R' => new StepReply(StepOutcome.Replay, Record: StoredRecord.Read(reply.AsMemory(1))),
-        'C' => new StepReply(StepOutcome.Conflict),
-        'M' => new StepReply(StepOutcome.Missing),
-        char other => throw new InvalidDataException($"settle.lua answered with an unknown outcome '{other}'."),
-    };
+    public RecordHeader Header => RecordHeader.Read(Bytes.Span);
+
+    public static StepReply Read(byte[] reply) => new(
+        (char)reply[0] switch
+        {
+            'N' => StepOutcome.New,
+            'R' => StepOutcome.Replay,
+            'C' => StepOutcome.Conflict,
+            'M' => StepOutcome.Missing,
+            'X' => StepOutcome.Cancelled,
+            'V' => StepOutcome.Reversed,
+            'K' => StepOutcome.TargetUnknown,
+            'A' => StepOutcome.TargetUndone,
+            'B' => StepOutcome.BlockedByLater,
+            'I' => StepOutcome.RestoreImpossible,
+            char other => throw new InvalidDataException($"settle.lua answered with an unknown outcome '{other}'."),
+        },
+        reply.AsMemory(1));
 }

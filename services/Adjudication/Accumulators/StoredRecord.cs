@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -8,40 +9,138 @@ using Google.Protobuf;
 
 namespace Claims.Adjudication.Accumulators;
 
-/// <summary>The figures that the script computed, as it packs them: HEADER of settle.lua.</summary>
-/// <param name="State">A active.</param>
-/// <param name="Order">Rank among the settlements of the insured; the newest is the highest.</param>
-public readonly record struct RecordHeader(char Kind, char State, long Sequence, long Order, long DeductibleFen, long BorneBeforeFen, long FundPayFen, long CapUsedBeforeFen)
+/// <summary>What a stored record is; the letter is part of the stored format.</summary>
+public enum RecordKind
 {
-    public const int Bytes = 30;
+    Settlement = 'S',
+    Cancellation = 'C',
+    Reversal = 'V',
+    Tombstone = 'T',
+}
+
+/// <summary>What has become of a stored record since; the letter is part of the stored format.</summary>
+public enum RecordState
+{
+    /// <summary>A settlement that stands, or a cancellation that is in effect.</summary>
+    Active = 'A',
+
+    /// <summary>A cancelled settlement.</summary>
+    Cancelled = 'X',
+
+    /// <summary>A settlement undone by a reversal.</summary>
+    Reversed = 'R',
+
+    /// <summary>A cancellation undone by a reversal.</summary>
+    Undone = 'U',
+
+    /// <summary>A reversal that undid a settlement.</summary>
+    UndidSettlement = '1',
+
+    /// <summary>A reversal that undid a cancellation.</summary>
+    UndidCancellation = '2',
+
+    /// <summary>A reversal that found nothing to undo.</summary>
+    UndidNothing = '3',
+}
+
+/// <summary>The figures that the script computed, as it packs them: HEADER of settle.lua. Amounts in fen.</summary>
+/// <param name="Capped">Whether the fund's payment counts against the annual cap.</param>
+/// <param name="Order">Rank among the settlements of the insured; the newest is the highest.</param>
+/// <param name="VisitDay">yyyymmdd.</param>
+/// <param name="BorneBeforeFen">Deductible of that day and facility before this record took effect.</param>
+/// <param name="ShortfallFen">What the fund would have paid besides, had there been no cap.</param>
+public readonly record struct RecordHeader(
+    RecordKind Kind, RecordState State, bool Capped, long Sequence, long Order, int VisitDay,
+    long DeductibleFen, long BorneBeforeFen, long FundPayFen, long CapUsedBeforeFen, long TariffFen, long CapFen, long ShortfallFen)
+{
+    public const int Bytes = 49;
 
     public Standing Before => new(CapUsedBeforeFen, BorneBeforeFen);
 
-    public static RecordHeader Read(ReadOnlySpan<byte> bytes) => new(
-        (char)bytes[0],
-        (char)bytes[1],
-        ReadUInt48(bytes[2..]),
-        ReadUInt48(bytes[8..]),
-        BinaryPrimitives.ReadUInt32BigEndian(bytes[14..]),
-        BinaryPrimitives.ReadUInt32BigEndian(bytes[18..]),
-        BinaryPrimitives.ReadUInt32BigEndian(bytes[22..]),
-        BinaryPrimitives.ReadUInt32BigEndian(bytes[26..]));
+    public DateOnly VisitDate => new(VisitDay / 10_000, VisitDay / 100 % 100, VisitDay % 100);
 
-    private static long ReadUInt48(ReadOnlySpan<byte> bytes) =>
-        ((long)BinaryPrimitives.ReadUInt16BigEndian(bytes) << 32) | BinaryPrimitives.ReadUInt32BigEndian(bytes[2..]);
+    /// <summary>What counts against the annual cap.</summary>
+    public long CappedFundPayFen => Capped ? FundPayFen : 0;
+
+    public static RecordHeader Read(ReadOnlySpan<byte> bytes) => new(
+        (RecordKind)bytes[0],
+        (RecordState)bytes[1],
+        bytes[2] == (byte)'P',
+        BigEndian.ReadUInt48(bytes[3..]),
+        BigEndian.ReadUInt48(bytes[9..]),
+        BinaryPrimitives.ReadInt32BigEndian(bytes[15..]),
+        BinaryPrimitives.ReadUInt32BigEndian(bytes[19..]),
+        BinaryPrimitives.ReadUInt32BigEndian(bytes[23..]),
+        BinaryPrimitives.ReadUInt32BigEndian(bytes[27..]),
+        BinaryPrimitives.ReadUInt32BigEndian(bytes[31..]),
+        BinaryPrimitives.ReadUInt32BigEndian(bytes[35..]),
+        BinaryPrimitives.ReadUInt32BigEndian(bytes[39..]),
+        BigEndian.ReadUInt48(bytes[43..]));
 }
 
 /// <summary>A settlement as it lies in the store: header, 16 bytes of fingerprint, <see cref="StoredRequest"/>.</summary>
 public sealed record StoredRecord(RecordHeader Header, ReadOnlyMemory<byte> Fingerprint, StoredRequest Request)
 {
-    public static StoredRecord Read(ReadOnlyMemory<byte> bytes) => new(
-        RecordHeader.Read(bytes.Span),
-        bytes.Slice(RecordHeader.Bytes, Fingerprints.Bytes),
-        StoredRequest.Parser.ParseFrom(bytes.Span[(RecordHeader.Bytes + Fingerprints.Bytes)..]));
+    public static StoredRecord Read(ReadOnlyMemory<byte> bytes) => Read(RecordHeader.Read(bytes.Span), bytes[RecordHeader.Bytes..]);
 
-    public Terms Terms => new(Request.RateBp, Request.TariffFen, Request.CapFen, Request.HasAllowanceFen ? Request.AllowanceFen : null);
+    /// <param name="content">Fingerprint and message.</param>
+    public static StoredRecord Read(RecordHeader header, ReadOnlyMemory<byte> content) => new(
+        header,
+        content[..Fingerprints.Bytes],
+        StoredRequest.Parser.ParseFrom(content.Span[Fingerprints.Bytes..]));
 
-    public DateOnly VisitDate => DateOnly.FromDayNumber(Request.VisitDay);
+    public Terms Terms => new(Request.RateBp, Header.TariffFen, Header.CapFen, Header.Capped ? null : Request.AllowanceFen);
+}
+
+/// <summary>A cancellation or reversal as it lies in the store, with the settlement that it undid or restored.</summary>
+/// <param name="Header">Figures of the settlement, positive, with the standing that the undoing found.</param>
+/// <param name="TargetField">The request field of the settlement; of the request that was asked about where there was nothing to undo.</param>
+/// <param name="TargetSequence">The settlement's sequence, 0 where there was nothing to undo.</param>
+/// <param name="Headroom">Later settlements of the year that the cap had cut: sequence and shortfall in fen.</param>
+/// <param name="Target">The settlement, null where there was nothing to undo.</param>
+public sealed record UndoingRecord(
+    RecordHeader Header, ReadOnlyMemory<byte> Fingerprint, StoredUndoing Own, string TargetField, long TargetSequence,
+    ImmutableArray<(long Sequence, long ShortfallFen)> Headroom, StoredRecord? Target)
+{
+    public static UndoingRecord Read(ReadOnlyMemory<byte> bytes)
+    {
+        RecordHeader header = RecordHeader.Read(bytes.Span);
+        ReadOnlyMemory<byte> fingerprint = bytes.Slice(RecordHeader.Bytes, Fingerprints.Bytes);
+        ReadOnlyMemory<byte> rest = bytes[(RecordHeader.Bytes + Fingerprints.Bytes)..];
+        string field = Encoding.UTF8.GetString(Take(ref rest).Span);
+        StoredUndoing own = StoredUndoing.Parser.ParseFrom(Take(ref rest).Span);
+        long targetSequence = BigEndian.ReadUInt48(rest.Span);
+        int count = BinaryPrimitives.ReadUInt16BigEndian(rest.Span[6..]);
+        rest = rest[8..];
+        var headroom = ImmutableArray.CreateBuilder<(long, long)>(count);
+        for (int i = 0; i < count; i++, rest = rest[12..])
+        {
+            headroom.Add((BigEndian.ReadUInt48(rest.Span), BigEndian.ReadUInt48(rest.Span[6..])));
+        }
+
+        return new UndoingRecord(header, fingerprint, own, field, targetSequence, headroom.MoveToImmutable(), rest.IsEmpty ? null : StoredRecord.Read(header, rest));
+    }
+
+    private static ReadOnlyMemory<byte> Take(ref ReadOnlyMemory<byte> rest)
+    {
+        int length = BinaryPrimitives.ReadUInt16BigEndian(rest.Span);
+        ReadOnlyMemory<byte> taken = rest.Slice(2, length);
+        rest = rest[(2 + length)..];
+        return taken;
+    }
+}
+
+/// <summary>Six-byte numbers, as the script's <c>I6</c>.</summary>
+internal static class BigEndian
+{
+    public static long ReadUInt48(ReadOnlySpan<byte> bytes) =>
+        ((long)BinaryPrimitives.ReadUInt16BigEndian(bytes) << 32) | BinaryPrimitives.ReadUInt32BigEndian(bytes[2..]);
+
+    public static void WriteUInt48(Span<byte> bytes, long value)
+    {
+        BinaryPrimitives.WriteUInt16BigEndian(bytes, (ushort)(value >> 32));
+        BinaryPrimitives.WriteUInt32BigEndian(bytes[2..], (uint)(value & uint.MaxValue));
+    }
 }
 
 /// <summary>The field of an insured's hash that a request is stored under. A line feed separates: no code contains control characters.</summary>
@@ -78,6 +177,18 @@ public static class Fingerprints
         hash[..Bytes].CopyTo(fingerprint);
     }
 
+    /// <summary>Of a cancellation or reversal: what kind it is and what it names.</summary>
+    /// <param name="kind">C or V.</param>
+    public static void Write(char kind, string target, Span<byte> fingerprint)
+    {
+        byte[] content = new byte[1 + Encoding.UTF8.GetByteCount(target)];
+        content[0] = (byte)kind;
+        Encoding.UTF8.GetBytes(target, content.AsSpan(1));
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(content, hash);
+        hash[..Bytes].CopyTo(fingerprint);
+    }
+
     /// <summary>Fingerprint followed by the message: what the script keeps for a new settlement.</summary>
     public static byte[] Content(SettleRequest request, StoredRequest? stored)
     {
@@ -86,21 +197,29 @@ public static class Fingerprints
         stored?.WriteTo(content.AsSpan(Bytes));
         return content;
     }
+
+    /// <summary>Fingerprint followed by the message: what the script keeps for a cancellation (C) or reversal (V).</summary>
+    public static byte[] Content(char kind, string target, StoredUndoing stored)
+    {
+        byte[] content = new byte[Bytes + stored.CalculateSize()];
+        Write(kind, target, content);
+        stored.WriteTo(content.AsSpan(Bytes));
+        return content;
+    }
 }
 
-/// <summary>A stored settlement with the key it lies under.</summary>
-public sealed record StoredSettlement(string FacilityCode, string RequestId, StoredRecord Record)
+/// <summary>A stored record with the key it lies under.</summary>
+/// <param name="Bytes">The record as the script packed it.</param>
+public sealed record StoredAnswer(string FacilityCode, string RequestId, RecordHeader Header, ReadOnlyMemory<byte> Bytes)
 {
-    public string SettlementId(int shard) => SettlementIds.Format(Record.VisitDate.Year, shard, Record.Header.Sequence);
-
-    /// <summary>The settlements among an insured's fields, oldest first.</summary>
-    public static IReadOnlyList<StoredSettlement> AllOf(IEnumerable<(string Field, byte[] Value)> fields) =>
+    /// <summary>The answers among an insured's fields, oldest first.</summary>
+    public static IReadOnlyList<StoredAnswer> AllOf(IEnumerable<(string Field, byte[] Value)> fields) =>
     [
         .. fields
-            .Where(field => field.Field[0] == 'q' && field.Value[0] == (byte)'S')
+            .Where(field => field.Field[0] == 'q')
             .Select(field => (Key: RequestField.Parse(field.Field), field.Value))
-            .Select(field => new StoredSettlement(field.Key.FacilityCode, field.Key.RequestId, StoredRecord.Read(field.Value)))
-            .OrderBy(settlement => settlement.Record.Header.Sequence),
+            .Select(field => new StoredAnswer(field.Key.FacilityCode, field.Key.RequestId, RecordHeader.Read(field.Value), field.Value))
+            .OrderBy(answer => answer.Header.Sequence),
     ];
 }
 

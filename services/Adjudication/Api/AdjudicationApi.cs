@@ -13,6 +13,10 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
 
     public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) => AnswerAsync("pre_settle", request, desk.QuoteAsync);
 
+    public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) => AnswerAsync("cancel", request, desk.CancelAsync);
+
+    public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) => GuardAsync(() => desk.ReverseAsync(request));
+
     public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) => GuardAsync(() => desk.FindAsync(request));
 
     public override Task<V1.Accumulators> GetAccumulators(GetAccumulatorsRequest request, ServerCallContext context)
@@ -93,11 +97,11 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         await foreach (SettleReply reply in replies.ReadAllAsync(cancellation)) await stream.WriteAsync(reply, cancellation);
     }
 
-    private async Task<SettleReply> AnswerAsync(string operation, SettleRequest request, Func<SettleRequest, Task<SettleReply>> answer)
+    private async Task<SettleReply> AnswerAsync<TRequest>(string operation, TRequest request, Func<TRequest, Task<SettleReply>> answer)
     {
         long started = time.GetTimestamp();
         SettleReply reply = await GuardAsync(() => answer(request));
-        long paidFen = reply is { Decision: Decision.Settled, Replayed: false } ? reply.FundPayFen : 0;
+        long paidFen = reply is { Decision: Decision.Settled or Decision.Cancelled, Replayed: false } ? reply.FundPayFen : 0;
         string decision = reply.Replayed ? "REPLAYED" : DecisionName(reply.Decision);
         AdjudicationMetrics.Answer(operation, decision, reply.ReasonCode, paidFen, time.GetElapsedTime(started));
         return reply;

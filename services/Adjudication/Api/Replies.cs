@@ -31,33 +31,72 @@ public static class Replies
                 $"Shard {shard}, sequence {header.Sequence}: the script says deductible {header.DeductibleFen}, fund {header.FundPayFen}; the rules say {settlement.DeductibleFen}, {settlement.FundPayFen}.");
         }
 
-        long usedAfterFen = header.CapUsedBeforeFen + (terms.Capped ? settlement.FundPayFen : 0);
+        SettleReply reply = Figures(1, requestId, facilityCode, insuredId, record, citations);
+        reply.Decision = decision;
+        reply.SettlementId = decision is Decision.Quoted ? "" : SettlementIds.Format(header.VisitDate.Year, shard, header.Sequence);
+        reply.ReasonCode = settlement.ReasonCode;
+        reply.ReasonText = Reasons.TextOf(settlement.ReasonCode);
+        reply.Trace = Trace.Of(terms, (Tier)request.Tier, request.TotalFen, request.InScopeFen, header.Before, settlement, citations);
+        reply.Replayed = replayed;
+        return reply;
+    }
+
+    /// <summary>The negative mirror of a settlement that was cancelled or reversed.</summary>
+    public static SettleReply Cancelled(int shard, string requestId, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)
+    {
+        int year = record.Header.VisitDate.Year;
+        string originalRequestId = RequestField.Parse(record.TargetField).RequestId;
+        SettleReply reply = Figures(-1, requestId, facilityCode, insuredId, record.Target!, citations);
+        reply.Decision = Decision.Cancelled;
+        reply.SettlementId = SettlementIds.Format(year, shard, record.Header.Sequence);
+        reply.OriginalRequestId = originalRequestId;
+        reply.Trace = Trace.OfCancellation(SettlementIds.Format(year, shard, record.TargetSequence), record.Target!.Request.TotalFen, record.Header);
+        reply.Replayed = replayed;
+        foreach ((long sequence, long shortfallFen) in record.Headroom)
+        {
+            reply.Headroom.Add(new Headroom { SettlementId = SettlementIds.Format(year, shard, sequence), ShortfallFen = shortfallFen });
+        }
+
+        return reply;
+    }
+
+    /// <summary>The settlement that stands again after its cancellation was undone.</summary>
+    public static SettleReply Restored(int shard, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)
+    {
+        string settlementId = SettlementIds.Format(record.Header.VisitDate.Year, shard, record.TargetSequence);
+        SettleReply reply = Figures(1, RequestField.Parse(record.TargetField).RequestId, facilityCode, insuredId, record.Target!, citations);
+        reply.Decision = Decision.Settled;
+        reply.SettlementId = settlementId;
+        reply.Trace = Trace.OfRestoration(settlementId, record.Target!.Request.TotalFen, record.Header);
+        reply.Replayed = replayed;
+        return reply;
+    }
+
+    private static SettleReply Figures(int sign, string requestId, string facilityCode, string insuredId, StoredRecord record, Citations citations)
+    {
+        StoredRequest request = record.Request;
+        RecordHeader header = record.Header;
+        long usedAfterFen = header.CapUsedBeforeFen + (sign * header.CappedFundPayFen);
         return new SettleReply
         {
             RequestId = requestId,
             FacilityCode = facilityCode,
             InsuredId = insuredId,
-            Decision = decision,
-            SettlementId = decision is Decision.Quoted ? "" : SettlementIds.Format(record.VisitDate.Year, shard, header.Sequence),
-            ReasonCode = settlement.ReasonCode,
-            ReasonText = Reasons.TextOf(settlement.ReasonCode),
-            TotalFen = request.TotalFen,
-            FullSelfPayFen = request.FullSelfPayFen,
-            OverLimitFen = request.OverLimitFen,
-            PreSelfPayFen = request.PreSelfPayFen,
-            InScopeFen = request.InScopeFen,
-            DeductibleFen = settlement.DeductibleFen,
-            RateBp = terms.RateBasisPoints,
-            FundPayFen = settlement.FundPayFen,
-            SelfPayFen = request.TotalFen - settlement.FundPayFen,
-            CapFen = terms.CapFen,
+            TotalFen = sign * request.TotalFen,
+            FullSelfPayFen = sign * request.FullSelfPayFen,
+            OverLimitFen = sign * request.OverLimitFen,
+            PreSelfPayFen = sign * request.PreSelfPayFen,
+            InScopeFen = sign * request.InScopeFen,
+            DeductibleFen = sign * header.DeductibleFen,
+            RateBp = request.RateBp,
+            FundPayFen = sign * header.FundPayFen,
+            SelfPayFen = sign * (request.TotalFen - header.FundPayFen),
+            CapFen = header.CapFen,
             CapUsedBeforeFen = header.CapUsedBeforeFen,
             CapUsedAfterFen = usedAfterFen,
-            CapRemainingFen = Math.Max(terms.CapFen - usedAfterFen, 0),
+            CapRemainingFen = Math.Max(header.CapFen - usedAfterFen, 0),
             PolicyId = citations.PolicyId,
             PolicyHash = citations.PolicyHash,
-            Trace = Trace.Of(terms, (Tier)request.Tier, request.TotalFen, request.InScopeFen, header.Before, settlement, citations),
-            Replayed = replayed,
         };
     }
 }

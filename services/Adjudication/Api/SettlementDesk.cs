@@ -46,6 +46,64 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
             : await AnswerStoredAsync(shard, request, reply);
     }
 
+    /// <summary>Takes a settlement back: the cap and the deductible are restored, and the answer is its negative mirror.</summary>
+    /// <exception cref="StoreUnavailableException">The store cannot be known, or the outcome is unknown.</exception>
+    /// <exception cref="StoreBusyException">A bound is reached; nothing happened.</exception>
+    public async Task<SettleReply> CancelAsync(CancelRequest request)
+    {
+        ShardQueue shard = store.ShardOf(request.InsuredId);
+        (string? target, Refusal? refusal) = RequestChecks.CheckKey(request.RequestId, request.FacilityCode, request.InsuredId) is { } badKey
+            ? (null, badKey)
+            : TargetOf(request, shard);
+        if (target is null) return Refused(refusal!);
+
+        StepReply reply = await shard.RunAsync(UndoingStep(StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId, target));
+        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return Refused(RefusalOf(reply.Outcome));
+        UndoingRecord record = UndoingRecord.Read(reply.Bytes);
+        Citations citations = await store.Citations.ReadAsync(shard, record.Target!.Request.Citations);
+        return Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, reply.Outcome is StepOutcome.Replay);
+
+        SettleReply Refused(Refusal why)
+        {
+            SettleReply refused = Replies.Refused(request.RequestId, request.FacilityCode, request.InsuredId, why);
+            refused.OriginalRequestId = request.OriginalRequestId;
+            return refused;
+        }
+    }
+
+    /// <summary>Undoes whatever the original request did; marks it where it never came.</summary>
+    /// <inheritdoc cref="CancelAsync" path="/exception"/>
+    public async Task<ReverseReply> ReverseAsync(ReverseRequest request)
+    {
+        Refusal? refusal = RequestChecks.CheckKey(request.RequestId, request.FacilityCode, request.InsuredId)
+            ?? RequestChecks.CheckCode("original_request_id", request.OriginalRequestId)
+            ?? (request.OriginalRequestId == request.RequestId ? Refusal.Invalid("original_request_id", "不能与本次请求编号相同。") : null);
+        if (refusal is not null) return Refused(refusal);
+
+        ShardQueue shard = store.ShardOf(request.InsuredId);
+        string target = RequestField.Of(request.FacilityCode, request.OriginalRequestId);
+        StepReply reply = await shard.RunAsync(UndoingStep(StepMode.Reverse, request.InsuredId, request.FacilityCode, request.RequestId, target));
+        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return Refused(RefusalOf(reply.Outcome));
+
+        UndoingRecord record = UndoingRecord.Read(reply.Bytes);
+        if (record.Target is null) return new ReverseReply { Outcome = ReverseReply.Types.Outcome.NothingToUndo };
+        bool replayed = reply.Outcome is StepOutcome.Replay;
+        Citations citations = await store.Citations.ReadAsync(shard, record.Target.Request.Citations);
+        return record.Header.State is RecordState.UndidCancellation
+            ? new ReverseReply
+            {
+                Outcome = ReverseReply.Types.Outcome.CancellationUndone,
+                Mirror = Replies.Restored(shard.Shard, request.FacilityCode, request.InsuredId, record, citations, replayed),
+            }
+            : new ReverseReply
+            {
+                Outcome = ReverseReply.Types.Outcome.SettlementUndone,
+                Mirror = Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, replayed),
+            };
+
+        static ReverseReply Refused(Refusal why) => new() { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = why.Code, ReasonText = why.Text };
+    }
+
     /// <summary>The same answer as <see cref="SettleAsync"/> would give to a new request, without effect; it neither reads nor writes stored requests.</summary>
     /// <inheritdoc cref="SettleAsync" path="/exception"/>
     public async Task<SettleReply> QuoteAsync(SettleRequest request)
@@ -61,6 +119,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         return Settled(Decision.Quoted, shard, request, new StoredRecord(reply.Header, default, stored), citations, replayed: false);
     }
 
+    /// <summary>What a repeat of the request would be answered: the settlement while it stands, a cancellation's mirror, or that it was cancelled or reversed.</summary>
     /// <exception cref="StoreUnavailableException">The store cannot be known.</exception>
     public async Task<SettleReply> FindAsync(GetSettlementRequest request)
     {
@@ -77,9 +136,9 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
 
         ShardQueue shard = store.ShardOf(request.InsuredId);
         long? sequence = SettlementIds.SequenceOf(request.SettlementId, shard.Shard);
-        foreach (StoredSettlement found in await SettlementsAsync(shard, request.InsuredId))
+        foreach (StoredAnswer found in StoredAnswer.AllOf(await shard.ReadInsuredAsync(request.InsuredId)))
         {
-            bool wanted = requestId.Length > 0 ? found.RequestId == requestId : found.Record.Header.Sequence == sequence && found.SettlementId(shard.Shard) == request.SettlementId;
+            bool wanted = requestId.Length > 0 ? found.RequestId == requestId : found.Header.Sequence == sequence;
             if (wanted && found.FacilityCode == request.FacilityCode) return await TellAsync(shard, request.InsuredId, found);
         }
 
@@ -117,9 +176,10 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
             reply.CapRemainingFen = Math.Max(reply.CapFen - reply.FundPaidFen, 0);
         }
 
-        foreach (StoredSettlement settlement in StoredSettlement.AllOf(fields))
+        foreach (StoredAnswer answer in StoredAnswer.AllOf(fields))
         {
-            if (settlement.Record.VisitDate.Year == request.Year) reply.Settlements.Add(await TellAsync(shard, request.InsuredId, settlement));
+            bool stands = answer.Header is { Kind: RecordKind.Settlement, State: RecordState.Active };
+            if (stands && answer.Header.VisitDate.Year == request.Year) reply.Settlements.Add(await TellAsync(shard, request.InsuredId, answer));
         }
 
         return reply;
@@ -135,19 +195,68 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
 
     private async Task<SettleReply> AnswerStoredAsync(ShardQueue shard, SettleRequest request, StepReply reply)
     {
-        if (reply.Outcome is StepOutcome.Conflict) return Refused(request, Refusal.Of(Reasons.DuplicateConflict));
-        StoredRecord record = reply.Record!;
+        if (reply.Outcome is not StepOutcome.Replay) return Refused(request, RefusalOf(reply.Outcome));
+        StoredRecord record = StoredRecord.Read(reply.Bytes);
         Citations citations = await store.Citations.ReadAsync(shard, record.Request.Citations);
         return Settled(Decision.Settled, shard, request, record, citations, replayed: true);
     }
 
-    private static async Task<IReadOnlyList<StoredSettlement>> SettlementsAsync(ShardQueue shard, string insuredId) =>
-        StoredSettlement.AllOf(await shard.ReadInsuredAsync(insuredId));
-
-    private async Task<SettleReply> TellAsync(ShardQueue shard, string insuredId, StoredSettlement found)
+    private static Refusal RefusalOf(StepOutcome outcome) => Refusal.Of(outcome switch
     {
-        Citations citations = await store.Citations.ReadAsync(shard, found.Record.Request.Citations);
-        return Replies.Settled(Decision.Settled, shard.Shard, found.RequestId, found.FacilityCode, insuredId, found.Record, citations, replayed: false);
+        StepOutcome.Conflict => Reasons.DuplicateConflict,
+        StepOutcome.Cancelled => Reasons.RequestCancelled,
+        StepOutcome.Reversed => Reasons.RequestReversed,
+        StepOutcome.TargetUnknown => Reasons.SettlementUnknown,
+        StepOutcome.TargetUndone => Reasons.AlreadyCancelled,
+        StepOutcome.BlockedByLater => Reasons.CancelBlockedByLaterSettlement,
+        StepOutcome.RestoreImpossible => Reasons.RestoreImpossible,
+        _ => throw new InvalidOperationException($"{outcome} is no refusal."),
+    });
+
+    private static (string? Target, Refusal? Refusal) TargetOf(CancelRequest request, ShardQueue shard)
+    {
+        switch (request.TargetCase)
+        {
+            case CancelRequest.TargetOneofCase.OriginalRequestId:
+                Refusal? bad = RequestChecks.CheckCode("original_request_id", request.OriginalRequestId);
+                return bad is null ? (RequestField.Of(request.FacilityCode, request.OriginalRequestId), null) : (null, bad);
+            case CancelRequest.TargetOneofCase.SettlementId:
+                // An id that was never given out names no settlement; sequence 0 is never given out either.
+                return (Step.TargetOf(SettlementIds.SequenceOf(request.SettlementId, shard.Shard) ?? 0), null);
+            default:
+                return (null, Refusal.Invalid("target", "缺失：请给出 settlement_id 或 original_request_id。"));
+        }
+    }
+
+    private Step UndoingStep(StepMode mode, string insuredId, string facilityCode, string requestId, string target) => new(
+        mode,
+        insuredId,
+        target,
+        RequestField.Of(facilityCode, requestId),
+        Fingerprints.Content(mode is StepMode.Cancel ? 'C' : 'V', target, new StoredUndoing { UndoneAtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds() }));
+
+    private async Task<SettleReply> TellAsync(ShardQueue shard, string insuredId, StoredAnswer found)
+    {
+        switch (found.Header.Kind, found.Header.State)
+        {
+            case (RecordKind.Settlement, RecordState.Active):
+                StoredRecord settlement = StoredRecord.Read(found.Bytes);
+                return Replies.Settled(Decision.Settled, shard.Shard, found.RequestId, found.FacilityCode, insuredId, settlement, await CitationsOf(settlement), replayed: false);
+            case (RecordKind.Cancellation, RecordState.Active) or (RecordKind.Reversal, RecordState.UndidSettlement):
+                UndoingRecord undoing = UndoingRecord.Read(found.Bytes);
+                return Replies.Cancelled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await CitationsOf(undoing.Target!), replayed: false);
+            case (RecordKind.Reversal, RecordState.UndidCancellation):
+                UndoingRecord restoring = UndoingRecord.Read(found.Bytes);
+                return Replies.Restored(shard.Shard, found.FacilityCode, insuredId, restoring, await CitationsOf(restoring.Target!), replayed: false);
+            case (RecordKind.Settlement, RecordState.Cancelled):
+                return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.RequestCancelled));
+            case (RecordKind.Reversal, _):
+                return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.SettlementUnknown));
+            default:
+                return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.RequestReversed));
+        }
+
+        ValueTask<Citations> CitationsOf(StoredRecord record) => store.Citations.ReadAsync(shard, record.Request.Citations);
     }
 
     private async ValueTask<(StoredRequest Stored, Citations Citations)> StoredRequestAsync(ShardQueue shard, CoveredVisit covered)
@@ -156,7 +265,6 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         Citations citations = Citations.For(pack, covered.Policy, covered.Facility.Tier, request.VisitType);
         StoredRequest stored = new()
         {
-            VisitDay = covered.Visit.Date.DayNumber,
             VisitType = (int)request.VisitType,
             TotalFen = request.TotalFen,
             FullSelfPayFen = request.FullSelfPayFen,
@@ -164,29 +272,26 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
             PreSelfPayFen = request.PreSelfPayFen,
             InScopeFen = request.InScopeFen,
             RateBp = covered.Terms.RateBasisPoints,
-            TariffFen = covered.Terms.TariffFen,
-            CapFen = covered.Terms.CapFen,
+            AllowanceFen = covered.Terms.AllowanceFen ?? 0,
             Tier = (int)covered.Facility.Tier,
             InsuredCounty = CountyNumber(covered.Enrolment.County),
             FacilityCounty = CountyNumber(covered.Facility.County),
             Citations = await store.Citations.KeyOfAsync(shard, citations),
             SettledAtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(),
         };
-        if (covered.Terms.AllowanceFen is { } allowanceFen) stored.AllowanceFen = allowanceFen;
         return (stored, citations);
     }
 
     private static int CountyNumber(string county) => int.Parse(county, System.Globalization.CultureInfo.InvariantCulture);
 
     private static byte[] TermsOf(CoveredVisit covered) =>
-        Step.PackTerms(covered.Terms, covered.Visit.Date.Year, covered.Visit.Request.TotalFen, covered.Visit.Request.InScopeFen);
+        Step.PackTerms(covered.Terms, covered.Visit.Date, covered.Visit.Request.TotalFen, covered.Visit.Request.InScopeFen);
 
     private static Step StepFor(StepMode mode, Visit visit, byte[] terms, StoredRequest? stored) => new(
         mode,
         visit.Request.InsuredId,
         terms,
         RequestField.Of(visit.Request.FacilityCode, visit.Request.RequestId),
-        Step.DayFieldOf(visit.Date, visit.Request.FacilityCode),
         Fingerprints.Content(visit.Request, stored));
 
     private static SettleReply Refused(SettleRequest request, Refusal refusal) =>

@@ -9,43 +9,78 @@ namespace Claims.Adjudication.Outbox;
 /// <summary>An outbox record in the words of the ledger's topic.</summary>
 public static class SettledClaims
 {
-    public static SettledClaim Of(int shard, string epoch, string facilityCode, string insuredId, string requestId, StoredRecord record, Citations citations)
+    /// <summary>The citations' key of the settlement behind a record, null where there is none.</summary>
+    public static uint? CitationsOf(ReadOnlyMemory<byte> record) => RecordHeader.Read(record.Span).Kind is RecordKind.Settlement
+        ? StoredRecord.Read(record).Request.Citations
+        : UndoingRecord.Read(record).Target?.Request.Citations;
+
+    /// <param name="field">The request field that the record lies under.</param>
+    /// <param name="citations">Null where <see cref="CitationsOf"/> is.</param>
+    public static SettledClaim Of(int shard, string epoch, string insuredId, string field, ReadOnlyMemory<byte> record, Citations? citations)
     {
-        StoredRequest request = record.Request;
-        RecordHeader header = record.Header;
-        Settlement settlement = Adjudicator.Adjudicate(record.Terms, request.TotalFen, request.InScopeFen, header.Before);
-        return new SettledClaim
+        RecordHeader header = RecordHeader.Read(record.Span);
+        (string facilityCode, string requestId) = RequestField.Parse(field);
+        SettledClaim claim = new()
         {
             Shard = shard,
             Sequence = header.Sequence,
             Epoch = epoch,
-            Kind = SettledClaim.Types.Kind.Settlement,
-            SettlementId = SettlementIds.Format(record.VisitDate.Year, shard, header.Sequence),
+            SettlementId = SettlementIds.Format(header.VisitDay / 10_000, shard, header.Sequence),
             FacilityCode = facilityCode,
             InsuredId = insuredId,
             RequestId = requestId,
-            VisitDate = record.VisitDate.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-            VisitType = (VisitType)request.VisitType,
-            SettledAtUnixMs = request.SettledAtUnixMs,
             Scheme = "resident",
-            InsuredCounty = request.InsuredCounty.ToString("000000", CultureInfo.InvariantCulture),
-            FacilityCounty = request.FacilityCounty.ToString("000000", CultureInfo.InvariantCulture),
-            Tier = ((Tier)request.Tier).WireName(),
-            TotalFen = request.TotalFen,
-            FullSelfPayFen = request.FullSelfPayFen,
-            OverLimitFen = request.OverLimitFen,
-            PreSelfPayFen = request.PreSelfPayFen,
-            InScopeFen = request.InScopeFen,
-            DeductibleFen = header.DeductibleFen,
-            RateBp = request.RateBp,
-            FundPayFen = header.FundPayFen,
-            CapFen = request.CapFen,
-            CapUsedBeforeFen = header.CapUsedBeforeFen,
-            CapUsedAfterFen = header.CapUsedBeforeFen + (record.Terms.Capped ? header.FundPayFen : 0),
-            ReasonCode = settlement.ReasonCode,
-            PolicyId = citations.PolicyId,
-            PolicyHash = citations.PolicyHash,
-            RequestFingerprint = ByteString.CopyFrom(record.Fingerprint.Span),
         };
+
+        if (header.Kind is RecordKind.Settlement)
+        {
+            StoredRecord settlement = StoredRecord.Read(record);
+            claim.Kind = SettledClaim.Types.Kind.Settlement;
+            claim.RequestFingerprint = ByteString.CopyFrom(settlement.Fingerprint.Span);
+            claim.SettledAtUnixMs = settlement.Request.SettledAtUnixMs;
+            claim.ReasonCode = Adjudicator.Adjudicate(settlement.Terms, settlement.Request.TotalFen, settlement.Request.InScopeFen, header.Before).ReasonCode;
+            Fill(claim, 1, settlement, citations!);
+            return claim;
+        }
+
+        UndoingRecord undoing = UndoingRecord.Read(record);
+        claim.RequestFingerprint = ByteString.CopyFrom(undoing.Fingerprint.Span);
+        claim.SettledAtUnixMs = undoing.Own.UndoneAtUnixMs;
+        claim.OriginalRequestId = RequestField.Parse(undoing.TargetField).RequestId;
+        if (undoing.Target is null)
+        {
+            claim.Kind = SettledClaim.Types.Kind.RequestOnly;
+            return claim;
+        }
+
+        bool restores = header.State is RecordState.UndidCancellation;
+        claim.Kind = restores ? SettledClaim.Types.Kind.Restoration : SettledClaim.Types.Kind.Cancellation;
+        claim.OriginalSettlementId = SettlementIds.Format(header.VisitDay / 10_000, shard, undoing.TargetSequence);
+        Fill(claim, restores ? 1 : -1, undoing.Target, citations!);
+        return claim;
+    }
+
+    private static void Fill(SettledClaim claim, int sign, StoredRecord record, Citations citations)
+    {
+        StoredRequest request = record.Request;
+        RecordHeader header = record.Header;
+        claim.VisitDate = header.VisitDate.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        claim.VisitType = (VisitType)request.VisitType;
+        claim.InsuredCounty = request.InsuredCounty.ToString("000000", CultureInfo.InvariantCulture);
+        claim.FacilityCounty = request.FacilityCounty.ToString("000000", CultureInfo.InvariantCulture);
+        claim.Tier = ((Tier)request.Tier).WireName();
+        claim.TotalFen = sign * request.TotalFen;
+        claim.FullSelfPayFen = sign * request.FullSelfPayFen;
+        claim.OverLimitFen = sign * request.OverLimitFen;
+        claim.PreSelfPayFen = sign * request.PreSelfPayFen;
+        claim.InScopeFen = sign * request.InScopeFen;
+        claim.DeductibleFen = sign * header.DeductibleFen;
+        claim.RateBp = request.RateBp;
+        claim.FundPayFen = sign * header.FundPayFen;
+        claim.CapFen = header.CapFen;
+        claim.CapUsedBeforeFen = header.CapUsedBeforeFen;
+        claim.CapUsedAfterFen = header.CapUsedBeforeFen + (sign * header.CappedFundPayFen);
+        claim.PolicyId = citations.PolicyId;
+        claim.PolicyHash = citations.PolicyHash;
     }
 }

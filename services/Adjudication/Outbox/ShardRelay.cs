@@ -139,19 +139,18 @@ public sealed class ShardRelay : IDisposable
     {
         for (int i = 1; i + 3 < entries.Length; i += 4)
         {
-            StoredRecord record = StoredRecord.Read((byte[])entries[i + 3]!);
-            if (record.Header.Sequence != position + 1)
+            ReadOnlyMemory<byte> record = (byte[])entries[i + 3]!;
+            long sequence = RecordHeader.Read(record.Span).Sequence;
+            if (sequence != position + 1)
             {
                 // The ledger refuses to book past a hole, and so does the relay: nothing behind it can be known to be whole.
-                _log.LogCritical("Shard {Shard}: the outbox goes from {From} to {To}; it has lost records", _shard.Shard, position, record.Header.Sequence);
+                _log.LogCritical("Shard {Shard}: the outbox goes from {From} to {To}; it has lost records", _shard.Shard, position, sequence);
                 return position;
             }
 
-            (string facilityCode, string requestId) = RequestField.Parse((string)entries[i + 2]!);
             string insuredId = _shard.Keys.InsuredIdOf((string)entries[i + 1]!);
-            Citations citations = await _store.Citations.ReadAsync(_shard, record.Request.Citations);
-            SettledClaim claim = SettledClaims.Of(_shard.Shard, epoch, facilityCode, insuredId, requestId, record, citations);
-            long sequence = record.Header.Sequence;
+            Citations? citations = SettledClaims.CitationsOf(record) is { } key ? await _store.Citations.ReadAsync(_shard, key) : null;
+            SettledClaim claim = SettledClaims.Of(_shard.Shard, epoch, insuredId, (string)entries[i + 2]!, record, citations);
             if (!await _kafka.TryPublishAsync(_shard.Shard, claim.ToByteArray(), delivered => Delivered(sequence, delivered), cancellation)) return position;
             position = sequence;
         }

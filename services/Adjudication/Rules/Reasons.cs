@@ -21,6 +21,9 @@ public static class Reasons
     public const string RequestCancelled = "REQUEST_CANCELLED";
     public const string RequestReversed = "REQUEST_REVERSED";
     public const string SettlementUnknown = "SETTLEMENT_UNKNOWN";
+    public const string AlreadyCancelled = "ALREADY_CANCELLED";
+    public const string CancelBlockedByLaterSettlement = "CANCEL_BLOCKED_BY_LATER_SETTLEMENT";
+    public const string RestoreImpossible = "RESTORE_IMPOSSIBLE";
     public const string CapReached = "CAP_REACHED";
     public const string CapExhausted = "CAP_EXHAUSTED";
 
@@ -41,6 +44,9 @@ public static class Reasons
         [RequestCancelled] = "该请求的结算已撤销，如需再次结算请使用新的请求编号。",
         [RequestReversed] = "该请求已被冲正，如需结算请使用新的请求编号。",
         [SettlementUnknown] = "未找到该笔结算，请核对结算编号或请求编号。",
+        [AlreadyCancelled] = "该笔结算已撤销或冲正，无需重复办理。",
+        [CancelBlockedByLaterSettlement] = "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。",
+        [RestoreImpossible] = "撤销之后限额或当日起付标准已被其他结算使用，原结算不能恢复，请重新结算。",
         [CapReached] = "统筹基金支付已达年度最高支付限额，超出部分由个人负担。",
         [CapExhausted] = "本年度门诊统筹最高支付限额已用完，本次费用由个人负担。",
     }.ToFrozenDictionary(StringComparer.Ordinal);

@@ -16,9 +16,7 @@ public static class RequestChecks
     /// <returns>The visit, or the first check that failed.</returns>
     public static (Visit? Visit, Refusal? Refusal) Check(SettleRequest request, DateOnly today)
     {
-        if (CheckCode("request_id", request.RequestId) is { } badRequestId) return (null, badRequestId);
-        if (CheckCode("facility_code", request.FacilityCode) is { } badFacility) return (null, badFacility);
-        if (CheckCode("insured_id", request.InsuredId) is { } badInsured) return (null, badInsured);
+        if (CheckKey(request.RequestId, request.FacilityCode, request.InsuredId) is { } badKey) return (null, badKey);
         if (!DateOnly.TryParseExact(request.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly date))
         {
             return (null, Refusal.Invalid("visit_date", "不是有效日期，应为 yyyy-MM-dd。"));
@@ -36,6 +34,10 @@ public static class RequestChecks
         Int128 sum = (Int128)request.FullSelfPayFen + request.OverLimitFen + request.PreSelfPayFen + request.InScopeFen;
         return sum == request.TotalFen ? (new Visit(request, date), null) : (null, Refusal.Of(Reasons.AmountsDoNotAddUp));
     }
+
+    /// <summary>The key under which a request is answered once.</summary>
+    public static Refusal? CheckKey(string requestId, string facilityCode, string insuredId) =>
+        CheckCode("request_id", requestId) ?? CheckCode("facility_code", facilityCode) ?? CheckCode("insured_id", insuredId);
 
     /// <summary>An identifier has 1 to 30 characters, none of them a control character.</summary>
     public static Refusal? CheckCode(string field, string value)

@@ -25,6 +25,14 @@ public static class Trace
         return text.ToString();
     }
 
+    /// <param name="settlementId">The settlement that was undone; <paramref name="undone"/> has its figures, positive, and the standing before.</param>
+    public static string OfCancellation(string settlementId, long totalFen, Accumulators.RecordHeader undone) => string.Create(CultureInfo.InvariantCulture,
+        $"一、撤销结算{settlementId}，费用总额{Yuan(totalFen)}元。二、退回统筹基金支付{Yuan(undone.FundPayFen)}元，退回个人负担{Yuan(totalFen - undone.FundPayFen)}元。三、恢复起付标准{Yuan(undone.DeductibleFen)}元；年度已用限额由{Yuan(undone.CapUsedBeforeFen)}元恢复为{Yuan(undone.CapUsedBeforeFen - undone.CappedFundPayFen)}元。");
+
+    /// <param name="settlementId">The settlement that stands again; <paramref name="restored"/> has its figures and the standing before.</param>
+    public static string OfRestoration(string settlementId, long totalFen, Accumulators.RecordHeader restored) => string.Create(CultureInfo.InvariantCulture,
+        $"一、撤销已冲正，结算{settlementId}恢复有效，费用总额{Yuan(totalFen)}元。二、统筹基金支付{Yuan(restored.FundPayFen)}元，个人负担{Yuan(totalFen - restored.FundPayFen)}元。三、年度已用限额由{Yuan(restored.CapUsedBeforeFen)}元变为{Yuan(restored.CapUsedBeforeFen + restored.CappedFundPayFen)}元。");
+
     private static string DeductibleStep(Terms terms, Standing before, Settlement settlement, Citations citations)
     {
         if (terms.TariffFen == 0) return $"二、基层定点医疗机构不设起付标准（{citations.Deductible}）。";

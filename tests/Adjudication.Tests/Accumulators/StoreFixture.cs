@@ -64,28 +64,21 @@ internal sealed class StoreFixture : IAsyncDisposable
             FullSelfPayFen = visit.TotalFen - visit.InScopeFen,
             InScopeFen = visit.InScopeFen,
         };
-        StoredRequest stored = new() { VisitDay = visit.Day.DayNumber, TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, TariffFen = visit.TariffFen, CapFen = visit.CapFen };
-        if (visit.AllowanceFen is { } allowanceFen) stored.AllowanceFen = allowanceFen;
+        StoredRequest stored = new() { TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, AllowanceFen = visit.AllowanceFen ?? 0 };
         return new Step(
             mode,
             visit.Insured,
-            Step.PackTerms(terms, visit.Day.Year, visit.TotalFen, visit.InScopeFen),
+            Step.PackTerms(terms, visit.Day, visit.TotalFen, visit.InScopeFen),
             RequestField.Of(visit.Facility, visit.Request),
-            Step.DayFieldOf(visit.Day, visit.Facility),
             Fingerprints.Content(request, stored));
     }
 
-    public static ModelAnswer AnswerOf(StepReply reply)
+    public static ModelAnswer AnswerOf(StepMode mode, StepReply reply)
     {
-        RecordHeader header = reply.Record?.Header ?? reply.Header;
-        return reply.Outcome switch
-        {
-            StepOutcome.New => new ModelAnswer("new", header.DeductibleFen, header.FundPayFen, header.CapUsedBeforeFen),
-            StepOutcome.Replay => new ModelAnswer("replay", header.DeductibleFen, header.FundPayFen, header.CapUsedBeforeFen),
-            StepOutcome.Quoted => new ModelAnswer("quoted", header.DeductibleFen, header.FundPayFen, header.CapUsedBeforeFen),
-            StepOutcome.Conflict => new ModelAnswer("conflict", 0, 0, 0),
-            _ => new ModelAnswer("missing", 0, 0, 0),
-        };
+        string outcome = mode is StepMode.Quote ? "quoted" : reply.Outcome.ToString().ToLowerInvariant();
+        return reply.Bytes.IsEmpty
+            ? new ModelAnswer(outcome, 0, 0, 0)
+            : new ModelAnswer(outcome, reply.Header.DeductibleFen, reply.Header.FundPayFen, reply.Header.CapUsedBeforeFen);
     }
 
     public async ValueTask DisposeAsync()
