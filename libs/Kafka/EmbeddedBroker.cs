@@ -11,14 +11,14 @@ public sealed class EmbeddedBroker : IDisposable
 {
     private const int BrokerId = 1;
 
-    private readonly Lock gate = new();
-    private nint client;
-    private nint cluster;
+    private readonly Lock _gate = new();
+    private nint _client;
+    private nint _cluster;
 
     private EmbeddedBroker(nint client, nint cluster, string bootstrapServers)
     {
-        this.client = client;
-        this.cluster = cluster;
+        _client = client;
+        _cluster = cluster;
         BootstrapServers = bootstrapServers;
     }
 
@@ -65,21 +65,21 @@ public sealed class EmbeddedBroker : IDisposable
 
     public void Dispose()
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (cluster == 0) return;
-            Native.rd_kafka_mock_cluster_destroy(cluster);
-            Native.rd_kafka_destroy(client);
-            cluster = client = 0;
+            if (_cluster == 0) return;
+            Native.rd_kafka_mock_cluster_destroy(_cluster);
+            Native.rd_kafka_destroy(_client);
+            _cluster = _client = 0;
         }
     }
 
     private void Use(Func<nint, ErrorCode> call)
     {
-        lock (gate)
+        lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(cluster == 0, this);
-            ErrorCode error = call(cluster);
+            ObjectDisposedException.ThrowIf(_cluster == 0, this);
+            ErrorCode error = call(_cluster);
             if (error != ErrorCode.NoError) throw new InvalidOperationException($"the embedded broker answered {error}");
         }
     }

@@ -11,28 +11,25 @@ public sealed class KafkaSettings
     private const string Idempotence = "enable.idempotence";
     private const string InFlight = "max.in.flight";
 
-    private readonly Dictionary<string, string> properties;
+    private readonly Dictionary<string, string> _properties;
 
     /// <param name="properties">Name and value, <c>bootstrap.servers</c> or <c>bootstrap_servers</c> among them.</param>
     public KafkaSettings(IReadOnlyDictionary<string, string> properties)
     {
-        this.properties = properties.ToDictionary(property => Dotted(property.Key), property => property.Value, StringComparer.Ordinal);
+        _properties = properties.ToDictionary(property => Dotted(property.Key), property => property.Value, StringComparer.Ordinal);
     }
 
-    public string BootstrapServers => properties["bootstrap.servers"];
+    public string BootstrapServers => _properties["bootstrap.servers"];
 
-    /// <summary>What is wrong with the properties, one sentence each that names the setting; empty when nothing is.</summary>
-    public static IReadOnlyList<string> Problems(IReadOnlyDictionary<string, string>? properties)
+    /// <summary>What is wrong, each with the setting below section <c>Claims</c> that it concerns; empty when nothing is.</summary>
+    public static IReadOnlyList<(string Setting, string Problem)> Problems(IReadOnlyDictionary<string, string> properties)
     {
-        List<string> problems = [];
-        if (properties is null || !properties.Keys.Any(key => Dotted(key) == "bootstrap.servers"))
-        {
-            problems.Add("Claims:Kafka:bootstrap.servers (environment variable Claims__Kafka__bootstrap.servers) is missing: host:port of a Kafka broker");
-            if (properties is null) return problems;
-        }
+        List<(string, string)> problems = [];
+        if (!properties.Keys.Any(key => Dotted(key) == "bootstrap.servers"))
+            problems.Add(("Kafka:bootstrap.servers", "is missing: host:port of a Kafka broker, several with commas"));
 
         foreach (IGrouping<string, string> twice in properties.Keys.GroupBy(Dotted, StringComparer.Ordinal).Where(names => names.Count() > 1))
-            problems.Add($"Claims:Kafka:{twice.Key} is given more than once: {string.Join(", ", twice)}");
+            problems.Add(($"Kafka:{twice.Key}", $"is given more than once: {string.Join(", ", twice)}"));
 
         KafkaNative.Register();
         byte[] reason = new byte[512];
@@ -40,7 +37,7 @@ public sealed class KafkaSettings
         foreach ((string name, string value) in properties)
         {
             if (Native.rd_kafka_conf_set(configuration, Dotted(name), value, reason, (nuint)reason.Length) != 0)
-                problems.Add($"Claims:Kafka:{name}: {Native.Text(reason)}");
+                problems.Add(($"Kafka:{name}", $"is not accepted by librdkafka: {Native.Text(reason)}"));
         }
 
         Native.rd_kafka_conf_destroy(configuration);
@@ -100,7 +97,7 @@ public sealed class KafkaSettings
         defaults["reconnect.backoff.ms"] = "100";
         defaults["reconnect.backoff.max.ms"] = "2000";
         defaults["socket.keepalive.enable"] = "true";
-        foreach ((string name, string value) in properties) defaults[name] = value;
+        foreach ((string name, string value) in _properties) defaults[name] = value;
         return defaults;
     }
 

@@ -1,1 +1,9 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using Claims.Hosting;
+using Claims.Ledger;
+
+WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "ledger");
+LedgerSettings settings = builder.AddSettings<LedgerSettings>();
+builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly);
+builder.Services.AddLedger();
+WebApplication app = builder.Build();
+return await ServiceHost.RunAsync(app);

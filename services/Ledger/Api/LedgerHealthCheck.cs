@@ -1,0 +1,30 @@
+using Claims.Ledger.Posting;
+using Claims.Ledger.Store;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Npgsql;
+
+namespace Claims.Ledger.Api;
+
+/// <summary>
+/// Ready while the books can be asked. A broker that is away, or a stopped shard, is reported but does not turn callers
+/// away: they need the watermarks, and the other shards go on.
+/// </summary>
+internal sealed class LedgerHealthCheck(ClaimsStore store, Watermarks watermarks, RecordFeed feed) : IHealthCheck
+{
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await store.ReadAsync(cancellationToken);
+        }
+        catch (NpgsqlException exception)
+        {
+            return HealthCheckResult.Unhealthy($"PostgreSQL cannot be read: {exception.Message}");
+        }
+
+        if (!watermarks.Opened.IsCompleted) return HealthCheckResult.Healthy("no store has been opened yet");
+        if (watermarks.Stopped is [var first, ..] stopped)
+            return HealthCheckResult.Degraded($"{stopped.Count} shards have stopped; shard {first.Shard}: {first.Reason}");
+        return feed.Problem is { } problem ? HealthCheckResult.Degraded($"Kafka cannot be read: {problem}") : HealthCheckResult.Healthy();
+    }
+}

@@ -1,0 +1,82 @@
+using Claims.Ledger.GeneralLedger;
+using Claims.Ledger.Posting;
+using Claims.Ledger.Store;
+using Claims.Ledger.SubLedger;
+using Claims.V1;
+using Grpc.Core;
+using Npgsql;
+
+namespace Claims.Ledger.Api;
+
+/// <summary>The ledger over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked.</summary>
+internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks watermarks, BookReader books, EntryReader entries, ILogger<LedgerService> logger)
+    : V1.Ledger.LedgerBase
+{
+    private const int EpochDigits = 32;
+    private const int MostShards = 1024;
+
+    public override Task<V1.Store> OpenStore(OpenStoreRequest request, ServerCallContext context) => Answer(async () =>
+    {
+        Require(IsEpoch(request.ProposedEpoch), "proposed_epoch is not 32 lower-case hexadecimal digits");
+        Require(request.Shards is > 0 and <= MostShards, $"shards is not between 1 and {MostShards}");
+        return Opened(await store.OpenAsync(request.ProposedEpoch, request.Shards, context.CancellationToken));
+    });
+
+    public override Task<V1.Store> ConfirmStore(ConfirmStoreRequest request, ServerCallContext context) => Answer(async () =>
+    {
+        bool confirmed = await store.ConfirmAsync(request.Epoch, context.CancellationToken);
+        if (confirmed && await store.ReadAsync(context.CancellationToken) is { } row) return Opened(row);
+        throw new RpcException(new Status(StatusCode.FailedPrecondition, "these books are not kept for that store"));
+    });
+
+    public override async Task WatchWatermarks(WatchWatermarksRequest request, IServerStreamWriter<V1.Watermarks> responseStream, ServerCallContext context)
+    {
+        if (!watermarks.Opened.IsCompleted) throw new RpcException(new Status(StatusCode.FailedPrecondition, "no store has been opened"));
+        await foreach (V1.Watermarks news in watermarks.WatchAsync(context.CancellationToken)) await responseStream.WriteAsync(news);
+    }
+
+    public override Task<TrialBalance> GetTrialBalance(GetTrialBalanceRequest request, ServerCallContext context) =>
+        Answer(() => books.TrialBalanceAsync(context.CancellationToken));
+
+    public override Task ListInsuredYears(ListInsuredYearsRequest request, IServerStreamWriter<InsuredYear> responseStream, ServerCallContext context) =>
+        Stream(entries.InsuredYearsAsync(context.CancellationToken), responseStream);
+
+    public override Task ListEntries(ListEntriesRequest request, IServerStreamWriter<SubLedgerEntry> responseStream, ServerCallContext context) =>
+        Stream(entries.EntriesAsync(context.CancellationToken), responseStream);
+
+    private V1.Store Opened(StoreRow row)
+    {
+        watermarks.Open(row);
+        V1.Store reply = new() { Epoch = row.Epoch, Shards = row.Shards, Initialised = row.Initialised };
+        Dictionary<int, string> stopped = watermarks.Stopped.ToDictionary();
+        reply.Watermarks.AddRange(row.Watermarks.Select((sequence, shard) =>
+            new ShardWatermark { Shard = shard, Sequence = sequence, Stopped = stopped.GetValueOrDefault(shard, "") }));
+        return reply;
+    }
+
+    private Task Stream<T>(IAsyncEnumerable<T> rows, IServerStreamWriter<T> responseStream) => Answer(async () =>
+    {
+        await foreach (T row in rows) await responseStream.WriteAsync(row);
+        return true;
+    });
+
+    private async Task<T> Answer<T>(Func<Task<T>> answer)
+    {
+        try
+        {
+            return await answer();
+        }
+        catch (NpgsqlException exception)
+        {
+            logger.LogWarning("PostgreSQL could not be asked: {Reason}", exception.Message);
+            throw new RpcException(new Status(StatusCode.Unavailable, "the books cannot be read at the moment"));
+        }
+    }
+
+    private static void Require(bool holds, string otherwise)
+    {
+        if (!holds) throw new RpcException(new Status(StatusCode.InvalidArgument, otherwise));
+    }
+
+    private static bool IsEpoch(string text) => text.Length == EpochDigits && text.All(char.IsAsciiHexDigitLower);
+}

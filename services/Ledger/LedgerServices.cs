@@ -1,0 +1,27 @@
+using Claims.Hosting;
+using Claims.Kafka;
+using Claims.Ledger.Api;
+using Claims.Ledger.GeneralLedger;
+using Claims.Ledger.Posting;
+using Claims.Ledger.Store;
+using Claims.Ledger.SubLedger;
+
+namespace Claims.Ledger;
+
+internal static class LedgerServices
+{
+    /// <summary>Everything but the database and the wire.</summary>
+    public static void AddLedger(this IServiceCollection services)
+    {
+        services.AddSingleton(provider => new KafkaSettings(provider.GetRequiredService<LedgerSettings>().Kafka));
+        services.AddSingleton<ClaimsStore>();
+        services.AddSingleton<Watermarks>();
+        services.AddSingleton<RecordFeed>();
+        services.AddSingleton<Books>();
+        services.AddSingleton<BookReader>();
+        services.AddSingleton<EntryReader>();
+        services.AddSingleton<LedgerMetrics>();
+        services.AddHostedService<PostingWorker>();
+        services.AddHealthChecks().AddCheck<LedgerHealthCheck>("ledger", tags: [Readiness.Tag]);
+    }
+}

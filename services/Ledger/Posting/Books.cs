@@ -1,0 +1,152 @@
+using Claims.Ledger.GeneralLedger;
+using Claims.Ledger.SubLedger;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Claims.Ledger.Posting;
+
+/// <summary>Writes to the books: sub-ledger, journals and watermarks together, or nothing.</summary>
+internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
+{
+    // China Standard Time has had no daylight saving since 1991.
+    private static readonly TimeSpan ChinaStandardTime = TimeSpan.FromHours(8);
+
+    // Grows with the facilities that have ever been paid; an account is never removed.
+    private readonly HashSet<AccountKey> _knownAccounts = [];
+
+    /// <summary>One transaction; once it returns, the selection is on disk.</summary>
+    /// <exception cref="WatermarkMovedException">Another instance has posted to one of the shards.</exception>
+    /// <exception cref="NpgsqlException">PostgreSQL refused, or could not be asked; it may even have committed.</exception>
+    public async Task PostAsync(Selection selection, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = clock.GetUtcNow();
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
+        List<AccountKey> newAccounts = [];
+        if (selection.Records.Count > 0)
+        {
+            await AdvanceWatermarksAsync(connection, selection, cancellationToken);
+            SortedDictionary<DateOnly, List<PostingDraft>> drafts = JournalDrafts.Of(selection.Records);
+            newAccounts = [.. drafts.Values.SelectMany(postings => postings).Select(posting => posting.Account).Where(account => !_knownAccounts.Contains(account)).Distinct()];
+            if (newAccounts.Count > 0) await AddAccountsAsync(connection, newAccounts, cancellationToken);
+            Dictionary<DateOnly, long> journals = await AddJournalsAsync(connection, selection, [.. drafts.Keys], now, cancellationToken);
+            await SubLedgerTable.AppendAsync(connection, selection.Records, cancellationToken);
+            await AppendPostingsAsync(connection, journals, drafts, cancellationToken);
+        }
+
+        foreach (PoisonRecord poison in selection.Poison) await SetAsideAsync(connection, poison, now, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        _knownAccounts.UnionWith(newAccounts);
+    }
+
+    private static async Task AdvanceWatermarksAsync(NpgsqlConnection connection, Selection selection, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand advance = new("""
+            UPDATE shard_watermark AS watermark SET sequence = range.last
+            FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS range (shard, first, last)
+            WHERE watermark.shard = range.shard AND watermark.sequence = range.first - 1
+            """, connection)
+        {
+            Parameters =
+            {
+                new() { Value = selection.Ranges.Keys.ToArray() },
+                new() { Value = selection.Ranges.Values.Select(range => range.First).ToArray() },
+                new() { Value = selection.Ranges.Values.Select(range => range.Last).ToArray() },
+            },
+        };
+        int advanced = await advance.ExecuteNonQueryAsync(cancellationToken);
+        if (advanced != selection.Ranges.Count) throw new WatermarkMovedException();
+    }
+
+    private static async Task AddAccountsAsync(NpgsqlConnection connection, List<AccountKey> accounts, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand add = new("""
+            INSERT INTO account (account_code, kind, scheme, county, facility_code)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING
+            """, connection)
+        {
+            Parameters =
+            {
+                new() { Value = accounts.ConvertAll(account => account.Code) },
+                new() { Value = accounts.ConvertAll(account => account.Kind) },
+                new() { Value = accounts.ConvertAll(account => account.Scheme) },
+                new() { Value = accounts.ConvertAll(account => account.County) },
+                new() { Value = accounts.ConvertAll(account => account.FacilityCode) },
+            },
+        };
+        await add.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <returns>Business date to journal_id.</returns>
+    private static async Task<Dictionary<DateOnly, long>> AddJournalsAsync(
+        NpgsqlConnection connection, Selection selection, DateOnly[] businessDates, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand add = new("""
+            WITH batch AS (
+                INSERT INTO batch (posted_at) VALUES ($1) RETURNING batch_id
+            ), ranges AS (
+                INSERT INTO batch_range (batch_id, shard, first_sequence, last_sequence)
+                SELECT batch_id, range.* FROM batch, unnest($2::integer[], $3::bigint[], $4::bigint[]) AS range
+            )
+            INSERT INTO journal (batch_id, posting_date, business_date)
+            SELECT batch_id, $5, business_date FROM batch, unnest($6::date[]) AS business_date
+            RETURNING business_date, journal_id
+            """, connection)
+        {
+            Parameters =
+            {
+                new() { Value = now },
+                new() { Value = selection.Ranges.Keys.ToArray() },
+                new() { Value = selection.Ranges.Values.Select(range => range.First).ToArray() },
+                new() { Value = selection.Ranges.Values.Select(range => range.Last).ToArray() },
+                new() { Value = DateOnly.FromDateTime(now.ToOffset(ChinaStandardTime).DateTime) },
+                new() { Value = businessDates },
+            },
+        };
+        Dictionary<DateOnly, long> journals = [];
+        await using NpgsqlDataReader row = await add.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken)) journals.Add(row.GetFieldValue<DateOnly>(0), row.GetInt64(1));
+        return journals;
+    }
+
+    private static async Task AppendPostingsAsync(
+        NpgsqlConnection connection, Dictionary<DateOnly, long> journals, SortedDictionary<DateOnly, List<PostingDraft>> drafts, CancellationToken cancellationToken)
+    {
+        await using NpgsqlBinaryImporter rows = await connection.BeginBinaryImportAsync(
+            "COPY posting (journal_id, account_code, debit_fen, credit_fen) FROM STDIN (FORMAT BINARY)", cancellationToken);
+        foreach ((DateOnly date, List<PostingDraft> postings) in drafts)
+        {
+            foreach (PostingDraft posting in postings)
+            {
+                await rows.StartRowAsync(cancellationToken);
+                await rows.WriteAsync(journals[date], NpgsqlDbType.Bigint, cancellationToken);
+                await rows.WriteAsync(posting.Account.Code, NpgsqlDbType.Text, cancellationToken);
+                await rows.WriteAsync(posting.DebitFen, NpgsqlDbType.Bigint, cancellationToken);
+                await rows.WriteAsync(posting.CreditFen, NpgsqlDbType.Bigint, cancellationToken);
+            }
+        }
+
+        await rows.CompleteAsync(cancellationToken);
+    }
+
+    private static async Task SetAsideAsync(NpgsqlConnection connection, PoisonRecord poison, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand insert = new("""
+            INSERT INTO poison_record (found_at, shard, kafka_offset, reason, record) VALUES ($1, $2, $3, $4, $5)
+            """, connection)
+        {
+            Parameters =
+            {
+                new() { Value = now },
+                new() { Value = poison.Record.Shard },
+                new() { Value = poison.Record.Offset },
+                new() { Value = poison.Reason },
+                new() { Value = poison.Record.Value },
+            },
+        };
+        await insert.ExecuteNonQueryAsync(cancellationToken);
+    }
+}
+
+/// <summary>A watermark in the database is not where this instance left it.</summary>
+internal sealed class WatermarkMovedException() : Exception("a shard's watermark was moved by another instance");

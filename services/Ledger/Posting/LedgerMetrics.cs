@@ -1,0 +1,53 @@
+using System.Diagnostics.Metrics;
+using Claims.Ledger.SubLedger;
+
+namespace Claims.Ledger.Posting;
+
+internal sealed class LedgerMetrics : IDisposable
+{
+    private readonly Meter _meter = new("Claims.Ledger");
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<int, long> _lagRecords = new();
+    private readonly Counter<long> _posted;
+    private readonly Histogram<double> _batchSeconds;
+    private readonly Histogram<int> _batchRecords;
+    private readonly Counter<long> _repeats;
+    private readonly Counter<long> _gaps;
+    private readonly Counter<long> _poison;
+    private readonly Counter<long> _retries;
+
+    public LedgerMetrics()
+    {
+        _posted = _meter.CreateCounter<long>("claims_ledger_posted_total", description: "Records booked, by kind.");
+        _batchSeconds = _meter.CreateHistogram<double>("claims_ledger_batch_duration_seconds", description: "One posting transaction.");
+        _batchRecords = _meter.CreateHistogram<int>("claims_ledger_batch_records", description: "Records in one posting transaction.");
+        _repeats = _meter.CreateCounter<long>("claims_ledger_repeats_total", description: "Records dropped since the books have them.");
+        _gaps = _meter.CreateCounter<long>("claims_ledger_gaps_total", description: "Gaps announced.");
+        _poison = _meter.CreateCounter<long>("claims_ledger_poison_total", description: "Records set aside; each stops its shard.");
+        _retries = _meter.CreateCounter<long>("claims_ledger_batch_retries_total", description: "Posting transactions tried again.");
+        _meter.CreateObservableGauge("claims_ledger_lag_records", ObserveLag, description: "Records in the broker that have not been read, by shard.");
+    }
+
+    public void Posted(Selection selection, TimeSpan duration)
+    {
+        foreach (IGrouping<V1.SettledClaim.Types.Kind, BookableRecord> kind in selection.Records.GroupBy(record => record.Claim.Kind))
+            _posted.Add(kind.Count(), new KeyValuePair<string, object?>("kind", SubLedgerTable.Name(kind.Key)));
+        _batchSeconds.Record(duration.TotalSeconds);
+        _batchRecords.Record(selection.Records.Count);
+    }
+
+    public void Dropped(Selection selection)
+    {
+        _repeats.Add(selection.Repeats);
+        _gaps.Add(selection.Gaps.Count);
+        _poison.Add(selection.Poison.Count);
+    }
+
+    public void Retried() => _retries.Add(1);
+
+    public void SetLag(int shard, long records) => _lagRecords[shard] = Math.Max(records, 0);
+
+    public void Dispose() => _meter.Dispose();
+
+    private IEnumerable<Measurement<long>> ObserveLag() =>
+        _lagRecords.Select(lag => new Measurement<long>(lag.Value, new KeyValuePair<string, object?>("shard", lag.Key)));
+}

@@ -1,0 +1,158 @@
+using System.Diagnostics;
+using Claims.Ledger.Store;
+using Npgsql;
+
+namespace Claims.Ledger.Posting;
+
+/// <summary>Posts what the feed brings, batch by batch, from the watermarks on.</summary>
+internal sealed class PostingWorker(
+    LedgerSettings settings, ClaimsStore store, Watermarks watermarks, RecordFeed feed, Books books, LedgerMetrics metrics, TimeProvider clock, ILogger<PostingWorker> logger)
+    : BackgroundService
+{
+    private static readonly TimeSpan StorePollTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestBackOff = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            StoreRow opened = await WaitForStoreAsync(stoppingToken);
+            using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+            Task[] parts = [feed.RunAsync(opened.Shards, either.Token), PostBatchesAsync(opened.Epoch, either.Token)];
+            await Task.WhenAny(parts);
+            await either.CancelAsync();
+            await Task.WhenAll(parts);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            logger.LogInformation("Posting stopped; what was not committed is published again.");
+        }
+    }
+
+    private async Task<StoreRow> WaitForStoreAsync(CancellationToken cancellationToken)
+    {
+        while (!watermarks.Opened.IsCompleted)
+        {
+            try
+            {
+                if (await store.ReadAsync(cancellationToken) is { } existing) watermarks.Open(existing);
+                else await watermarks.Opened.WaitAsync(StorePollTime, clock, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                logger.LogDebug("No store has been opened yet.");
+            }
+            catch (NpgsqlException exception)
+            {
+                logger.LogWarning("PostgreSQL cannot be read: {Reason}", exception.Message);
+                await Task.Delay(StorePollTime, clock, cancellationToken);
+            }
+        }
+
+        return await watermarks.Opened;
+    }
+
+    private async Task PostBatchesAsync(string epoch, CancellationToken cancellationToken)
+    {
+        List<FeedRecord> batch = new(settings.BatchRecords);
+        while (await feed.Records.WaitToReadAsync(cancellationToken))
+        {
+            batch.Clear();
+            await FillAsync(batch, cancellationToken);
+            await PostAsync(batch.ToArray(), epoch, cancellationToken);
+        }
+    }
+
+    private async Task FillAsync(List<FeedRecord> batch, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource waited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        waited.CancelAfter(settings.BatchMilliseconds);
+        try
+        {
+            do
+            {
+                while (batch.Count < settings.BatchRecords && feed.Records.TryRead(out FeedRecord? record)) batch.Add(record);
+            }
+            while (batch.Count < settings.BatchRecords && await feed.Records.WaitToReadAsync(waited.Token));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The batch has waited long enough for more.
+        }
+    }
+
+    /// <summary>Returns once every record is booked, dropped, or set aside; as long as PostgreSQL is away it keeps trying.</summary>
+    private async Task PostAsync(ReadOnlyMemory<FeedRecord> received, string epoch, CancellationToken cancellationToken)
+    {
+        TimeSpan backOff = ShortestBackOff;
+        while (true)
+        {
+            Selection selection = Selection.Of(received.Span, epoch, watermarks);
+            try
+            {
+                await CommitAsync(selection, cancellationToken);
+                return;
+            }
+            catch (PostgresException refused) when (IsAboutTheRecords(refused) && selection.Records.Count > 1)
+            {
+                int half = received.Length / 2;
+                await PostAsync(received[..half], epoch, cancellationToken);
+                await PostAsync(received[half..], epoch, cancellationToken);
+                return;
+            }
+            catch (PostgresException refused) when (IsAboutTheRecords(refused) && selection.Records.Count == 1)
+            {
+                string reason = $"(sequence {selection.Records[0].Claim.Sequence}) is refused by the books: {refused.MessageText} ({refused.ConstraintName ?? refused.SqlState})";
+                await PostAsync(selection.Sources[0], reason, cancellationToken);
+            }
+            catch (Exception failure) when (failure is NpgsqlException or WatermarkMovedException or TimeoutException)
+            {
+                logger.LogWarning("A batch of {Records} records was not posted: {Reason} Trying again in {Seconds:0.0} s.", selection.Records.Count, failure.Message, backOff.TotalSeconds);
+                metrics.Retried();
+                await Task.Delay(backOff, clock, cancellationToken);
+                backOff = backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
+                await ReloadAsync(cancellationToken);
+            }
+        }
+    }
+
+    private async Task PostAsync(FeedRecord unbookable, string reason, CancellationToken cancellationToken) =>
+        await CommitAsync(Selection.OfPoison(unbookable, reason), cancellationToken);
+
+    private async Task CommitAsync(Selection selection, CancellationToken cancellationToken)
+    {
+        if (!selection.IsEmpty)
+        {
+            long start = Stopwatch.GetTimestamp();
+            await books.PostAsync(selection, cancellationToken);
+            metrics.Posted(selection, Stopwatch.GetElapsedTime(start));
+            watermarks.Advance(selection.Ranges.Select(range => (range.Key, range.Value.Last)));
+        }
+
+        metrics.Dropped(selection);
+        if (selection.Gaps.Count > 0) watermarks.AnnounceGaps(selection.Gaps);
+        foreach (PoisonRecord poison in selection.Poison)
+        {
+            logger.LogError("Shard {Shard} stops: the record at offset {Offset} {Reason}. It is in table poison_record.", poison.Record.Shard, poison.Record.Offset, poison.Reason);
+            watermarks.Stop(poison.Record.Shard, $"the record at offset {poison.Record.Offset} {poison.Reason}");
+        }
+    }
+
+    /// <summary>A failure may have come after the commit, or through another instance: the database knows.</summary>
+    private async Task ReloadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await store.ReadAsync(cancellationToken) is { } now) watermarks.Advance(now.Watermarks.Select((sequence, shard) => (shard, sequence)));
+        }
+        catch (NpgsqlException exception)
+        {
+            logger.LogWarning("PostgreSQL cannot be read: {Reason}", exception.Message);
+        }
+    }
+
+    /// <summary>SQLSTATE classes 22 (data) and 23 (constraints): asking again would end the same way.</summary>
+    private static bool IsAboutTheRecords(PostgresException refused) =>
+        refused.SqlState.StartsWith("22", StringComparison.Ordinal) || refused.SqlState.StartsWith("23", StringComparison.Ordinal);
+}

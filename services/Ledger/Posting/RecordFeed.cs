@@ -1,0 +1,120 @@
+using System.Threading.Channels;
+using Claims.Kafka;
+using Claims.Ledger.SubLedger;
+using Confluent.Kafka;
+
+namespace Claims.Ledger.Posting;
+
+/// <summary>
+/// Reads every partition from the broker's present end on. Where it starts does not matter for what is booked: whoever
+/// publishes is told by the watermarks what is still missing.
+/// </summary>
+internal sealed class RecordFeed(KafkaSettings settings, Watermarks watermarks, LedgerMetrics metrics, ILogger<RecordFeed> logger)
+{
+    // About 10 MB of records; beyond it they wait in the broker.
+    private const int Capacity = 10_000;
+
+    private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PollTime = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan ShortestBackOff = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
+
+    private readonly Channel<FeedRecord> _records = Channel.CreateBounded<FeedRecord>(new BoundedChannelOptions(Capacity) { SingleReader = true, SingleWriter = true });
+
+    public ChannelReader<FeedRecord> Records => _records.Reader;
+
+    /// <summary>Why nothing is being read, or null while it is.</summary>
+    public string? Problem { get; private set; } = "waiting for adjudication to open the store";
+
+    /// <summary>Reads until cancelled, through every failure of the broker, on a thread of its own.</summary>
+    public Task RunAsync(int shards, CancellationToken cancellationToken) =>
+        Task.Factory.StartNew(() => Run(shards, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private void Run(int shards, CancellationToken cancellationToken)
+    {
+        TimeSpan backOff = ShortestBackOff;
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                using IConsumer<Ignore, byte[]> consumer = Build();
+                long[] positions = AssignAtEnd(consumer, shards);
+                watermarks.AnnounceRestart();
+                Problem = null;
+                backOff = ShortestBackOff;
+                logger.LogInformation("Reading {Topic}, {Partitions} partitions, from the broker's end.", ClaimsTopic.Name, shards);
+                Read(consumer, positions, cancellationToken);
+            }
+            catch (Exception exception) when (exception is KafkaException or TopicMismatchException)
+            {
+                Problem = exception.Message;
+                logger.LogWarning("Kafka at {BootstrapServers} cannot be read: {Reason} Trying again in {Seconds:0.0} s.", settings.BootstrapServers, exception.Message, backOff.TotalSeconds);
+                cancellationToken.WaitHandle.WaitOne(backOff);
+                backOff = backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+    }
+
+    private IConsumer<Ignore, byte[]> Build() =>
+        new ConsumerBuilder<Ignore, byte[]>(settings.Consumer())
+            .SetLogHandler((_, message) => logger.LogDebug("librdkafka: {Message}", message.Message))
+            .SetErrorHandler((_, error) => logger.LogWarning("Kafka at {BootstrapServers}: {Reason}", settings.BootstrapServers, error.Reason))
+            .Build();
+
+    /// <returns>The offset from which each partition is read.</returns>
+    private static long[] AssignAtEnd(IConsumer<Ignore, byte[]> consumer, int shards)
+    {
+        using (IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build())
+        {
+            TopicMetadata topic = admin.GetMetadata(ClaimsTopic.Name, QueryTimeout).Topics.Single();
+            if (topic.Error.IsError) throw new KafkaException(topic.Error);
+            if (topic.Partitions.Count != shards) throw new TopicMismatchException(topic.Partitions.Count, shards);
+        }
+
+        // Resolved here rather than by assigning Offset.End, which would skip what is published until the first fetch.
+        long[] ends = [.. Enumerable.Range(0, shards).Select(shard => consumer.QueryWatermarkOffsets(Partition(shard), QueryTimeout).High.Value)];
+        consumer.Assign(ends.Select((end, shard) => new TopicPartitionOffset(Partition(shard), end)));
+        return ends;
+    }
+
+    private void Read(IConsumer<Ignore, byte[]> consumer, long[] positions, CancellationToken cancellationToken)
+    {
+        long lagMeasuredAt = Environment.TickCount64;
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            if (consumer.Consume(PollTime) is { } result)
+            {
+                positions[result.Partition.Value] = result.Offset.Value + 1;
+                FeedRecord record = Parsed(result);
+                if (!_records.Writer.TryWrite(record)) _records.Writer.WriteAsync(record, cancellationToken).AsTask().GetAwaiter().GetResult();
+            }
+
+            if (Environment.TickCount64 - lagMeasuredAt < 1_000) continue;
+            lagMeasuredAt = Environment.TickCount64;
+            foreach ((int shard, long position) in positions.Index())
+                metrics.SetLag(shard, consumer.GetWatermarkOffsets(Partition(shard)).High.Value - position);
+        }
+    }
+
+    private static FeedRecord Parsed(ConsumeResult<Ignore, byte[]> result)
+    {
+        byte[] value = result.Message.Value ?? [];
+        try
+        {
+            return new FeedRecord(result.Partition.Value, result.Offset.Value, value, BookableRecord.Parse(value), null);
+        }
+        catch (UnbookableRecordException exception)
+        {
+            return new FeedRecord(result.Partition.Value, result.Offset.Value, value, null, exception.Message);
+        }
+    }
+
+    private static TopicPartition Partition(int shard) => new(ClaimsTopic.Name, shard);
+}
+
+internal sealed class TopicMismatchException(int partitions, int shards)
+    : Exception($"Topic {ClaimsTopic.Name} has {partitions} partitions, and the store has {shards} shards: create the topic with {shards} partitions.");

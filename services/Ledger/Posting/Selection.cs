@@ -1,0 +1,105 @@
+using Claims.Ledger.SubLedger;
+using Claims.V1;
+
+namespace Claims.Ledger.Posting;
+
+/// <summary>A record as it came from partition <paramref name="Shard"/>; without a claim it could not be read.</summary>
+internal sealed record FeedRecord(int Shard, long Offset, byte[] Value, SettledClaim? Claim, string? Unreadable);
+
+/// <summary>A record that cannot be booked: its shard stops at it.</summary>
+internal sealed record PoisonRecord(FeedRecord Record, string Reason);
+
+/// <summary>What of some received records is booked, from the shards' watermarks on, and what the rest means.</summary>
+internal sealed class Selection
+{
+    private readonly Dictionary<int, long> _beyond = [];
+    private readonly SortedDictionary<int, (long First, long Last)> _ranges = [];
+
+    private Selection()
+    {
+    }
+
+    public List<BookableRecord> Records { get; } = [];
+
+    /// <summary>Index in <see cref="Records"/> to the record as it came.</summary>
+    public List<FeedRecord> Sources { get; } = [];
+
+    /// <summary>Ascending by shard; without a gap, from the watermark on.</summary>
+    public IReadOnlyDictionary<int, (long First, long Last)> Ranges => _ranges;
+
+    public List<PoisonRecord> Poison { get; } = [];
+
+    /// <summary>Shards in which a record beyond the next sequence arrived, and nothing since has filled the hole.</summary>
+    public List<int> Gaps { get; } = [];
+
+    public int Repeats { get; private set; }
+
+    public bool IsEmpty => Records.Count == 0 && Poison.Count == 0;
+
+    public static Selection Of(ReadOnlySpan<FeedRecord> received, string epoch, Watermarks watermarks)
+    {
+        Selection selection = new();
+        HashSet<int> stopped = [];
+        foreach (FeedRecord record in received)
+        {
+            if (stopped.Contains(record.Shard) || watermarks.IsStopped(record.Shard)) continue;
+            if (selection.Take(record, epoch, watermarks) is not { } reason) continue;
+            selection.Poison.Add(new PoisonRecord(record, reason));
+            stopped.Add(record.Shard);
+        }
+
+        foreach ((int shard, long sequence) in selection._beyond)
+        {
+            if (sequence > selection.Position(shard, watermarks) && !stopped.Contains(shard)) selection.Gaps.Add(shard);
+        }
+
+        return selection;
+    }
+
+    /// <summary>Nothing but one record, to be set aside.</summary>
+    public static Selection OfPoison(FeedRecord record, string reason)
+    {
+        Selection selection = new();
+        selection.Poison.Add(new PoisonRecord(record, reason));
+        return selection;
+    }
+
+    /// <returns>Why the record cannot be booked, or null.</returns>
+    private string? Take(FeedRecord record, string epoch, Watermarks watermarks)
+    {
+        if (record.Claim is not { } claim) return record.Unreadable;
+        if (claim.Epoch != epoch) return $"belongs to another store: its epoch is {Shortened(claim.Epoch)}, not {Shortened(epoch)}";
+        if (claim.Shard != record.Shard) return $"is of shard {claim.Shard} and came through partition {record.Shard}";
+
+        long position = Position(record.Shard, watermarks);
+        if (claim.Sequence <= position)
+        {
+            Repeats++;
+            return null;
+        }
+
+        if (claim.Sequence > position + 1)
+        {
+            _beyond[record.Shard] = Math.Max(claim.Sequence, _beyond.GetValueOrDefault(record.Shard));
+            return null;
+        }
+
+        try
+        {
+            Records.Add(BookableRecord.Check(claim));
+        }
+        catch (UnbookableRecordException exception)
+        {
+            return $"(sequence {claim.Sequence}) {exception.Message}";
+        }
+
+        Sources.Add(record);
+        _ranges[record.Shard] = (_ranges.TryGetValue(record.Shard, out (long First, long Last) range) ? range.First : claim.Sequence, claim.Sequence);
+        return null;
+    }
+
+    private long Position(int shard, Watermarks watermarks) =>
+        _ranges.TryGetValue(shard, out (long First, long Last) range) ? range.Last : watermarks.Sequence(shard);
+
+    private static string Shortened(string epoch) => epoch.Length <= 8 ? epoch : epoch[..8] + "…";
+}

@@ -1,0 +1,101 @@
+using System.Globalization;
+using Claims.V1;
+using Google.Protobuf;
+using Kind = Claims.V1.SettledClaim.Types.Kind;
+
+namespace Claims.Ledger.SubLedger;
+
+/// <summary>A record whose amounts agree with each other: it can be booked as it stands.</summary>
+/// <param name="VisitDate">The business date; null only for REQUEST_ONLY records that name none.</param>
+internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
+{
+    private const int FingerprintBytes = 16;
+
+    // Beyond any sum that one visit can cost; below it, no sum over a batch leaves int64.
+    private const long LargestAmountFen = 100_000_000_000_000;
+
+    private static readonly long LatestUnixMilliseconds = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
+
+    /// <summary>Whether a visit of this type counts against the insured's annual cap.</summary>
+    public static bool IsCapped(VisitType type) => type is VisitType.Ordinary or VisitType.PrenatalCheck;
+
+    /// <exception cref="UnbookableRecordException">Why not, without any personal data.</exception>
+    public static SettledClaim Parse(ReadOnlySpan<byte> record)
+    {
+        try
+        {
+            return SettledClaim.Parser.ParseFrom(record);
+        }
+        catch (InvalidProtocolBufferException exception)
+        {
+            throw new UnbookableRecordException($"is not a SettledClaim: {exception.Message}");
+        }
+    }
+
+    /// <exception cref="UnbookableRecordException">Why not, without any personal data.</exception>
+    public static BookableRecord Check(SettledClaim claim)
+    {
+        Require(claim.Kind is Kind.Settlement or Kind.Cancellation or Kind.Restoration or Kind.RequestOnly, $"has the unknown kind {(int)claim.Kind}");
+        Require(claim.InsuredId.Length > 0 && claim.FacilityCode.Length > 0 && claim.RequestId.Length > 0, "lacks insured_id, facility_code or request_id");
+        Require(claim.SettledAtUnixMs is > 0 && claim.SettledAtUnixMs <= LatestUnixMilliseconds, "has no settled_at_unix_ms");
+        Require(claim.RequestFingerprint.Length is 0 or FingerprintBytes, $"has a request_fingerprint of {claim.RequestFingerprint.Length} bytes");
+        DateOnly? visitDate = Date(claim.VisitDate);
+        long[] amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen, claim.DeductibleFen, claim.FundPayFen];
+        Require(Array.TrueForAll(amounts, fen => fen is >= -LargestAmountFen and <= LargestAmountFen), "has an amount out of range");
+
+        if (claim.Kind == Kind.RequestOnly)
+        {
+            Require(Array.TrueForAll(amounts, fen => fen == 0), "is REQUEST_ONLY and carries money");
+            return new BookableRecord(claim, visitDate);
+        }
+
+        Require(visitDate is not null, "lacks visit_date");
+        Require(claim.SettlementId.Length > 0, "lacks settlement_id");
+        Require(claim.Kind == Kind.Settlement || claim.OriginalSettlementId.Length > 0, "lacks original_settlement_id");
+        Require(claim.VisitType is VisitType.Ordinary or VisitType.PrenatalCheck or VisitType.DeliveryNatural or VisitType.DeliveryCaesarean, $"has the unknown visit_type {(int)claim.VisitType}");
+        Require(claim.Scheme.Length > 0 && IsCounty(claim.FacilityCounty), "lacks scheme or facility_county");
+        Require(claim.RateBp is >= 0 and <= 10_000, $"has a rate of {claim.RateBp} basis points");
+        CheckAmounts(claim, claim.Kind == Kind.Cancellation ? -1 : 1);
+        return new BookableRecord(claim, visitDate);
+    }
+
+    private static void CheckAmounts(SettledClaim claim, int sign)
+    {
+        long total = sign * claim.TotalFen;
+        long inScope = sign * claim.InScopeFen;
+        long deductible = sign * claim.DeductibleFen;
+        long fundPay = sign * claim.FundPayFen;
+
+        Require(total > 0, "has a total with the wrong sign, or none");
+        Require(sign * claim.FullSelfPayFen >= 0 && sign * claim.OverLimitFen >= 0 && sign * claim.PreSelfPayFen >= 0 && inScope >= 0, "has a part with the wrong sign");
+        Require(claim.FullSelfPayFen + claim.OverLimitFen + claim.PreSelfPayFen + claim.InScopeFen == claim.TotalFen, "has parts that do not add up to the total");
+        Require(deductible >= 0 && deductible <= inScope, "has a deductible outside 0 to in_scope");
+        Require(fundPay >= 0 && fundPay <= total, "has a fund payment outside 0 to the total");
+        if (!IsCapped(claim.VisitType)) return;
+
+        Require(fundPay <= RoundHalfUp((inScope - deductible) * claim.RateBp, 10_000), "pays more than the rate allows");
+        if (claim.Kind != Kind.Settlement) return;
+
+        Require(claim.CapUsedBeforeFen >= 0 && claim.CapUsedAfterFen - claim.CapUsedBeforeFen == fundPay, "moves the cap by another sum than it pays");
+        Require(claim.CapUsedAfterFen <= Math.Max(claim.CapFen, claim.CapUsedBeforeFen), "pays beyond the cap");
+    }
+
+    private static long RoundHalfUp(long value, long divisor) => (value + divisor / 2) / divisor;
+
+    private static bool IsCounty(string code) => code.Length == 6 && code.All(char.IsAsciiDigit);
+
+    private static DateOnly? Date(string text)
+    {
+        if (text.Length == 0) return null;
+        Require(DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly date), "has a visit_date that is not yyyy-MM-dd");
+        return date;
+    }
+
+    private static void Require(bool holds, string otherwise)
+    {
+        if (!holds) throw new UnbookableRecordException(otherwise);
+    }
+}
+
+/// <summary>A record that cannot be booked; the message completes the sentence "the record …" and names no one.</summary>
+internal sealed class UnbookableRecordException(string reason) : Exception(reason);

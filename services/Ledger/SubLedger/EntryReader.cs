@@ -1,0 +1,66 @@
+using System.Data;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Claims.V1;
+using Npgsql;
+
+namespace Claims.Ledger.SubLedger;
+
+/// <summary>Reads the sub-ledger row by row as PostgreSQL sends it: memory does not grow with the number of rows.</summary>
+internal sealed class EntryReader(NpgsqlDataSource database)
+{
+    // Sorting and folding come before the first row.
+    private const int TimeoutSeconds = 300;
+
+    /// <summary>In order of shard and sequence.</summary>
+    public async IAsyncEnumerable<SubLedgerEntry> EntriesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = database.CreateCommand("""
+            SELECT shard, sequence, coalesce(settlement_id, ''), facility_code, insured_id, request_id, visit_date, fund_pay_fen, kind
+            FROM sub_ledger ORDER BY shard, sequence
+            """);
+        command.CommandTimeout = TimeoutSeconds;
+        await using NpgsqlDataReader row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            yield return new SubLedgerEntry
+            {
+                Shard = row.GetInt32(0),
+                Sequence = row.GetInt64(1),
+                SettlementId = row.GetString(2),
+                FacilityCode = row.GetString(3),
+                InsuredId = row.GetString(4),
+                RequestId = row.GetString(5),
+                VisitDate = await row.IsDBNullAsync(6, cancellationToken) ? "" : row.GetFieldValue<DateOnly>(6).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+                FundPayFen = row.GetInt64(7),
+                Kind = row.GetString(8),
+            };
+        }
+    }
+
+    /// <summary>Folded per insured and year of visit, in that order.</summary>
+    public async IAsyncEnumerable<InsuredYear> InsuredYearsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = database.CreateCommand("""
+            SELECT insured_id, extract(year FROM visit_date)::integer AS year,
+                coalesce(sum(fund_pay_fen) FILTER (WHERE visit_type IN ('ORDINARY', 'PRENATAL_CHECK')), 0)::bigint,
+                sum(fund_pay_fen)::bigint,
+                sum(CASE kind WHEN 'CANCELLATION' THEN -1 ELSE 1 END)
+            FROM sub_ledger WHERE kind <> 'REQUEST_ONLY'
+            GROUP BY insured_id, year ORDER BY insured_id COLLATE "C", year
+            """);
+        command.CommandTimeout = TimeoutSeconds;
+        await using NpgsqlDataReader row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            yield return new InsuredYear
+            {
+                InsuredId = row.GetString(0),
+                Year = row.GetInt32(1),
+                CappedFundPayFen = row.GetInt64(2),
+                FundPayFen = row.GetInt64(3),
+                StandingSettlements = row.GetInt64(4),
+            };
+        }
+    }
+}

@@ -1,0 +1,362 @@
+using Claims.Kafka;
+using Claims.V1;
+using Google.Protobuf;
+using Npgsql;
+using Kind = Claims.V1.SettledClaim.Types.Kind;
+
+namespace Ledger.Tests;
+
+[Collection(LedgerDatabaseCollection.Name)]
+public sealed class PostingTests(LedgerDatabase databases)
+{
+    private const int Shards = 4;
+
+    [Fact]
+    public async Task Published_records_are_booked_once_and_balance()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(300);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log);
+
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+
+        await AssertBooksAsync(ledger, log);
+    }
+
+    [Fact]
+    public async Task Cancellations_and_restorations_are_booked_by_their_sums()
+    {
+        PublishedLog log = new(Shards);
+        SettledClaim cancelled = log.AddSettlement(0);
+        SettledClaim restored = log.AddSettlement(0);
+        log.AddMirror(cancelled, Kind.Cancellation);
+        log.AddMirror(restored, Kind.Cancellation);
+        log.AddMirror(restored, Kind.Restoration);
+        log.AddSettlement(0, record =>
+        {
+            record.Kind = Kind.RequestOnly;
+            record.SettlementId = record.VisitDate = "";
+            record.TotalFen = record.FullSelfPayFen = record.InScopeFen = record.FundPayFen = record.CapUsedAfterFen = 0;
+        });
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log);
+
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+
+        TrialBalance trial = await ledger.TrialBalanceAsync();
+        Assert.Equal((true, 1L, restored.FundPayFen, restored.FundPayFen), (trial.Balanced, trial.StandingSettlements, trial.FundPaidFen, trial.DebitFen));
+        Assert.Equal(6, await ledger.CountAsync("SELECT count(*) FROM sub_ledger"));
+    }
+
+    [Fact]
+    public async Task Repeated_records_are_dropped()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(50);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords: 7);
+
+        foreach (SettledClaim record in log.Records) kafka.Publish([record, record]);
+        kafka.Publish(log.Records);
+        await log.BookedAsync(ledger.Watermarks);
+        SettledClaim last = log.AddSettlement(0);
+        kafka.Publish(log.Shard(0));
+        await log.BookedAsync(ledger.Watermarks);
+
+        Assert.Equal(last.Sequence, ledger.Watermarks.Sequence(0));
+        await AssertBooksAsync(ledger, log);
+    }
+
+    [Fact]
+    public async Task Record_beyond_the_next_waits_until_the_hole_is_filled()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(3);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log);
+        await using IAsyncEnumerator<Claims.V1.Watermarks> watch = ledger.Watermarks.WatchAsync(CancellationToken.None).GetAsyncEnumerator();
+        Assert.True(await watch.MoveNextAsync());
+
+        kafka.Publish([log.Shard(1)[0], log.Shard(1)[2]]);
+        ShardWatermark announced = await NextOfAsync(watch, shard => shard is { Shard: 1, Gap: true });
+        Assert.Equal(1, announced.Sequence);
+        Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM sub_ledger"));
+
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+        await AssertBooksAsync(ledger, log);
+    }
+
+    [Fact]
+    public async Task Gap_that_lasts_is_announced_again()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(2);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log);
+        await using IAsyncEnumerator<Claims.V1.Watermarks> watch = ledger.Watermarks.WatchAsync(CancellationToken.None).GetAsyncEnumerator();
+
+        kafka.Publish([log.Shard(2)[1]]);
+
+        for (int announcement = 0; announcement < 3; announcement++)
+            Assert.Equal(0, (await NextOfAsync(watch, shard => shard is { Shard: 2, Gap: true })).Sequence);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Shuffled_lost_and_repeated_records_come_to_the_same_books(int seed)
+    {
+        PublishedLog log = new PublishedLog(Shards, seed).AddSettlements(200);
+        Random random = new(seed);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords: 20);
+
+        SettledClaim[] shuffled = [.. log.Records.Where(_ => random.Next(10) > 0), .. log.Records.Where(_ => random.Next(10) == 0)];
+        random.Shuffle(shuffled);
+        kafka.Publish(shuffled);
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+
+        await AssertBooksAsync(ledger, log);
+    }
+
+    [Fact]
+    public async Task Broker_away_for_a_while_loses_nothing()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(100);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log);
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+
+        broker.TakeDown();
+        log.AddSettlements(100);
+        kafka.Publish(log.Records);
+        broker.BringUp();
+        await log.BookedAsync(ledger.Watermarks);
+
+        await AssertBooksAsync(ledger, log);
+    }
+
+    [Fact]
+    public async Task Broker_that_lost_everything_is_filled_again_from_the_watermark()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(100);
+        string postgres = await databases.CreateAsync();
+        using (EmbeddedBroker lost = EmbeddedBroker.Start(ClaimsTopic.Name, Shards))
+        {
+            using KafkaPublisher kafka = new(lost);
+            await using RunningLedger ledger = await RunningLedger.StartAsync(postgres, lost.BootstrapServers, log);
+            kafka.Publish(log.Records.Where(record => record.Sequence <= 60));
+            await Eventually.HoldsAsync(
+                () => Enumerable.Range(0, Shards).All(shard => ledger.Watermarks.Sequence(shard) == 60), () => "60 records in every shard");
+            kafka.Publish(log.Records.Where(record => record.Sequence > 90));
+            kafka.Flush();
+        }
+
+        using EmbeddedBroker replaced = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher again = new(replaced);
+        await using RunningLedger restarted = await RunningLedger.StartAsync(postgres, replaced.BootstrapServers, log);
+        await log.PublishUntilBookedAsync(again, restarted.Watermarks);
+
+        await AssertBooksAsync(restarted, log);
+    }
+
+    [Fact]
+    public async Task Broker_that_is_not_there_at_the_start_is_waited_for()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(20);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        broker.TakeDown();
+        string postgres = await databases.CreateAsync();
+
+        Task<RunningLedger> starting = RunningLedger.StartAsync(postgres, broker.BootstrapServers, log);
+        broker.BringUp();
+        await using RunningLedger ledger = await starting;
+        using KafkaPublisher kafka = new(broker);
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+
+        await AssertBooksAsync(ledger, log);
+    }
+
+    [Fact]
+    public async Task Ledger_ended_at_any_moment_and_started_again_books_each_record_once()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(1_500);
+        string postgres = await databases.CreateAsync();
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        for (int booked = 0; booked < log.Records.Count();)
+        {
+            await using RunningLedger ledger = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log, batchRecords: 250);
+            Task publishing = log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+            int next = booked + 500;
+            await Eventually.HoldsAsync(() => Booked(ledger) >= next || publishing.IsCompleted, () => $"{booked} records");
+            booked = Booked(ledger);
+        }
+
+        await using RunningLedger last = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log);
+        await AssertBooksAsync(last, log);
+    }
+
+    [Fact]
+    public async Task Connections_that_PostgreSQL_ends_in_mid_transaction_cost_nothing()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(1_500);
+        string postgres = await databases.CreateAsync();
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log, batchRecords: 100);
+        await using NpgsqlDataSource killer = NpgsqlDataSource.Create(postgres);
+
+        Task publishing = log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+        int kills = 0;
+        while (!publishing.IsCompleted && kills < 20)
+        {
+            await using NpgsqlCommand kill = killer.CreateCommand("""
+                SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+                """);
+            if ((long)(await kill.ExecuteScalarAsync())! > 0) kills++;
+        }
+
+        await publishing;
+        Assert.NotEqual(0, kills);
+        await AssertBooksAsync(ledger, log);
+    }
+
+    [Fact]
+    public async Task Same_log_in_other_batches_gives_the_same_books()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(150);
+        foreach (SettledClaim original in log.Shard(0).Take(40).ToArray()) log.AddMirror(original, Kind.Cancellation);
+        List<TrialBalance> books = [];
+        foreach (int batchRecords in new[] { 5_000, 13, 1 })
+        {
+            using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+            using KafkaPublisher kafka = new(broker);
+            await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords);
+            await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+            await AssertBooksAsync(ledger, log);
+            books.Add(await ledger.TrialBalanceAsync());
+        }
+
+        Assert.Equal(books[0], books[1]);
+        Assert.Equal(books[0], books[2]);
+    }
+
+    [Theory]
+    [InlineData("epoch", "another store")]
+    [InlineData("bytes", "not a SettledClaim")]
+    [InlineData("partition", "came through partition")]
+    [InlineData("amounts", "do not add up")]
+    [InlineData("scheme", "account_scheme_fkey")]
+    [InlineData("settlement_id", "sub_ledger_settlement_id_key")]
+    [InlineData("control", "22021")]
+    public async Task Record_that_cannot_be_booked_is_set_aside_and_stops_only_its_shard(string fault, string reason)
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(20);
+        string postgres = await databases.CreateAsync();
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using (RunningLedger ledger = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log))
+        {
+            foreach (SettledClaim record in log.Records)
+            {
+                if (record is { Shard: 1, Sequence: 10 }) kafka.Publish(1, Broken(record, fault));
+                else kafka.Publish([record]);
+            }
+
+            await Eventually.HoldsAsync(
+                () => new[] { 0, 2, 3 }.All(shard => ledger.Watermarks.Sequence(shard) == 20) && ledger.Watermarks.Stopped.Count > 0,
+                () => $"{Booked(ledger)} booked, {ledger.Watermarks.Stopped.Count} stopped");
+            Assert.Equal(9, ledger.Watermarks.Sequence(1));
+            (int shard, string why) = Assert.Single(ledger.Watermarks.Stopped);
+            Assert.Equal(1, shard);
+            Assert.Contains(reason, why, StringComparison.Ordinal);
+            Assert.DoesNotContain("I1-", why, StringComparison.Ordinal);
+            Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM poison_record WHERE shard = 1"));
+        }
+
+        await using RunningLedger repaired = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log);
+        await log.PublishUntilBookedAsync(kafka, repaired.Watermarks);
+        await AssertBooksAsync(repaired, log);
+    }
+
+    [Fact]
+    public async Task Topic_with_another_number_of_partitions_is_not_read()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(1);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards + 1);
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync(), broker.BootstrapServers);
+        await ledger.OpenAsync(log);
+
+        await ledger.StartPostingAsync();
+
+        await Eventually.HoldsAsync(() => ledger.FeedProblem?.Contains("5 partitions", StringComparison.Ordinal) == true, () => ledger.FeedProblem ?? "");
+    }
+
+    private static byte[] Broken(SettledClaim record, string fault)
+    {
+        if (fault == "bytes") return [0xff, 0xff, 0xff];
+        SettledClaim broken = record.Clone();
+        switch (fault)
+        {
+            case "epoch": broken.Epoch = new string('f', 32); break;
+            case "partition": broken.Shard = 2; break;
+            case "amounts": broken.TotalFen++; break;
+            case "scheme": broken.Scheme = "unheard-of"; break;
+            case "settlement_id": broken.SettlementId = "S01-3"; break;
+            case "control": broken.PolicyId = "\0"; break;
+            default: throw new ArgumentOutOfRangeException(nameof(fault), fault, null);
+        }
+
+        return broken.ToByteArray();
+    }
+
+    private static int Booked(RunningLedger ledger) => (int)Enumerable.Range(0, Shards).Sum(shard => ledger.Watermarks.Sequence(shard));
+
+    private static async Task<ShardWatermark> NextOfAsync(IAsyncEnumerator<Claims.V1.Watermarks> watch, Func<ShardWatermark, bool> wanted)
+    {
+        while (await watch.MoveNextAsync().AsTask().WaitAsync(RunningLedger.Deadline))
+        {
+            if (watch.Current.Shards.FirstOrDefault(wanted) is { } found) return found;
+        }
+
+        throw new InvalidOperationException("the watch ended");
+    }
+
+    /// <summary>Every record once, unchanged; general ledger, sub-ledger and batch ranges all come to the log.</summary>
+    private static async Task AssertBooksAsync(RunningLedger ledger, PublishedLog log)
+    {
+        List<(int, long, string, string, long)> rows = [];
+        await foreach (SubLedgerEntry entry in ledger.Entries.EntriesAsync(CancellationToken.None))
+            rows.Add((entry.Shard, entry.Sequence, entry.SettlementId, entry.VisitDate, entry.FundPayFen));
+        Assert.Equal(log.Records.Select(record => (record.Shard, record.Sequence, record.SettlementId, record.VisitDate, record.FundPayFen)), rows);
+
+        TrialBalance trial = await ledger.TrialBalanceAsync();
+        Assert.True(trial.Balanced);
+        Assert.Equal(log.FundPaidFen, trial.FundPaidFen);
+        Assert.Equal(log.FundPaidFen, trial.DebitFen);
+        Assert.Equal(log.FundPaidFen, trial.CreditFen);
+        Assert.Equal(log.Records.Sum(record => record.Kind == Kind.Cancellation ? -1 : 1), trial.StandingSettlements);
+        Assert.Equal(0, trial.Accounts.Sum(account => account.BalanceFen));
+
+        // The rows that a journal's ranges name add up to the journal.
+        Assert.Equal(0, await ledger.CountAsync("""
+            WITH behind AS (
+                SELECT range.batch_id, row.visit_date, sum(row.fund_pay_fen) AS fen
+                FROM batch_range AS range JOIN sub_ledger AS row ON row.shard = range.shard AND row.sequence BETWEEN range.first_sequence AND range.last_sequence
+                GROUP BY range.batch_id, row.visit_date
+            ), entered AS (
+                SELECT journal.batch_id, journal.business_date, sum(posting.debit_fen) AS fen
+                FROM journal JOIN posting USING (journal_id) GROUP BY journal.batch_id, journal.business_date
+            )
+            SELECT count(*) FROM behind FULL JOIN entered ON behind.batch_id = entered.batch_id AND behind.visit_date = entered.business_date
+            WHERE coalesce(behind.fen, 0) <> coalesce(entered.fen, 0)
+            """));
+    }
+}

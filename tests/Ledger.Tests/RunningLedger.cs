@@ -1,0 +1,87 @@
+using Claims.Kafka;
+using Claims.Ledger;
+using Claims.Ledger.GeneralLedger;
+using Claims.Ledger.Posting;
+using Claims.Ledger.Store;
+using Claims.Ledger.SubLedger;
+using Claims.V1;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Npgsql;
+using Watermarks = Claims.Ledger.Posting.Watermarks;
+
+namespace Ledger.Tests;
+
+/// <summary>The ledger without its wire: real PostgreSQL, a real Kafka client, everything between.</summary>
+internal sealed class RunningLedger : IAsyncDisposable
+{
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+
+    private readonly ServiceProvider _services;
+    private readonly IHostedService _worker;
+
+    private RunningLedger(ServiceProvider services)
+    {
+        _services = services;
+        _worker = services.GetServices<IHostedService>().OfType<PostingWorker>().Single();
+    }
+
+    public Watermarks Watermarks => _services.GetRequiredService<Watermarks>();
+
+    public string? FeedProblem => _services.GetRequiredService<RecordFeed>().Problem;
+
+    public Books Books => _services.GetRequiredService<Books>();
+
+    public EntryReader Entries => _services.GetRequiredService<EntryReader>();
+
+    public NpgsqlDataSource Database => _services.GetRequiredService<NpgsqlDataSource>();
+
+    public ClaimsStore Store => _services.GetRequiredService<ClaimsStore>();
+
+    /// <summary>Opens the store of <paramref name="log"/> and posts whatever arrives through the broker.</summary>
+    public static async Task<RunningLedger> StartAsync(string postgres, string bootstrapServers, PublishedLog log, int batchRecords = 5_000)
+    {
+        RunningLedger ledger = Create(postgres, bootstrapServers, batchRecords);
+        await ledger.OpenAsync(log);
+        await ledger.StartPostingAsync();
+        await Eventually.HoldsAsync(() => ledger.FeedProblem is null, () => ledger.FeedProblem ?? "");
+        return ledger;
+    }
+
+    public async Task OpenAsync(PublishedLog log) => Watermarks.Open(await Store.OpenAsync(log.Epoch, log.Shards, CancellationToken.None));
+
+    public Task StartPostingAsync() => _worker.StartAsync(CancellationToken.None);
+
+    /// <summary>Nothing is read or posted.</summary>
+    public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000)
+    {
+        LedgerSettings settings = new()
+        {
+            Postgres = postgres,
+            Kafka = new(StringComparer.Ordinal) { ["bootstrap.servers"] = bootstrapServers },
+            BatchRecords = batchRecords,
+        };
+        ServiceCollection services = new();
+        services.AddLogging();
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(settings);
+        services.AddSingleton(_ => NpgsqlDataSource.Create(postgres));
+        services.AddLedger();
+        return new RunningLedger(services.BuildServiceProvider());
+    }
+
+    public Task<TrialBalance> TrialBalanceAsync() => _services.GetRequiredService<BookReader>().TrialBalanceAsync(CancellationToken.None);
+
+    public async Task<long> CountAsync(string sql)
+    {
+        await using NpgsqlCommand command = Database.CreateCommand(sql);
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Whatever is in flight is abandoned where it is.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _worker.StopAsync(CancellationToken.None);
+        await _services.DisposeAsync();
+    }
+}
