@@ -1,9 +1,11 @@
 using System.ComponentModel.DataAnnotations;
+using Claims.Kafka;
+using Claims.Policy;
 
 namespace Claims.Adjudication;
 
 /// <summary>Settings of the Adjudication service, section <c>Claims</c>.</summary>
-public sealed class AdjudicationSettings
+public sealed class AdjudicationSettings : IValidatableObject
 {
     /// <summary>StackExchange.Redis configuration: <c>host:port,password=…</c>, several hosts for a cluster.</summary>
     [Required]
@@ -49,4 +51,23 @@ public sealed class AdjudicationSettings
     /// <summary>Requests that one stream may have in flight before it is no longer read.</summary>
     [Range(1, 100_000)]
     public int StreamInFlight { get; set; } = 1_024;
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (string problem in KafkaSettings.Problems(Kafka)) yield return new ValidationResult($"is wrong: {problem}", [nameof(Kafka)]);
+        if (PolicyFault() is { } fault) yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
+    }
+
+    private string? PolicyFault()
+    {
+        try
+        {
+            _ = PolicyLoader.Load(PolicyDirectory, City);
+            return null;
+        }
+        catch (PolicyException e)
+        {
+            return e.Message;
+        }
+    }
 }

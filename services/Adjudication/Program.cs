@@ -1,1 +1,15 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using Claims.Adjudication;
+using Claims.Adjudication.Api;
+using Claims.Hosting;
+using Claims.V1;
+
+WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "adjudication");
+AdjudicationSettings settings = builder.AddSettings<AdjudicationSettings>();
+builder.AddClaimsClient<Eligibility.EligibilityClient>("eligibility", settings.EligibilityAddress, TimeSpan.FromSeconds(3), "Lookup");
+builder.AddClaimsClient<Ledger.LedgerClient>("ledger", settings.LedgerAddress, TimeSpan.FromSeconds(5), "OpenStore", "ConfirmStore");
+builder.AddAdjudication(settings);
+
+WebApplication app = builder.Build();
+app.MapGrpcService<AdjudicationApi>();
+app.MapGrpcService<OperationsApi>();
+return await ServiceHost.RunAsync(app);

@@ -1,0 +1,69 @@
+using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Api;
+using Claims.Adjudication.Coverage;
+using Claims.Adjudication.Outbox;
+using Claims.Hosting;
+using Claims.Kafka;
+using Claims.Policy;
+using Claims.V1;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using StackExchange.Redis;
+
+namespace Claims.Adjudication;
+
+/// <summary>The parts of the service, in the order in which data flows.</summary>
+public static class AdjudicationServices
+{
+    public static void AddAdjudication(this WebApplicationBuilder builder, AdjudicationSettings settings)
+    {
+        // Read before anything listens: a service without its policy would only refuse.
+        PolicyPack pack = PolicyLoader.Load(settings.PolicyDirectory, settings.City);
+        builder.Services.AddSingleton(pack);
+
+        builder.Services.AddSingleton<EligibilityDirectory.LookupCall>(services =>
+        {
+            Eligibility.EligibilityClient eligibility = services.GetRequiredService<Eligibility.EligibilityClient>();
+            return (request, cancellation) => eligibility.LookupAsync(request, cancellationToken: cancellation).ResponseAsync;
+        });
+        builder.Services.AddSingleton<EligibilityDirectory>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<EligibilityDirectory>());
+
+        builder.Services.AddSingleton<IConnectionMultiplexer>(_ => ConnectionMultiplexer.Connect(OptionsOf(settings.Redis)));
+        builder.Services.AddSingleton(services =>
+            new SettlementStore(services.GetRequiredService<IConnectionMultiplexer>().GetDatabase(), settings.Shards, settings.OutboxMaxPerShard));
+        builder.Services.AddHostedService<StoreOpener>();
+        builder.Services.AddSingleton<SettlementDesk>();
+
+        builder.Services.AddSingleton(new KafkaSettings(settings.Kafka));
+        builder.Services.AddSingleton<KafkaPublisher>();
+        builder.Services.AddSingleton<OutboxRelay>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<OutboxRelay>());
+        builder.Services.AddHealthChecks().AddCheck<ShardsOpen>("shards", tags: [Readiness.Tag]);
+    }
+
+    private static ConfigurationOptions OptionsOf(string redis)
+    {
+        ConfigurationOptions options = ConfigurationOptions.Parse(redis);
+
+        // The service starts without Redis and answers UNAVAILABLE until it is there.
+        options.AbortOnConnectFail = false;
+
+        // CONFIG GET tells whether every write is synced.
+        options.AllowAdmin = true;
+        options.ConnectTimeout = 2_000;
+        options.KeepAlive = 10;
+        return options;
+    }
+
+    /// <summary>Ready while any shard answers; degraded, and telling why, while some do not.</summary>
+    private sealed class ShardsOpen(SettlementStore store) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            ShardQueue[] closed = [.. store.Shards.Where(shard => shard.Status.Epoch is null)];
+            if (closed.Length == 0) return Task.FromResult(HealthCheckResult.Healthy());
+            string reason = $"{closed.Length} of {store.Shards.Count} shards are closed: {closed[0].Status.Reason}";
+            return Task.FromResult(closed.Length < store.Shards.Count ? HealthCheckResult.Degraded(reason) : HealthCheckResult.Unhealthy(reason));
+        }
+    }
+}
