@@ -35,6 +35,16 @@ public static class ServiceHost
 
     public const int ExitConfiguration = 78;
 
+    // The service whose Program has not come to RunAsync yet: what it throws is told as a sentence.
+    private static string? s_starting;
+
+    static ServiceHost() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
+    {
+        if (s_starting is null || unhandled.ExceptionObject is not Exception exception) return;
+        Console.Error.WriteLine(CannotStart(s_starting, exception.Message));
+        Environment.Exit(ExitSoftware);
+    };
+
     /// <param name="service">Lower-case name, on every log line and trace: <c>ledger</c>.</param>
     public static WebApplicationBuilder CreateBuilder(string[] args, string service)
     {
@@ -66,6 +76,7 @@ public static class ServiceHost
     {
         try
         {
+            s_starting = builder.Environment.ApplicationName;
             return builder.ReadSettings<TSettings>();
         }
         catch (SettingsException exception)
@@ -88,7 +99,6 @@ public static class ServiceHost
         builder.Services.AddSingleton(settings);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(host.DrainSeconds));
         builder.Services.Configure<ConsoleLifetimeOptions>(options => options.SuppressStatusMessages = true);
-        builder.Services.AddHealthChecks();
         builder.Services.AddSingleton<Telemetry>();
         // First of the hosted services: what the others measure while they start is counted.
         builder.Services.AddHostedService(services => services.GetRequiredService<Telemetry>());
@@ -96,6 +106,8 @@ public static class ServiceHost
         builder.Services.AddSingleton<Channels>();
         builder.Services.AddSingleton<CallGuard>();
         builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<CallGuard>());
+        builder.Services.AddGrpcHealthChecks(health => health.Services.Map("", registration => registration.Tags.Contains(Readiness.Tag)));
+        builder.Services.AddGrpcReflection();
         Ports.Configure(builder, host);
         return settings;
     }
@@ -106,13 +118,16 @@ public static class ServiceHost
     {
         ArgumentNullException.ThrowIfNull(app);
         string service = app.Services.GetRequiredService<ServiceName>().Value;
+        s_starting = null;
+        app.MapGrpcHealthChecksService();
+        app.MapGrpcReflectionService();
         ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Claims.Hosting.ServiceHost");
         await using (app)
         {
             // Asked before anything starts, so that a second instance has touched neither database nor queue when it leaves.
             if (Ports.Busy(app.Services.GetRequiredService<HostSettings>()) is { } busy)
             {
-                await Console.Error.WriteLineAsync($"{service} cannot start: {busy}.");
+                await Console.Error.WriteLineAsync(CannotStart(service, busy));
                 return ExitUnavailable;
             }
 
@@ -122,7 +137,7 @@ public static class ServiceHost
             }
             catch (Exception exception)
             {
-                await Console.Error.WriteLineAsync($"{service} cannot start: {exception.Message.ReplaceLineEndings(" ").TrimEnd('.')}.");
+                await Console.Error.WriteLineAsync(CannotStart(service, exception.Message));
                 return exception.InnerException is AddressInUseException ? ExitUnavailable : ExitSoftware;
             }
 
@@ -146,6 +161,8 @@ public static class ServiceHost
             return 0;
         }
     }
+
+    private static string CannotStart(string service, string reason) => $"{service} cannot start: {reason.ReplaceLineEndings(" ").TrimEnd('.')}.";
 
     /// <summary>Where a started service listens, with the ports that were chosen for 0.</summary>
     public static ServiceAddresses Addresses(this WebApplication app)

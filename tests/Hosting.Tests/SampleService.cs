@@ -27,6 +27,8 @@ public sealed class SampleSettings
     public string? ReadyFile { get; init; }
 
     public bool FailInBackground { get; init; }
+
+    public bool FailBeforeRun { get; init; }
 }
 
 /// <summary>A service as small as one can be; the tests run it as a process of its own.</summary>
@@ -43,6 +45,7 @@ internal static class SampleService
             ? HealthCheckResult.Healthy()
             : HealthCheckResult.Unhealthy("the file is not there"), tags: [Readiness.Tag]);
         if (settings.FailInBackground) builder.Services.AddHostedService<FailingWorker>();
+        if (settings.FailBeforeRun) throw new InvalidDataException("The policy is not there,\nline 3.");
 
         WebApplication app = builder.Build();
         ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Claims.Sample");

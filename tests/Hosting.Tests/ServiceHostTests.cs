@@ -2,11 +2,15 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Grpc.Core;
+using Grpc.Net.Client;
 
 namespace Hosting.Tests;
 
 public sealed class ServiceHostTests
 {
+    private static readonly Marshaller<byte[]> Raw = Marshallers.Create(bytes => bytes, bytes => bytes);
+
     private static HttpRequestMessage Http2(Uri address, string path) => new(HttpMethod.Get, new Uri(address, path))
     {
         Version = HttpVersion.Version20,
@@ -101,6 +105,27 @@ public sealed class ServiceHostTests
     }
 
     [Fact]
+    public async Task Grpc_health_follows_the_same_checks()
+    {
+        string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        await using ServiceProcess service = await ServiceProcess.StartAsync(("Claims__ReadyFile", file));
+        using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
+        Method<byte[], byte[]> check = new(MethodType.Unary, "grpc.health.v1.Health", "Check", Raw, Raw);
+
+        // HealthCheckResponse { status = 2 } is NOT_SERVING, 1 is SERVING.
+        Assert.Equal([0x08, 0x02], await channel.CreateCallInvoker().AsyncUnaryCall(check, host: null, new CallOptions(), []));
+        await File.WriteAllTextAsync(file, "");
+        try
+        {
+            Assert.Equal([0x08, 0x01], await channel.CreateCallInvoker().AsyncUnaryCall(check, host: null, new CallOptions(), []));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public async Task Sigterm_lets_a_call_in_progress_finish_and_exits_0()
     {
         await using ServiceProcess service = await ServiceProcess.StartAsync();
@@ -113,6 +138,15 @@ public sealed class ServiceHostTests
         Assert.Equal(0, await service.ExitCodeAsync());
         Assert.Equal("stopped", service.Log.Last().GetProperty("event").GetString());
         Assert.Empty(service.Errors);
+    }
+
+    [Fact]
+    public async Task Failure_while_the_program_is_put_together_is_one_sentence()
+    {
+        await using ServiceProcess service = ServiceProcess.Launch(("Claims__Port", "0"), ("Claims__MetricsPort", "0"), ("Claims__Greeting", "hello"), ("Claims__FailBeforeRun", "true"));
+
+        Assert.Equal(70, await service.ExitCodeAsync());
+        Assert.Equal(["sample cannot start: The policy is not there, line 3."], service.Errors);
     }
 
     [Fact]
