@@ -1,9 +1,11 @@
 using Claims.Hosting;
 using Claims.Ledger;
+using Claims.Ledger.Api;
 
 WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "ledger");
 LedgerSettings settings = builder.AddSettings<LedgerSettings>();
 builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly);
 builder.Services.AddLedger();
 WebApplication app = builder.Build();
+app.MapGrpcService<LedgerService>();
 return await ServiceHost.RunAsync(app);

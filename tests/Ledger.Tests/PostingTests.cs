@@ -171,11 +171,14 @@ public sealed class PostingTests(LedgerDatabase databases)
         PublishedLog log = new PublishedLog(Shards).AddSettlements(20);
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
         broker.TakeDown();
-        string postgres = await databases.CreateAsync();
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync(), broker.BootstrapServers);
+        string? before = ledger.FeedProblem;
+        await ledger.OpenAsync(log);
+        await ledger.StartPostingAsync();
+        await Eventually.HoldsAsync(() => ledger.FeedProblem != before, () => ledger.FeedProblem ?? "");
+        Assert.NotNull(ledger.FeedProblem);
 
-        Task<RunningLedger> starting = RunningLedger.StartAsync(postgres, broker.BootstrapServers, log);
         broker.BringUp();
-        await using RunningLedger ledger = await starting;
         using KafkaPublisher kafka = new(broker);
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
 
@@ -214,7 +217,7 @@ public sealed class PostingTests(LedgerDatabase databases)
 
         Task publishing = log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
         int kills = 0;
-        while (!publishing.IsCompleted && kills < 20)
+        while (!publishing.IsCompleted && kills < 5)
         {
             await using NpgsqlCommand kill = killer.CreateCommand("""
                 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

@@ -78,6 +78,15 @@ internal sealed class RunningLedger : IAsyncDisposable
         return (long)(await command.ExecuteScalarAsync())!;
     }
 
+    /// <summary>Books a whole log in one transaction, without Kafka.</summary>
+    public async Task BookAsync(PublishedLog log)
+    {
+        FeedRecord[] records = [.. log.Records.Select(record => new FeedRecord(record.Shard, record.Sequence, [], record, null))];
+        Selection selection = Selection.Of(records, log.Epoch, Watermarks);
+        Assert.Equal(records.Length, selection.Records.Count);
+        await Books.PostAsync(selection, CancellationToken.None);
+    }
+
     /// <summary>Whatever is in flight is abandoned where it is.</summary>
     public async ValueTask DisposeAsync()
     {

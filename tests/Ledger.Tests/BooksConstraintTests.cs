@@ -1,0 +1,136 @@
+using Claims.V1;
+using Npgsql;
+
+namespace Ledger.Tests;
+
+/// <summary>What the database itself refuses, whoever asks.</summary>
+[Collection(LedgerDatabaseCollection.Name)]
+public sealed class BooksConstraintTests(LedgerDatabase databases)
+{
+    private const string Account = "5101.resident.410102";
+    private const string OtherAccount = "2101.resident.410102.H1";
+
+    [Fact]
+    public async Task Journal_that_sums_to_zero_is_taken_and_moves_the_balances()
+    {
+        await using NpgsqlDataSource database = await WithJournalAsync();
+
+        await ExecuteAsync(database, $"INSERT INTO posting VALUES (1, '{Account}', 250, 0), (1, '{OtherAccount}', 0, 250)");
+        await ExecuteAsync(database, $"INSERT INTO posting VALUES (2, '{Account}', -50, 0), (2, '{OtherAccount}', 0, -50)");
+
+        Assert.Equal(200L, await ScalarAsync(database, $"SELECT debit_fen FROM account_balance WHERE account_code = '{Account}'"));
+        Assert.Equal(200L, await ScalarAsync(database, $"SELECT credit_fen FROM account_balance WHERE account_code = '{OtherAccount}'"));
+    }
+
+    [Theory]
+    [InlineData("(1, '5101.resident.410102', 250, 0), (1, '2101.resident.410102.H1', 0, 249)", "does not sum to zero")]
+    [InlineData("(1, '5101.resident.410102', 250, 0)", "does not sum to zero")]
+    [InlineData("(1, '5101.resident.410102', 250, 0), (2, '2101.resident.410102.H1', 0, 250)", "does not sum to zero")]
+    [InlineData("(1, '5101.resident.410102', 250, 250)", "check constraint")]
+    [InlineData("(1, '5101.resident.410102', 0, 0)", "check constraint")]
+    [InlineData("(1, '9999.resident.410102', 1, 0), (1, '2101.resident.410102.H1', 0, 1)", "foreign key")]
+    [InlineData("(99, '5101.resident.410102', 1, 0), (99, '2101.resident.410102.H1', 0, 1)", "foreign key")]
+    public async Task Posting_that_does_not_fit_is_refused(string rows, string reason)
+    {
+        await using NpgsqlDataSource database = await WithJournalAsync();
+
+        PostgresException refused = await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(database, $"INSERT INTO posting VALUES {rows}"));
+
+        Assert.Contains(reason, refused.MessageText, StringComparison.Ordinal);
+        Assert.Equal(0L, await ScalarAsync(database, "SELECT count(*) FROM posting"));
+        Assert.Equal(0L, await ScalarAsync(database, "SELECT count(*) FROM account_balance"));
+    }
+
+    [Theory]
+    [InlineData("UPDATE {0} SET {1} = {1}")]
+    [InlineData("DELETE FROM {0}")]
+    [InlineData("TRUNCATE {0} CASCADE")]
+    public async Task Books_are_append_only(string statement)
+    {
+        await using NpgsqlDataSource database = await WithJournalAsync();
+        foreach ((string table, string column) in new[]
+        {
+            ("sub_ledger", "fund_pay_fen"), ("batch", "posted_at"), ("batch_range", "last_sequence"), ("account", "scheme"),
+            ("journal", "business_date"), ("posting", "debit_fen"), ("poison_record", "reason"),
+        })
+        {
+            PostgresException refused = await Assert.ThrowsAsync<PostgresException>(
+                () => ExecuteAsync(database, string.Format(System.Globalization.CultureInfo.InvariantCulture, statement, table, column)));
+            Assert.Contains("append-only", refused.MessageText, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Trial_balance_notices_a_posting_that_was_changed_by_hand()
+    {
+        PublishedLog log = new PublishedLog(2).AddSettlements(5);
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
+        await ledger.OpenAsync(log);
+        await ledger.BookAsync(log);
+        Assert.True((await ledger.TrialBalanceAsync()).Balanced);
+
+        await ExecuteAsync(ledger.Database, """
+            ALTER TABLE posting DISABLE TRIGGER ALL;
+            UPDATE posting SET debit_fen = debit_fen + 1 WHERE (journal_id, account_code) IN (SELECT journal_id, account_code FROM posting WHERE debit_fen > 0 LIMIT 1);
+            UPDATE posting SET credit_fen = credit_fen + 1 WHERE (journal_id, account_code) IN (SELECT journal_id, account_code FROM posting WHERE credit_fen > 0 LIMIT 1);
+            """);
+
+        TrialBalance trial = await ledger.TrialBalanceAsync();
+        Assert.Equal(trial.DebitFen, trial.CreditFen);
+        Assert.False(trial.Balanced);
+    }
+
+    [Fact]
+    public async Task Batch_that_fails_half_way_leaves_nothing()
+    {
+        PublishedLog log = new PublishedLog(2).AddSettlements(5);
+        log.Shard(1)[4].Scheme = "unheard-of";
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
+        await ledger.OpenAsync(log);
+
+        await Assert.ThrowsAsync<PostgresException>(() => ledger.BookAsync(log));
+
+        foreach (string table in new[] { "sub_ledger", "batch", "batch_range", "journal", "posting", "account", "account_balance" })
+            Assert.Equal(0L, await ScalarAsync(ledger.Database, $"SELECT count(*) FROM {table}"));
+        Assert.Equal(0L, await ScalarAsync(ledger.Database, "SELECT max(sequence) FROM shard_watermark"));
+    }
+
+    [Fact]
+    public async Task Second_instance_with_an_old_watermark_posts_nothing()
+    {
+        PublishedLog log = new PublishedLog(2).AddSettlements(5);
+        string postgres = await databases.CreateAsync();
+        await using RunningLedger first = RunningLedger.Create(postgres);
+        await using RunningLedger second = RunningLedger.Create(postgres);
+        await first.OpenAsync(log);
+        await second.OpenAsync(log);
+        await first.BookAsync(log);
+
+        await Assert.ThrowsAsync<Claims.Ledger.Posting.WatermarkMovedException>(() => second.BookAsync(log));
+
+        Assert.Equal(10L, await ScalarAsync(second.Database, "SELECT count(*) FROM sub_ledger"));
+    }
+
+    private async Task<NpgsqlDataSource> WithJournalAsync()
+    {
+        NpgsqlDataSource database = NpgsqlDataSource.Create(await databases.CreateAsync());
+        await ExecuteAsync(database, $"""
+            INSERT INTO batch (posted_at) VALUES (now());
+            INSERT INTO journal (batch_id, posting_date, business_date) VALUES (1, '2024-03-02', '2024-03-01'), (1, '2024-03-02', '2024-03-02');
+            INSERT INTO account VALUES ('{Account}', '5101', 'resident', '410102', NULL), ('{OtherAccount}', '2101', 'resident', '410102', 'H1');
+            """);
+        return database;
+    }
+
+    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
+    {
+        await using NpgsqlCommand command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private static async Task<object?> ScalarAsync(NpgsqlDataSource database, string sql)
+    {
+        await using NpgsqlCommand command = database.CreateCommand(sql);
+        return await command.ExecuteScalarAsync();
+    }
+}
