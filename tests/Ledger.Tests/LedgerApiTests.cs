@@ -1,0 +1,193 @@
+using Claims.Hosting;
+using Claims.Kafka;
+using Claims.Ledger;
+using Claims.Ledger.Api;
+using Claims.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+using Kind = Claims.V1.SettledClaim.Types.Kind;
+
+namespace Ledger.Tests;
+
+/// <summary>The service as it is served: host, wire, PostgreSQL, broker.</summary>
+[Collection(LedgerDatabaseCollection.Name)]
+public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
+{
+    private const int Shards = 4;
+
+    private readonly EmbeddedBroker _broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+    private string _postgres = "";
+    private WebApplication _app = null!;
+    private GrpcChannel _channel = null!;
+    private Claims.V1.Ledger.LedgerClient _ledger = null!;
+
+    public async Task InitializeAsync()
+    {
+        _postgres = databases.Server.ConnectionString($"api_{Guid.NewGuid():n}");
+        await ServeAsync();
+    }
+
+    public async Task DisposeAsync()
+    {
+        _channel.Dispose();
+        await _app.DisposeAsync();
+        _broker.Dispose();
+    }
+
+    [Fact]
+    public async Task First_proposal_becomes_the_store_for_every_caller()
+    {
+        string[] proposals = [.. Enumerable.Range(1, 8).Select(i => new string((char)('0' + i), 32))];
+
+        Store[] stores = await Task.WhenAll(proposals.Select(proposal => _ledger.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = proposal, Shards = Shards }).ResponseAsync));
+
+        Assert.Contains(Assert.Single(stores.Select(store => store.Epoch).Distinct()), proposals);
+        Assert.All(stores, store => Assert.Equal(Enumerable.Range(0, Shards).Select(shard => new ShardWatermark { Shard = shard }), store.Watermarks));
+        Assert.False(stores[0].Initialised);
+        Assert.True((await _ledger.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = stores[0].Epoch })).Initialised);
+        Store later = await _ledger.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = new string('f', 32), Shards = 2 });
+        Assert.Equal((stores[0].Epoch, Shards, true), (later.Epoch, later.Shards, later.Initialised));
+    }
+
+    [Theory]
+    [InlineData("", 4)]
+    [InlineData("0123456789ABCDEF0123456789ABCDEF", 4)]
+    [InlineData("0123456789abcdef0123456789abcdef", 0)]
+    [InlineData("0123456789abcdef0123456789abcdef", 1025)]
+    public async Task Proposal_that_is_no_store_is_refused(string epoch, int shards) =>
+        await AssertStatusAsync(StatusCode.InvalidArgument, () => _ledger.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = epoch, Shards = shards }).ResponseAsync);
+
+    [Fact]
+    public async Task Another_store_cannot_be_confirmed_nor_watermarks_watched_before_one_is_opened()
+    {
+        await AssertStatusAsync(StatusCode.FailedPrecondition, () => _ledger.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = new string('1', 32) }).ResponseAsync);
+        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = _ledger.WatchWatermarks(new WatchWatermarksRequest());
+        await AssertStatusAsync(StatusCode.FailedPrecondition, () => watch.ResponseStream.MoveNext());
+    }
+
+    [Fact]
+    public async Task Books_are_read_back_as_they_were_published()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(40);
+        SettledClaim cancelled = log.AddSettlement(3, record => record.InsuredId = "I-cancelled");
+        log.AddMirror(cancelled, Kind.Cancellation);
+        log.AddSettlement(3, record =>
+        {
+            record.InsuredId = "I-mother";
+            record.VisitType = VisitType.DeliveryNatural;
+            record.RateBp = 0;
+            record.CapUsedAfterFen = 0;
+        });
+        await PublishUntilBookedAsync(log);
+
+        TrialBalance trial = await _ledger.GetTrialBalanceAsync(new GetTrialBalanceRequest());
+        Assert.True(trial.Balanced);
+        Assert.Equal((log.FundPaidFen, log.FundPaidFen, log.FundPaidFen), (trial.FundPaidFen, trial.DebitFen, trial.CreditFen));
+        Assert.Equal(4 * 40 + 1, trial.StandingSettlements);
+        Dictionary<string, TrialBalance.Types.Account> accounts = trial.Accounts.ToDictionary(account => account.Code);
+        SettledClaim delivery = log.Shard(3)[^1];
+        Assert.Equal(delivery.FundPayFen, accounts[$"5102.resident.{delivery.FacilityCounty}"].BalanceFen);
+        Assert.StartsWith("待遇支出—生育补助—城乡居民—", accounts[$"5102.resident.{delivery.FacilityCounty}"].Name, StringComparison.Ordinal);
+        Assert.Equal("应付定点机构款—城乡居民—中原区—H0", accounts["2101.resident.410102.H0"].Name);
+        Assert.Equal(-log.Records.Where(record => record.FacilityCode == "H0").Sum(record => record.FundPayFen), accounts["2101.resident.410102.H0"].BalanceFen);
+
+        List<InsuredYear> years = await ReadAsync(_ledger.ListInsuredYears(new ListInsuredYearsRequest()));
+        Assert.Equal(log.Records.GroupBy(record => record.InsuredId).OrderBy(insured => insured.Key, StringComparer.Ordinal).Select(insured => new InsuredYear
+        {
+            InsuredId = insured.Key,
+            Year = 2024,
+            FundPayFen = insured.Sum(record => record.FundPayFen),
+            CappedFundPayFen = insured.Where(record => record.VisitType == VisitType.Ordinary).Sum(record => record.FundPayFen),
+            StandingSettlements = insured.Sum(record => record.Kind == Kind.Cancellation ? -1 : 1),
+        }), years);
+
+        List<SubLedgerEntry> entries = await ReadAsync(_ledger.ListEntries(new ListEntriesRequest()));
+        Assert.Equal(log.Records.Select(record => new SubLedgerEntry
+        {
+            Shard = record.Shard,
+            Sequence = record.Sequence,
+            SettlementId = record.SettlementId,
+            FacilityCode = record.FacilityCode,
+            InsuredId = record.InsuredId,
+            RequestId = record.RequestId,
+            VisitDate = record.VisitDate,
+            FundPayFen = record.FundPayFen,
+            Kind = record.Kind == Kind.Cancellation ? "CANCELLATION" : "SETTLEMENT",
+        }), entries);
+    }
+
+    [Fact]
+    public async Task Restarted_service_goes_on_from_its_watermarks()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(10);
+        await PublishUntilBookedAsync(log);
+        await _app.StopAsync();
+        _channel.Dispose();
+        await _app.DisposeAsync();
+        log.AddSettlements(10);
+
+        await ServeAsync();
+        await PublishUntilBookedAsync(log);
+
+        Assert.Equal(log.FundPaidFen, (await _ledger.GetTrialBalanceAsync(new GetTrialBalanceRequest())).FundPaidFen);
+    }
+
+    [Fact]
+    public async Task Metrics_count_what_was_posted()
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(10);
+        await PublishUntilBookedAsync(log);
+
+        using HttpClient http = new();
+        string metrics = await http.GetStringAsync(new Uri(_app.Addresses().Metrics, "/metrics"));
+
+        Assert.Matches("""claims_ledger_posted_total\{[^}]*kind="SETTLEMENT"[^}]*\} 40""", metrics);
+        Assert.Contains("claims_ledger_batch_duration_seconds_count", metrics, StringComparison.Ordinal);
+    }
+
+    private async Task ServeAsync()
+    {
+        WebApplicationBuilder builder = ServiceHost.CreateBuilder(
+            ["--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={_postgres}", $"--Claims:Kafka:bootstrap_servers={_broker.BootstrapServers}"], "ledger");
+        builder.Logging.ClearProviders();
+        LedgerSettings settings = builder.AddSettings<LedgerSettings>();
+        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly);
+        builder.Services.AddLedger();
+        _app = builder.Build();
+        _app.MapGrpcService<LedgerService>();
+        await _app.StartAsync();
+        _channel = GrpcChannel.ForAddress(_app.Addresses().Grpc);
+        _ledger = new Claims.V1.Ledger.LedgerClient(_channel);
+    }
+
+    /// <summary>As adjudication's relay does, over the wire.</summary>
+    private async Task PublishUntilBookedAsync(PublishedLog log)
+    {
+        using KafkaPublisher kafka = new(_broker);
+        using CancellationTokenSource deadline = new(RunningLedger.Deadline);
+        await _ledger.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = log.Epoch, Shards = Shards });
+        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = _ledger.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);
+        long[] committed = [.. Enumerable.Repeat(-1L, Shards)];
+        while (committed.Index().Any(shard => shard.Item < log.Shard(shard.Index).Count))
+        {
+            Assert.True(await watch.ResponseStream.MoveNext(deadline.Token));
+            foreach (ShardWatermark shard in watch.ResponseStream.Current.Shards)
+            {
+                if (committed[shard.Shard] < 0 || shard.Gap) kafka.Publish(log.Shard(shard.Shard).Skip((int)shard.Sequence));
+                committed[shard.Shard] = shard.Sequence;
+            }
+        }
+    }
+
+    private static async Task<List<T>> ReadAsync<T>(AsyncServerStreamingCall<T> call)
+    {
+        List<T> messages = [];
+        await foreach (T message in call.ResponseStream.ReadAllAsync()) messages.Add(message);
+        return messages;
+    }
+
+    private static async Task AssertStatusAsync(StatusCode expected, Func<Task> call) =>
+        Assert.Equal(expected, (await Assert.ThrowsAsync<RpcException>(call)).StatusCode);
+}
