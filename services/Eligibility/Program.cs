@@ -1,1 +1,19 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using Claims.Eligibility;
+using Claims.Eligibility.Api;
+using Claims.Hosting;
+using Claims.Policy;
+using Npgsql;
+
+WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "eligibility");
+EligibilitySettings settings = builder.AddSettings<EligibilitySettings>();
+// The three statements of a look-up are prepared once a connection.
+string postgres = new NpgsqlConnectionStringBuilder(settings.Postgres) { MaxAutoPrepare = 16, AutoPrepareMinUsages = 2 }.ConnectionString;
+builder.AddPostgres(postgres, typeof(EligibilitySettings).Assembly);
+builder.Services.AddSingleton(_ => PolicyLoader.Load(settings.PolicyDirectory, settings.City));
+builder.Services.AddSingleton<ChangeFeed>().AddHostedService(services => services.GetRequiredService<ChangeFeed>());
+builder.Services.AddHostedService<PolicyInForce>();
+builder.Services.AddSingleton<Registry>().AddSingleton<EligibilityMetrics>();
+
+WebApplication app = builder.Build();
+app.MapGrpcService<EligibilityApi>();
+return await ServiceHost.RunAsync(app);

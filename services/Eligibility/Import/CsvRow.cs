@@ -1,0 +1,71 @@
+using System.Globalization;
+
+namespace Claims.Eligibility.Import;
+
+/// <summary>The fields of one row by column, each checked as it is read.</summary>
+internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
+{
+    public const int MaxCodeLength = 30;
+    private const int MaxNameLength = 200;
+    private const int MaxQuotedLength = 60;
+
+    public long Line => reader.Line;
+
+    /// <exception cref="ImportFaultException">The row has more or fewer fields than the header.</exception>
+    public void CheckFieldCount()
+    {
+        if (reader.Fields.Count == columns.Count) return;
+        if (reader.Fields is [""]) throw new ImportFaultException(Line, "", "the line is empty");
+        string column = reader.Fields.Count < columns.Count ? columns[reader.Fields.Count] : "";
+        throw new ImportFaultException(Line, column, $"the row has {reader.Fields.Count} fields, but the header has {columns.Count}");
+    }
+
+    /// <summary>A code of 1 to 30 letters, digits, '-', '_' or '.'.</summary>
+    public string Code(int column)
+    {
+        string value = reader.Fields[column];
+        bool sound = value.Length is > 0 and <= MaxCodeLength && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+        return sound ? value : throw Fault(column, $"is not a code of 1 to {MaxCodeLength} letters, digits, '-', '_' or '.'");
+    }
+
+    public string Name(int column)
+    {
+        string value = reader.Fields[column];
+        return value.Length <= MaxNameLength && !value.Any(char.IsControl) ? value : throw Fault(column, $"is not a name of at most {MaxNameLength} characters without control characters");
+    }
+
+    /// <summary>A code that the policy's list knows; any 6 digits where the policy has no list.</summary>
+    public string County(int column, IReadOnlyCollection<string> known)
+    {
+        string value = reader.Fields[column];
+        if (value.Length != 6 || !value.All(char.IsAsciiDigit)) throw Fault(column, "is not a 6-digit administrative code");
+        return known.Count == 0 || known.Contains(value) ? value : throw Fault(column, "is not a county of the city's policy");
+    }
+
+    public string OneOf(int column, IReadOnlyCollection<string> words)
+    {
+        string value = reader.Fields[column];
+        return words.Contains(value) ? value : throw Fault(column, $"is not one of {string.Join(", ", words.Order(StringComparer.Ordinal))}");
+    }
+
+    public int Year(int column) =>
+        int.TryParse(reader.Fields[column], NumberStyles.None, CultureInfo.InvariantCulture, out int year) && year is >= 2000 and <= 2100
+            ? year
+            : throw Fault(column, "is not a year from 2000 to 2100");
+
+    public DateOnly? Date(int column)
+    {
+        string value = reader.Fields[column];
+        if (value.Length == 0) return null;
+        return DateOnly.TryParseExact(value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly date)
+            ? date
+            : throw Fault(column, "is not a date of the form yyyy-MM-dd");
+    }
+
+    public ImportFaultException Fault(int column, string predicate)
+    {
+        string value = reader.Fields[column];
+        string quoted = value.Length <= MaxQuotedLength ? value : value[..MaxQuotedLength] + "…";
+        return new(Line, columns[column], $"'{quoted}' {predicate}");
+    }
+}

@@ -1,0 +1,75 @@
+using System.Globalization;
+using Claims.Eligibility.Enrolment;
+using Claims.Policy;
+using Claims.V1;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Claims.Eligibility;
+
+/// <summary>Reads facilities and coverage in one round trip.</summary>
+internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
+{
+    // The version is read first: data may then be newer than the version that it is labelled with, never older,
+    // so that whoever caches it drops it once too often at worst.
+    private const string Version = "SELECT version FROM registry_version";
+
+    private const string Facilities =
+        "SELECT facility_code, name, county, admin_level, grade, kind, pooled_from, pooled_to FROM facility WHERE facility_code = ANY($1)";
+
+    private const string Enrolments =
+        """
+        SELECT insured_id, plan_year, scheme, county, category, paid_on, birth_date, transfer_ended_on
+        FROM enrolment WHERE insured_id = ANY($1) ORDER BY insured_id, plan_year
+        """;
+
+    public async Task<LookupReply> LookupAsync(IEnumerable<string> facilityCodes, IEnumerable<string> insuredIds, CancellationToken cancellationToken)
+    {
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlBatch batch = new(connection) { BatchCommands = { new(Version), Any(Facilities, facilityCodes), Any(Enrolments, insuredIds) } };
+        await using NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken);
+
+        await reader.ReadAsync(cancellationToken);
+        LookupReply reply = new() { Version = reader.GetInt64(0) };
+
+        await reader.NextResultAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken)) reply.Facilities.Add(ReadFacility(reader));
+
+        await reader.NextResultAsync(cancellationToken);
+        Insured? insured = null;
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            string insuredId = reader.GetString(0);
+            if (insured?.InsuredId != insuredId) reply.Insured.Add(insured = new() { InsuredId = insuredId });
+            insured.Coverages.Add(ReadCoverage(reader));
+        }
+
+        return reply;
+    }
+
+    private static NpgsqlBatchCommand Any(string sql, IEnumerable<string> keys) =>
+        new(sql) { Parameters = { new NpgsqlParameter<string[]> { TypedValue = [.. keys], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text } } };
+
+    private static Facility ReadFacility(NpgsqlDataReader reader) => new()
+    {
+        FacilityCode = reader.GetString(0),
+        Name = reader.GetString(1),
+        County = reader.GetString(2),
+        AdminLevel = (AdminLevel)reader.GetInt16(3),
+        Grade = reader.GetString(4),
+        Kind = reader.GetString(5),
+        PooledFrom = Iso(Date(reader, 6)),
+        PooledTo = Iso(Date(reader, 7)),
+    };
+
+    private Coverage ReadCoverage(NpgsqlDataReader reader)
+    {
+        int planYear = reader.GetInt16(1);
+        EnrolmentRow row = new(planYear, reader.GetString(2), reader.GetString(3), reader.GetString(4), Date(reader, 5), Date(reader, 6), Date(reader, 7));
+        return CoverageOf.Row(row, policy.CoverageFor(planYear));
+    }
+
+    private static DateOnly? Date(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateOnly>(column);
+
+    private static string Iso(DateOnly? day) => day?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? "";
+}

@@ -1,0 +1,119 @@
+using Claims.Eligibility.Enrolment;
+using Claims.Policy;
+using Claims.V1;
+
+namespace Claims.Eligibility.Tests;
+
+/// <summary>Enrolments against the days on both sides of every date that a rule turns on.</summary>
+public sealed class CoverageOfTests
+{
+    private static readonly string Shipped = Path.Combine(AppContext.BaseDirectory, "policy");
+    private static readonly CoverageRules Zhengzhou = PolicyLoader.Load(Shipped, "zhengzhou").CoverageFor(2024)!;
+    private static readonly CoverageRules Xinzhou = PolicyLoader.Load(Shipped, "xinzhou").CoverageFor(2024)!;
+
+    [Theory]
+    // In the concentrated period, and on the last day before the year.
+    [InlineData(2024, "2023-09-01", "2024-01-01", "2024-01-01")]
+    [InlineData(2024, "2023-12-31", "2024-01-01", "2024-01-01")]
+    // From the first day of the year on: 30 days.
+    [InlineData(2024, "2024-01-01", "2024-01-01", "2024-01-31")]
+    [InlineData(2024, "2024-02-01", "2024-02-01", "2024-03-02")]
+    [InlineData(2023, "2023-02-01", "2023-02-01", "2023-03-03")]
+    [InlineData(2024, "2024-03-01", "2024-03-01", "2024-03-31")]
+    [InlineData(2024, "2024-12-01", "2024-12-01", "2024-12-31")]
+    // Waiting goes on over the end of the year, so the year is never covered.
+    [InlineData(2024, "2024-12-02", "2024-12-02", "2025-01-01")]
+    [InlineData(2024, "2024-12-31", "2024-12-31", "2025-01-30")]
+    public void Payment_by_date_begins_the_year_or_the_waiting_period(int planYear, string paidOn, string waitingFrom, string coveredFrom)
+    {
+        Coverage coverage = Of(Zhengzhou, planYear, "general", paidOn);
+        Assert.True(coverage.Paid);
+        Assert.Equal((waitingFrom, coveredFrom, $"{planYear}-12-31"), (coverage.WaitingFrom, coverage.CoveredFrom, coverage.CoveredTo));
+    }
+
+    [Theory]
+    [InlineData("2024-05-31", "2024-02-29", true)]
+    [InlineData("2024-05-31", "2024-02-28", false)]
+    [InlineData("2023-05-31", "2023-02-28", true)]
+    [InlineData("2023-05-31", "2023-02-27", false)]
+    [InlineData("2024-05-30", "2024-02-29", true)]
+    [InlineData("2024-05-29", "2024-02-29", true)]
+    [InlineData("2024-05-29", "2024-02-28", false)]
+    [InlineData("2024-07-31", "2024-04-30", true)]
+    [InlineData("2024-07-31", "2024-04-29", false)]
+    [InlineData("2024-01-15", "2023-10-15", true)]
+    [InlineData("2024-01-15", "2023-10-14", false)]
+    [InlineData("2024-03-10", "2024-03-10", true)]
+    [InlineData("2024-03-10", "2024-03-11", false)]
+    public void Transfer_within_three_calendar_months_has_no_waiting(string paidOn, string endedOn, bool exempt)
+    {
+        Coverage coverage = Of(Zhengzhou, int.Parse(paidOn[..4]), "general", paidOn, endedOn: endedOn);
+        Assert.Equal(paidOn, coverage.WaitingFrom);
+        Assert.Equal(exempt ? paidOn : Day(paidOn).AddDays(30).ToString("yyyy-MM-dd"), coverage.CoveredFrom);
+    }
+
+    [Theory]
+    [InlineData("destitute", true)]
+    [InlineData("low_income", true)]
+    [InlineData("relapse_risk", true)]
+    [InlineData("disabled", true)]
+    [InlineData("low_income_edge", true)]
+    [InlineData("child_in_difficulty", true)]
+    [InlineData("general", false)]
+    [InlineData("newborn", false)]
+    public void Category_decides_whether_a_payment_within_the_year_waits(string category, bool exempt)
+    {
+        Coverage coverage = Of(Zhengzhou, 2024, category, "2024-03-01");
+        Assert.Equal(("2024-03-01", exempt ? "2024-03-01" : "2024-03-31"), (coverage.WaitingFrom, coverage.CoveredFrom));
+    }
+
+    [Fact]
+    public void Exempt_category_that_paid_before_the_year_has_all_of_it()
+    {
+        Coverage coverage = Of(Zhengzhou, 2024, "low_income", "2023-11-05");
+        Assert.Equal(("2024-01-01", "2024-01-01"), (coverage.WaitingFrom, coverage.CoveredFrom));
+    }
+
+    [Theory]
+    [InlineData("2024-01-01", "2024-06-20", "2024-01-01")]
+    [InlineData("2024-06-01", "2024-06-20", "2024-06-01")]
+    [InlineData("2024-12-31", "2024-12-31", "2024-12-31")]
+    // The year's contribution is often paid after its end for a child born at its end.
+    [InlineData("2024-12-31", "2025-01-10", "2024-12-31")]
+    // Born on the day before or after the year, it is an enrolment like any other.
+    [InlineData("2023-12-31", "2024-06-20", "2024-07-20")]
+    [InlineData("2025-01-01", "2024-06-20", "2024-07-20")]
+    public void Newborn_of_the_year_is_covered_from_birth(string birthDate, string paidOn, string coveredFrom) =>
+        Assert.Equal(coveredFrom, Of(Zhengzhou, 2024, "newborn", paidOn, birthDate).CoveredFrom);
+
+    [Theory]
+    [InlineData("general", "2025-01-01")]
+    [InlineData("low_income", "2025-01-01")]
+    [InlineData("general", "")]
+    [InlineData("destitute", "")]
+    public void Year_that_is_unpaid_or_paid_after_its_end_is_never_covered(string category, string paidOn) =>
+        Assert.Equal(new Coverage { PlanYear = 2024, Scheme = "resident", County = "410105", Category = category }, Of(Zhengzhou, 2024, category, paidOn));
+
+    [Fact]
+    public void Unpaid_newborn_is_not_covered() => Assert.False(Of(Zhengzhou, 2024, "newborn", "", "2024-06-01").Paid);
+
+    [Theory]
+    [InlineData("2024-03-11", "2023-12-11", "2024-03-12")]
+    [InlineData("2024-03-11", "2024-03-11", "2024-03-12")]
+    public void Transfer_in_Xinzhou_is_covered_from_the_day_after_payment(string paidOn, string endedOn, string coveredFrom) =>
+        Assert.Equal((paidOn, coveredFrom), (Of(Xinzhou, 2024, "general", paidOn, endedOn: endedOn).WaitingFrom, Of(Xinzhou, 2024, "general", paidOn, endedOn: endedOn).CoveredFrom));
+
+    [Fact]
+    public void Late_payment_that_Xinzhou_does_not_provide_for_is_not_covered() => Assert.False(Of(Xinzhou, 2024, "general", "2024-03-11", endedOn: "2023-12-10").Paid);
+
+    [Fact]
+    public void Plan_year_without_rules_is_not_covered() =>
+        Assert.False(CoverageOf.Row(new(2024, "resident", "410105", "general", new(2023, 11, 5), null, null), rules: null).Paid);
+
+    private static Coverage Of(CoverageRules rules, int planYear, string category, string paidOn, string birthDate = "1980-01-01", string endedOn = "") =>
+        CoverageOf.Row(new(planYear, "resident", "410105", category, OptionalDay(paidOn), Day(birthDate), OptionalDay(endedOn)), rules);
+
+    private static DateOnly? OptionalDay(string date) => date.Length == 0 ? null : Day(date);
+
+    private static DateOnly Day(string date) => DateOnly.ParseExact(date, "yyyy-MM-dd");
+}

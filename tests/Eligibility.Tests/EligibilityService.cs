@@ -1,0 +1,104 @@
+using System.Text;
+using System.Text.Json;
+using Claims.PrivateServers;
+using Claims.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Claims.Eligibility.Tests;
+
+/// <summary>The service as a process of its own over a database, and a channel to it.</summary>
+internal sealed class EligibilityService : IAsyncDisposable
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
+
+    private readonly DirectoryInfo _directory;
+    private readonly ServerProcess _process;
+    private readonly GrpcChannel _channel;
+
+    private EligibilityService(DirectoryInfo directory, ServerProcess process, string address)
+    {
+        _directory = directory;
+        _process = process;
+        _channel = GrpcChannel.ForAddress(address);
+        Client = new(_channel);
+    }
+
+    public V1.Eligibility.EligibilityClient Client { get; }
+
+    public string Log => File.ReadAllText(LogFile(_directory));
+
+    public static async Task<EligibilityService> StartAsync(string connectionString, string? policyDirectory = null)
+    {
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-eligibility-");
+        ServerProcess process = await LaunchAsync(directory, connectionString, policyDirectory);
+        string? address = null;
+        await Poll.UntilAsync(Bound, () =>
+        {
+            if (!process.Identity.IsRunning) throw new InvalidOperationException($"The service ended: {ServerProcess.LogTail(LogFile(directory))}");
+            string? started = File.ReadLines(LogFile(directory)).FirstOrDefault(line => line.Contains("\"event\":\"started\"", StringComparison.Ordinal));
+            address = started is null ? null : JsonDocument.Parse(started).RootElement.GetProperty("GrpcAddress").GetString();
+            return address is not null;
+        });
+        return new(directory, process, address!);
+    }
+
+    /// <summary>What it writes when it does not start.</summary>
+    public static async Task<string> RefusalAsync(string connectionString, string policyDirectory)
+    {
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-eligibility-");
+        using ServerProcess process = await LaunchAsync(directory, connectionString, policyDirectory);
+        Assert.True(await process.Identity.WaitForExitAsync(Bound));
+        string log = await File.ReadAllTextAsync(LogFile(directory));
+        directory.Delete(recursive: true);
+        return log;
+    }
+
+    public async Task<ImportReply> ImportAsync(ImportKind kind, string csv, int chunkBytes = 7)
+    {
+        using AsyncClientStreamingCall<ImportChunk, ImportReply> call = Client.Import(deadline: DateTime.UtcNow + Bound);
+        byte[] bytes = Encoding.UTF8.GetBytes(csv);
+        foreach (byte[] chunk in bytes.Chunk(chunkBytes)) await call.RequestStream.WriteAsync(new ImportChunk { Kind = kind, Csv = ByteString.CopyFrom(chunk) });
+        await call.RequestStream.CompleteAsync();
+        return await call;
+    }
+
+    public void Terminate() => _process.Identity.Signal(ProcessSignal.Terminate);
+
+    public async ValueTask DisposeAsync()
+    {
+        _channel.Dispose();
+        Terminate();
+        Assert.True(await _process.Identity.WaitForExitAsync(Bound), "The service did not stop.");
+        _process.Dispose();
+        _directory.Delete(recursive: true);
+    }
+
+    private static async Task<ServerProcess> LaunchAsync(DirectoryInfo directory, string connectionString, string? policyDirectory)
+    {
+        // Made here, so that it can be read before the service has written anything.
+        await File.WriteAllTextAsync(LogFile(directory), "");
+        return await ServerProcess.StartOwnedAsync(new ServerCommand("dotnet", ["exec", typeof(EligibilitySettings).Assembly.Location], LogFile(directory))
+        {
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["Claims__Port"] = "0",
+                ["Claims__MetricsPort"] = "0",
+                ["Claims__Postgres"] = connectionString,
+                ["Claims__PolicyDirectory"] = policyDirectory ?? Path.Combine(AppContext.BaseDirectory, "policy"),
+            },
+        });
+    }
+
+    private static string LogFile(DirectoryInfo directory) => Path.Combine(directory.FullName, "log");
+}
+
+internal static class Poll
+{
+    public static async Task UntilAsync(TimeSpan bound, Func<bool> condition)
+    {
+        using CancellationTokenSource deadline = new(bound);
+        while (!condition()) await Task.Delay(TimeSpan.FromMilliseconds(20), deadline.Token);
+    }
+}

@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Text;
+using Claims.V1;
+using Grpc.Core;
+
+namespace Claims.Eligibility.Tests;
+
+/// <summary>Over the wire, against the service as it is deployed.</summary>
+[Collection(nameof(PostgresCollection))]
+public sealed class EligibilityServiceTests(PostgresServer postgres)
+{
+    private const string Facilities = RegistryDatabase.FacilityHeader + "F1,省人民医院,410105,province,3A,hospital,2024-01-01,\n";
+    private const string Insured = RegistryDatabase.InsuredHeader + "410105198001011234,欧阳测试,resident,410105,general,2024,2023-11-05,1980-01-01,\n";
+
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public async Task Import_is_seen_by_lookup_and_by_watchers_of_every_instance()
+    {
+        string database = postgres.NewDatabase();
+        await using EligibilityService one = await EligibilityService.StartAsync(database);
+        await using EligibilityService other = await EligibilityService.StartAsync(database);
+        using AsyncServerStreamingCall<EligibilityVersion> watch = other.Client.WatchChanges(new WatchChangesRequest(), deadline: DateTime.UtcNow + Bound);
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
+        long before = watch.ResponseStream.Current.Version;
+
+        Assert.Equal(1, (await one.ImportAsync(ImportKind.Facilities, Facilities)).Rows);
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
+        Assert.Equal(before + 1, watch.ResponseStream.Current.Version);
+
+        Assert.Equal(1, (await one.ImportAsync(ImportKind.Insured, Insured)).Rows);
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
+        Assert.Equal(before + 2, watch.ResponseStream.Current.Version);
+
+        LookupReply reply = await other.Client.LookupAsync(new LookupRequest { FacilityCodes = { "F1" }, InsuredIds = { "410105198001011234" } }, deadline: DateTime.UtcNow + Bound);
+        Assert.Equal(before + 2, reply.Version);
+        Assert.Equal("2024-01-01", Assert.Single(Assert.Single(reply.Insured).Coverages).CoveredFrom);
+        Assert.Equal("省人民医院", Assert.Single(reply.Facilities).Name);
+        Assert.DoesNotContain("欧阳", one.Log + other.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain("410105198001011234", one.Log + other.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bad_file_is_answered_with_line_and_column_and_leaves_no_personal_data_in_the_log()
+    {
+        await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
+        // The fault stands near the beginning, so that the sender is still writing when it is found.
+        StringBuilder file = new(Insured.Replace("resident", "resident1", StringComparison.Ordinal));
+        for (int row = 0; row < 20_000; row++) file.Append(CultureInfo.InvariantCulture, $"P{row},欧阳测试,resident,410105,general,2024,2023-11-05,1980-01-01,\n");
+
+        ImportReply reply = await service.ImportAsync(ImportKind.Insured, file.ToString(), chunkBytes: 16 * 1024);
+        Assert.Equal(new ImportReply { Error = new ImportError { Line = 2, Column = "scheme", Message = "'resident1' is not one of employee, resident" } }, reply);
+        LookupReply lookup = await service.Client.LookupAsync(new LookupRequest { InsuredIds = { "P1" } }, deadline: DateTime.UtcNow + Bound);
+        Assert.Empty(lookup.Insured);
+        Assert.Contains("import_refused", service.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain("欧阳", service.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain("resident1", service.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Stop_ends_a_watchers_call_at_once()
+    {
+        await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
+        using AsyncServerStreamingCall<EligibilityVersion> watch = service.Client.WatchChanges(new WatchChangesRequest(), deadline: DateTime.UtcNow + Bound);
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
+        service.Terminate();
+        RpcException ended = await Assert.ThrowsAsync<RpcException>(() => watch.ResponseStream.MoveNext(CancellationToken.None));
+        Assert.Equal(("The service is stopping.", StatusCode.Unavailable), (ended.Status.Detail, ended.StatusCode));
+    }
+
+    [Fact]
+    public async Task Import_without_a_known_kind_is_refused()
+    {
+        await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
+        Assert.Equal("nothing was sent", (await service.ImportAsync(ImportKind.Facilities, "")).Error.Message);
+        Assert.Contains("cannot be imported by this version", (await service.ImportAsync(ImportKind.Catalogue, "x\n")).Error.Message, StringComparison.Ordinal);
+        Assert.Contains("is not a kind of file", (await service.ImportAsync(ImportKind.Unspecified, "x\n")).Error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Lookup_of_more_than_a_thousand_is_an_invalid_argument()
+    {
+        await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
+        LookupRequest request = new();
+        request.InsuredIds.AddRange(Enumerable.Range(0, 1000).Select(number => $"P{number}"));
+        Assert.Empty((await service.Client.LookupAsync(request, deadline: DateTime.UtcNow + Bound)).Insured);
+        request.InsuredIds.Add("P1000");
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await service.Client.LookupAsync(request, deadline: DateTime.UtcNow + Bound));
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task Broken_policy_is_named_by_file_and_line_and_nothing_is_served()
+    {
+        DirectoryInfo policy = Directory.CreateTempSubdirectory("claims-policy-");
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "policy"), "*.yaml")) File.Copy(file, Path.Combine(policy.FullName, Path.GetFileName(file)));
+        await File.AppendAllTextAsync(Path.Combine(policy.FullName, "zhengzhou-coverage.yaml"), "extra: 1\n");
+        string log = await EligibilityService.RefusalAsync(postgres.NewDatabase(), policy.FullName);
+        policy.Delete(recursive: true);
+        Assert.Matches(@"zhengzhou-coverage\.yaml:[0-9]+: unknown key 'extra'", log);
+    }
+}

@@ -1,0 +1,75 @@
+using System.Text;
+using Claims.Eligibility.Import;
+using Claims.Hosting;
+using Claims.Policy;
+using Claims.PrivateServers;
+using Npgsql;
+
+namespace Claims.Eligibility.Tests;
+
+/// <summary>One PostgreSQL server for the tests of this project; each test takes a database of its own.</summary>
+public sealed class PostgresServer : IAsyncLifetime
+{
+    private PrivatePostgres? postgres;
+    private int databases;
+
+    public async Task InitializeAsync() => postgres = await PrivatePostgres.StartAsync();
+
+    public async Task DisposeAsync() => await postgres!.DisposeAsync();
+
+    /// <summary>Of an empty database that no other test has.</summary>
+    public string NewDatabase() => postgres!.ConnectionString($"registry_{Interlocked.Increment(ref databases)}");
+
+    internal async Task<RegistryDatabase> NewRegistryAsync()
+    {
+        NpgsqlDataSource database = NpgsqlDataSource.Create(NewDatabase());
+        await Migrations.ApplyAsync(database, typeof(EligibilitySettings).Assembly);
+        return new(database);
+    }
+}
+
+[CollectionDefinition(nameof(PostgresCollection))]
+public sealed class PostgresCollection : ICollectionFixture<PostgresServer>;
+
+internal sealed class RegistryDatabase(NpgsqlDataSource database) : IAsyncDisposable
+{
+    public const string FacilityHeader = "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to\n";
+    public const string InsuredHeader = "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on\n";
+
+    private static readonly PolicyPack Policy = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "policy"), "zhengzhou");
+
+    public NpgsqlDataSource Database => database;
+
+    public Registry Registry { get; } = new(database, Policy);
+
+    public Task<ImportResult> ImportFacilitiesAsync(string csv) => ImportAsync(new FacilityFile([.. Policy.Counties.Keys]), Encoding.UTF8.GetBytes(csv));
+
+    public Task<ImportResult> ImportInsuredAsync(string csv) => ImportAsync(new InsuredFile(Policy), Encoding.UTF8.GetBytes(csv));
+
+    public async Task<long> CountAsync(string table)
+    {
+        await using NpgsqlCommand count = database.CreateCommand($"SELECT count(*) FROM {table}");
+        return (long)(await count.ExecuteScalarAsync())!;
+    }
+
+    public async Task<long> VersionAsync()
+    {
+        await using NpgsqlCommand read = database.CreateCommand("SELECT version FROM registry_version");
+        return (long)(await read.ExecuteScalarAsync())!;
+    }
+
+    public ValueTask DisposeAsync() => database.DisposeAsync();
+
+    private Task<ImportResult> ImportAsync(IRegistryFile file, byte[] csv)
+    {
+        ReadOnlyMemory<byte> rest = csv;
+        CsvReader reader = new(_ =>
+        {
+            ReadOnlyMemory<byte> piece = rest[..Math.Min(rest.Length, 64 * 1024)];
+            rest = rest[piece.Length..];
+            return ValueTask.FromResult(piece);
+        });
+        return RegistryImport.RunAsync(database, file, reader, CancellationToken.None);
+    }
+
+}
