@@ -11,7 +11,11 @@ public sealed class OwnServerInteropTests : IAsyncLifetime
 
     public async Task InitializeAsync() => _server = await TestServer.StartAsync();
 
-    public async Task DisposeAsync() => await _server.DisposeAsync();
+    public async Task DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        Assert.Empty(_server.Errors);
+    }
 
     [Theory]
     [MemberData(nameof(Cases))]

@@ -39,7 +39,8 @@ internal static class GrpcTimeout
         long ticks = Math.Max(timeout.Ticks, TimeSpan.TicksPerMicrosecond);
         ReadOnlySpan<(long Ticks, char Unit)> units =
         [
-            (TimeSpan.TicksPerMicrosecond, 'u'), (TimeSpan.TicksPerMillisecond, 'm'), (TimeSpan.TicksPerSecond, 'S'), (TimeSpan.TicksPerMinute, 'M'),
+            (TimeSpan.TicksPerMicrosecond, 'u'), (TimeSpan.TicksPerMillisecond, 'm'), (TimeSpan.TicksPerSecond, 'S'),
+            (TimeSpan.TicksPerMinute, 'M'), (TimeSpan.TicksPerHour, 'H'),
         ];
         foreach ((long unitTicks, char unit) in units)
         {
@@ -47,6 +48,6 @@ internal static class GrpcTimeout
             if (value <= LargestValue)
                 return string.Create(CultureInfo.InvariantCulture, $"{value}{unit}");
         }
-        return string.Create(CultureInfo.InvariantCulture, $"{Math.Min(ticks / TimeSpan.TicksPerHour, LargestValue)}H");
+        return $"{LargestValue}H";
     }
 }

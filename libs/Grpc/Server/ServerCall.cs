@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Net;
@@ -19,6 +18,16 @@ internal sealed class ServerCall : ServerCallContext
 {
     private const int Http2Cancel = 8;
 
+    /// <summary>How long a status may wait behind bytes that are on their way when the deadline passes.</summary>
+    private static readonly TimeSpan DeadlineGrace = TimeSpan.FromSeconds(1);
+
+    private enum End
+    {
+        Open,
+        ByHandler,
+        ByDeadline,
+    }
+
     private readonly HttpContext _http;
     private readonly GrpcServiceOptions _options;
     private readonly string _fullMethod;
@@ -33,8 +42,9 @@ internal sealed class ServerCall : ServerCallContext
     private TaskCompletionSource? _deadlineAnswered;
     private StreamedMessages? _responses;
     private bool _replied;
-    private bool _ended;
+    private End _end;
     private int _sends;
+    private TaskCompletionSource? _sent;
 
     public ServerCall(HttpContext http, GrpcServiceOptions options, string fullMethod, MessageEncoding encoding)
     {
@@ -50,7 +60,7 @@ internal sealed class ServerCall : ServerCallContext
 
     public HttpContext Http => _http;
     public FrameReader Requests { get; }
-    public bool DeadlinePassed { get; private set; }
+    public bool DeadlinePassed => _end == End.ByDeadline;
 
     /// <summary>Part of the reply is in the response and cannot be taken back.</summary>
     public bool HasPartialReply { get; private set; }
@@ -107,8 +117,9 @@ internal sealed class ServerCall : ServerCallContext
     {
         if (message is null)
             throw new RpcException(new Status(Core.StatusCode.Cancelled, "No message returned from method."));
+        if (!TryClaimEnd())
+            throw new OperationCanceledException("The call's deadline has passed.", CancellationTokenCore);
         FrameSerializer serializer = new(_options.MaxSendMessageSize);
-        BeginSend();
         try
         {
             serializer.Write(_http.Response.BodyWriter, message, marshaller.ContextualSerializer);
@@ -117,18 +128,21 @@ internal sealed class ServerCall : ServerCallContext
         finally
         {
             HasPartialReply = !_replied && serializer.WroteHeader;
-            EndSend();
         }
     }
 
     /// <summary>Completes when every streamed response has been sent.</summary>
     public Task DrainResponsesAsync() => _responses?.CompleteAsync() ?? Task.CompletedTask;
 
-    /// <summary>True to the one who may end the call; nothing else is sent from then on.</summary>
+    /// <summary>False when the deadline ends the call; otherwise it will not, from now on.</summary>
     public bool TryClaimEnd()
     {
         lock (_gate)
-            return !_ended && (_ended = true);
+        {
+            if (_end == End.Open)
+                _end = End.ByHandler;
+            return _end == End.ByHandler;
+        }
     }
 
     /// <summary>Sets the status where it still can travel: an error before anything was sent in the headers, all else in the trailers.</summary>
@@ -214,51 +228,53 @@ internal sealed class ServerCall : ServerCallContext
     {
         lock (_gate)
         {
-            if (_ended)
-                throw DeadlinePassed
-                    ? new OperationCanceledException("The call's deadline has passed.", CancellationTokenCore)
-                    : new InvalidOperationException("Can't write the message because the call is complete.");
-            _sends++;
+            switch (_end)
+            {
+                case End.Open:
+                    _sends++;
+                    break;
+                case End.ByDeadline:
+                    throw new OperationCanceledException("The call's deadline has passed.", CancellationTokenCore);
+                default:
+                    throw new InvalidOperationException("Can't write the message because the call is complete.");
+            }
         }
     }
 
     private void EndSend()
     {
         lock (_gate)
-            _sends--;
+        {
+            if (--_sends == 0)
+                _sent?.TrySetResult();
+        }
     }
 
-    [SuppressMessage("Usage", "VSTHRD100", Justification = "A timer's callback; everything inside is caught.")]
+    // A timer's callback: nothing may escape.
     private async void OnDeadline()
     {
-        bool sending;
         lock (_gate)
         {
-            if (_ended)
+            if (_end != End.Open)
                 return;
-            _ended = true;
-            DeadlinePassed = true;
+            _end = End.ByDeadline;
             _deadlineAnswered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            sending = _sends > 0;
+            if (_sends > 0)
+                _sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
         try
         {
-            if (sending)
-            {
-                // The reader is too slow for what is on its way already; a status behind that would come no sooner.
-                Reset(Http2Cancel);
-            }
-            else
-            {
-                WriteStatus(new Status(Core.StatusCode.DeadlineExceeded, "Deadline Exceeded"));
-                await _http.Response.CompleteAsync();
-            }
-            await _cancellation!.CancelAsync();
+            Task cancelled = _cancellation!.CancelAsync();
+            if (_sent is not null)
+                await _sent.Task.WaitAsync(DeadlineGrace);
+            WriteStatus(new Status(Core.StatusCode.DeadlineExceeded, "Deadline Exceeded"));
+            await _http.Response.CompleteAsync();
+            await cancelled;
         }
         catch (Exception)
         {
-            // The connection is gone, or a handler's callback on its token failed: neither changes how the call ends.
-            _http.Abort();
+            // The reader is too slow for what is on its way, the connection is gone, or a callback on the handler's token failed.
+            Reset(Http2Cancel);
         }
         finally
         {
