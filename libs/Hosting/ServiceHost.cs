@@ -60,6 +60,8 @@ public static class ServiceHost
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("System", LogLevel.Warning);
+        // One line per command, with its SQL.
+        builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         builder.Logging.AddConsole(console => console.FormatterName = JsonLineFormatter.FormatterName);
         builder.Services.AddSingleton<ConsoleFormatter>(services => new JsonLineFormatter(service, services.GetRequiredService<TimeProvider>()));

@@ -9,6 +9,7 @@ internal sealed class PostingWorker(
     LedgerSettings settings, ClaimsStore store, Watermarks watermarks, RecordFeed feed, Books books, LedgerMetrics metrics, TimeProvider clock, ILogger<PostingWorker> logger)
     : BackgroundService
 {
+    private static readonly ActivitySource Activities = new("Claims.Ledger");
     private static readonly TimeSpan StorePollTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestBackOff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
@@ -104,7 +105,7 @@ internal sealed class PostingWorker(
             catch (PostgresException refused) when (IsAboutTheRecords(refused) && selection.Records.Count == 1)
             {
                 string reason = $"(sequence {selection.Records[0].Claim.Sequence}) is refused by the books: {refused.MessageText} ({refused.ConstraintName ?? refused.SqlState})";
-                await PostAsync(selection.Sources[0], reason, cancellationToken);
+                await CommitAsync(Selection.OfPoison(selection.Sources[0], reason), cancellationToken);
             }
             catch (Exception failure) when (failure is NpgsqlException or WatermarkMovedException or TimeoutException)
             {
@@ -117,13 +118,13 @@ internal sealed class PostingWorker(
         }
     }
 
-    private async Task PostAsync(FeedRecord unbookable, string reason, CancellationToken cancellationToken) =>
-        await CommitAsync(Selection.OfPoison(unbookable, reason), cancellationToken);
-
     private async Task CommitAsync(Selection selection, CancellationToken cancellationToken)
     {
         if (!selection.IsEmpty)
         {
+            using Activity? activity = Activities.StartActivity("ledger.post_batch");
+            activity?.SetTag("records", selection.Records.Count);
+            activity?.SetTag("shards", selection.Ranges.Count);
             long start = Stopwatch.GetTimestamp();
             await books.PostAsync(selection, cancellationToken);
             metrics.Posted(selection, Stopwatch.GetElapsedTime(start));

@@ -101,5 +101,7 @@ internal sealed class Selection
     private long Position(int shard, Watermarks watermarks) =>
         _ranges.TryGetValue(shard, out (long First, long Last) range) ? range.Last : watermarks.Sequence(shard);
 
-    private static string Shortened(string epoch) => epoch.Length <= 8 ? epoch : epoch[..8] + "…";
+    /// <summary>Enough to recognise it by; whatever a foreign record put there is not passed on.</summary>
+    private static string Shortened(string epoch) =>
+        epoch.Length > 8 && epoch.All(char.IsAsciiHexDigit) ? epoch[..8] + "…" : "not an epoch";
 }
