@@ -1,1 +1,52 @@
-return 0;
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Claims.Cli;
+using Claims.Cli.Commands;
+using Claims.PrivateServers;
+
+RootCommand root = new("Outpatient claims: settle visits, keep the books, check them.")
+{
+    DemoCommand.Create(),
+    TestCommand.Create(),
+    UpCommand.Create(),
+    DownCommand.Create(),
+    StatusCommand.Create(),
+    ImportCommand.Create(),
+    SendCommand.Create(),
+    LedgerCommand.Create(),
+    BrokerCommand.Create(),
+};
+
+ParseResult parsed = root.Parse(args);
+if (parsed.Action is ParseErrorAction errors)
+    errors.ShowHelp = args.Length == 0;
+
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        // A foreground `up` stops six processes after Ctrl-C.
+        ProcessTerminationTimeout = TimeSpan.FromMinutes(2),
+    });
+}
+catch (CommandException e)
+{
+    Output.Error(e.Message);
+    return e.ExitCode;
+}
+catch (PrivateServerException e)
+{
+    Output.Error(e.Message);
+    return ExitCodes.CannotStart;
+}
+catch (OperationCanceledException)
+{
+    Output.Error("stopped.");
+    return ExitCodes.Failed;
+}
+catch (Exception e)
+{
+    Output.Error($"{e.GetType().Name}: {e.Message}");
+    return ExitCodes.Failed;
+}

@@ -55,13 +55,15 @@ public sealed class PrivatePostgres : IAsyncDisposable
     }
 
     /// <summary>A server that survives this process, with fsync on. Returns once it answers.</summary>
+    /// <param name="started">Called as soon as the process exists, before it is ready.</param>
     /// <exception cref="PrivateServerException">The port is busy, the package is missing, or the server does not get ready.</exception>
     public static async Task<PrivatePostgres> StartDetachedAsync(
-        string directory, int port, string logFile, CancellationToken cancellationToken = default)
+        string directory, int port, string logFile, Action<ProcessIdentity> started, CancellationToken cancellationToken = default)
     {
         PrivatePostgres postgres = new(ServerDirectory.Open(directory, "postgres"), port, fsync: true);
         ServerCommand command = await postgres.PrepareAsync(logFile, cancellationToken);
         postgres.Process = ServerProcess.StartDetached(command);
+        started(postgres.Process);
         try
         {
             await postgres.WaitUntilReadyAsync(logFile, cancellationToken);

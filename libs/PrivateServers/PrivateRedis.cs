@@ -51,12 +51,14 @@ public sealed class PrivateRedis : IAsyncDisposable
     }
 
     /// <summary>A server that survives this process. Returns once it answers.</summary>
+    /// <param name="started">Called as soon as the process exists, before it is ready.</param>
     /// <exception cref="PrivateServerException">The port is busy, the package is missing, or the server does not get ready.</exception>
     public static async Task<PrivateRedis> StartDetachedAsync(
-        string directory, int port, string logFile, CancellationToken cancellationToken = default)
+        string directory, int port, string logFile, Action<ProcessIdentity> started, CancellationToken cancellationToken = default)
     {
         PrivateRedis redis = new(ServerDirectory.Open(directory, "redis"), port);
         redis.Process = ServerProcess.StartDetached(redis.Command(logFile));
+        started(redis.Process);
         try
         {
             await redis.WaitUntilReadyAsync(logFile, cancellationToken);

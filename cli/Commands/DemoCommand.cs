@@ -1,0 +1,225 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Claims.Cli.Demo;
+using Claims.Cli.LocalSystem;
+using Claims.Cli.SampleCity;
+using Claims.PrivateServers;
+using Claims.V1;
+using Grpc.Core;
+
+namespace Claims.Cli.Commands;
+
+public static class DemoCommand
+{
+    private const int DefaultVisits = 100_000;
+    private const int DefaultSeed = 20_250_618;
+    private const int Hospitals = 8;
+    private const int ReadersOfAccumulators = 64;
+    private static readonly TimeSpan PostedBound = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ListBound = TimeSpan.FromMinutes(2);
+
+    public static Command Create()
+    {
+        Option<int> visits = new("--visits") { Description = "How many visits to stream.", DefaultValueFactory = _ => DefaultVisits };
+        visits.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 100 or > 10_000_000)
+                result.AddError("--visits must be from 100 to 10000000.");
+        });
+        Option<int> seed = new("--seed") { Description = "Another seed is another city.", DefaultValueFactory = _ => DefaultSeed };
+        Option<bool> keep = new("--keep") { Description = "Leave the system running afterwards, and say where." };
+        Option<bool> json = CommonOptions.Json();
+        Command command = new("demo", "A sample city's day in a store of its own: settle, book, compare; exit code 0 only if all accounts agree.")
+        {
+            visits,
+            seed,
+            keep,
+            json,
+        };
+        command.SetAction((result, cancel) => RunAsync(
+            result.GetValue(visits), result.GetValue(seed), result.GetValue(keep), result.GetValue(json), cancel));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(int visits, int seed, bool keep, bool json, CancellationToken cancellationToken)
+    {
+        Action<string> tell = json ? Output.Progress : Output.Line;
+        City city = CityGenerator.Generate(seed, visits);
+        tell(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Sample city 示例城市 (seed {seed}): {city.Facilities.Count:#,##0} facilities 定点机构, {city.Insured.Count:#,##0} insured 参保人, {city.Visits.Count:#,##0} visits 就诊, most of {city.Day:yyyy-MM-dd}"));
+
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-demo-");
+        SystemLayout layout = new(directory.FullName, FreePort.Take(SystemLayout.PortCount));
+        bool agreed = false;
+        try
+        {
+            tell($"Starting a system of its own in {layout.DataDirectory} …");
+            using (Supervisor supervisor = await Supervisor.OpenAsync(layout, line => tell($"  {line}"), cancellationToken))
+                await supervisor.UpAsync(fresh: false, kafka: null, cancellationToken);
+            agreed = await StreamAndCompareAsync(city, layout, json, tell, cancellationToken);
+        }
+        finally
+        {
+            if (keep)
+                tell($"Still running: CLAIMS_DATA={layout.DataDirectory} CLAIMS_PORT_BASE={layout.PortBase} ./claims status");
+            else
+                await RemoveAsync(layout);
+        }
+        return agreed ? ExitCodes.Done : ExitCodes.Failed;
+    }
+
+    private static async Task RemoveAsync(SystemLayout layout)
+    {
+        using (Supervisor supervisor = await Supervisor.OpenAsync(layout, _ => { }, CancellationToken.None))
+            await supervisor.DownAsync(CancellationToken.None);
+        Directory.Delete(layout.DataDirectory, recursive: true);
+    }
+
+    private static async Task<bool> StreamAndCompareAsync(
+        City city, SystemLayout layout, bool json, Action<string> tell, CancellationToken cancellationToken)
+    {
+        using Services services = new(layout);
+        long facilities = await ImportCommand.RunAsync(
+            services, ImportKind.Facilities, "facilities.csv", Csv(city.FacilitiesCsv()), cancellationToken);
+        long insured = await ImportCommand.RunAsync(services, ImportKind.Insured, "insured.csv", Csv(city.InsuredCsv()), cancellationToken);
+        tell(string.Create(CultureInfo.InvariantCulture, $"Imported {facilities:#,##0} facilities and {insured:#,##0} insured."));
+
+        ReplyBook replies = new();
+        TimeSpan elapsed = await StreamAsync(city, services, replies, cancellationToken);
+        await LedgerCommand.WaitUntilPostedAsync(services, PostedBound, cancellationToken);
+        Books books = await ReadBooksAsync(city, services, cancellationToken);
+        IReadOnlyList<Check> checks = Verdict.Of(city.Visits, replies, books);
+        bool agreed = checks.All(check => check.Holds);
+        if (json)
+            PrintJson(replies, books.TrialBalance, checks, elapsed, agreed);
+        else
+            Print(replies, books.TrialBalance, checks, elapsed, agreed);
+        return agreed;
+    }
+
+    private static MemoryStream Csv(string text) => new(Encoding.UTF8.GetBytes(text));
+
+    private static async Task<TimeSpan> StreamAsync(City city, Services services, ReplyBook replies, CancellationToken cancellationToken)
+    {
+        SettleRequest[][] hospitals = [.. city.Visits
+            .GroupBy(visit => HospitalOf(visit.FacilityCode))
+            .Select(hospital => hospital.ToArray())];
+        long begun = Stopwatch.GetTimestamp();
+        try
+        {
+            await Progress.ShowAsync($"{hospitals.Length} hospitals streaming 医院实时结算", city.Visits.Count, async advance =>
+            {
+                await Task.WhenAll(hospitals.Select(visits =>
+                {
+                    Adjudication.AdjudicationClient client = new(services.Connect(services.Layout.AdjudicationAddress));
+                    return new HospitalStream(client, visits, Answered).RunAsync(cancellationToken);
+                }));
+
+                void Answered(SettleRequest request, SettleReply reply)
+                {
+                    replies.Add(request, reply);
+                    advance();
+                }
+            });
+        }
+        catch (RpcException e)
+        {
+            throw Services.Failure("adjudication", services.Layout.AdjudicationAddress, e);
+        }
+        return Stopwatch.GetElapsedTime(begun);
+    }
+
+    // By the last digits, which number the facilities one after the other.
+    private static int HospitalOf(string facilityCode) => int.Parse(facilityCode.AsSpan(^5), CultureInfo.InvariantCulture) % Hospitals;
+
+    private static async Task<Books> ReadBooksAsync(City city, Services services, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Ledger.LedgerClient ledger = new(services.Connect(services.Layout.LedgerAddress));
+            using AsyncServerStreamingCall<InsuredYear> years =
+                ledger.ListInsuredYears(new ListInsuredYearsRequest(), null, DateTime.UtcNow + ListBound, cancellationToken);
+            using AsyncServerStreamingCall<SubLedgerEntry> entries =
+                ledger.ListEntries(new ListEntriesRequest(), null, DateTime.UtcNow + ListBound, cancellationToken);
+            return new Books(
+                await ReadAccumulatorsAsync(city, services, cancellationToken),
+                await ReadAllAsync(years, cancellationToken),
+                await ReadAllAsync(entries, cancellationToken),
+                await LedgerCommand.ReadTrialBalanceAsync(services, cancellationToken));
+        }
+        catch (RpcException e)
+        {
+            throw Services.Failure("ledger", services.Layout.LedgerAddress, e);
+        }
+    }
+
+    private static async Task<Accumulators[]> ReadAccumulatorsAsync(City city, Services services, CancellationToken cancellationToken)
+    {
+        string address = services.Layout.AdjudicationAddress;
+        Adjudication.AdjudicationClient client = new(services.Connect(address));
+        Accumulators[] accumulators = new Accumulators[city.Insured.Count];
+        ParallelOptions bounded = new() { MaxDegreeOfParallelism = ReadersOfAccumulators, CancellationToken = cancellationToken };
+        try
+        {
+            await Parallel.ForAsync(0, accumulators.Length, bounded, async (index, cancel) =>
+            {
+                GetAccumulatorsRequest request = new() { InsuredId = city.Insured[index].Id, Year = city.Day.Year };
+                accumulators[index] = await client.GetAccumulatorsAsync(request, null, DateTime.UtcNow + CallBound, cancel);
+            });
+        }
+        catch (RpcException e)
+        {
+            throw Services.Failure("adjudication", address, e);
+        }
+        return accumulators;
+    }
+
+    private static async Task<List<T>> ReadAllAsync<T>(AsyncServerStreamingCall<T> call, CancellationToken cancellationToken)
+    {
+        List<T> all = [];
+        while (await call.ResponseStream.MoveNext(cancellationToken))
+            all.Add(call.ResponseStream.Current);
+        return all;
+    }
+
+    private static void Print(ReplyBook replies, TrialBalance balance, IReadOnlyList<Check> checks, TimeSpan elapsed, bool agreed)
+    {
+        Output.Table(
+            ["decision 结果", "reason 原因", ">visits 笔数"],
+            replies.Outcomes.OrderByDescending(outcome => outcome.Value).Select(outcome => new[]
+            {
+                outcome.Key.Decision.ToString(), outcome.Key.Reason, outcome.Value.ToString("#,##0", CultureInfo.InvariantCulture),
+            }));
+        Output.Line(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{replies.Replies:#,##0} visits answered in {elapsed.TotalSeconds:0.0} s ({replies.Replies / elapsed.TotalSeconds:#,##0}/s); {replies.Settlements.Count:#,##0} settlements 结算, the fund pays 基金支付 {Output.Yuan(replies.FundPayFen)}"));
+        LedgerCommand.PrintAccounts(balance);
+        Output.Table(
+            ["", "verdict 核对", "figures"],
+            checks.Select(check => new[] { check.Holds ? "✓" : "✗", check.Name, check.Detail }));
+        Output.Line(agreed ? "All accounts agree 各账一致." : "THE ACCOUNTS DO NOT AGREE 各账不一致.");
+    }
+
+    private static void PrintJson(ReplyBook replies, TrialBalance balance, IReadOnlyList<Check> checks, TimeSpan elapsed, bool agreed) =>
+        Output.WriteJson(new
+        {
+            Ok = agreed,
+            Visits = replies.Replies,
+            Settlements = replies.Settlements.Count,
+            replies.Replayed,
+            replies.FundPayFen,
+            Seconds = Math.Round(elapsed.TotalSeconds, 3),
+            Outcomes = replies.Outcomes.Select(outcome => new
+            {
+                Decision = outcome.Key.Decision.ToString().ToUpperInvariant(),
+                ReasonCode = outcome.Key.Reason,
+                Count = outcome.Value,
+            }),
+            TrialBalance = new { balance.Balanced, balance.DebitFen, balance.CreditFen, balance.StandingSettlements, balance.FundPaidFen },
+            Checks = checks,
+        });
+}

@@ -1,0 +1,128 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Xml;
+using System.Xml.Linq;
+
+namespace Claims.Cli.Commands;
+
+public static class TestCommand
+{
+    public static Command Create()
+    {
+        Option<string[]> only = new("--only") { Description = "Run only these projects, such as Ledger.Tests.", AllowMultipleArgumentsPerToken = true };
+        Command command = new("test", "Run every test; the last line is \"N passed, N failed, N skipped\".") { only };
+        command.SetAction((result, cancel) => RunAsync(result.GetValue(only) ?? [], cancel));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string[] only, CancellationToken cancellationToken)
+    {
+        string[] projects = [.. Directory.GetFiles(Path.Combine(Repository.Root, "tests"), "*.csproj", SearchOption.AllDirectories)
+            .Select(path => Path.GetFileNameWithoutExtension(path))
+            .Where(project => only.Length == 0 || only.Contains(project))
+            .Order(StringComparer.Ordinal)];
+        DirectoryInfo results = Directory.CreateTempSubdirectory("claims-test-");
+        TestCounts sum = default;
+        bool ran = projects.Length > 0;
+        try
+        {
+            foreach (string project in projects)
+            {
+                long begun = Stopwatch.GetTimestamp();
+                TestRun run = await RunProjectAsync(project, results.FullName, cancellationToken);
+                foreach (string failure in run.Failures)
+                    Output.Line(failure);
+                Output.Line(string.Create(
+                    CultureInfo.InvariantCulture, $"{project,-20} {run.Counts} ({Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s)"));
+                sum += run.Counts;
+                ran &= run.Counts.Total > 0;
+            }
+        }
+        finally
+        {
+            results.Delete(recursive: true);
+        }
+        Output.Line(sum.ToString());
+        return ran && sum.Failed == 0 ? ExitCodes.Done : ExitCodes.Failed;
+    }
+
+    private static async Task<TestRun> RunProjectAsync(string project, string results, CancellationToken cancellationToken)
+    {
+        string trx = Path.Combine(results, $"{project}.trx");
+        ProcessStartInfo start = new(
+            Environment.ProcessPath!,
+            ["test", Repository.Assembly(project), "--logger", $"trx;LogFileName={project}.trx", "--results-directory", results, "--nologo"])
+        {
+            WorkingDirectory = Repository.Root,
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(start) ?? throw new CommandException("dotnet test could not be started.");
+        Task<string> output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+        Task<string> errors = process.StandardError.ReadToEndAsync(cancellationToken);
+        try
+        {
+            await process.WaitForExitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+        TestRun run = TestRun.Read(trx);
+        if (run.Counts.Total > 0 && (process.ExitCode == 0) == (run.Counts.Failed == 0))
+            return run;
+        // A runner that crashed or found nothing is a failure of its own, whatever the tests before it did.
+        string end = string.Join('\n', $"{await output}\n{await errors}".Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(30));
+        return new TestRun(
+            run.Counts + new TestCounts(0, 1, 0),
+            [.. run.Failures, $"{project}: the test run ended with exit code {process.ExitCode} and {run.Counts.Total} results. Its output ends:\n{end}"]);
+    }
+}
+
+public readonly record struct TestCounts(int Passed, int Failed, int Skipped)
+{
+    public int Total => Passed + Failed + Skipped;
+
+    public static TestCounts operator +(TestCounts left, TestCounts right) =>
+        new(left.Passed + right.Passed, left.Failed + right.Failed, left.Skipped + right.Skipped);
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Passed} passed, {Failed} failed, {Skipped} skipped");
+}
+
+/// <summary>One project's results, from the file that the test runner writes.</summary>
+public sealed record TestRun(TestCounts Counts, IReadOnlyList<string> Failures)
+{
+    private static readonly XNamespace Trx = "http://microsoft.com/schemas/VisualStudio/TeamTest/2010";
+
+    /// <returns>No results where there is no file, or none that can be read.</returns>
+    public static TestRun Read(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? Read(XDocument.Load(path)) : new TestRun(default, []);
+        }
+        catch (XmlException)
+        {
+            return new TestRun(default, []);
+        }
+    }
+
+    public static TestRun Read(XDocument document)
+    {
+        XElement[] tests = [.. document.Descendants(Trx + "UnitTestResult")];
+        return new TestRun(
+            new TestCounts(tests.Count(test => Outcome(test) == "Passed"), tests.Count(Failed), tests.Count(test => Outcome(test) == "NotExecuted")),
+            [.. tests.Where(Failed).Select(test => $"FAILED {test.Attribute("testName")?.Value}\n{MessageOf(test)}")]);
+    }
+
+    private static string? Outcome(XElement test) => test.Attribute("outcome")?.Value;
+
+    // Error, Timeout, Aborted and the like are failures too.
+    private static bool Failed(XElement test) => Outcome(test) is not ("Passed" or "NotExecuted");
+
+    private static string MessageOf(XElement test) =>
+        $"{test.Descendants(Trx + "Message").FirstOrDefault()?.Value}\n{test.Descendants(Trx + "StackTrace").FirstOrDefault()?.Value}".Trim();
+}

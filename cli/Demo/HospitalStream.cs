@@ -1,0 +1,97 @@
+using System.Collections;
+using Claims.V1;
+using Grpc.Core;
+
+namespace Claims.Cli.Demo;
+
+/// <summary>One hospital's system: a stream of visits, some on their way at a time, sent again where the stream broke.</summary>
+/// <param name="answered">Takes each visit and its answer, in the order in which the answers come.</param>
+public sealed class HospitalStream(
+    Adjudication.AdjudicationClient client, IReadOnlyList<SettleRequest> visits, Action<SettleRequest, SettleReply> answered)
+{
+    private const int Window = 1024;
+    private const int MaxAttempts = 10;
+    private static readonly TimeSpan StallBound = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    private readonly BitArray _answered = new(visits.Count);
+
+    /// <exception cref="RpcException">The stream broke for good, or too often.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await StreamUnansweredAsync(cancellationToken);
+                return;
+            }
+            catch (RpcException e) when (attempt < MaxAttempts && IsTransient(e.StatusCode) && !cancellationToken.IsCancellationRequested)
+            {
+                await Task.Delay(Pause, cancellationToken);
+            }
+        }
+    }
+
+    private static bool IsTransient(StatusCode status) =>
+        status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.ResourceExhausted;
+
+    private async Task StreamUnansweredAsync(CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource stalled = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        stalled.CancelAfter(StallBound);
+        using SemaphoreSlim window = new(Window);
+        // Replies for one insured keep their order, so the oldest of a key is the one that is answered.
+        Dictionary<(string, string, string), Queue<int>> waiting = [];
+        foreach (int index in Enumerable.Range(0, visits.Count).Where(index => !_answered[index]))
+        {
+            SettleRequest visit = visits[index];
+            (string, string, string) key = (visit.FacilityCode, visit.InsuredId, visit.RequestId);
+            if (!waiting.TryGetValue(key, out Queue<int>? queue))
+                waiting[key] = queue = new Queue<int>();
+            queue.Enqueue(index);
+        }
+        int[] unanswered = [.. waiting.Values.SelectMany(queue => queue).Order()];
+
+        using AsyncDuplexStreamingCall<SettleRequest, SettleReply> call = client.SettleStream(null, null, stalled.Token);
+        try
+        {
+            Task writing = WriteAsync(call, unanswered, window, stalled.Token);
+            while (await call.ResponseStream.MoveNext(stalled.Token))
+            {
+                SettleReply reply = call.ResponseStream.Current;
+                int index = waiting[(reply.FacilityCode, reply.InsuredId, reply.RequestId)].Dequeue();
+                _answered[index] = true;
+                answered(visits[index], reply);
+                window.Release();
+                stalled.CancelAfter(StallBound);
+            }
+            await writing;
+        }
+        catch (Exception e) when (e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled }
+            && stalled.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.DeadlineExceeded, $"no answer for {StallBound.TotalSeconds} s"));
+        }
+        if (!_answered.HasAllSet())
+            throw new RpcException(new Status(StatusCode.Unavailable, "the stream ended before every visit was answered"));
+    }
+
+    private async Task WriteAsync(
+        AsyncDuplexStreamingCall<SettleRequest, SettleReply> call, int[] indexes, SemaphoreSlim window, CancellationToken cancellationToken)
+    {
+        try
+        {
+            foreach (int index in indexes)
+            {
+                await window.WaitAsync(cancellationToken);
+                await call.RequestStream.WriteAsync(visits[index], cancellationToken);
+            }
+            await call.RequestStream.CompleteAsync();
+        }
+        catch (Exception e) when (e is RpcException or InvalidOperationException)
+        {
+            // A call that has ended says why on its reading side.
+        }
+    }
+}

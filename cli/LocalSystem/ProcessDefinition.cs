@@ -1,0 +1,187 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Claims.PrivateServers;
+
+namespace Claims.Cli.LocalSystem;
+
+/// <summary>One process of the system and how to start it.</summary>
+/// <param name="Fingerprint">Changes when the process has to be restarted to be what is asked for.</param>
+/// <param name="Start">Starts it, reports the process, and returns once it is ready.</param>
+public sealed record ProcessDefinition(
+    string Name,
+    string Fingerprint,
+    Func<Action<ProcessIdentity>, CancellationToken, Task> Start);
+
+/// <summary>The processes of a local system, in the order in which they start.</summary>
+public static class ProcessDefinitions
+{
+    public const string Redis = "redis";
+    public const string Postgres = "postgres";
+    public const string Broker = "broker";
+    public const string Eligibility = "eligibility";
+    public const string Ledger = "ledger";
+    public const string Adjudication = "adjudication";
+
+    public static readonly IReadOnlyList<string> StartOrder = [Redis, Postgres, Broker, Eligibility, Ledger, Adjudication];
+
+    /// <summary>The ports that a process listens on, each with the words for it in an error message.</summary>
+    public static IReadOnlyList<(int Port, string Purpose)> PortsOf(SystemLayout layout, string process) => process switch
+    {
+        Redis => [(layout.RedisPort, "Redis")],
+        Postgres => [(layout.PostgresPort, "PostgreSQL")],
+        Eligibility => [(layout.EligibilityPort, "eligibility (gRPC)"), (layout.EligibilityMetricsPort, "eligibility (metrics)")],
+        Ledger => [(layout.LedgerPort, "ledger (gRPC)"), (layout.LedgerMetricsPort, "ledger (metrics)")],
+        Adjudication => [(layout.AdjudicationPort, "adjudication (gRPC)"), (layout.AdjudicationMetricsPort, "adjudication (metrics)")],
+        _ => [],
+    };
+
+    private static readonly TimeSpan ReadyBound = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
+
+    public static ProcessDefinition RedisServer(SystemLayout layout) => new(
+        Redis,
+        $"redis {layout.RedisPort}",
+        (started, cancel) => PrivateRedis.StartDetachedAsync(
+            layout.RedisDirectory, layout.RedisPort, layout.LogFile(Redis), started, cancel));
+
+    public static ProcessDefinition PostgresServer(SystemLayout layout) => new(
+        Postgres,
+        $"postgres {layout.PostgresPort}",
+        (started, cancel) => PrivatePostgres.StartDetachedAsync(
+            layout.PostgresDirectory, layout.PostgresPort, layout.LogFile(Postgres), started, cancel));
+
+    /// <summary>The embedded broker: this command itself, run as `claims broker`.</summary>
+    public static ProcessDefinition EmbeddedBroker(SystemLayout layout)
+    {
+        ServerCommand command = new(
+            Environment.ProcessPath!,
+            [Repository.Assembly("Claims.Cli", "claims"), "broker", "--address-file", layout.BrokerAddressFile],
+            layout.LogFile(Broker));
+        return new ProcessDefinition(
+            Broker,
+            "embedded",
+            async (started, cancel) =>
+            {
+                File.Delete(layout.BrokerAddressFile);
+                await StartAsync(layout, Broker, command, started, cancel);
+            });
+    }
+
+    public static ProcessDefinition EligibilityService(SystemLayout layout, string postgres) => Service(
+        layout, Eligibility, "Claims.Eligibility", layout.EligibilityPort, layout.EligibilityMetricsPort, new()
+        {
+            ["Postgres"] = postgres,
+            ["PolicyDirectory"] = Repository.PolicyDirectory,
+        });
+
+    public static ProcessDefinition LedgerService(SystemLayout layout, string postgres, string kafka) => Service(
+        layout, Ledger, "Claims.Ledger", layout.LedgerPort, layout.LedgerMetricsPort, new()
+        {
+            ["Postgres"] = postgres,
+            ["Kafka__bootstrap.servers"] = kafka,
+        });
+
+    public static ProcessDefinition AdjudicationService(SystemLayout layout, string redis, string kafka) => Service(
+        layout, Adjudication, "Claims.Adjudication", layout.AdjudicationPort, layout.AdjudicationMetricsPort, new()
+        {
+            ["Redis"] = redis,
+            ["EligibilityAddress"] = layout.EligibilityAddress,
+            ["LedgerAddress"] = layout.LedgerAddress,
+            ["PolicyDirectory"] = Repository.PolicyDirectory,
+            ["Kafka__bootstrap.servers"] = kafka,
+        });
+
+    private static ProcessDefinition Service(
+        SystemLayout layout, string name, string project, int port, int metricsPort, Dictionary<string, string> settings)
+    {
+        settings["Port"] = port.ToString(CultureInfo.InvariantCulture);
+        settings["MetricsPort"] = metricsPort.ToString(CultureInfo.InvariantCulture);
+        string assembly = Repository.Assembly(project);
+        if (!File.Exists(assembly))
+            throw new CommandException($"{assembly} has not been built; run ./claims, which builds first.", ExitCodes.CannotStart);
+        ServerCommand command = new(Environment.ProcessPath!, [assembly], layout.LogFile(name))
+        {
+            WorkingDirectory = Path.GetDirectoryName(assembly)!,
+            Environment = settings.ToDictionary(setting => $"Claims__{setting.Key}", setting => setting.Value),
+        };
+        return new ProcessDefinition(
+            name,
+            FingerprintOf(command),
+            (started, cancel) => StartAsync(layout, name, command, started, cancel));
+    }
+
+    /// <summary>Whether the process of this name answers now.</summary>
+    public static Task<bool> IsReadyAsync(SystemLayout layout, string process, CancellationToken cancellationToken) => process switch
+    {
+        Redis => PrivateRedis.Attach(layout.RedisDirectory, layout.RedisPort).AnswersAsync(cancellationToken),
+        Postgres => PrivatePostgres.Attach(layout.PostgresDirectory, layout.PostgresPort).AnswersAsync(cancellationToken),
+        Broker => Task.FromResult(File.Exists(layout.BrokerAddressFile)),
+        Eligibility => IsHealthyAsync(layout.EligibilityMetricsPort, cancellationToken),
+        Ledger => IsHealthyAsync(layout.LedgerMetricsPort, cancellationToken),
+        Adjudication => IsHealthyAsync(layout.AdjudicationMetricsPort, cancellationToken),
+        _ => throw new ArgumentOutOfRangeException(nameof(process), process, "no such process"),
+    };
+
+    private static async Task<bool> IsHealthyAsync(int metricsPort, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using HttpResponseMessage reply =
+                await Http.GetAsync(new Uri($"http://127.0.0.1:{metricsPort}/healthz/ready"), cancellationToken);
+            return reply.IsSuccessStatusCode;
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private static async Task StartAsync(
+        SystemLayout layout, string name, ServerCommand command, Action<ProcessIdentity> started, CancellationToken cancellationToken)
+    {
+        ProcessIdentity process = ServerProcess.StartDetached(command);
+        started(process);
+        await WaitUntilReadyAsync(layout, name, process, cancellationToken);
+    }
+
+    /// <exception cref="CommandException">It ended or did not get ready in time; the message ends with the last lines of its log.</exception>
+    public static async Task WaitUntilReadyAsync(
+        SystemLayout layout, string name, ProcessIdentity process, CancellationToken cancellationToken)
+    {
+        string logFile = layout.LogFile(name);
+        long deadline = Environment.TickCount64 + (long)ReadyBound.TotalMilliseconds;
+        while (!await IsReadyAsync(layout, name, cancellationToken))
+        {
+            if (!process.IsRunning)
+                throw NotReady("ended while starting");
+            if (Environment.TickCount64 >= deadline)
+                throw NotReady($"was not ready within {ReadyBound.TotalSeconds} s");
+            await Task.Delay(PollInterval, cancellationToken);
+        }
+
+        CommandException NotReady(string what) =>
+            new($"{name} {what}. The end of {logFile}:\n{ServerProcess.LogTail(logFile)}", ExitCodes.CannotStart);
+    }
+
+    /// <summary>Of the settings (the caller's own Claims__ variables among them) and of the build.</summary>
+    private static string FingerprintOf(ServerCommand command)
+    {
+        SortedDictionary<string, string> settings = new(command.Environment.ToDictionary(), StringComparer.Ordinal);
+        foreach (System.Collections.DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            string name = (string)variable.Key;
+            if (name.StartsWith("Claims__", StringComparison.OrdinalIgnoreCase))
+                settings.TryAdd(name, (string?)variable.Value ?? "");
+        }
+        StringBuilder text = new();
+        foreach ((string name, string value) in settings)
+            text.Append(name).Append('=').Append(value).Append('\n');
+        string directory = command.WorkingDirectory;
+        IEnumerable<string> assemblies = Directory.Exists(directory) ? Directory.GetFiles(directory, "*.dll").Order(StringComparer.Ordinal) : [];
+        foreach (string assembly in assemblies)
+            text.Append(CultureInfo.InvariantCulture, $"{assembly} {File.GetLastWriteTimeUtc(assembly):O}\n");
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+}

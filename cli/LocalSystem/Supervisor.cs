@@ -1,0 +1,216 @@
+using System.Diagnostics;
+using System.Globalization;
+using Claims.PrivateServers;
+
+namespace Claims.Cli.LocalSystem;
+
+/// <summary>
+/// Starts and stops the processes of one system. One supervisor at a time holds a data directory; the processes outlive it.
+/// </summary>
+public sealed class Supervisor : IDisposable
+{
+    private static readonly TimeSpan LockBound = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+
+    private readonly SystemLayout _layout;
+    private readonly Action<string> _report;
+    private readonly FileStream _lock;
+    private readonly Lock _stateGate = new();
+    private readonly List<string> _startedNow = [];
+    private SystemState _state;
+
+    private Supervisor(SystemLayout layout, Action<string> report, FileStream fileLock)
+    {
+        _layout = layout;
+        _report = report;
+        _lock = fileLock;
+        _state = SystemState.Read(layout.StateFile);
+    }
+
+    /// <param name="report">Takes one line per step.</param>
+    /// <exception cref="CommandException">
+    /// The data directory holds something else, or another command has been starting or stopping this system for a minute.
+    /// </exception>
+    public static async Task<Supervisor> OpenAsync(SystemLayout layout, Action<string> report, CancellationToken cancellationToken)
+    {
+        layout.RequireOurs();
+        Directory.CreateDirectory(layout.DataDirectory);
+        long deadline = Environment.TickCount64 + (long)LockBound.TotalMilliseconds;
+        while (true)
+        {
+            try
+            {
+                return new Supervisor(layout, report, new FileStream(layout.LockFile, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None));
+            }
+            catch (IOException) when (Environment.TickCount64 < deadline)
+            {
+                await Task.Delay(PollInterval, cancellationToken);
+            }
+            catch (IOException)
+            {
+                throw new CommandException(
+                    $"Another claims command is still starting or stopping the system in {layout.DataDirectory}.", ExitCodes.CannotStart);
+            }
+        }
+    }
+
+    /// <summary>Starts what is missing, restarts what is configured differently now, leaves the rest.</summary>
+    /// <param name="fresh">Stops everything and removes the data first.</param>
+    /// <param name="kafka">Bootstrap servers of a broker to use; null starts the embedded one.</param>
+    /// <exception cref="CommandException">Something cannot start; what this call had started is stopped again.</exception>
+    /// <exception cref="PrivateServerException">The same, of Redis or PostgreSQL.</exception>
+    public async Task UpAsync(bool fresh, string? kafka, CancellationToken cancellationToken)
+    {
+        _layout.Create();
+        if (fresh)
+        {
+            await DownAsync(cancellationToken);
+            _layout.RemoveData();
+            _layout.Create();
+        }
+        RequireFreePorts();
+        try
+        {
+            await StartAllAsync(kafka, cancellationToken);
+        }
+        catch
+        {
+            // In reverse, and even after Ctrl-C: nothing stays half up.
+            foreach (string process in ProcessDefinitions.StartOrder.Reverse().Where(_startedNow.Contains))
+                await StopAsync(process);
+            throw;
+        }
+    }
+
+    /// <summary>Stops everything, last started first.</summary>
+    public async Task DownAsync(CancellationToken cancellationToken)
+    {
+        foreach (string process in ProcessDefinitions.StartOrder.Reverse())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await StopAsync(process);
+        }
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    private async Task StartAllAsync(string? kafka, CancellationToken cancellationToken)
+    {
+        Update(_state with { PortBase = _layout.PortBase });
+        List<ProcessDefinition> stores = [ProcessDefinitions.RedisServer(_layout), ProcessDefinitions.PostgresServer(_layout)];
+        if (kafka is null)
+            stores.Add(ProcessDefinitions.EmbeddedBroker(_layout));
+        else
+            await StopAsync(ProcessDefinitions.Broker);
+        await EnsureAllAsync(stores, cancellationToken);
+
+        string brokers = kafka ?? await File.ReadAllTextAsync(_layout.BrokerAddressFile, cancellationToken);
+        PrivatePostgres postgres = PrivatePostgres.Attach(_layout.PostgresDirectory, _layout.PostgresPort);
+        await EnsureAllAsync(
+            [
+                ProcessDefinitions.EligibilityService(_layout, postgres.ConnectionString("eligibility")),
+                ProcessDefinitions.LedgerService(_layout, postgres.ConnectionString("ledger"), brokers),
+            ],
+            cancellationToken);
+
+        PrivateRedis redis = PrivateRedis.Attach(_layout.RedisDirectory, _layout.RedisPort);
+        await EnsureAllAsync([ProcessDefinitions.AdjudicationService(_layout, redis.Configuration, brokers)], cancellationToken);
+    }
+
+    private async Task EnsureAllAsync(IEnumerable<ProcessDefinition> definitions, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await Task.WhenAll(definitions.Select(async definition =>
+        {
+            try
+            {
+                await EnsureAsync(definition, failed.Token);
+            }
+            catch
+            {
+                await failed.CancelAsync();
+                throw;
+            }
+        }));
+    }
+
+    private async Task EnsureAsync(ProcessDefinition definition, CancellationToken cancellationToken)
+    {
+        long begun = Stopwatch.GetTimestamp();
+        ProcessRecord? running = _state.Running(definition.Name);
+        string did = "started";
+        if (running?.Fingerprint == definition.Fingerprint)
+        {
+            await ProcessDefinitions.WaitUntilReadyAsync(_layout, definition.Name, running.Identity, cancellationToken);
+            did = "runs already";
+        }
+        else
+        {
+            if (running is not null)
+            {
+                await StopAsync(definition.Name);
+                did = "restarted, its configuration or build has changed";
+            }
+            await definition.Start(process => Started(definition, process), cancellationToken);
+        }
+        string seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
+        string ports = string.Join(", ", ProcessDefinitions.PortsOf(_layout, definition.Name).Select(port => port.Port));
+        _report($"{definition.Name,-12} ready after {seconds} s, {did}{(ports.Length > 0 ? $"; port {ports}" : "")}");
+    }
+
+    private void Started(ProcessDefinition definition, ProcessIdentity process)
+    {
+        lock (_stateGate)
+        {
+            _startedNow.Add(definition.Name);
+            Update(_state.With(
+                definition.Name, new ProcessRecord(process.Pid, process.StartTicks, definition.Fingerprint, TimeProvider.System.GetUtcNow())));
+        }
+    }
+
+    private async Task StopAsync(string process)
+    {
+        if (_state.Running(process) is { } record)
+        {
+            // To PostgreSQL, SIGTERM means to wait until every client has left of its own.
+            record.Identity.Signal(process == ProcessDefinitions.Postgres ? ProcessSignal.Interrupt : ProcessSignal.Terminate);
+            bool stopped = await record.Identity.WaitForExitAsync(StopBound);
+            if (!stopped)
+            {
+                record.Identity.Signal(ProcessSignal.Kill);
+                await record.Identity.WaitForExitAsync(StopBound);
+            }
+            _report($"{process,-12} {(stopped ? "stopped" : $"killed: it had not stopped within {StopBound.TotalSeconds} s")}");
+        }
+        lock (_stateGate)
+            Update(_state.With(process, null));
+    }
+
+    private void Update(SystemState state)
+    {
+        lock (_stateGate)
+        {
+            _state = state;
+            if (_layout.IsOurs)
+                state.Write(_layout.StateFile);
+        }
+    }
+
+    private void RequireFreePorts()
+    {
+        foreach (string process in ProcessDefinitions.StartOrder.Where(process => _state.Running(process) is null))
+        {
+            foreach ((int port, string purpose) in ProcessDefinitions.PortsOf(_layout, process))
+            {
+                if (!FreePort.IsFree(port))
+                {
+                    throw new CommandException(
+                        $"Port {port}, which {purpose} needs on 127.0.0.1, is in use by another program; "
+                        + $"stop that program or set CLAIMS_PORT_BASE to another base than {_layout.PortBase}.",
+                        ExitCodes.CannotStart);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace Claims.Cli;
+
+/// <summary>How this command writes: people read tables and lines, programs read JSON; errors are one sentence on standard error.</summary>
+public static class Output
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        // For a terminal and for jq, not for HTML: Chinese stays Chinese.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    public static bool IsInteractive => AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
+
+    public static void Line(string text) => Console.Out.WriteLine(text);
+
+    /// <summary>What a person watching wants to know while a command that answers in JSON runs.</summary>
+    public static void Progress(string text) => Console.Error.WriteLine(text);
+
+    public static void Error(string sentence) => Console.Error.WriteLine($"claims: {sentence}");
+
+    public static void WriteJson<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Json));
+
+    public static string Yuan(long fen) =>
+        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"¥{fen / 100m:#,##0.00}");
+
+    /// <param name="columns">Headings; one that starts with '>' is of a column of figures, aligned to the right.</param>
+    public static void Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
+    {
+        Table table = new() { Border = TableBorder.Simple };
+        foreach (string column in columns)
+        {
+            bool figures = column.StartsWith('>');
+            TableColumn added = new(Markup.Escape(column.TrimStart('>'))) { NoWrap = true };
+            table.AddColumn(figures ? added.RightAligned() : added);
+        }
+        foreach (IReadOnlyList<string> row in rows)
+            table.AddRow(row.Select(Markup.Escape).ToArray());
+        AnsiConsole.Write(table);
+    }
+}

@@ -1,0 +1,68 @@
+using Claims.Cli.SampleCity;
+using Claims.V1;
+
+namespace Claims.Cli.Tests;
+
+public sealed class CityGeneratorTests
+{
+    private static readonly City Sample = CityGenerator.Generate(seed: 7, visits: 6000);
+
+    [Fact]
+    public void Same_seed_gives_the_same_city_and_another_seed_another()
+    {
+        City again = CityGenerator.Generate(seed: 7, visits: 6000);
+        City other = CityGenerator.Generate(seed: 8, visits: 6000);
+
+        Assert.Equal(Sample.FacilitiesCsv(), again.FacilitiesCsv());
+        Assert.Equal(Sample.InsuredCsv(), again.InsuredCsv());
+        Assert.Equal(Sample.Visits, again.Visits);
+        Assert.NotEqual(Sample.InsuredCsv(), other.InsuredCsv());
+        Assert.NotEqual(Sample.Visits, other.Visits);
+    }
+
+    [Fact]
+    public void Visits_are_as_many_as_asked_for_and_well_formed()
+    {
+        Assert.Equal(6000, Sample.Visits.Count);
+        Assert.All(Sample.Visits, visit =>
+        {
+            Assert.InRange(visit.RequestId.Length, 1, 30);
+            Assert.NotEqual(VisitType.Unspecified, visit.VisitType);
+            Assert.True(visit.TotalFen > 0 && visit.InScopeFen >= 0 && visit.FullSelfPayFen >= 0 && visit.OverLimitFen >= 0 && visit.PreSelfPayFen >= 0);
+            Assert.True(string.CompareOrdinal(visit.VisitDate, "2025-06-18") <= 0);
+        });
+    }
+
+    [Fact]
+    public void Every_tier_category_and_kind_of_visit_occurs()
+    {
+        Assert.Superset(
+            new HashSet<(string, string)> { ("province", "3A"), ("city", "3A"), ("county", "2A"), ("township", "1A"), ("community", "none"), ("village", "none") },
+            Sample.Facilities.Select(facility => (facility.AdminLevel, facility.Grade)).ToHashSet());
+        Assert.Contains(Sample.Facilities, facility => facility.PooledTo.Length > 0);
+        Assert.Superset(
+            new HashSet<string> { "general", "newborn", "destitute", "low_income", "relapse_risk", "disabled", "low_income_edge", "child_in_difficulty" },
+            Sample.Insured.Select(insured => insured.Category).ToHashSet());
+        Assert.Contains(Sample.Insured, insured => insured.Scheme == "employee");
+        Assert.Contains(Sample.Insured, insured => insured.PaidOn is null);
+        Assert.Contains(Sample.Insured, insured => insured.County == "410181");
+        Assert.Equal(4, Sample.Visits.Select(visit => visit.VisitType).Distinct().Count());
+    }
+
+    [Fact]
+    public void Some_requests_repeat_an_earlier_one_and_some_do_not_add_up()
+    {
+        int distinct = Sample.Visits.Select(visit => visit.RequestId).Distinct().Count();
+        Assert.InRange(Sample.Visits.Count - distinct, 20, 200);
+        Assert.Contains(
+            Sample.Visits,
+            visit => visit.TotalFen != visit.FullSelfPayFen + visit.OverLimitFen + visit.PreSelfPayFen + visit.InScopeFen);
+    }
+
+    [Fact]
+    public void Identifiers_are_unique()
+    {
+        Assert.Equal(Sample.Facilities.Count, Sample.Facilities.Select(facility => facility.Code).Distinct().Count());
+        Assert.Equal(Sample.Insured.Count, Sample.Insured.Select(insured => insured.Id).Distinct().Count());
+    }
+}

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Claims.PrivateServers;
+
+namespace Claims.Cli.Tests;
+
+/// <summary>The command as a process: what it says and how it exits when it cannot do what is asked.</summary>
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("claims cli ");
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    [Fact]
+    public async Task Broken_operations_file_sends_nothing_and_names_the_line()
+    {
+        string file = Write("ops.jsonl", "{\"settle\": {\"requestId\": \"G1\"}}\n{\"settle\": {\n");
+        string answers = Path.Combine(_directory.FullName, "answers.jsonl");
+
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), "send", file, "--out", answers);
+
+        Assert.Equal(ExitCodes.Failed, exitCode);
+        Assert.StartsWith("claims: ops.jsonl line 2: ", errors, StringComparison.Ordinal);
+        Assert.Single(errors.TrimEnd().Split('\n'));
+        Assert.False(File.Exists(answers));
+    }
+
+    [Fact]
+    public async Task Import_without_a_running_system_says_so()
+    {
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), "import", "insured", Write("insured.csv", "insured_id\n"));
+
+        Assert.Equal(ExitCodes.Unavailable, exitCode);
+        Assert.Contains("eligibility at http://127.0.0.1:", errors, StringComparison.Ordinal);
+        Assert.Single(errors.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public async Task Up_names_the_busy_port_and_starts_nothing()
+    {
+        int portBase = FreePort.Take(23);
+        using TcpListener taken = new(IPAddress.Loopback, portBase + 3);
+        taken.Start();
+
+        (int exitCode, string errors) = await RunAsync(portBase, "up", "--detach");
+
+        Assert.Equal(ExitCodes.CannotStart, exitCode);
+        Assert.Contains($"Port {portBase + 3}, which ledger (gRPC) needs", errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(_directory.FullName, "data", "redis")));
+    }
+
+    [Fact]
+    public async Task Up_fresh_leaves_a_directory_alone_that_is_not_its_own()
+    {
+        Directory.CreateDirectory(Path.Combine(_directory.FullName, "data"));
+        string precious = Write("data/precious.txt", "mine");
+
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), "up", "--fresh", "--detach");
+
+        Assert.Equal(ExitCodes.CannotStart, exitCode);
+        Assert.Contains("holds files that are not a claims system's", errors, StringComparison.Ordinal);
+        Assert.Equal("mine", await File.ReadAllTextAsync(precious));
+    }
+
+    [Theory]
+    [InlineData("send", "no-such-file.jsonl")]
+    [InlineData("import", "facilities", "no-such-file.csv")]
+    [InlineData("up", "--detatch")]
+    [InlineData("demo", "--visits", "5")]
+    [InlineData("no-such-command")]
+    public async Task Wrong_command_line_fails_with_a_message(params string[] arguments)
+    {
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), arguments);
+
+        Assert.Equal(ExitCodes.Failed, exitCode);
+        Assert.NotEmpty(errors);
+        Assert.DoesNotContain("   at ", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Port_base_that_is_no_number_is_named()
+    {
+        (int exitCode, string errors) = await RunAsync("fifty", "status");
+
+        Assert.Equal(ExitCodes.Failed, exitCode);
+        Assert.Contains("CLAIMS_PORT_BASE is \"fifty\"", errors, StringComparison.Ordinal);
+    }
+
+    private string Write(string name, string text)
+    {
+        string path = Path.Combine(_directory.FullName, name);
+        File.WriteAllText(path, text);
+        return path;
+    }
+
+    private Task<(int ExitCode, string Errors)> RunAsync(int portBase, params string[] arguments) =>
+        RunAsync(portBase.ToString(CultureInfo.InvariantCulture), arguments);
+
+    private async Task<(int ExitCode, string Errors)> RunAsync(string portBase, params string[] arguments)
+    {
+        ProcessStartInfo start = new("dotnet", [typeof(CommandException).Assembly.Location, .. arguments])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _directory.FullName,
+            Environment =
+            {
+                ["CLAIMS_DATA"] = Path.Combine(_directory.FullName, "data"),
+                ["CLAIMS_PORT_BASE"] = portBase,
+            },
+        };
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        string errors = await process.StandardError.ReadToEndAsync();
+        await output;
+        await process.WaitForExitAsync();
+        return (process.ExitCode, errors);
+    }
+}

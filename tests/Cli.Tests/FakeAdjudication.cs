@@ -1,0 +1,79 @@
+using System.Threading.Channels;
+using Claims.V1;
+using Grpc.Core;
+
+namespace Claims.Cli.Tests;
+
+/// <summary>Adjudication as a function in this process, reached through the generated client.</summary>
+internal sealed class FakeAdjudication : CallInvoker
+{
+    /// <summary>Answers a unary call; may throw RpcException.</summary>
+    public Func<object, Task<object>> Unary { get; init; } = _ => throw new NotSupportedException("no unary call is expected");
+
+    /// <summary>Answers one message of a stream; may throw RpcException, which ends the stream.</summary>
+    public Func<SettleRequest, SettleReply> Streamed { get; init; } = _ => throw new NotSupportedException("no stream is expected");
+
+    public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
+    {
+        return new AsyncUnaryCall<TResponse>(
+            AnswerAsync(), Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+
+        async Task<TResponse> AnswerAsync() => (TResponse)await Unary(request);
+    }
+
+    public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options)
+    {
+        Exchange exchange = new(Streamed);
+        return new AsyncDuplexStreamingCall<TRequest, TResponse>(
+            (IClientStreamWriter<TRequest>)(object)exchange, (IAsyncStreamReader<TResponse>)(object)exchange,
+            Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+    }
+
+    public override TResponse BlockingUnaryCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw new NotSupportedException();
+
+    public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw new NotSupportedException();
+
+    public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, string? host, CallOptions options) => throw new NotSupportedException();
+
+    private sealed class Exchange(Func<SettleRequest, SettleReply> answer) : IClientStreamWriter<SettleRequest>, IAsyncStreamReader<SettleReply>
+    {
+        private readonly Channel<SettleReply> _replies = Channel.CreateUnbounded<SettleReply>();
+
+        public WriteOptions? WriteOptions { get; set; }
+
+        public SettleReply Current { get; private set; } = new();
+
+        public Task WriteAsync(SettleRequest message)
+        {
+            try
+            {
+                _replies.Writer.TryWrite(answer(message));
+                return Task.CompletedTask;
+            }
+            catch (RpcException e)
+            {
+                _replies.Writer.TryComplete(e);
+                throw;
+            }
+        }
+
+        public Task CompleteAsync()
+        {
+            _replies.Writer.TryComplete();
+            return Task.CompletedTask;
+        }
+
+        public async Task<bool> MoveNext(CancellationToken cancellationToken)
+        {
+            if (!await _replies.Reader.WaitToReadAsync(cancellationToken) || !_replies.Reader.TryRead(out SettleReply? reply))
+                return false;
+            Current = reply;
+            return true;
+        }
+    }
+}

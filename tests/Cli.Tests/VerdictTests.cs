@@ -1,0 +1,141 @@
+using Claims.Cli.Demo;
+using Claims.V1;
+
+namespace Claims.Cli.Tests;
+
+/// <summary>A verdict that could not say no would be worth nothing: every comparison is shown a difference.</summary>
+public sealed class VerdictTests
+{
+    private const int Visits = 4;
+
+    [Fact]
+    public void Accounts_that_agree_pass_every_check()
+    {
+        Assert.All(new Day().Judge(), check => Assert.True(check.Holds, check.Name));
+    }
+
+    [Fact]
+    public void Missing_answer_is_noticed() => AssertFails(day => day.Sent.Add(Day.Visit("late", "P1")), "every visit has its answer");
+
+    [Fact]
+    public void Replay_with_other_money_is_noticed() => AssertFails(
+        day =>
+        {
+            day.Sent.Add(day.Sent[0]);
+            day.Answer(day.Sent[0], fundPayFen: 999, replayed: true);
+        },
+        "a repeated request gets its first answer");
+
+    [Fact]
+    public void Replay_with_the_same_money_counts_once()
+    {
+        Day day = new();
+        day.Sent.Add(day.Sent[0]);
+        day.Answer(day.Sent[0], fundPayFen: 100, replayed: true);
+
+        Assert.All(day.Judge(), check => Assert.True(check.Holds, check.Name));
+    }
+
+    [Fact]
+    public void Accumulator_that_differs_from_the_replies_is_noticed() => AssertFails(
+        day => day.Accumulators[0].FundPaidFen += 1, "replies = accumulators", "accumulators = sub-ledger");
+
+    [Fact]
+    public void Insured_who_was_paid_for_but_not_asked_about_is_noticed() => AssertFails(
+        day => day.Accumulators.RemoveAt(0), "replies = accumulators");
+
+    [Fact]
+    public void Cap_that_is_exceeded_is_noticed() => AssertFails(day => day.Accumulators[0].CapFen = 10, "no annual cap exceeded");
+
+    [Fact]
+    public void Sub_ledger_that_misses_an_insured_is_noticed() => AssertFails(
+        day => day.Years.RemoveAt(0), "accumulators = sub-ledger", "sub-ledger = trial balance");
+
+    [Fact]
+    public void Acknowledged_settlement_that_was_never_posted_is_noticed() => AssertFails(
+        day => day.Entries.RemoveAt(0), "acknowledged ⊆ posted ⊆ sent", "sub-ledger = trial balance");
+
+    [Fact]
+    public void Settlement_that_is_posted_twice_is_noticed() => AssertFails(
+        day => day.Entries.Add(day.Entries[0]), "acknowledged ⊆ posted ⊆ sent", "sub-ledger = trial balance");
+
+    [Fact]
+    public void Posted_request_that_nobody_sent_is_noticed() => AssertFails(
+        day => day.Entries[0].RequestId = "invented", "acknowledged ⊆ posted ⊆ sent");
+
+    [Fact]
+    public void Trial_balance_with_other_sums_is_noticed() => AssertFails(day => day.Balance.FundPaidFen += 1, "sub-ledger = trial balance");
+
+    [Fact]
+    public void Trial_balance_that_does_not_balance_is_noticed() => AssertFails(day => day.Balance.CreditFen += 1, "debit = credit");
+
+    private static void AssertFails(Action<Day> tamper, params string[] names)
+    {
+        Day day = new();
+        tamper(day);
+
+        Check[] failed = [.. day.Judge().Where(check => !check.Holds)];
+
+        Assert.Equal(names.Length, failed.Length);
+        Assert.All(failed.Zip(names), pair => Assert.StartsWith(pair.Second, pair.First.Name, StringComparison.Ordinal));
+    }
+
+    /// <summary>Four settlements of 100 fen, two people, and the books that agree with them.</summary>
+    private sealed class Day
+    {
+        private readonly ReplyBook _replies = new();
+
+        public Day()
+        {
+            for (int number = 0; number < Visits; number++)
+            {
+                SettleRequest visit = Visit($"G{number}", $"P{number % 2}");
+                Sent.Add(visit);
+                Answer(visit, fundPayFen: 100, replayed: false);
+                Entries.Add(new SubLedgerEntry
+                {
+                    SettlementId = $"S-{visit.RequestId}",
+                    FacilityCode = "H1",
+                    InsuredId = visit.InsuredId,
+                    RequestId = visit.RequestId,
+                    FundPayFen = 100,
+                });
+            }
+            foreach (string insured in new[] { "P0", "P1" })
+            {
+                Accumulators.Add(new Accumulators { InsuredId = insured, Year = 2025, FundPaidFen = 200, CapFen = 30000 });
+                Years.Add(new InsuredYear { InsuredId = insured, Year = 2025, CappedFundPayFen = 200, FundPayFen = 200, StandingSettlements = 2 });
+            }
+        }
+
+        public List<SettleRequest> Sent { get; } = [];
+
+        public List<Accumulators> Accumulators { get; } = [];
+
+        public List<InsuredYear> Years { get; } = [];
+
+        public List<SubLedgerEntry> Entries { get; } = [];
+
+        public TrialBalance Balance { get; } = new() { Balanced = true, DebitFen = 400, CreditFen = 400, StandingSettlements = Visits, FundPaidFen = 400 };
+
+        public static SettleRequest Visit(string requestId, string insured) => new()
+        {
+            FacilityCode = "H1",
+            InsuredId = insured,
+            RequestId = requestId,
+            VisitDate = "2025-06-18",
+            VisitType = VisitType.Ordinary,
+        };
+
+        public void Answer(SettleRequest visit, long fundPayFen, bool replayed) => _replies.Add(visit, new SettleReply
+        {
+            Decision = Decision.Settled,
+            InsuredId = visit.InsuredId,
+            SettlementId = $"S-{visit.RequestId}",
+            FundPayFen = fundPayFen,
+            Replayed = replayed,
+        });
+
+        public IReadOnlyList<Check> Judge() => Verdict.Of(Sent, _replies, new Books(Accumulators, Years, Entries, Balance));
+    }
+}
