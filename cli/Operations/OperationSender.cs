@@ -34,7 +34,7 @@ public sealed class OperationSender(IReadOnlyList<CallInvoker> callInvokers, Act
         for (int lane = 0; lane < Lanes; lane++)
             lanes[lane] = [];
         for (int index = 0; index < operations.Count; index++)
-            lanes[(uint)string.GetHashCode(operations[index].InsuredId, StringComparison.Ordinal) % Lanes].Add(index);
+            lanes[LaneOf(operations[index].InsuredId)].Add(index);
 
         await Task.WhenAll(lanes.Select(async (indexes, lane) =>
         {
@@ -76,6 +76,9 @@ public sealed class OperationSender(IReadOnlyList<CallInvoker> callInvokers, Act
             }
         }
     }
+
+    private static int LaneOf(string insuredId) =>
+        (int)(unchecked((uint)string.GetHashCode(insuredId, StringComparison.Ordinal)) % Lanes);
 
     private static bool IsTransient(StatusCode status) =>
         status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.ResourceExhausted;

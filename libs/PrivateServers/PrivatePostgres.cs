@@ -13,6 +13,9 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private const string VersionsDirectory = "/usr/lib/postgresql";
     private const string User = "claims";
 
+    // A pool would keep connections to a server that has been killed and restarted since.
+    private const string Unpooled = ";Pooling=false";
+
     private static readonly TimeSpan StartBound = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(30);
@@ -83,7 +86,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     /// <summary>An Npgsql connection string for a database, which is created where it is absent.</summary>
     public string ConnectionString(string database)
     {
-        using NpgsqlConnection connection = new(AddressOf("postgres"));
+        using NpgsqlConnection connection = new(AddressOf("postgres") + Unpooled);
         connection.Open();
         using NpgsqlCommand find = new("SELECT 1 FROM pg_database WHERE datname = $1", connection)
         {
@@ -118,7 +121,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     {
         try
         {
-            await using NpgsqlConnection connection = new(AddressOf("postgres") + ";Pooling=false;Timeout=5");
+            await using NpgsqlConnection connection = new(AddressOf("postgres") + Unpooled + ";Timeout=5");
             await connection.OpenAsync(cancellationToken);
             return true;
         }
@@ -143,8 +146,6 @@ public sealed class PrivatePostgres : IAsyncDisposable
         _owned.Dispose();
         _owned = null;
         await WaitUntilUnusedAsync(CancellationToken.None);
-        using (NpgsqlConnection pool = new(AddressOf("postgres")))
-            NpgsqlConnection.ClearPool(pool);
         _directory.DeleteIfTemporary();
     }
 

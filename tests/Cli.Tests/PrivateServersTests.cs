@@ -68,7 +68,7 @@ public sealed class PrivateServersTests
     }
 
     [Fact]
-    public async Task Disposed_server_and_its_temporary_directory_are_gone()
+    public async Task Disposed_server_no_longer_runs()
     {
         ProcessIdentity process;
         await using (PrivateRedis redis = await PrivateRedis.StartAsync())
