@@ -54,7 +54,7 @@ public sealed class AdjudicationSettings : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        foreach (string problem in KafkaSettings.Problems(Kafka)) yield return new ValidationResult($"is wrong: {problem}", [nameof(Kafka)]);
+        foreach ((string setting, string problem) in KafkaSettings.Problems(Kafka)) yield return new ValidationResult(problem, [setting]);
         if (PolicyFault() is { } fault) yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
     }
 

@@ -7,21 +7,34 @@ namespace Adjudication.Tests.Accumulators;
 /// <summary>Random sequences for few insured, run against the model, the rules and a real Redis alike.</summary>
 public sealed class ScriptAgainstModelTests
 {
-    private const int Sequences = 150;
-    private const int LongestSequence = 120;
+    private const int Sequences = 400;
+    private const int Workers = 8;
+    private const int LongestSequence = 160;
+    private const int Requests = 9;
 
     [Fact]
     public async Task Settle_random_sequences_agree_with_model_and_rules()
     {
-        await using StoreFixture fixture = await StoreFixture.StartAsync();
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 32);
 
-        Run(fixture, Sequences);
+        long operations = await RunAsync(fixture, Workers);
+
+        Assert.True(operations >= 100_000, $"Only {operations} operations were run.");
     }
 
     public static TheoryData<string, string, string> Mutations => new()
     {
         { "requests are not remembered", "if earlier then return earlier end", "" },
         { "the cap does not bind", "h.paid = min(uncapped, max(cap - used, 0))", "h.paid = uncapped" },
+        { "a cancellation leaves the cap used", "if counted(target) > 0 then redis.call('HSET', key, year, used - counted(target)) end", "" },
+        { "a cancellation leaves the deductible borne", "if target.deductible > 0 then redis.call('HSET', key, day, borne - target.deductible) end", "" },
+        { "settlements are undone in any order", "facility_of(all[i]) == facility then return 'B' end", "facility_of(all[i]) == facility then end" },
+        { "a settlement is cancelled twice", "if string.sub(record, 2, 2) ~= 'A' then return 'A' end", "" },
+        { "a restoration passes the cap", "if counted(target) > 0 and used + counted(target) > target.cap then return 'I' end", "" },
+        { "a restoration bears the deductible twice", "if target.deductible > 0 and borne + target.deductible > target.tariff then return 'I' end", "" },
+        { "a restored settlement keeps its old rank", "target.state, target.order = 'A', seq", "target.state = 'A'" },
+        { "what never came leaves no mark", "redis.call('HSET', key, request, reversal, target, pack(h))", "redis.call('HSET', key, request, reversal)" },
+        { "a cancelled request is settled anew as a replay", "if state == 'X' then return 'X' end", "" },
         { "the deductible is borne at every visit", "max(tariff - borne, 0)", "tariff" },
         { "rounding goes down", "* rate + 5000) / 10000)", "* rate) / 10000)" },
         { "content is not compared", "if kind ~= 'S' or not same_content(stored, content) then", "if kind ~= 'S' then" },
@@ -34,7 +47,7 @@ public sealed class ScriptAgainstModelTests
     {
         await using StoreFixture fixture = await StoreFixture.StartAsync(settle: Script.FromResource("settle.lua").Mutated(line, replacement));
 
-        Exception? noticed = Record.Exception(() => Run(fixture, Sequences));
+        Exception? noticed = await Record.ExceptionAsync(() => RunAsync(fixture, workers: 1));
 
         Assert.True(noticed is not null, $"Nothing noticed that {mutation}.");
     }
@@ -63,25 +76,80 @@ public sealed class ScriptAgainstModelTests
         }
     }
 
-    private static void Run(StoreFixture fixture, int sequences)
+    private static async Task<long> RunAsync(StoreFixture fixture, int workers)
     {
+        long operations = 0;
         int run = 0;
-        Configuration configuration = Configuration.QuickThrowOnFailure;
-        configuration.MaxNbOfTest = sequences;
-        configuration.EndSize = LongestSequence;
-        Prop.ForAll(Arb.From(Gen.ListOf(Operations), Arb.Shrink<Microsoft.FSharp.Collections.FSharpList<(StepMode, ModelVisit)>>), operations =>
+        await Task.WhenAll(Enumerable.Range(0, workers).Select(_ => Task.Run(() =>
         {
-            // Every run has insured of its own, so that shrinking starts afresh on the same Redis.
-            int salt = Interlocked.Increment(ref run);
-            Model model = new();
-            foreach ((StepMode mode, ModelVisit visit) in operations)
+            // A failure names the seed: "StdGen (a, b)", to be given to Configuration.Replay.
+            Configuration configuration = Configuration.QuickThrowOnFailure;
+            configuration.MaxNbOfTest = Sequences;
+            configuration.EndSize = LongestSequence;
+            Prop.ForAll(Arb.From(Sequence, Shrink), sequence =>
             {
-                AssertSameAsync(fixture, model, mode, visit with { Insured = $"{visit.Insured}-{salt}" }).GetAwaiter().GetResult();
-            }
-        }).Check(configuration);
+                // Every run has insured of its own, so that shrinking starts afresh on the same Redis.
+                int salt = Interlocked.Increment(ref run);
+                Interlocked.Add(ref operations, sequence.Length);
+                CheckSequenceAsync(fixture, [.. sequence.Select(operation => operation.For(salt))]).GetAwaiter().GetResult();
+            }).Check(configuration);
+        })));
+        return operations;
     }
 
-    private static async Task AssertSameAsync(StoreFixture fixture, Model model, StepMode mode, ModelVisit visit)
+    private static async Task CheckSequenceAsync(StoreFixture fixture, Operation[] sequence)
+    {
+        Model model = new();
+        Dictionary<(string, string, string), long> sequences = [];
+        foreach (Operation operation in sequence)
+        {
+            ModelVisit visit = operation.Visit;
+            switch (operation.Kind)
+            {
+                case "cancel" or "cancel by id":
+                    string target = RequestField.Of(visit.Facility, operation.Target);
+                    if (operation.Kind == "cancel by id" && sequences.TryGetValue((visit.Insured, visit.Facility, operation.Target), out long sequenceNumber))
+                    {
+                        // The same cancellation may name its target either way, but then its content differs.
+                        StepReply byId = await fixture.UndoAsync(StepMode.Cancel, visit.Insured, visit.Facility, visit.Request + "#", Step.TargetOf(sequenceNumber));
+                        Assert.Equal(model.Cancel(visit.Insured, visit.Facility, visit.Request + "#", operation.Target), StoreFixture.AnswerOf(StepMode.Cancel, byId));
+                        break;
+                    }
+
+                    StepReply cancelled = await fixture.UndoAsync(StepMode.Cancel, visit.Insured, visit.Facility, visit.Request, target);
+                    Assert.Equal(model.Cancel(visit.Insured, visit.Facility, visit.Request, operation.Target), StoreFixture.AnswerOf(StepMode.Cancel, cancelled));
+                    break;
+                case "reverse" when visit.Request != operation.Target:
+                    StepReply reversed = await fixture.UndoAsync(StepMode.Reverse, visit.Insured, visit.Facility, visit.Request, RequestField.Of(visit.Facility, operation.Target));
+                    Assert.Equal(model.Reverse(visit.Insured, visit.Facility, visit.Request, operation.Target), StoreFixture.AnswerOf(StepMode.Reverse, reversed));
+                    break;
+                default:
+                    StepReply settled = await AssertSameAsync(fixture, model, operation.Kind == "quote" ? StepMode.Quote : StepMode.Settle, visit);
+                    if (operation.Kind != "quote" && settled.Outcome is StepOutcome.New) sequences[(visit.Insured, visit.Facility, visit.Request)] = settled.Header.Sequence;
+                    break;
+            }
+        }
+
+        await AssertSameAccumulatorsAsync(fixture, model);
+    }
+
+    private static async Task AssertSameAccumulatorsAsync(StoreFixture fixture, Model model)
+    {
+        foreach (IGrouping<string, ModelVisit> insured in model.Visits.GroupBy(visit => visit.Insured))
+        {
+            AccumulatorField[] stored = [.. (await fixture.Store.ShardOf(insured.Key).ReadInsuredAsync(insured.Key))
+                .Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>()];
+            foreach (AccumulatorField year in stored.Where(field => field.Day is null)) Assert.Equal(model.PaidFen(insured.Key, year.Year), year.AmountFen);
+            foreach (ModelVisit visit in insured)
+            {
+                long borneFen = stored.Where(field => field.Day == visit.Day && field.FacilityCode == visit.Facility).Sum(field => field.AmountFen);
+                Assert.Equal(model.BorneFen(visit), borneFen);
+                Assert.InRange(model.PaidFen(insured.Key, visit.Day.Year), 0, visit.CapFen);
+            }
+        }
+    }
+
+    private static async Task<StepReply> AssertSameAsync(StoreFixture fixture, Model model, StepMode mode, ModelVisit visit)
     {
         ModelAnswer expected = mode is StepMode.Quote ? model.Quote(visit) : model.Settle(visit);
         StepReply reply = await fixture.RunAsync(mode, visit);
@@ -91,18 +159,68 @@ public sealed class ScriptAgainstModelTests
             Settlement settlement = Adjudicator.Adjudicate(new Terms(visit.RateBasisPoints, visit.TariffFen, visit.CapFen, visit.AllowanceFen), visit.TotalFen, visit.InScopeFen, reply.Header.Before);
             Assert.Equal((expected.DeductibleFen, expected.FundPayFen), (settlement.DeductibleFen, settlement.FundPayFen));
         }
+
+        return reply;
     }
 
-    private static Gen<(StepMode Mode, ModelVisit Visit)> Operations =>
-        from mode in Gen.Frequency(Tuple.Create(5, Gen.Constant(StepMode.Settle)), Tuple.Create(1, Gen.Constant(StepMode.Quote)))
-        from insured in Gen.Elements("A", "B", "C")
-        from facility in Gen.Elements(("H1", 4500, 4000L), ("H2", 5500, 4000L), ("H3", 6500, 0L))
-        from request in Gen.Choose(1, 40)
-        from day in Gen.Elements(new DateOnly(2024, 3, 5), new DateOnly(2024, 12, 31), new DateOnly(2025, 1, 1))
-        from inScope in Gen.OneOf(Gen.Choose(0, 12_000), Gen.Elements(0, 1, 2_500, 3_999, 4_000, 4_001, 46_154), Gen.Choose(0, 100_000))
+    private sealed record Operation(string Kind, ModelVisit Visit, string Target)
+    {
+        public Operation For(int salt) => this with { Visit = Visit with { Insured = $"{Visit.Insured}-{salt}" } };
+    }
+
+    /// <summary>Few requests, each with the content it mostly comes with and another for conflicts; then operations on them.</summary>
+    private static Gen<Operation[]> Sequence =>
+        from contents in Gen.ArrayOf(2 * Requests, Contents)
+        from facilities in Gen.ArrayOf(Requests, Gen.Elements(("H1", 4500, 4000L), ("H2", 5500, 4000L), ("H2", 5500, 4000L), ("H3", 6500, 0L)))
+        from picks in Gen.ListOf(Picks)
+        select picks.Select(pick => OperationOf(pick, contents, facilities)).ToArray();
+
+    private static Gen<(DateOnly Day, int InScopeFen, int OutOfScopeFen, bool Allowance)> Contents =>
+        from day in Gen.Elements(new DateOnly(2024, 12, 31), new DateOnly(2024, 12, 31), new DateOnly(2025, 1, 1))
+        from inScope in Gen.OneOf(Gen.Choose(0, 12_000), Gen.Elements(0, 1, 2_500, 3_999, 4_000, 4_001, 46_154), Gen.Choose(0, 60_000))
         from outOfScope in Gen.Elements(1, 250)
-        from allowance in Gen.Frequency(Tuple.Create(9, Gen.Constant((long?)null)), Tuple.Create(1, Gen.Constant((long?)100_000)))
-        select (mode, new ModelVisit(
-            insured, facility.Item1, $"r{request}", day, inScope + outOfScope, inScope,
-            allowance is null ? facility.Item2 : 0, allowance is null ? facility.Item3 : 0, 30_000, allowance));
+        from allowance in Gen.Choose(0, 9)
+        select (day, inScope, outOfScope, allowance == 0);
+
+    private static Gen<(string Kind, string Insured, int Request, int Target, bool Other)> Picks =>
+        from kind in Gen.Frequency(
+            Tuple.Create(8, Gen.Constant("settle")),
+            Tuple.Create(1, Gen.Constant("quote")),
+            Tuple.Create(3, Gen.Constant("cancel")),
+            Tuple.Create(1, Gen.Constant("cancel by id")),
+            Tuple.Create(3, Gen.Constant("reverse")))
+        from insured in Gen.Elements("A", "B")
+        from request in Gen.Choose(0, Requests - 1)
+        from target in Gen.Choose(0, Requests - 1)
+        from other in Gen.Choose(0, 15)
+        select (kind, insured, request, target, other == 0);
+
+    private static Operation OperationOf(
+        (string Kind, string Insured, int Request, int Target, bool Other) pick,
+        (DateOnly Day, int InScopeFen, int OutOfScopeFen, bool Allowance)[] contents,
+        (string Code, int Rate, long Tariff)[] facilities)
+    {
+        var content = contents[(2 * pick.Request) + (pick.Other ? 1 : 0)];
+        bool undoes = pick.Kind is not ("settle" or "quote");
+        var facility = facilities[undoes ? pick.Target : pick.Request];
+
+        // A reversal mostly names a cancellation or a settlement, seldom another reversal.
+        string request = undoes ? $"{pick.Kind[0]}{pick.Request}" : $"r{pick.Request}";
+        string target = pick.Kind == "reverse" && pick.Request % 2 == 0 ? $"c{pick.Request / 2}" : $"r{pick.Target}";
+        if (pick.Other) request = $"r{pick.Request}";
+        return new Operation(
+            pick.Kind,
+            new ModelVisit(
+                pick.Insured, facility.Code, request, content.Day, content.InScopeFen + content.OutOfScopeFen, content.InScopeFen,
+                content.Allowance ? 0 : facility.Rate, content.Allowance ? 0 : facility.Tariff, 30_000, content.Allowance ? 100_000 : null),
+            target);
+    }
+
+    private static IEnumerable<Operation[]> Shrink(Operation[] sequence)
+    {
+        for (int part = sequence.Length / 2; part > 0; part /= 2)
+        {
+            for (int from = 0; from + part <= sequence.Length; from += part) yield return [.. sequence[..from], .. sequence[(from + part)..]];
+        }
+    }
 }

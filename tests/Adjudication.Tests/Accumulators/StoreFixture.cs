@@ -73,12 +73,26 @@ internal sealed class StoreFixture : IAsyncDisposable
             Fingerprints.Content(request, stored));
     }
 
+    public Task<StepReply> UndoAsync(StepMode mode, string insured, string facility, string request, string target) =>
+        Store.ShardOf(insured).RunAsync(new Step(
+            mode,
+            insured,
+            target,
+            RequestField.Of(facility, request),
+            Fingerprints.Content(mode is StepMode.Cancel ? 'C' : 'V', target, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_000 })));
+
     public static ModelAnswer AnswerOf(StepMode mode, StepReply reply)
     {
         string outcome = mode is StepMode.Quote ? "quoted" : reply.Outcome.ToString().ToLowerInvariant();
-        return reply.Bytes.IsEmpty
-            ? new ModelAnswer(outcome, 0, 0, 0)
-            : new ModelAnswer(outcome, reply.Header.DeductibleFen, reply.Header.FundPayFen, reply.Header.CapUsedBeforeFen);
+        if (reply.Bytes.IsEmpty) return ModelAnswer.Of(outcome);
+        string did = reply.Header.State switch
+        {
+            RecordState.UndidSettlement => "settlement undone",
+            RecordState.UndidCancellation => "cancellation undone",
+            RecordState.UndidNothing => "nothing",
+            _ => "",
+        };
+        return new ModelAnswer(outcome, reply.Header.DeductibleFen, reply.Header.FundPayFen, reply.Header.CapUsedBeforeFen, did);
     }
 
     public async ValueTask DisposeAsync()
