@@ -1,0 +1,192 @@
+namespace Deploy.Tests;
+
+/// <summary>Manifests are read by no compiler: what they say of the services is held against the services.</summary>
+public sealed class DeploymentTests
+{
+    public static TheoryData<string> Services => new(DeployedService.All.Select(service => service.Name));
+
+    [Theory, MemberData(nameof(Services))]
+    public void Kubernetes_sets_what_the_service_reads_and_all_that_it_requires(string service)
+    {
+        AssertSettings(service, Container(service)["env"].Items.Select(variable => variable["name"].Text));
+    }
+
+    [Theory, MemberData(nameof(Services))]
+    public void Compose_sets_what_the_service_reads_and_all_that_it_requires(string service)
+    {
+        AssertSettings(service, Compose(service)["environment"].Entries.Select(variable => variable.Key));
+    }
+
+    [Theory, MemberData(nameof(Services))]
+    public void Kubernetes_ports_are_those_the_service_is_told_to_open(string service)
+    {
+        Yaml container = Container(service);
+        Dictionary<string, string> ports = container["ports"].Items.ToDictionary(port => port["name"].Text, port => port["containerPort"].Text, StringComparer.Ordinal);
+        Assert.Equal(Variable(container, "Claims__Port"), ports["grpc"]);
+        Assert.Equal(Variable(container, "Claims__MetricsPort"), ports["metrics"]);
+        Assert.Equal(ports["metrics"], Deployment(service)["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"].Text);
+
+        Yaml port = Assert.Single(Object("Service", service)["spec"]["ports"].Items);
+        Assert.Equal("grpc", port["targetPort"].Text);
+        Assert.Equal(ports["grpc"], port["port"].Text);
+        foreach ((string probe, string path) in new[] { ("startupProbe", "/healthz/live"), ("livenessProbe", "/healthz/live"), ("readinessProbe", "/healthz/ready") })
+        {
+            Assert.Equal(("metrics", path), (container[probe]["httpGet"]["port"].Text, container[probe]["httpGet"]["path"].Text));
+        }
+    }
+
+    [Theory, MemberData(nameof(Services))]
+    public void Compose_publishes_the_ports_the_service_is_told_to_open_on_loopback(string service)
+    {
+        Yaml environment = Compose(service)["environment"];
+        string grpc = environment["Claims__Port"].Text;
+        string metrics = environment["Claims__MetricsPort"].Text;
+
+        Assert.Equal([$"127.0.0.1:{grpc}:{grpc}", $"127.0.0.1:{metrics}:{metrics}"], Compose(service)["ports"].Items.Select(port => port.Text));
+    }
+
+    [Theory]
+    [InlineData("adjudication", "eligibility", "Claims__EligibilityAddress")]
+    [InlineData("adjudication", "ledger", "Claims__LedgerAddress")]
+    public void Addresses_name_the_service_its_port_and_tls(string caller, string callee, string variable)
+    {
+        string expected = $"https://{callee}:{Object("Service", callee)["spec"]["ports"].Items.Single()["port"].Text}";
+
+        Assert.Equal(expected, Variable(Container(caller), variable));
+        Assert.Equal(expected, Compose(caller)["environment"][variable].Text);
+    }
+
+    [Theory, MemberData(nameof(Services))]
+    public void Secrets_are_given_by_reference(string service)
+    {
+        foreach (Yaml variable in Container(service)["env"].Items.Where(variable => variable["name"].Text is "Claims__Postgres" or "Claims__Redis"))
+        {
+            Assert.NotNull(variable["valueFrom"]["secretKeyRef"].Find("key"));
+        }
+
+        foreach ((string name, Yaml value) in Compose(service)["environment"].Entries.Where(variable => variable.Value.Text.Contains("Password", StringComparison.Ordinal)))
+        {
+            Assert.Contains("Password=${CLAIMS_POSTGRES_PASSWORD", value.Text, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory, MemberData(nameof(Services))]
+    public void Certificates_are_where_the_settings_look(string service)
+    {
+        Yaml container = Container(service);
+        string mounted = container["volumeMounts"].Items.Single(mount => mount["name"].Text == "tls")["mountPath"].Text;
+        Assert.Equal($"{mounted}/tls.crt", Variable(container, "Claims__Tls__Certificate"));
+        Assert.Equal($"{mounted}/tls.key", Variable(container, "Claims__Tls__Key"));
+        Assert.Equal($"{mounted}/ca.crt", Variable(container, "Claims__Tls__ClientCa"));
+
+        Yaml environment = Compose(service)["environment"];
+        Assert.Contains("./certificates:/tls:ro", Compose(service)["volumes"].Items.Select(volume => volume.Text));
+        Assert.Equal($"/tls/{service}.crt", environment["Claims__Tls__Certificate"].Text);
+        Assert.Equal($"/tls/{service}.key", environment["Claims__Tls__Key"].Text);
+        Assert.Equal("/tls/ca.crt", environment["Claims__Tls__ClientCa"].Text);
+    }
+
+    [Theory, MemberData(nameof(Services))]
+    public void Kubernetes_runs_the_service_without_privileges_and_within_bounds(string service)
+    {
+        Yaml pod = Deployment(service)["spec"]["template"]["spec"];
+        Yaml container = Container(service);
+        Assert.Equal("true", pod["securityContext"]["runAsNonRoot"].Text);
+        Assert.Equal("false", pod["automountServiceAccountToken"].Text);
+        Assert.Equal("true", container["securityContext"]["readOnlyRootFilesystem"].Text);
+        Assert.Equal("false", container["securityContext"]["allowPrivilegeEscalation"].Text);
+        Assert.Equal(["ALL"], container["securityContext"]["capabilities"]["drop"].Items.Select(capability => capability.Text));
+        Assert.NotNull(container["resources"]["limits"].Find("memory"));
+        Assert.NotNull(container["resources"]["requests"].Find("cpu"));
+        Assert.Equal("0", Deployment(service)["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"].Text);
+    }
+
+    [Theory, MemberData(nameof(Services))]
+    public void Kubernetes_selectors_pick_the_pods_of_the_service(string service)
+    {
+        const string label = "app.kubernetes.io/name";
+        Assert.Equal(service, Deployment(service)["spec"]["template"]["metadata"]["labels"][label].Text);
+        Assert.Equal(service, Deployment(service)["spec"]["selector"]["matchLabels"][label].Text);
+        Assert.Equal(service, Object("Service", service)["spec"]["selector"][label].Text);
+        Assert.Equal(service, Object("PodDisruptionBudget", service)["spec"]["selector"]["matchLabels"][label].Text);
+        Assert.Equal(service, Object("NetworkPolicy", service)["spec"]["podSelector"]["matchLabels"][label].Text);
+    }
+
+    [Fact]
+    public void Kustomization_lists_every_manifest_and_every_image()
+    {
+        Yaml kustomization = Assert.Single(Yaml.Read("k8s/kustomization.yaml"));
+        IEnumerable<string> files = Directory.GetFiles(Path.Combine(Yaml.Root, "deploy", "k8s"), "*.yaml").Select(Path.GetFileName).OfType<string>();
+
+        Assert.Equal(
+            files.Where(file => file != "kustomization.yaml").Order(StringComparer.Ordinal),
+            kustomization["resources"].Items.Select(file => file.Text).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            DeployedService.All.Select(service => Container(service.Name)["image"].Text),
+            kustomization["images"].Items.Select(image => image["name"].Text));
+    }
+
+    [Fact]
+    public void Dockerfile_builds_runs_and_exposes_what_the_deployments_use()
+    {
+        string dockerfile = File.ReadAllText(Path.Combine(Yaml.Root, "deploy", "Dockerfile"));
+        foreach (DeployedService service in DeployedService.All)
+        {
+            Yaml environment = Compose(service.Name)["environment"];
+            string assembly = service.Settings.Assembly.GetName().Name!;
+            Assert.Equal(service.Name, Compose(service.Name)["build"]["target"].Text);
+            Assert.Contains(
+                $"""
+                FROM base AS {service.Name}
+                COPY --from=build /out/{assembly["Claims.".Length..]} /app
+                EXPOSE {environment["Claims__Port"].Text} {environment["Claims__MetricsPort"].Text}
+                ENTRYPOINT ["dotnet", "/app/{assembly}.dll"]
+                """, dockerfile, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory, MemberData(nameof(Services))]
+    public void Operations_document_lists_every_setting_and_no_other(string service)
+    {
+        string document = File.ReadAllText(Path.Combine(Yaml.Root, "docs", "operations.md"));
+        DeployedService deployed = DeployedService.Named(service);
+        List<string> listed = [.. document.Split('\n')
+            .Where(line => line.StartsWith("| `Claims__", StringComparison.Ordinal))
+            .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
+            .Where(cells => cells[2] == "all" || cells[2].Contains(service, StringComparison.OrdinalIgnoreCase))
+            .Select(cells => cells[1].Trim('`'))];
+
+        Assert.Empty(listed.Select(deployed.Problem).OfType<string>());
+        Assert.DoesNotContain(deployed.Variables, variable => !listed.Any(row => row == variable || row.StartsWith(variable + "__", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Unknown_variable_is_noticed()
+    {
+        Assert.NotNull(DeployedService.Named("ledger").Problem("Claims__Postgress"));
+        Assert.NotNull(DeployedService.Named("ledger").Problem("Claims__Tls__Certficate"));
+        Assert.NotNull(DeployedService.Named("eligibility").Problem("Claims__Kafka__bootstrap_servers"));
+        Assert.Null(DeployedService.Named("ledger").Problem("Claims__Kafka__bootstrap_servers"));
+        Assert.Contains("Claims__Postgres", DeployedService.Named("ledger").Required);
+    }
+
+    private static void AssertSettings(string service, IEnumerable<string> variables)
+    {
+        DeployedService deployed = DeployedService.Named(service);
+        List<string> given = [.. variables];
+        Assert.Empty(given.Select(deployed.Problem).OfType<string>());
+        Assert.DoesNotContain(deployed.Required, required => !given.Any(variable => variable == required || variable.StartsWith(required + "__", StringComparison.Ordinal)));
+    }
+
+    private static string Variable(Yaml container, string name) => container["env"].Items.Single(variable => variable["name"].Text == name)["value"].Text;
+
+    private static Yaml Deployment(string service) => Object("Deployment", service);
+
+    private static Yaml Container(string service) => Assert.Single(Deployment(service)["spec"]["template"]["spec"]["containers"].Items);
+
+    private static Yaml Compose(string service) => Assert.Single(Yaml.Read("compose/compose.yaml"))["services"][service];
+
+    private static Yaml Object(string kind, string name) => new[] { $"k8s/{name}.yaml", "k8s/network.yaml" }
+        .SelectMany(Yaml.Read)
+        .Single(document => document["kind"].Text == kind && document["metadata"]["name"].Text == name);
+}
