@@ -49,7 +49,7 @@ internal sealed class PolicyNode
 
     public void Fault(string sentence) => FaultAt(map, sentence);
 
-    public void Fault(string key, string sentence) => FaultAt(Find(key) ?? map, sentence);
+    public void Fault(string key, string sentence) => FaultAt(map.Children.Keys.FirstOrDefault(node => node is YamlScalarNode scalar && scalar.Value == key) ?? map, sentence);
 
     public string Text(string key) => OptionalText(key) ?? Missing<string>(key) ?? "";
 

@@ -1,0 +1,184 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Claims.Policy.Tests;
+
+/// <summary>One fault put into a copy of the shipped files, and the sentence that must name it.</summary>
+public sealed class PolicyLoaderTests : IDisposable
+{
+    private static readonly string Shipped = Path.Combine(AppContext.BaseDirectory, "policy");
+    private readonly string directory = Directory.CreateTempSubdirectory("claims-policy-").FullName;
+
+    public PolicyLoaderTests()
+    {
+        foreach (string file in Directory.EnumerateFiles(Shipped, "*.yaml")) File.Copy(file, Path.Combine(directory, Path.GetFileName(file)));
+    }
+
+    public void Dispose() => Directory.Delete(directory, recursive: true);
+
+    [Fact]
+    public void Copy_without_a_fault_loads_with_the_same_hash() =>
+        Assert.Equal(PolicyLoader.Load(Shipped, "zhengzhou").Hash, PolicyLoader.Load(directory, "zhengzhou").Hash);
+
+    [Theory]
+    // Keys
+    [InlineData("zhengzhou-outpatient.yaml", "annual_cap:\n", "annual_kap:\n", "annual_kap:", "unknown key 'annual_kap'")]
+    [InlineData("zhengzhou-outpatient.yaml", "annual_cap:\n", "annual_kap:\n", "city: zhengzhou", "key 'annual_cap' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n", "", "    - from: 2024-01-01\n", "key 'value' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n", "      value: 300\n      value: 301\n", "      value: 301", "duplicate key value")]
+    [InlineData("zhengzhou-outpatient.yaml", "  ORDINARY:\n", "  ORDNARY:\n", "  ORDNARY:", "unknown key 'ORDNARY'; known here: ORDINARY, PRENATAL_CHECK")]
+    [InlineData("zhengzhou-outpatient.yaml", "  grassroots:\n    rate:\n", "  grassroots:\n    rates:\n", "    rates:\n", "unknown key 'rates'")]
+    [InlineData("zhengzhou-coverage.yaml", "    waiting:\n      value: 30\n", "    waiting:\n      valu: 30\n", "      valu: 30", "unknown key 'valu'")]
+    // Values and units
+    [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value: three hundred\n", "three hundred", "is not a number")]
+    [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value: -300\n", "value: -300", "is not a number of at least 0")]
+    [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value: 300.001\n", "value: 300.001", "is not a whole number of fen")]
+    [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value: 10000001\n", "value: 10000001", "is more than 10000000 yuan")]
+    [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value: [300]\n", "value: [300]", "must have one value, not a list")]
+    [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value:\n", "      value:\n", "key 'value' has no value")]
+    [InlineData("zhengzhou-outpatient.yaml", "value: 45\n", "value: 101\n", "value: 101", "is more than 100 percent")]
+    [InlineData("zhengzhou-outpatient.yaml", "annual_cap:\n  unit: yuan\n", "annual_cap:\n  unit: rmb\n", "unit: rmb", "unit 'rmb' is not one of yuan, fen")]
+    [InlineData("zhengzhou-outpatient.yaml", "    rate:\n      unit: percent\n", "    rate:\n      unit: yuan\n", "      unit: yuan", "unit 'yuan' is not one of percent, basis_points")]
+    [InlineData("zhengzhou-coverage.yaml", "      unit: days\n", "      unit: weeks\n", "unit: weeks", "unit 'weeks' is not one of days")]
+    // Dates, gaps and overlaps
+    [InlineData("zhengzhou-outpatient.yaml", "in_force_from: 2024-01-01", "in_force_from: 2024-02-30", "in_force_from: 2024-02-30", "'2024-02-30' in 'in_force_from' is not a date")]
+    [InlineData("zhengzhou-outpatient.yaml", "in_force_from: 2024-01-01", "in_force_from: 2024-1-1", "in_force_from: 2024-1-1", "is not a date")]
+    [InlineData("zhengzhou-outpatient.yaml", "    - from: 2024-01-01\n      value: 300\n", "    - from: 2024-02-01\n      value: 300\n", "    - from: 2024-02-01", "leaves a gap: annual_cap has no value from 2024-01-01")]
+    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n", "      to: 2024-12-31\n      value: 300\n", "    - from: 2024-01-01\n      to: 2024-12-31", "annual_cap has no value after 2024-12-31")]
+    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n      source: 郑医保〔2023〕6号 三\n", "      value: 300\n      source: 郑医保〔2023〕6号 三\n    - from: 2025-01-01\n      value: 400\n      source: 郑医保〔2023〕6号 三\n", "    - from: 2025-01-01\n      value: 400", "overlaps the entry before, which began on 2024-01-01 and has no end")]
+    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n      source: 郑医保〔2023〕6号 三\n", "      to: 2024-12-31\n      value: 300\n      source: 郑医保〔2023〕6号 三\n    - from: 2024-12-31\n      value: 400\n      source: 郑医保〔2023〕6号 三\n", "    - from: 2024-12-31", "overlaps the entry before, which ends on 2024-12-31")]
+    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n      source: 郑医保〔2023〕6号 三\n", "      to: 2024-12-31\n      value: 300\n      source: 郑医保〔2023〕6号 三\n    - from: 2025-01-02\n      value: 400\n      source: 郑医保〔2023〕6号 三\n", "    - from: 2025-01-02", "leaves a gap from 2025-01-01 to 2025-01-01")]
+    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n", "      to: 2023-12-31\n      value: 300\n", "    - from: 2024-01-01\n      to: 2023-12-31", "ends on 2023-12-31, before it begins on 2024-01-01")]
+    [InlineData("zhengzhou-contributions.yaml", "    - plan_year: 2023\n      not_in_hand: 2023年度个人缴费标准的文件不在手，不能给出金额\n", "", "    - plan_year: 2024", "leaves a gap between 2022 and 2024")]
+    [InlineData("zhengzhou-contributions.yaml", "plan_year: 2023\n", "plan_year: 2022\n", "    - plan_year: 2022\n      not_in_hand", "year 2022 overlaps")]
+    [InlineData("zhengzhou-contributions.yaml", "        to_plan_year: 2024\n", "        to_plan_year: 2025\n", "      - from_plan_year: 2025\n        city: 0", "overlaps the entry before")]
+    // Citations and rulings
+    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n      source: 郑医保〔2023〕6号 三\n", "      value: 300\n", "    - from: 2024-01-01\n      value: 300", "key 'source' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "source: 郑医保办〔2024〕60号 三; 豫医保办〔2024〕64号 二", "source: 郑医保办2024-60", "source: 郑医保办2024-60", "is not a citation")]
+    [InlineData("zhengzhou-outpatient.yaml", "source: 郑医保办〔2024〕60号 三; 豫医保办〔2024〕64号 二", "source: 郑医保办〔2024〕60号", "source: 郑医保办〔2024〕60号\n", "is not a citation")]
+    [InlineData("zhengzhou-coverage.yaml", "      ruling: first-covered-day\n", "      ruling: last-covered-day\n", "      ruling: last-covered-day", "there is no ruling 'last-covered-day' in rulings.yaml")]
+    // Sums and classes
+    [InlineData("zhengzhou-subsidies.yaml", "province: 51.2\n        city: 172.4\n", "province: 51.3\n        city: 172.4\n", "      - applies_to: [district]\n        central: 384", "the parts sum to 780.1元, not to the stated total of 780元")]
+    [InlineData("zhengzhou-subsidies.yaml", "        city: 140\n", "        city: 780\n", "      - applies_to: [provincial_college, central_college]\n        city: 780", "leaves no remainder")]
+    [InlineData("zhengzhou-subsidies.yaml", "      - applies_to: [\"410122\"]\n", "      - applies_to: [\"410182\"]\n", "      - applies_to: [\"410182\"]", "'410182' has a row in 2021 already")]
+    [InlineData("zhengzhou-subsidies.yaml", "      - applies_to: [\"410122\"]\n", "      - applies_to: [\"410199\"]\n", "      - applies_to: [\"410199\"]", "'410199' is neither a county of the city nor one of")]
+    [InlineData("zhengzhou-contributions.yaml", "        city: 50\n        county: 50\n", "        city: 50\n        county: 49\n", "      - from_plan_year: 2024\n        city: 50\n        county: 49", "do not sum to 100%")]
+    [InlineData("zhengzhou-counties.yaml", "  \"410122\":\n", "  \"41012\":\n", "\"41012\":", "is not a 6-digit administrative code")]
+    [InlineData("zhengzhou-counties.yaml", "    pooling: outside\n", "    pooling: beside\n", "    pooling: beside", "'beside' in 'pooling' is not one of inside, outside")]
+    [InlineData("zhengzhou-coverage.yaml", "      - student\n", "      - destitute\n", "      - general", "category 'destitute' also stands under categories_without_waiting")]
+    // Files
+    [InlineData("zhengzhou-outpatient.yaml", "city: zhengzhou\n", "city: xinzhou\n", "city: xinzhou", "'city' is 'xinzhou', but the name of the file says 'zhengzhou'")]
+    [InlineData("zhengzhou-outpatient.yaml", "provincial_floors: henan\n", "provincial_floors: shanxi\n", "", "there is no shanxi-floors.yaml")]
+    [InlineData("zhengzhou-outpatient.yaml", "instrument: outpatient\n", "instrument: outpatient\r\n", "instrument: outpatient\r\n", "the line ends with CR LF")]
+    [InlineData("zhengzhou-outpatient.yaml", "# 郑州市", "\uFEFF# 郑州市", "", "byte order mark")]
+    [InlineData("zhengzhou-outpatient.yaml", "annual_cap:\n", "annual_cap: {\n", null, "")]
+    [InlineData("henan-floors.yaml", "    value: 40\n", "    value: 40\n    values: 41\n", "    values: 41", "unknown key 'values'")]
+    [InlineData("rulings.yaml", "    says: 统筹基金支付额四舍五入到分\n", "", "    source: 郑医保〔2023〕6号 三\n  deductible-with-cap-exhausted", "key 'says' is missing")]
+    public void Fault_is_named_by_file_and_line(string file, string sound, string broken, string? at, string sentence)
+    {
+        string path = Path.Combine(directory, file);
+        string text = File.ReadAllText(path);
+        int place = text.IndexOf(sound, StringComparison.Ordinal);
+        Assert.True(place >= 0, $"{file} no longer contains: {sound}");
+        string changed = string.Concat(text.AsSpan(0, place), broken, text.AsSpan(place + sound.Length));
+        File.WriteAllText(path, changed, new UTF8Encoding(false));
+        PolicyException exception = Assert.Throws<PolicyException>(() => PolicyLoader.Load(directory, "zhengzhou"));
+        Assert.All(exception.Faults, fault => Assert.Matches(@"^[a-z]+(-[a-z]+)?\.yaml:[1-9][0-9]*: \S.*\.$", fault));
+        if (at is null) return;
+        int line = changed.AsSpan(0, changed.IndexOf(at, StringComparison.Ordinal)).Count('\n') + 1;
+        Assert.Contains(exception.Faults, fault => fault.StartsWith($"{file}:{line}: ", StringComparison.Ordinal) && fault.Contains(sentence, StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public void Several_faults_are_named_in_one_run()
+    {
+        Change("zhengzhou-outpatient.yaml", "value: 300\n", "value: x\n");
+        Change("zhengzhou-subsidies.yaml", "province: 51.2\n", "province: 50\n");
+        Assert.Equal(2, Assert.Throws<PolicyException>(() => PolicyLoader.Load(directory, "zhengzhou")).Faults.Count);
+    }
+
+    [Fact]
+    public void County_without_a_subsidy_row_is_a_fault()
+    {
+        Change("zhengzhou-subsidies.yaml", "\"410184\", ", "");
+        PolicyException exception = Assert.Throws<PolicyException>(() => PolicyLoader.Load(directory, "zhengzhou"));
+        Assert.Contains("新郑市 (410184, county) has no row in 2021", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Value_that_changes_within_the_span_cuts_a_period()
+    {
+        Change("zhengzhou-outpatient.yaml", "      value: 300\n      source: 郑医保〔2023〕6号 三\n", "      to: 2026-06-30\n      value: 300\n      source: 郑医保〔2023〕6号 三\n    - from: 2026-07-01\n      value: 400\n      source: 郑医保〔2026〕1号 二\n");
+        PolicyPack pack = PolicyLoader.Load(directory, "zhengzhou");
+        Assert.Equal(["2024-01-01..2024-12-31", "2025-01-01..2026-06-30", "2026-07-01.."], pack.Outpatient.Select(period => $"{period.From:yyyy-MM-dd}..{period.To:yyyy-MM-dd}"));
+        Assert.Equal(new Cited<long>(40_000, "郑医保〔2026〕1号 二"), pack.OutpatientOn(new(2026, 7, 1))!.AnnualCapFen);
+        Assert.NotEqual(PolicyLoader.Load(Shipped, "zhengzhou").Hash, pack.Hash);
+    }
+
+    [Fact]
+    public void Pack_that_ends_has_no_policy_afterwards()
+    {
+        Change("zhengzhou-outpatient.yaml", "in_force_from: 2024-01-01\n", "in_force_from: 2024-01-01\nin_force_to: 2025-12-31\n");
+        PolicyPack pack = PolicyLoader.Load(directory, "zhengzhou");
+        Assert.NotNull(pack.OutpatientOn(new(2025, 12, 31)));
+        Assert.Null(pack.OutpatientOn(new(2026, 1, 1)));
+    }
+
+    [Fact]
+    public void Coverage_that_changes_by_plan_year_is_found_by_plan_year()
+    {
+        string path = Path.Combine(directory, "zhengzhou-coverage.yaml");
+        string text = File.ReadAllText(path);
+        int rules = text.IndexOf("  - ruling: coverage-before-the-notices\n", StringComparison.Ordinal);
+        string later = text[rules..].Replace("  - ruling: coverage-before-the-notices\n", "  - from_plan_year: 2026\n", StringComparison.Ordinal).Replace("value: 30\n", "value: 90\n", StringComparison.Ordinal);
+        File.WriteAllText(path, text + later);
+        PolicyPack pack = PolicyLoader.Load(directory, "zhengzhou");
+        Assert.Equal((30, 30, 90), (pack.CoverageFor(2019)!.WaitingDays!.Value.Value, pack.CoverageFor(2025)!.WaitingDays!.Value.Value, pack.CoverageFor(2026)!.WaitingDays!.Value.Value));
+    }
+
+    [Fact]
+    public void Hash_is_that_of_the_sha256sum_lines_of_the_packs_files()
+    {
+        string[] names = [.. Directory.EnumerateFiles(Shipped, "*.yaml").Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith("xinzhou", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        string lines = string.Concat(names.Select(name => $"{Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(Shipped, name))))}  {name}\n"));
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines))), PolicyLoader.Load(Shipped, "zhengzhou").Hash);
+    }
+
+    [Fact]
+    public void Hash_of_one_city_does_not_depend_on_another()
+    {
+        Change("xinzhou-outpatient.yaml", "value: 300\n", "value: 301\n");
+        Assert.Equal(PolicyLoader.Load(Shipped, "zhengzhou").Hash, PolicyLoader.Load(directory, "zhengzhou").Hash);
+        Assert.NotEqual(PolicyLoader.Load(Shipped, "xinzhou").Hash, PolicyLoader.Load(directory, "xinzhou").Hash);
+    }
+
+    [Fact]
+    public void City_or_directory_that_is_not_there_says_so()
+    {
+        Assert.Contains("There is no kaifeng-outpatient.yaml", Assert.Throws<PolicyException>(() => PolicyLoader.Load(directory, "kaifeng")).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", Assert.Throws<PolicyException>(() => PolicyLoader.Load(directory + "-gone", "zhengzhou")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void File_with_another_name_is_not_passed_over()
+    {
+        File.WriteAllText(Path.Combine(directory, "zhengzhou-inpatient.yaml"), "city: zhengzhou\n");
+        Assert.StartsWith("zhengzhou-inpatient.yaml:1: ", Assert.Throws<PolicyException>(() => PolicyLoader.Cities(directory)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_ruling_has_its_heading_in_the_documentation()
+    {
+        string[] headings = [.. File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "docs", "policy.md")).Where(line => line.StartsWith("### `", StringComparison.Ordinal)).Select(line => line.Split('`')[1])];
+        Assert.Equal(PolicyLoader.Load(Shipped, "zhengzhou").Rulings.Keys, headings.Order(StringComparer.Ordinal));
+    }
+
+    private void Change(string file, string sound, string broken)
+    {
+        string path = Path.Combine(directory, file);
+        string text = File.ReadAllText(path);
+        int place = text.IndexOf(sound, StringComparison.Ordinal);
+        Assert.True(place >= 0, $"{file} no longer contains: {sound}");
+        File.WriteAllText(path, string.Concat(text.AsSpan(0, place), broken, text.AsSpan(place + sound.Length)));
+    }
+}
