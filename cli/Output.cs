@@ -40,6 +40,8 @@ public static class Output
         }
         foreach (IReadOnlyList<string> row in rows)
             table.AddRow(row.Select(Markup.Escape).ToArray());
+        // A pipe or file has no edge to wrap or cut a cell at.
+        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 240;
         AnsiConsole.Write(table);
     }
 }

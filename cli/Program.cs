@@ -14,6 +14,7 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     ImportCommand.Create(),
     SendCommand.Create(),
     LedgerCommand.Create(),
+    PolicyCommand.Create(),
     BrokerCommand.Create(),
 };
 

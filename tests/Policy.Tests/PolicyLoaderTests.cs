@@ -65,7 +65,7 @@ public sealed class PolicyLoaderTests : IDisposable
     [InlineData("zhengzhou-contributions.yaml", "        city: 50\n        county: 50\n", "        city: 50\n        county: 49\n", "      - from_plan_year: 2024\n        city: 50\n        county: 49", "do not sum to 100%")]
     [InlineData("zhengzhou-counties.yaml", "  \"410122\":\n", "  \"41012\":\n", "\"41012\":", "is not a 6-digit administrative code")]
     [InlineData("zhengzhou-counties.yaml", "    pooling: outside\n", "    pooling: beside\n", "    pooling: beside", "'beside' in 'pooling' is not one of inside, outside")]
-    [InlineData("zhengzhou-coverage.yaml", "      - student\n", "      - destitute\n", "      - general", "category 'destitute' also stands under categories_without_waiting")]
+    [InlineData("zhengzhou-coverage.yaml", "      - student\n", "      - destitute\n", "    categories_with_waiting:", "category 'destitute' also stands under categories_without_waiting")]
     // Files
     [InlineData("zhengzhou-outpatient.yaml", "city: zhengzhou\n", "city: xinzhou\n", "city: xinzhou", "'city' is 'xinzhou', but the name of the file says 'zhengzhou'")]
     [InlineData("zhengzhou-outpatient.yaml", "provincial_floors: henan\n", "provincial_floors: shanxi\n", "", "there is no shanxi-floors.yaml")]

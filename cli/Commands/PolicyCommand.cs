@@ -1,27 +1,23 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Claims.Policy;
-using Spectre.Console;
 
 namespace Claims.Cli.Commands;
 
 /// <summary><c>claims policy check|show|contribution|subsidy</c>: reads the YAML files, needs no running system.</summary>
-public static class PolicyCommands
+public static class PolicyCommand
 {
     private const string DefaultCity = "zhengzhou";
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static Command Create() => new("policy", "Look at the policy parameters and check them")
+    public static Command Create() => new("policy", "Look at the policy parameters, and check them.")
     {
         CreateCheck(), CreateShow(), CreateContribution(), CreateSubsidy(),
     };
 
     private static Command CreateCheck()
     {
-        Argument<string> directory = new("directory") { Description = "Directory of the YAML files", DefaultValueFactory = _ => FindDirectory() };
-        Option<bool> json = JsonOption();
+        Argument<string> directory = new("directory") { Description = "Directory of the YAML files.", DefaultValueFactory = _ => Repository.PolicyDirectory };
+        Option<bool> json = CommonOptions.Json();
         Command command = new("check", "Read every city's files strictly, and compare them with the province's floors") { directory, json };
         command.SetAction(parsed => Run(() => Check(parsed.GetRequiredValue(directory), parsed.GetValue(json))));
         return command;
@@ -58,7 +54,7 @@ public static class PolicyCommands
             ContributionQuote quote = Load(parsed, directory, city).QuoteContribution(parsed.GetRequiredValue(year), parsed.GetRequiredValue(category), parsed.GetRequiredValue(county));
             if (parsed.GetValue(json))
             {
-                Print(new
+                Output.WriteJson(new
                 {
                     planYear = quote.PlanYear,
                     category = quote.Category,
@@ -69,17 +65,18 @@ public static class PolicyCommands
                     countyAidFen = quote.CountyAidFen,
                     sources = quote.Sources,
                 });
-                return 0;
+                return ExitCodes.Done;
             }
 
-            Table table = TableOf("每人每年", "金额");
-            AddRow(table, "个人缴费标准", Show.Yuan(quote.StandardFen));
-            AddRow(table, "个人缴纳", Show.Yuan(quote.SelfFen));
-            AddRow(table, "市级财政资助", Show.Yuan(quote.CityAidFen));
-            AddRow(table, "区县（市）财政资助", Show.Yuan(quote.CountyAidFen));
-            AnsiConsole.Write(table);
-            AnsiConsole.WriteLine(string.Join("; ", quote.Sources));
-            return 0;
+            Output.Table(["每人每年", ">金额"],
+            [
+                ["个人缴费标准", Show.Yuan(quote.StandardFen)],
+                ["个人缴纳", Show.Yuan(quote.SelfFen)],
+                ["市级财政资助", Show.Yuan(quote.CityAidFen)],
+                ["区县（市）财政资助", Show.Yuan(quote.CountyAidFen)],
+            ]);
+            foreach (string source in quote.Sources) Output.Line(source);
+            return ExitCodes.Done;
         }));
         return command;
     }
@@ -97,7 +94,7 @@ public static class PolicyCommands
             long totalFen = pack.Subsidies[parsed.GetRequiredValue(year)].TotalFen!.Value.Value;
             if (parsed.GetValue(json))
             {
-                Print(new
+                Output.WriteJson(new
                 {
                     year = parsed.GetRequiredValue(year),
                     county = parsed.GetRequiredValue(county),
@@ -110,19 +107,14 @@ public static class PolicyCommands
                     source = subsidy.Source,
                     ruling = subsidy.Ruling,
                 });
-                return 0;
+                return ExitCodes.Done;
             }
 
-            Table table = TableOf("每人每年", "金额");
-            AddPart(table, "中央财政", subsidy.CentralFen);
-            AddPart(table, "省财政", subsidy.ProvinceFen);
-            AddPart(table, "市财政", subsidy.CityFen);
-            AddPart(table, "区县（市）财政", subsidy.CountyFen);
-            if (subsidy.Remainder is not null) AddRow(table, "其余", subsidy.Remainder);
-            AddRow(table, "合计", Show.Yuan(totalFen));
-            AnsiConsole.Write(table);
-            AnsiConsole.WriteLine(subsidy.Source);
-            return 0;
+            (string Payer, long? Fen)[] parts = [("中央财政", subsidy.CentralFen), ("省财政", subsidy.ProvinceFen), ("市财政", subsidy.CityFen), ("区县（市）财政", subsidy.CountyFen), ("合计", totalFen)];
+            Output.Table(["每人每年", ">金额"], parts.Where(part => part.Fen is not null).Select(part => new[] { part.Payer, Show.Yuan(part.Fen!.Value) }));
+            if (subsidy.Remainder is not null) Output.Line(subsidy.Remainder);
+            Output.Line(subsidy.Source);
+            return ExitCodes.Done;
         }));
         return command;
     }
@@ -148,7 +140,7 @@ public static class PolicyCommands
         faults.AddRange(read.SelectMany(city => city.Floors).Where(check => !check.Holds).Select(check => $"{check.What}: {check.City}, the province asks {check.Province} ({check.Source})."));
         if (json)
         {
-            Print(new
+            Output.WriteJson(new
             {
                 ok = faults.Count == 0,
                 faults,
@@ -160,12 +152,12 @@ public static class PolicyCommands
             foreach ((PolicyPack pack, FloorCheck[] floors) in read)
             {
                 string periods = pack.OutpatientIncomplete ?? $"{pack.Outpatient.Length} outpatient periods, {floors.Length} provincial floors compared";
-                AnsiConsole.WriteLine($"{pack.City}: {periods}, hash {pack.Hash}");
+                Output.Line($"{pack.City}: {periods}, hash {pack.Hash}");
             }
         }
 
-        foreach (string fault in faults) Console.Error.WriteLine(fault);
-        return faults.Count == 0 ? 0 : 1;
+        foreach (string fault in faults) Output.Error(fault);
+        return faults.Count == 0 ? ExitCodes.Done : ExitCodes.Failed;
     }
 
     private static int ShowOn(PolicyPack pack, DateOnly day, bool json)
@@ -175,7 +167,7 @@ public static class PolicyCommands
         CoverageRules coverage = pack.CoverageFor(day.Year) ?? throw new PolicyException($"No rules of coverage of {pack.City} are in hand for plan year {day.Year}.");
         if (json)
         {
-            Print(new
+            Output.WriteJson(new
             {
                 city = pack.City,
                 hash = pack.Hash,
@@ -196,26 +188,37 @@ public static class PolicyCommands
                 },
                 countiesOutsidePooling = Sorted(pack.CountiesOutsidePooling),
             });
-            return 0;
+            return ExitCodes.Done;
         }
 
-        Table table = TableOf("项目", "数值", "依据", "裁定");
-        AddCited(table, "年度最高支付限额", Show.Yuan(policy.AnnualCapFen.Value), policy.AnnualCapFen);
-        AddTier(table, "省级三级甲等", policy.Province3A);
-        AddTier(table, "省市县其他等级", policy.Other);
-        AddTier(table, "基层", policy.Grassroots);
-        foreach ((string type, string source) in Sorted(policy.PooledVisitTypes)) AddRow(table, $"普通门诊统筹 {type}", "纳入", source, "");
-        foreach ((string type, Cited<long> allowance) in Sorted(policy.FixedAllowanceFen)) AddCited(table, $"生育医疗补助 {type}", Show.Yuan(allowance.Value), allowance);
-        if (coverage.WaitingDays is { } waiting) AddCited(table, "当年缴费的等待期", $"{waiting.Value}天", waiting);
-        AddCited(table, "转移接续的期限", $"{coverage.TransferMonths.Value}个月", coverage.TransferMonths);
-        AddCited(table, "转移接续的待遇起始", coverage.TransferCoveredAfterDays.Value == 0 ? "缴费当日" : $"缴费后第{coverage.TransferCoveredAfterDays.Value}天", coverage.TransferCoveredAfterDays);
-        foreach ((string category, string source) in Sorted(coverage.ExemptCategories)) AddRow(table, $"不设等待期 {category}", "", source, "");
-        AddRow(table, "新生儿", "自出生之日", coverage.NewbornSource, "");
-        foreach ((string county, string source) in Sorted(pack.CountiesOutsidePooling)) AddRow(table, $"统筹区外 {county}", pack.Counties[county].Name, source, "");
-        AnsiConsole.WriteLine($"{policy.PolicyId}  {pack.Hash}");
-        AnsiConsole.Write(table);
-        return 0;
+        Output.Line($"{policy.PolicyId}  {pack.Hash}");
+        Output.Table(["项目", "数值", "依据"], [.. OutpatientRows(policy), .. CoverageRows(coverage), .. Sorted(pack.CountiesOutsidePooling).Select(county => new[] { "统筹区外", pack.Counties[county.Key].Name, county.Value })]);
+        return ExitCodes.Done;
     }
+
+    private static IEnumerable<string[]> OutpatientRows(OutpatientPolicy policy)
+    {
+        yield return Row("年度最高支付限额", Show.Yuan(policy.AnnualCapFen.Value), policy.AnnualCapFen);
+        foreach ((string tier, TierTerms terms) in new[] { ("省级三级甲等", policy.Province3A), ("省市县其他等级", policy.Other), ("基层", policy.Grassroots) })
+        {
+            yield return Row($"{tier}支付比例", Show.Percent(terms.RateBasisPoints.Value), terms.RateBasisPoints);
+            yield return Row($"{tier}起付标准", terms.DeductibleFen.Value == 0 ? "不设" : Show.Yuan(terms.DeductibleFen.Value), terms.DeductibleFen);
+        }
+
+        foreach ((string type, string source) in Sorted(policy.PooledVisitTypes)) yield return [type, "门诊统筹", source];
+        foreach ((string type, Cited<long> allowance) in Sorted(policy.FixedAllowanceFen)) yield return Row(type, $"定额{Show.Yuan(allowance.Value)}", allowance);
+    }
+
+    private static IEnumerable<string[]> CoverageRows(CoverageRules coverage)
+    {
+        if (coverage.WaitingDays is { } waiting) yield return Row("当年缴费等待期", $"{waiting.Value}天", waiting);
+        yield return Row("转移接续期限", $"{coverage.TransferMonths.Value}个月", coverage.TransferMonths);
+        yield return Row("转移接续享受待遇", coverage.TransferCoveredAfterDays.Value == 0 ? "缴费当日" : $"缴费后{coverage.TransferCoveredAfterDays.Value}天", coverage.TransferCoveredAfterDays);
+        foreach ((string category, string source) in Sorted(coverage.ExemptCategories)) yield return [category, "无等待期", source];
+        yield return ["新生儿", "自出生之日", coverage.NewbornSource];
+    }
+
+    private static string[] Row<T>(string name, string value, Cited<T> cited) => [name, value, cited.Ruling is null ? cited.Source : $"{cited.Source}（裁定 {cited.Ruling}）"];
 
     private static int Run(Func<int> command)
     {
@@ -225,8 +228,8 @@ public static class PolicyCommands
         }
         catch (PolicyException exception)
         {
-            foreach (string fault in exception.Faults) Console.Error.WriteLine(fault);
-            return 1;
+            foreach (string fault in exception.Faults) Output.Error(fault);
+            return ExitCodes.Failed;
         }
     }
 
@@ -235,46 +238,10 @@ public static class PolicyCommands
 
     private static (Option<string> Directory, Option<string> City, Option<bool> Json) PackOptions() =>
     (
-        new("--directory") { Description = "Directory of the YAML files", DefaultValueFactory = _ => FindDirectory() },
+        new("--directory") { Description = "Directory of the YAML files.", DefaultValueFactory = _ => Repository.PolicyDirectory },
         new("--city") { Description = "Whose policy", DefaultValueFactory = _ => DefaultCity },
-        JsonOption()
+        CommonOptions.Json()
     );
 
-    private static Option<bool> JsonOption() => new("--json") { Description = "Answer as JSON, amounts in fen" };
-
-    // The repository's own, from wherever in it the command is run, else from where the program lies in it.
-    private static string FindDirectory()
-    {
-        foreach (string start in new[] { Environment.CurrentDirectory, AppContext.BaseDirectory })
-        {
-            for (DirectoryInfo? at = new(start); at is not null; at = at.Parent)
-            {
-                string candidate = Path.Combine(at.FullName, "policy");
-                if (File.Exists(Path.Combine(candidate, "rulings.yaml"))) return candidate;
-            }
-        }
-
-        return "policy";
-    }
-
     private static SortedDictionary<string, T> Sorted<T>(IReadOnlyDictionary<string, T> values) => new(values.ToDictionary(StringComparer.Ordinal), StringComparer.Ordinal);
-
-    private static Table TableOf(params string[] columns) => new Table().AddColumns(columns);
-
-    private static void AddRow(Table table, params string[] cells) => table.AddRow([.. cells.Select(cell => new Text(cell))]);
-
-    private static void AddPart(Table table, string name, long? fen)
-    {
-        if (fen is { } amount) AddRow(table, name, Show.Yuan(amount));
-    }
-
-    private static void AddCited<T>(Table table, string name, string value, Cited<T> cited) => AddRow(table, name, value, cited.Source, cited.Ruling ?? "");
-
-    private static void AddTier(Table table, string name, TierTerms terms)
-    {
-        AddCited(table, $"{name} 支付比例", Show.Percent(terms.RateBasisPoints.Value), terms.RateBasisPoints);
-        AddCited(table, $"{name} 起付标准", terms.DeductibleFen.Value == 0 ? "不设" : Show.Yuan(terms.DeductibleFen.Value), terms.DeductibleFen);
-    }
-
-    private static void Print(object answer) => Console.Out.WriteLine(JsonSerializer.Serialize(answer, Json));
 }
