@@ -80,7 +80,7 @@ public static class ProcessDefinitions
         layout, Ledger, "Claims.Ledger", layout.LedgerPort, layout.LedgerMetricsPort, new()
         {
             ["Postgres"] = postgres,
-            ["Kafka__bootstrap.servers"] = kafka,
+            ["Kafka__bootstrap_servers"] = kafka,
         });
 
     public static ProcessDefinition AdjudicationService(SystemLayout layout, string redis, string kafka) => Service(
@@ -90,7 +90,7 @@ public static class ProcessDefinitions
             ["EligibilityAddress"] = layout.EligibilityAddress,
             ["LedgerAddress"] = layout.LedgerAddress,
             ["PolicyDirectory"] = Repository.PolicyDirectory,
-            ["Kafka__bootstrap.servers"] = kafka,
+            ["Kafka__bootstrap_servers"] = kafka,
         });
 
     private static ProcessDefinition Service(

@@ -74,8 +74,9 @@ internal static class SettingsReader
         _ => false,
     };
 
+    // A shell keeps no variable with a dot in its name; dash even drops what it inherits.
     private static string Named(string property) =>
-        $"Setting {Section}:{property} (environment variable {Section}__{property.Replace(":", "__", StringComparison.Ordinal)})";
+        $"Setting {Section}:{property} (environment variable {Section}__{property.Replace(":", "__", StringComparison.Ordinal).Replace('.', '_')})";
 
     private static string Kind(Type type) => Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type) switch
     {
