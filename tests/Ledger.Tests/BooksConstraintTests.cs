@@ -116,7 +116,8 @@ public sealed class BooksConstraintTests(LedgerDatabase databases)
         NpgsqlDataSource database = NpgsqlDataSource.Create(await databases.CreateAsync());
         await ExecuteAsync(database, $"""
             INSERT INTO batch (posted_at) VALUES (now());
-            INSERT INTO journal (batch_id, posting_date, business_date) VALUES (1, '2024-03-02', '2024-03-01'), (1, '2024-03-02', '2024-03-02');
+            INSERT INTO journal (batch_id, scheme, posting_date, business_date)
+            VALUES (1, 'resident', '2024-03-02', '2024-03-01'), (1, 'resident', '2024-03-02', '2024-03-02');
             INSERT INTO account VALUES ('{Account}', '5101', 'resident', '410102', NULL), ('{OtherAccount}', '2101', 'resident', '410102', 'H1');
             """);
         return database;

@@ -235,6 +235,7 @@ public sealed class PostingTests(LedgerDatabase databases)
     public async Task Same_log_in_other_batches_gives_the_same_books()
     {
         PublishedLog log = new PublishedLog(Shards).AddSettlements(150);
+        for (int i = 0; i < 40; i++) log.AddSettlement(2, record => record.Scheme = "employee");
         foreach (SettledClaim original in log.Shard(0).Take(40).ToArray()) log.AddMirror(original, Kind.Cancellation);
         List<TrialBalance> books = [];
         foreach (int batchRecords in new[] { 5_000, 13, 1 })
@@ -351,14 +352,15 @@ public sealed class PostingTests(LedgerDatabase databases)
         // The rows that a journal's ranges name add up to the journal.
         Assert.Equal(0, await ledger.CountAsync("""
             WITH behind AS (
-                SELECT range.batch_id, row.visit_date, sum(row.fund_pay_fen) AS fen
+                SELECT range.batch_id, row.scheme, row.visit_date, sum(row.fund_pay_fen) AS fen
                 FROM batch_range AS range JOIN sub_ledger AS row ON row.shard = range.shard AND row.sequence BETWEEN range.first_sequence AND range.last_sequence
-                GROUP BY range.batch_id, row.visit_date
+                GROUP BY range.batch_id, row.scheme, row.visit_date
             ), entered AS (
-                SELECT journal.batch_id, journal.business_date, sum(posting.debit_fen) AS fen
-                FROM journal JOIN posting USING (journal_id) GROUP BY journal.batch_id, journal.business_date
+                SELECT journal.batch_id, journal.scheme, journal.business_date, sum(posting.debit_fen) AS fen
+                FROM journal JOIN posting USING (journal_id) GROUP BY journal.batch_id, journal.scheme, journal.business_date
             )
-            SELECT count(*) FROM behind FULL JOIN entered ON behind.batch_id = entered.batch_id AND behind.visit_date = entered.business_date
+            SELECT count(*) FROM behind FULL JOIN entered
+                ON behind.batch_id = entered.batch_id AND behind.scheme = entered.scheme AND behind.visit_date = entered.business_date
             WHERE coalesce(behind.fen, 0) <> coalesce(entered.fen, 0)
             """));
     }

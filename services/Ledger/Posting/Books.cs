@@ -26,10 +26,10 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
         if (selection.Records.Count > 0)
         {
             await AdvanceWatermarksAsync(connection, selection, cancellationToken);
-            SortedDictionary<DateOnly, List<PostingDraft>> drafts = JournalDrafts.Of(selection.Records);
+            Dictionary<JournalKey, List<PostingDraft>> drafts = JournalDrafts.Of(selection.Records);
             newAccounts = [.. drafts.Values.SelectMany(postings => postings).Select(posting => posting.Account).Where(account => !_knownAccounts.Contains(account)).Distinct()];
             if (newAccounts.Count > 0) await AddAccountsAsync(connection, newAccounts, cancellationToken);
-            Dictionary<DateOnly, long> journals = await AddJournalsAsync(connection, selection, [.. drafts.Keys], now, cancellationToken);
+            Dictionary<JournalKey, long> journals = await AddJournalsAsync(connection, selection, [.. drafts.Keys], now, cancellationToken);
             await SubLedgerTable.AppendAsync(connection, selection.Records, cancellationToken);
             await AppendPostingsAsync(connection, journals, drafts, cancellationToken);
         }
@@ -77,9 +77,9 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
         await add.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <returns>Business date to journal_id.</returns>
-    private static async Task<Dictionary<DateOnly, long>> AddJournalsAsync(
-        NpgsqlConnection connection, Selection selection, DateOnly[] businessDates, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <returns>The journal_id of each.</returns>
+    private static async Task<Dictionary<JournalKey, long>> AddJournalsAsync(
+        NpgsqlConnection connection, Selection selection, JournalKey[] keys, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand add = new("""
             WITH batch AS (
@@ -88,9 +88,9 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
                 INSERT INTO batch_range (batch_id, shard, first_sequence, last_sequence)
                 SELECT batch_id, range.* FROM batch, unnest($2::integer[], $3::bigint[], $4::bigint[]) AS range
             )
-            INSERT INTO journal (batch_id, posting_date, business_date)
-            SELECT batch_id, $5, business_date FROM batch, unnest($6::date[]) AS business_date
-            RETURNING business_date, journal_id
+            INSERT INTO journal (batch_id, posting_date, business_date, scheme)
+            SELECT batch_id, $5, key.* FROM batch, unnest($6::date[], $7::text[]) AS key
+            RETURNING business_date, scheme, journal_id
             """, connection)
         {
             Parameters =
@@ -100,26 +100,27 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
                 new() { Value = selection.Ranges.Values.Select(range => range.First).ToArray() },
                 new() { Value = selection.Ranges.Values.Select(range => range.Last).ToArray() },
                 new() { Value = DateOnly.FromDateTime(now.ToOffset(ChinaStandardTime).DateTime) },
-                new() { Value = businessDates },
+                new() { Value = Array.ConvertAll(keys, key => key.BusinessDate) },
+                new() { Value = Array.ConvertAll(keys, key => key.Scheme) },
             },
         };
-        Dictionary<DateOnly, long> journals = [];
+        Dictionary<JournalKey, long> journals = [];
         await using NpgsqlDataReader row = await add.ExecuteReaderAsync(cancellationToken);
-        while (await row.ReadAsync(cancellationToken)) journals.Add(row.GetFieldValue<DateOnly>(0), row.GetInt64(1));
+        while (await row.ReadAsync(cancellationToken)) journals.Add(new JournalKey(row.GetFieldValue<DateOnly>(0), row.GetString(1)), row.GetInt64(2));
         return journals;
     }
 
     private static async Task AppendPostingsAsync(
-        NpgsqlConnection connection, Dictionary<DateOnly, long> journals, SortedDictionary<DateOnly, List<PostingDraft>> drafts, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Dictionary<JournalKey, long> journals, Dictionary<JournalKey, List<PostingDraft>> drafts, CancellationToken cancellationToken)
     {
         await using NpgsqlBinaryImporter rows = await connection.BeginBinaryImportAsync(
             "COPY posting (journal_id, account_code, debit_fen, credit_fen) FROM STDIN (FORMAT BINARY)", cancellationToken);
-        foreach ((DateOnly date, List<PostingDraft> postings) in drafts)
+        foreach ((JournalKey journal, List<PostingDraft> postings) in drafts)
         {
             foreach (PostingDraft posting in postings)
             {
                 await rows.StartRowAsync(cancellationToken);
-                await rows.WriteAsync(journals[date], NpgsqlDbType.Bigint, cancellationToken);
+                await rows.WriteAsync(journals[journal], NpgsqlDbType.Bigint, cancellationToken);
                 await rows.WriteAsync(posting.Account.Code, NpgsqlDbType.Text, cancellationToken);
                 await rows.WriteAsync(posting.DebitFen, NpgsqlDbType.Bigint, cancellationToken);
                 await rows.WriteAsync(posting.CreditFen, NpgsqlDbType.Bigint, cancellationToken);

@@ -59,7 +59,7 @@ CREATE TABLE sub_ledger (
 );
 
 -- One transaction of posting, and the sub-ledger rows it wrote: the rows behind a journal are those of its batch's
--- ranges whose visit_date is the journal's business date.
+-- ranges whose scheme and visit_date are the journal's.
 CREATE TABLE batch (
     batch_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     posted_at timestamptz NOT NULL
@@ -103,10 +103,12 @@ INSERT INTO county (county, name) VALUES
     ('410173', '航空港经济综合实验区'), ('410181', '巩义市'), ('410182', '荥阳市'), ('410183', '新密市'),
     ('410184', '新郑市'), ('410185', '登封市');
 
--- General ledger. posting_date is the day of the entry, business_date the day of the visits it stands for.
+-- General ledger. posting_date is the day of the entry, business_date the day of the visits it stands for. Each scheme
+-- has books of its own, so a journal is of one scheme.
 CREATE TABLE journal (
     journal_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     batch_id      bigint NOT NULL REFERENCES batch,
+    scheme        text NOT NULL REFERENCES scheme,
     posting_date  date NOT NULL,
     business_date date NOT NULL
 );
