@@ -24,6 +24,9 @@ internal sealed class StoreFixture : IAsyncDisposable
 
     public SettlementStore Store { get; }
 
+    /// <summary>Key of the citations that settlements refer to.</summary>
+    public uint Citations { get; set; }
+
     public IDatabase Redis => _connection.GetDatabase();
 
     public static async Task<StoreFixture> StartAsync(int shards = 4, long longestOutbox = 1_000_000, Script? settle = null)
@@ -50,7 +53,7 @@ internal sealed class StoreFixture : IAsyncDisposable
 
     public Task<StepReply> RunAsync(StepMode mode, ModelVisit visit) => Store.ShardOf(visit.Insured).RunAsync(StepOf(mode, visit));
 
-    public static Step StepOf(StepMode mode, ModelVisit visit)
+    public Step StepOf(StepMode mode, ModelVisit visit)
     {
         Terms terms = new(visit.RateBasisPoints, visit.TariffFen, visit.CapFen, visit.AllowanceFen);
         SettleRequest request = new()
@@ -64,7 +67,7 @@ internal sealed class StoreFixture : IAsyncDisposable
             FullSelfPayFen = visit.TotalFen - visit.InScopeFen,
             InScopeFen = visit.InScopeFen,
         };
-        StoredRequest stored = new() { TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, AllowanceFen = visit.AllowanceFen ?? 0 };
+        StoredRequest stored = new() { TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, AllowanceFen = visit.AllowanceFen ?? 0, Tier = 2, InsuredCounty = 410105, FacilityCounty = 410122, Citations = Citations };
         return new Step(
             mode,
             visit.Insured,

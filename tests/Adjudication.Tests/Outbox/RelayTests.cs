@@ -1,0 +1,207 @@
+using System.Collections.Concurrent;
+using Adjudication.Tests.Accumulators;
+using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Outbox;
+using Claims.Adjudication.Rules;
+using Claims.Kafka;
+using Claims.V1;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Adjudication.Tests.Outbox;
+
+/// <summary>The relay against real Redis and librdkafka's broker; the ledger's watermark is what the test says.</summary>
+public sealed class RelayTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly Citations Cited = new("p", new string('0', 64), "v", "d", "r", "c");
+
+    [Fact]
+    public async Task Run_appended_records_are_published_in_order_and_trimmed_once_committed()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        bench.Relay.Commit(0, "connect");
+        await bench.SettleAsync(1, 600);
+
+        await bench.PublishedAsync(600);
+        Assert.Equal(Enumerable.Range(1, 600).Select(i => (long)i), bench.Received.Take(600).Select(claim => claim.Sequence));
+        SettledClaim first = bench.Received.First();
+        Assert.Equal(("P1", "H1", "r1", 5_500L, "2024-03-05", SettledClaim.Types.Kind.Settlement), (first.InsuredId, first.FacilityCode, first.RequestId, first.FundPayFen, first.VisitDate, first.Kind));
+        Assert.Equal(600, await bench.OutboxLengthAsync());
+
+        bench.Relay.Commit(600, null);
+        await EventuallyAsync(async () => await bench.OutboxLengthAsync() == 0, "the outbox was not trimmed");
+        Assert.Equal(600, (long)await bench.Fixture.Redis.HashGetAsync(bench.Shard.Keys.Shard, "committed"));
+    }
+
+    [Fact]
+    public async Task Run_window_is_never_exceeded()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 50);
+        bench.Relay.Commit(0, "connect");
+        await bench.SettleAsync(1, 200);
+        await bench.PublishedAsync(50);
+
+        bench.Relay.Commit(10, null);
+        await bench.PublishedAsync(60);
+
+        Assert.Equal(60, bench.Received.Max(claim => claim.Sequence));
+        Assert.Equal(200, await bench.OutboxLengthAsync());
+    }
+
+    [Fact]
+    public async Task Run_ledger_that_asks_again_gets_everything_from_its_watermark()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        bench.Relay.Commit(0, "connect");
+        await bench.SettleAsync(1, 20);
+        await bench.PublishedAsync(20);
+
+        bench.Relay.Commit(5, "gap");
+
+        await EventuallyAsync(() => Task.FromResult(bench.Received.Count >= 35), "nothing was published again");
+        Assert.Equal(Enumerable.Range(6, 15).Select(i => (long)i), bench.Received.Skip(20).Take(15).Select(claim => claim.Sequence));
+    }
+
+    [Fact]
+    public async Task Run_watermark_that_stands_still_is_taken_for_lost_records()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        bench.Relay.Commit(0, "connect");
+        await bench.SettleAsync(1, 3);
+        await bench.PublishedAsync(3);
+
+        await EventuallyAsync(() => Task.FromResult(bench.Received.Count >= 6), "nothing was published again");
+
+        Assert.Equal([1L, 2, 3, 1, 2, 3], bench.Received.Take(6).Select(claim => claim.Sequence));
+    }
+
+    [Fact]
+    public async Task Run_broker_down_for_a_while_loses_nothing()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        bench.Relay.Commit(0, "connect");
+        bench.Broker.TakeDown();
+        await bench.SettleAsync(1, 40);
+        bench.Broker.BringUp();
+
+        await EventuallyAsync(() => Task.FromResult(bench.Received.Select(claim => claim.Sequence).Distinct().Count() == 40), "records are missing");
+    }
+
+    [Fact]
+    public async Task Run_two_relays_only_the_holder_of_the_lease_publishes()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        await bench.Fixture.Redis.StringSetAsync(bench.Shard.Keys.Lease, "another relay", TimeSpan.FromSeconds(3));
+        bench.Relay.Commit(0, "connect");
+        await bench.SettleAsync(1, 5);
+        await EventuallyAsync(async () => !await bench.Fixture.Redis.KeyExistsAsync(bench.Shard.Keys.Lease) || !bench.Received.IsEmpty, "the lease did not run out");
+
+        await bench.PublishedAsync(5);
+        Assert.Equal([1L, 2, 3, 4, 5], bench.Received.Take(5).Select(claim => claim.Sequence));
+        Assert.NotEqual("another relay", (string?)await bench.Fixture.Redis.StringGetAsync(bench.Shard.Keys.Lease));
+    }
+
+    [Fact]
+    public async Task Run_cancellation_and_restoration_reach_the_ledger_as_mirrors()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        bench.Relay.Commit(0, "connect");
+        await bench.SettleAsync(1, 1);
+        await bench.Fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"));
+        await bench.Fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "v1", RequestField.Of("H1", "c1"));
+        await bench.Fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "v2", RequestField.Of("H1", "never"));
+
+        await bench.PublishedAsync(4);
+
+        SettledClaim[] claims = [.. bench.Received.Take(4)];
+        Assert.Equal([SettledClaim.Types.Kind.Settlement, SettledClaim.Types.Kind.Cancellation, SettledClaim.Types.Kind.Restoration, SettledClaim.Types.Kind.RequestOnly], claims.Select(claim => claim.Kind));
+        Assert.Equal([5_500L, -5_500, 5_500, 0], claims.Select(claim => claim.FundPayFen));
+        Assert.Equal(["", claims[0].SettlementId, claims[0].SettlementId, ""], claims.Select(claim => claim.OriginalSettlementId));
+        Assert.Equal(["", "r1", "r1", "never"], claims.Select(claim => claim.OriginalRequestId));
+        Assert.Equal([(0L, 5_500L), (5_500, 0), (0, 5_500), (0, 0)], claims.Select(claim => (claim.CapUsedBeforeFen, claim.CapUsedAfterFen)));
+    }
+
+    private static async Task EventuallyAsync(Func<Task<bool>> condition, string otherwise)
+    {
+        using CancellationTokenSource bound = new(Limit);
+        while (!await condition())
+        {
+            Assert.False(bound.IsCancellationRequested, otherwise);
+            await Task.Delay(TimeSpan.FromMilliseconds(20), CancellationToken.None);
+        }
+    }
+
+    /// <summary>One shard, its relay, a broker, and a consumer that notes what arrives.</summary>
+    private sealed class Bench : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+        private readonly KafkaPublisher _kafka;
+        private readonly Task _relaying;
+        private readonly Task _consuming;
+
+        private Bench(StoreFixture fixture, int window)
+        {
+            Fixture = fixture;
+            Broker = EmbeddedBroker.Start(ClaimsTopic.Name, 1);
+            KafkaSettings settings = new(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = Broker.BootstrapServers });
+            _kafka = new KafkaPublisher(settings, NullLogger<KafkaPublisher>.Instance);
+            Relay = new ShardRelay(Shard, fixture.Store, _kafka, "relay under test", window, TimeProvider.System, NullLogger.Instance);
+            _relaying = Task.Run(() => Relay.RunAsync(_stop.Token));
+            _consuming = Task.Run(() => Consume(settings));
+        }
+
+        public StoreFixture Fixture { get; }
+
+        public EmbeddedBroker Broker { get; }
+
+        public ShardRelay Relay { get; }
+
+        public ShardQueue Shard => Fixture.Store.Shards[0];
+
+        public ConcurrentQueue<SettledClaim> Received { get; } = new();
+
+        public static async Task<Bench> StartAsync(int window)
+        {
+            StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+            fixture.Citations = await fixture.Store.Citations.KeyOfAsync(fixture.Store.Shards[0], Cited);
+            return new Bench(fixture, window);
+        }
+
+        public async Task SettleAsync(int from, int count)
+        {
+            for (int i = from; i < from + count; i++)
+            {
+                await Fixture.RunAsync(StepMode.Settle, new ModelVisit($"P{i}", "H1", $"r{i}", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 0, 30_000, null));
+            }
+        }
+
+        public Task PublishedAsync(int count) => EventuallyAsync(() => Task.FromResult(Received.Count >= count), $"fewer than {count} records arrived");
+
+        public async Task<long> OutboxLengthAsync() => (long)await Fixture.Redis.ExecuteAsync("XLEN", Shard.Keys.Outbox);
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync();
+            await _relaying;
+            await _consuming;
+            Relay.Dispose();
+            _kafka.Dispose();
+            Broker.Dispose();
+            await Fixture.DisposeAsync();
+            _stop.Dispose();
+        }
+
+        private void Consume(KafkaSettings settings)
+        {
+            using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>(settings.Consumer()).SetErrorHandler((_, _) => { }).Build();
+            consumer.Assign(new TopicPartitionOffset(ClaimsTopic.Name, 0, Offset.Beginning));
+            while (!_stop.IsCancellationRequested)
+            {
+                if (consumer.Consume(TimeSpan.FromMilliseconds(50)) is { Message: { } message }) Received.Enqueue(SettledClaim.Parser.ParseFrom(message.Value));
+            }
+
+            consumer.Close();
+        }
+    }
+}
