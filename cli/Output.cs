@@ -40,8 +40,12 @@ public static class Output
         }
         foreach (IReadOnlyList<string> row in rows)
             table.AddRow(row.Select(Markup.Escape).ToArray());
-        // A pipe or file has no edge to wrap or cut a cell at.
-        if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = 240;
+
+        // Room for every cell: Spectre.Console 0.49.1 never ends, and takes all memory, where it has to squeeze a column of
+        // Chinese characters. A narrow terminal wraps by itself, a pipe or file has no edge.
+        int width = AnsiConsole.Profile.Width;
+        AnsiConsole.Profile.Width = Math.Max(width, 240);
         AnsiConsole.Write(table);
+        AnsiConsole.Profile.Width = width;
     }
 }
