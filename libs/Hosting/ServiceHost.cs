@@ -62,6 +62,8 @@ public static class ServiceHost
         builder.Logging.AddFilter("System", LogLevel.Warning);
         // One line per command, with its SQL.
         builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
+        // Who asks for readiness gets the reason; as a log line it would come with every probe.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         builder.Logging.AddConsole(console => console.FormatterName = JsonLineFormatter.FormatterName);
         builder.Services.AddSingleton<ConsoleFormatter>(services => new JsonLineFormatter(service, services.GetRequiredService<TimeProvider>()));

@@ -75,8 +75,9 @@ internal sealed class Telemetry(ServiceName service, HostSettings settings) : IH
 
     private static MetricStreamConfiguration? View(Instrument instrument)
     {
-        // Three gauges of the runtime end in "count", which Prometheus keeps for histograms.
+        // Some gauges of the runtime and of Npgsql end in "count", which Prometheus keeps for histograms.
         if (instrument.Name is "dotnet.assembly.count" or "dotnet.process.cpu.count" or "dotnet.timer.count") return MetricStreamConfiguration.Drop;
+        if (instrument.Name == "db.client.connection.count") return new MetricStreamConfiguration { Name = "db.client.connections" };
 
         // OpenTelemetry's default buckets are for milliseconds; ours are seconds unless the instrument gives its own.
         return instrument is Histogram<double> { Advice: null } && (instrument.Unit == "s" || instrument.Name.EndsWith("_seconds", StringComparison.Ordinal))
