@@ -29,23 +29,6 @@ public static class Output
         string.Create(System.Globalization.CultureInfo.InvariantCulture, $"¥{fen / 100m:#,##0.00}");
 
     /// <param name="columns">Headings; one that starts with '>' is of a column of figures, aligned to the right.</param>
-    public static void Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
-    {
-        Table table = new() { Border = TableBorder.Simple };
-        foreach (string column in columns)
-        {
-            bool figures = column.StartsWith('>');
-            TableColumn added = new(Markup.Escape(column.TrimStart('>'))) { NoWrap = true };
-            table.AddColumn(figures ? added.RightAligned() : added);
-        }
-        foreach (IReadOnlyList<string> row in rows)
-            table.AddRow(row.Select(Markup.Escape).ToArray());
-
-        // Room for every cell: Spectre.Console 0.49.1 never ends, and takes all memory, where it has to squeeze a column of
-        // Chinese characters. A narrow terminal wraps by itself, a pipe or file has no edge.
-        int width = AnsiConsole.Profile.Width;
-        AnsiConsole.Profile.Width = Math.Max(width, 240);
-        AnsiConsole.Write(table);
-        AnsiConsole.Profile.Width = width;
-    }
+    public static void Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows) =>
+        Console.Out.Write(TextTable.Render(columns, rows));
 }
