@@ -80,6 +80,38 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Policy_check_names_the_line_of_an_unknown_key()
+    {
+        string policy = Path.Combine(_directory.FullName, "policy");
+        Directory.CreateDirectory(policy);
+        foreach (string file in Directory.EnumerateFiles(Repository.PolicyDirectory, "*.yaml"))
+            File.Copy(file, Path.Combine(policy, Path.GetFileName(file)));
+        Assert.Equal((ExitCodes.Done, ""), await RunAsync(FreePort.Take(23), "policy", "check", policy));
+        string coverage = Path.Combine(policy, "zhengzhou-coverage.yaml");
+        int lines = (await File.ReadAllLinesAsync(coverage)).Length;
+        await File.AppendAllTextAsync(coverage, "wating: 30\n");
+
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), "policy", "check", policy);
+
+        Assert.Equal(ExitCodes.Failed, exitCode);
+        Assert.Equal($"claims: zhengzhou-coverage.yaml:{lines + 1}: unknown key 'wating'; known here: city, instrument, rules.\n", errors);
+    }
+
+    [Theory]
+    [InlineData("No outpatient policy of zhengzhou is in force on 2023-12-31", "show", "--on", "2023-12-31")]
+    [InlineData("'2024-02-30' is not a date", "show", "--on", "2024-02-30")]
+    [InlineData("plan year 2023 is not in hand", "contribution", "--year", "2023", "--county", "410105")]
+    [InlineData("outside the pooling area", "subsidy", "--year", "2023", "--county", "410181")]
+    [InlineData("There is no kaifeng-outpatient.yaml", "show", "--on", "2024-01-01", "--city", "kaifeng")]
+    public async Task Policy_that_is_not_in_hand_is_an_error_that_says_so(string sentence, params string[] arguments)
+    {
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), ["policy", .. arguments]);
+
+        Assert.Equal(ExitCodes.Failed, exitCode);
+        Assert.Contains(sentence, errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Port_base_that_is_no_number_is_named()
     {
         (int exitCode, string errors) = await RunAsync("fifty", "status");
