@@ -14,6 +14,7 @@ public sealed class ShardQueue : IAsyncDisposable
     private const int LargestBatch = 64;
     private static readonly Script Settle = Script.FromResource("settle.lua");
     private static readonly Script Insured = Script.FromResource("insured.lua");
+    private static readonly Script CloseYear = Script.FromResource("close_year.lua");
 
     private readonly Channel<Waiting> _queue = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(LongestQueue) { SingleReader = true });
     private readonly IDatabase _redis;
@@ -92,6 +93,21 @@ public sealed class ShardQueue : IAsyncDisposable
             }
 
             return fields;
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw Understand(e);
+        }
+    }
+
+    /// <summary>From its return on, no visit of the year or an earlier one is settled or undone.</summary>
+    /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
+    public async Task CloseYearAsync(int year)
+    {
+        if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
+        try
+        {
+            await CloseYear.CallAsync(_redis, [Keys.Shard], [epoch, year]);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {

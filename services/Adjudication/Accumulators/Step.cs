@@ -104,6 +104,9 @@ public enum StepOutcome
 
     /// <summary>The cap or the day's deductible has been used since.</summary>
     RestoreImpossible,
+
+    /// <summary>The year of the visit is closed.</summary>
+    YearClosed,
 }
 
 /// <param name="Bytes">New: the header of a settlement or quote, the record of a cancellation or reversal. Replay: the record.</param>
@@ -124,6 +127,7 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
             'A' => StepOutcome.TargetUndone,
             'B' => StepOutcome.BlockedByLater,
             'I' => StepOutcome.RestoreImpossible,
+            'Y' => StepOutcome.YearClosed,
             char other => throw new InvalidDataException($"settle.lua answered with an unknown outcome '{other}'."),
         },
         reply.AsMemory(1));

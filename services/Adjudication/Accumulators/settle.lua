@@ -1,7 +1,7 @@
 -- One atomic step for a batch of requests of one shard: find earlier requests, read the accumulators, compute,
 -- write accumulators and stored answers, number each new record and append it to the outbox.
 --
--- KEYS[1] shard hash (epoch, seq, committed)   KEYS[2] outbox stream   KEYS[3..] the insured's hash, one per item
+-- KEYS[1] shard hash (epoch, seq, committed, closed: last closed year)   KEYS[2] outbox stream   KEYS[3..] the insured's hash, one per item
 -- ARGV[1] epoch   ARGV[2] lowest sequence that this store can be at   ARGV[3] longest outbox
 -- then four per item: mode, terms or target, request field, content
 --   mode     'S' settle, 'Q' quote (no effect, no look at stored requests), 'L' look for a stored settlement only,
@@ -18,7 +18,7 @@
 -- Reply, one string per item: 'N' new + record (a settlement's or quote's HEADER only), 'R' replay + stored record,
 --   'C' other content under this key, 'M' nothing stored, 'X' the request was cancelled, 'V' it was reversed,
 --   'K' no such settlement, 'A' it was cancelled already, 'B' a later settlement of the day stands,
---   'I' the cap or the day's deductible has been used since
+--   'I' the cap or the day's deductible has been used since, 'Y' the year of the visit is closed
 -- A store that cannot be trusted answers with an error and changes nothing: NOSHARD, EPOCH, STALE, OUTBOXFULL.
 
 -- basis 'P' pooled or 'F' fixed, date yyyymmdd, in scope, total, tariff, rate, cap, allowance (fen; basis points)
@@ -28,7 +28,7 @@ local HEADER = '>c1c1c1I6I6I4I4I4I4I4I4I4I6'
 local HEADER_BYTES = 49
 local FINGERPRINT_BYTES = 16
 
-local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed')
+local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed', 'closed')
 if not shard[1] then return redis.error_reply('NOSHARD the shard key is missing') end
 if shard[1] ~= ARGV[1] then return redis.error_reply('EPOCH the store belongs to another ledger') end
 local first = tonumber(shard[2])
@@ -41,6 +41,7 @@ end
 
 local floor, min, max = math.floor, math.min, math.max
 local seq = first
+local closed_through = tonumber(shard[4] or 0)
 
 local function read(record)
   local h = {}
@@ -63,6 +64,7 @@ end
 local function facility_of(request) return string.match(request, '^q([^\n]*)\n') end
 local function day_field(date, request) return 'd' .. date .. ':' .. facility_of(request) end
 local function used_field(date) return 'u' .. floor(date / 10000) end
+local function closed(date) return floor(date / 10000) <= closed_through end
 local function counted(h) return h.basis == 'P' and h.paid or 0 end
 
 local function append(key, request, record)
@@ -96,6 +98,7 @@ local function settle(key, mode, terms, request, content)
     if earlier then return earlier end
     if mode == 'L' then return 'M' end
   end
+  if closed(date) then return 'Y' end
 
   local used, borne = tonumber(stored[1] or 0), tonumber(stored[2] or 0)
   local h = { kind = 'S', state = 'A', basis = basis, seq = 0, order = 0, date = date, deductible = 0, borne = borne,
@@ -143,6 +146,7 @@ end
 -- Takes a standing settlement back: cap and deductible are restored, and a negative mirror is booked.
 local function undo(key, request, content, kind, outcome, field, record)
   local target = read(record)
+  if closed(target.date) then return 'Y' end
   local facility = facility_of(field)
   local headroom = {}
   local all = redis.call('HGETALL', key)
@@ -209,6 +213,7 @@ local function restore(key, request, content, cancel_field, cancel_record)
   local field = string.sub(cancel_record, HEADER_BYTES + FINGERPRINT_BYTES + 3, HEADER_BYTES + FINGERPRINT_BYTES + 2 + length)
   local record = redis.call('HGET', key, field)
   local target = read(record)
+  if closed(target.date) then return 'Y' end
   local year, day = used_field(target.date), day_field(target.date, field)
   local now = redis.call('HMGET', key, year, day)
   local used, borne = tonumber(now[1] or 0), tonumber(now[2] or 0)

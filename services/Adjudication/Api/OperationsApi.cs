@@ -7,7 +7,7 @@ using StackExchange.Redis;
 namespace Claims.Adjudication.Api;
 
 /// <summary>How far adjudication is ahead of the ledger, for operators.</summary>
-public sealed class OperationsApi(SettlementStore store, OutboxRelay relay) : AdjudicationOperations.AdjudicationOperationsBase
+public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, SettlementDesk desk, TimeProvider time) : AdjudicationOperations.AdjudicationOperationsBase
 {
     private static readonly TimeSpan RedisLimit = TimeSpan.FromSeconds(5);
 
@@ -23,6 +23,25 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay) : Ad
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, "Redis does not answer."));
+        }
+    }
+
+    public override async Task<CloseYearReply> CloseYear(CloseYearRequest request, ServerCallContext context)
+    {
+        int thisYear = SettlementDesk.TodayIn(time).Year;
+        if (request.Year < 2000 || request.Year >= thisYear)
+        {
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, $"Year {request.Year} has not ended; the latest that can be closed is {thisYear - 1}."));
+        }
+
+        try
+        {
+            await desk.CloseYearAsync(request.Year);
+            return new CloseYearReply { ClosedThrough = request.Year };
+        }
+        catch (StoreUnavailableException e)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, e.Message));
         }
     }
 

@@ -17,6 +17,9 @@ public static class Replies
         ReasonText = refusal.Text,
     };
 
+    /// <summary>Why a line could not be computed.</summary>
+    public static LineResult LineOf(LineOutcome line) => new() { LineId = line.LineId, ReasonCode = line.ReasonCode };
+
     /// <summary>The answer to a settled or quoted visit; the same figures and the same words however often it is told.</summary>
     /// <exception cref="InvalidOperationException">The script's figures are not those of the rules: nothing is answered.</exception>
     public static SettleReply Settled(Decision decision, int shard, string requestId, string facilityCode, string insuredId, StoredRecord record, Citations citations, bool replayed)
@@ -77,7 +80,7 @@ public static class Replies
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
         long usedAfterFen = header.CapUsedBeforeFen + (sign * header.CappedFundPayFen);
-        return new SettleReply
+        SettleReply reply = new()
         {
             RequestId = requestId,
             FacilityCode = facilityCode,
@@ -98,5 +101,18 @@ public static class Replies
             PolicyId = citations.PolicyId,
             PolicyHash = citations.PolicyHash,
         };
+        foreach (StoredLine line in request.Lines)
+        {
+            reply.LineResults.Add(new LineResult
+            {
+                LineId = line.LineId,
+                FullSelfPayFen = sign * line.FullSelfPayFen,
+                OverLimitFen = sign * line.OverLimitFen,
+                PreSelfPayFen = sign * line.PreSelfPayFen,
+                InScopeFen = sign * line.InScopeFen,
+            });
+        }
+
+        return reply;
     }
 }

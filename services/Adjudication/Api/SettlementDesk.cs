@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Coverage;
 using Claims.Adjudication.Rules;
@@ -16,15 +17,15 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
     /// <exception cref="StoreBusyException">A bound is reached; nothing happened.</exception>
     public async Task<SettleReply> SettleAsync(SettleRequest request)
     {
-        (Visit? visit, Refusal? refusal) = RequestChecks.Check(request, Today());
-        if (visit is null) return Refused(request, refusal!);
+        (Visit? visit, SettleReply? refused) = CheckRequest(request);
+        if (visit is null) return refused!;
 
         ShardQueue shard = store.ShardOf(request.InsuredId);
         CoveredVisit? covered = null;
         EligibilityUnavailableException? unknown = null;
         try
         {
-            (covered, refusal) = await CheckCoverageAsync(visit);
+            (covered, refused) = await CheckCoverageAsync(visit);
         }
         catch (EligibilityUnavailableException e)
         {
@@ -35,7 +36,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         if (covered is null)
         {
             StepReply found = await shard.RunAsync(StepFor(StepMode.Look, visit, Step.NoTerms, stored: null));
-            if (found.Outcome is StepOutcome.Missing) return unknown is null ? Refused(request, refusal!) : throw unknown;
+            if (found.Outcome is StepOutcome.Missing) return unknown is null ? refused! : throw unknown;
             return await AnswerStoredAsync(shard, request, found);
         }
 
@@ -108,14 +109,15 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
     /// <inheritdoc cref="SettleAsync" path="/exception"/>
     public async Task<SettleReply> QuoteAsync(SettleRequest request)
     {
-        (Visit? visit, Refusal? refusal) = RequestChecks.Check(request, Today());
-        if (visit is null) return Refused(request, refusal!);
-        (CoveredVisit? covered, refusal) = await CheckCoverageAsync(visit);
-        if (covered is null) return Refused(request, refusal!);
+        (Visit? visit, SettleReply? refused) = CheckRequest(request);
+        if (visit is null) return refused!;
+        (CoveredVisit? covered, refused) = await CheckCoverageAsync(visit);
+        if (covered is null) return refused!;
 
         ShardQueue shard = store.ShardOf(request.InsuredId);
         (StoredRequest stored, Citations citations) = await StoredRequestAsync(shard, covered);
         StepReply reply = await shard.RunAsync(StepFor(StepMode.Quote, visit, TermsOf(covered), stored));
+        if (reply.Outcome is not StepOutcome.New) return Refused(request, RefusalOf(reply.Outcome));
         return Settled(Decision.Quoted, shard, request, new StoredRecord(reply.Header, default, stored), citations, replayed: false);
     }
 
@@ -144,6 +146,10 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
 
         return Replies.Refused(requestId, request.FacilityCode, request.InsuredId, Refusal.Of(Reasons.SettlementUnknown));
     }
+
+    /// <summary>Closes the years of visits up to this one in every shard; there is no way back.</summary>
+    /// <exception cref="StoreUnavailableException">A shard did not answer; asking again completes what is left.</exception>
+    public Task CloseYearAsync(int year) => Task.WhenAll(store.Shards.Select(shard => shard.CloseYearAsync(year)));
 
     /// <exception cref="StoreUnavailableException">The store cannot be known: the remaining cap is not answered as 0.</exception>
     public async Task<V1.Accumulators> AccumulatorsAsync(GetAccumulatorsRequest request)
@@ -185,12 +191,32 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         return reply;
     }
 
-    private DateOnly Today() => DateOnly.FromDateTime(time.GetUtcNow().ToOffset(ChinaStandardTime).DateTime);
+    /// <summary>The natural day in China Standard Time.</summary>
+    public static DateOnly TodayIn(TimeProvider time) => DateOnly.FromDateTime(time.GetUtcNow().ToOffset(ChinaStandardTime).DateTime);
 
-    private async ValueTask<(CoveredVisit?, Refusal?)> CheckCoverageAsync(Visit visit)
+    private DateOnly Today() => TodayIn(time);
+
+    private (Visit?, SettleReply?) CheckRequest(SettleRequest request)
     {
-        (FacilityTerms? facility, InsuredTerms? insured) = await eligibility.FindAsync(visit.Request.FacilityCode, visit.Request.InsuredId);
-        return CoverageChecks.Check(pack, visit, facility, insured);
+        (Visit? visit, Refusal? refusal) = RequestChecks.Check(request, Today());
+        if (visit is null) return (null, Refused(request, refusal!));
+        return FeeLines.Check(request.Lines) is { } fault ? (null, Refused(request, fault.Refusal, fault.Lines)) : (visit, null);
+    }
+
+    private async ValueTask<(CoveredVisit?, SettleReply?)> CheckCoverageAsync(Visit visit)
+    {
+        SettleRequest request = visit.Request;
+        string[] itemCodes = request.Lines.Count == 0 ? [] : [.. request.Lines.Select(line => line.ItemCode).Distinct(StringComparer.Ordinal)];
+        Known known = await eligibility.FindAsync(request.FacilityCode, request.InsuredId, itemCodes);
+        if (request.Lines.Count > 0)
+        {
+            (Refusal? fault, ImmutableArray<LineOutcome> lines, FeeParts sum) = FeeLines.Split(request.Lines, visit.Date, code => known.Items.GetValueOrDefault(code, []));
+            if ((fault ?? RequestChecks.CheckAgainstLines(request, sum)) is { } bad) return (null, Refused(request, bad, lines));
+            visit = visit with { Fees = sum, Lines = lines };
+        }
+
+        (CoveredVisit? covered, Refusal? refusal) = CoverageChecks.Check(pack, visit, known.Facility, known.Insured);
+        return (covered, covered is null ? Refused(request, refusal!) : null);
     }
 
     private async Task<SettleReply> AnswerStoredAsync(ShardQueue shard, SettleRequest request, StepReply reply)
@@ -210,6 +236,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         StepOutcome.TargetUndone => Reasons.AlreadyCancelled,
         StepOutcome.BlockedByLater => Reasons.CancelBlockedByLaterSettlement,
         StepOutcome.RestoreImpossible => Reasons.RestoreImpossible,
+        StepOutcome.YearClosed => Reasons.YearClosed,
         _ => throw new InvalidOperationException($"{outcome} is no refusal."),
     });
 
@@ -266,11 +293,11 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         StoredRequest stored = new()
         {
             VisitType = (int)request.VisitType,
-            TotalFen = request.TotalFen,
-            FullSelfPayFen = request.FullSelfPayFen,
-            OverLimitFen = request.OverLimitFen,
-            PreSelfPayFen = request.PreSelfPayFen,
-            InScopeFen = request.InScopeFen,
+            TotalFen = covered.Visit.TotalFen,
+            FullSelfPayFen = covered.Visit.Fees.FullSelfPayFen,
+            OverLimitFen = covered.Visit.Fees.OverLimitFen,
+            PreSelfPayFen = covered.Visit.Fees.PreSelfPayFen,
+            InScopeFen = covered.Visit.Fees.InScopeFen,
             RateBp = covered.Terms.RateBasisPoints,
             AllowanceFen = covered.Terms.AllowanceFen ?? 0,
             Tier = (int)covered.Facility.Tier,
@@ -279,13 +306,25 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
             Citations = await store.Citations.KeyOfAsync(shard, citations),
             SettledAtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(),
         };
+        foreach (LineOutcome line in covered.Visit.Lines)
+        {
+            stored.Lines.Add(new StoredLine
+            {
+                LineId = line.LineId,
+                FullSelfPayFen = line.Parts.FullSelfPayFen,
+                OverLimitFen = line.Parts.OverLimitFen,
+                PreSelfPayFen = line.Parts.PreSelfPayFen,
+                InScopeFen = line.Parts.InScopeFen,
+            });
+        }
+
         return (stored, citations);
     }
 
     private static int CountyNumber(string county) => int.Parse(county, System.Globalization.CultureInfo.InvariantCulture);
 
     private static byte[] TermsOf(CoveredVisit covered) =>
-        Step.PackTerms(covered.Terms, covered.Visit.Date, covered.Visit.Request.TotalFen, covered.Visit.Request.InScopeFen);
+        Step.PackTerms(covered.Terms, covered.Visit.Date, covered.Visit.TotalFen, covered.Visit.Fees.InScopeFen);
 
     private static Step StepFor(StepMode mode, Visit visit, byte[] terms, StoredRequest? stored) => new(
         mode,
@@ -294,8 +333,13 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         RequestField.Of(visit.Request.FacilityCode, visit.Request.RequestId),
         Fingerprints.Content(visit.Request, stored));
 
-    private static SettleReply Refused(SettleRequest request, Refusal refusal) =>
-        Replies.Refused(request.RequestId, request.FacilityCode, request.InsuredId, refusal);
+    private static SettleReply Refused(SettleRequest request, Refusal refusal, ImmutableArray<LineOutcome> lines = default)
+    {
+        SettleReply reply = Replies.Refused(request.RequestId, request.FacilityCode, request.InsuredId, refusal);
+        if (lines.IsDefaultOrEmpty) return reply;
+        foreach (LineOutcome line in lines) reply.LineResults.Add(Replies.LineOf(line));
+        return reply;
+    }
 
     private static SettleReply Settled(Decision decision, ShardQueue shard, SettleRequest request, StoredRecord record, Citations citations, bool replayed) =>
         Replies.Settled(decision, shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, replayed);

@@ -19,6 +19,9 @@ public sealed class EligibilityDirectory : BackgroundService
 {
     private const int LargestBatch = 500;
     private const int BatchesInFlight = 4;
+
+    /// <summary>With the last question's own at most 5 000, Eligibility's bound: a request has at most 500 lines.</summary>
+    private const int MostItems = 5_000 - FeeLines.Most;
     private const int LongestQueue = 20_000;
     private static readonly TimeSpan WatchRetry = TimeSpan.FromSeconds(1);
 
@@ -27,6 +30,7 @@ public sealed class EligibilityDirectory : BackgroundService
     private readonly TimeSpan _held;
     private readonly MemoryCache _facilities;
     private readonly MemoryCache _insured;
+    private readonly MemoryCache _items;
     private readonly TimeProvider _time;
     private readonly ILogger<EligibilityDirectory> _log;
     private readonly Channel<Question> _questions = Channel.CreateBounded<Question>(LongestQueue);
@@ -42,24 +46,33 @@ public sealed class EligibilityDirectory : BackgroundService
         _held = TimeSpan.FromSeconds(settings.EligibilityCacheSeconds);
         _facilities = new MemoryCache(new MemoryCacheOptions { SizeLimit = settings.EligibilityCacheEntries / 10 });
         _insured = new MemoryCache(new MemoryCacheOptions { SizeLimit = settings.EligibilityCacheEntries });
+        _items = new MemoryCache(new MemoryCacheOptions { SizeLimit = settings.EligibilityCacheEntries });
         _time = time;
         _log = log;
     }
 
-    /// <returns>Facility and insured; null where Eligibility does not know the code.</returns>
+    /// <param name="itemCodes">Items of the visit's fee lines.</param>
     /// <exception cref="EligibilityUnavailableException">Neither the cache nor the service could tell.</exception>
-    public async ValueTask<(FacilityTerms? Facility, InsuredTerms? Insured)> FindAsync(string facilityCode, string insuredId)
+    public ValueTask<Known> FindAsync(string facilityCode, string insuredId, IReadOnlyCollection<string> itemCodes)
     {
         bool facilityHeld = _facilities.TryGetValue(facilityCode, out FacilityTerms? facility);
         bool insuredHeld = _insured.TryGetValue(insuredId, out InsuredTerms? insured);
         AdjudicationMetrics.Lookup("facility", facilityHeld);
         AdjudicationMetrics.Lookup("insured", insuredHeld);
-        if (facilityHeld && insuredHeld) return (facility, insured);
+        ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> items = Known.NoItems;
+        List<string> asked = [];
+        foreach (string code in itemCodes)
+        {
+            bool held = _items.TryGetValue(code, out ImmutableArray<CatalogueTerms> periods);
+            AdjudicationMetrics.Lookup("item", held);
+            if (held) items = items.SetItem(code, periods);
+            else asked.Add(code);
+        }
 
-        Question question = new(facilityHeld ? null : facilityCode, insuredHeld ? null : insuredId);
-        if (!_questions.Writer.TryWrite(question)) throw new EligibilityUnavailableException(new InvalidOperationException($"{LongestQueue} look-ups are waiting."));
-        (FacilityTerms? foundFacility, InsuredTerms? foundInsured) = await question.Answer.Task;
-        return (facility ?? foundFacility, insured ?? foundInsured);
+        Known known = new(facility, insured, items);
+        return facilityHeld && insuredHeld && asked.Count == 0
+            ? ValueTask.FromResult(known)
+            : AskAsync(known, new Question(facilityHeld ? null : facilityCode, insuredHeld ? null : insuredId, asked));
     }
 
     public override void Dispose()
@@ -67,10 +80,18 @@ public sealed class EligibilityDirectory : BackgroundService
         base.Dispose();
         _facilities.Dispose();
         _insured.Dispose();
+        _items.Dispose();
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll([WatchAsync(stoppingToken), .. Enumerable.Range(0, BatchesInFlight).Select(_ => AskAsync(stoppingToken))]);
+
+    private async ValueTask<Known> AskAsync(Known held, Question question)
+    {
+        if (!_questions.Writer.TryWrite(question)) throw new EligibilityUnavailableException(new InvalidOperationException($"{LongestQueue} look-ups are waiting."));
+        Known found = await question.Answer.Task;
+        return new Known(held.Facility ?? found.Facility, held.Insured ?? found.Insured, held.Items.AddRange(found.Items));
+    }
 
     private async Task AskAsync(CancellationToken cancellation)
     {
@@ -79,7 +100,13 @@ public sealed class EligibilityDirectory : BackgroundService
         {
             while (await _questions.Reader.WaitToReadAsync(cancellation))
             {
-                while (batch.Count < LargestBatch && _questions.Reader.TryRead(out Question? question)) batch.Add(question);
+                int items = 0;
+                while (batch.Count < LargestBatch && items < MostItems && _questions.Reader.TryRead(out Question? question))
+                {
+                    batch.Add(question);
+                    items += question.ItemCodes.Count;
+                }
+
                 if (batch.Count == 0) continue;
                 await AnswerAsync(batch, cancellation);
                 batch.Clear();
@@ -96,24 +123,31 @@ public sealed class EligibilityDirectory : BackgroundService
         LookupRequest request = new();
         request.FacilityCodes.AddRange(batch.Select(question => question.FacilityCode).OfType<string>().Distinct(StringComparer.Ordinal));
         request.InsuredIds.AddRange(batch.Select(question => question.InsuredId).OfType<string>().Distinct(StringComparer.Ordinal));
+        request.ItemCodes.AddRange(batch.SelectMany(question => question.ItemCodes).Distinct(StringComparer.Ordinal));
         try
         {
             LookupReply reply = await _lookup(request, cancellation);
             Dictionary<string, FacilityTerms> facilities = reply.Facilities.Select(ToTerms).ToDictionary(facility => facility.Code, StringComparer.Ordinal);
             Dictionary<string, InsuredTerms> insured = reply.Insured.Select(ToTerms).ToDictionary(person => person.InsuredId, StringComparer.Ordinal);
 
+            Dictionary<string, ImmutableArray<CatalogueTerms>> items = reply.Items.Select(ToTerms)
+                .GroupBy(item => item.ItemCode, StringComparer.Ordinal)
+                .ToDictionary(periods => periods.Key, periods => periods.ToImmutableArray(), StringComparer.Ordinal);
+
             // An answer read before the newest change is used once and not held.
             if (reply.Version >= Volatile.Read(ref _version))
             {
                 foreach (FacilityTerms facility in facilities.Values) _facilities.Set(facility.Code, facility, Hold());
                 foreach (InsuredTerms person in insured.Values) _insured.Set(person.InsuredId, person, Hold());
+                foreach ((string code, ImmutableArray<CatalogueTerms> periods) in items) _items.Set(code, periods, Hold());
             }
 
             foreach (Question question in batch)
             {
-                question.Answer.TrySetResult((
+                question.Answer.TrySetResult(new Known(
                     question.FacilityCode is null ? null : facilities.GetValueOrDefault(question.FacilityCode),
-                    question.InsuredId is null ? null : insured.GetValueOrDefault(question.InsuredId)));
+                    question.InsuredId is null ? null : insured.GetValueOrDefault(question.InsuredId),
+                    question.ItemCodes.Where(items.ContainsKey).ToImmutableDictionary(code => code, code => items[code], StringComparer.Ordinal)));
             }
         }
         catch (Exception e)
@@ -150,6 +184,7 @@ public sealed class EligibilityDirectory : BackgroundService
         Volatile.Write(ref _version, version);
         _facilities.Clear();
         _insured.Clear();
+        _items.Clear();
     }
 
     private static FacilityTerms ToTerms(Facility facility) => new(
@@ -158,6 +193,14 @@ public sealed class EligibilityDirectory : BackgroundService
         Tiers.Of(facility.AdminLevel, facility.Grade),
         DateOrNull(facility.PooledFrom),
         DateOrNull(facility.PooledTo));
+
+    private static CatalogueTerms ToTerms(CatalogueItem item) => new(
+        item.ItemCode,
+        item.ItemClass,
+        item.FirstSelfPayBp,
+        item.HasPriceLimitMilliFen ? item.PriceLimitMilliFen : null,
+        DateOrNull(item.ValidFrom) ?? DateOnly.MinValue,
+        DateOrNull(item.ValidTo));
 
     private static InsuredTerms ToTerms(Insured insured) => new(
         insured.InsuredId,
@@ -172,8 +215,14 @@ public sealed class EligibilityDirectory : BackgroundService
 
     private static DateOnly? DateOrNull(string date) => date.Length == 0 ? null : DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    private sealed record Question(string? FacilityCode, string? InsuredId)
+    private sealed record Question(string? FacilityCode, string? InsuredId, IReadOnlyCollection<string> ItemCodes)
     {
-        public TaskCompletionSource<(FacilityTerms? Facility, InsuredTerms? Insured)> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<Known> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
+}
+
+/// <summary>What Eligibility knows of a visit; null or absent where it does not know the code.</summary>
+public sealed record Known(FacilityTerms? Facility, InsuredTerms? Insured, ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> Items)
+{
+    public static ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> NoItems { get; } = ImmutableDictionary.Create<string, ImmutableArray<CatalogueTerms>>(StringComparer.Ordinal);
 }

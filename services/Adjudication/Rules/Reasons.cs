@@ -24,6 +24,11 @@ public static class Reasons
     public const string AlreadyCancelled = "ALREADY_CANCELLED";
     public const string CancelBlockedByLaterSettlement = "CANCEL_BLOCKED_BY_LATER_SETTLEMENT";
     public const string RestoreImpossible = "RESTORE_IMPOSSIBLE";
+    public const string YearClosed = "YEAR_CLOSED";
+    public const string DuplicateLineId = "DUPLICATE_LINE_ID";
+    public const string LineAmountMismatch = "LINE_AMOUNT_MISMATCH";
+    public const string ItemUnknown = "ITEM_UNKNOWN";
+    public const string ItemNotInForce = "ITEM_NOT_IN_FORCE";
     public const string CapReached = "CAP_REACHED";
     public const string CapExhausted = "CAP_EXHAUSTED";
 
@@ -47,6 +52,7 @@ public static class Reasons
         [AlreadyCancelled] = "该笔结算已撤销或冲正，无需重复办理。",
         [CancelBlockedByLaterSettlement] = "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。",
         [RestoreImpossible] = "撤销之后限额或当日起付标准已被其他结算使用，原结算不能恢复，请重新结算。",
+        [YearClosed] = "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。",
         [CapReached] = "统筹基金支付已达年度最高支付限额，超出部分由个人负担。",
         [CapExhausted] = "本年度门诊统筹最高支付限额已用完，本次费用由个人负担。",
     }.ToFrozenDictionary(StringComparer.Ordinal);

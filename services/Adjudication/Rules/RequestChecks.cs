@@ -1,10 +1,16 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Claims.V1;
 
 namespace Claims.Adjudication.Rules;
 
 /// <summary>A request that has passed the checks that need nothing but the request and today's date.</summary>
-public sealed record Visit(SettleRequest Request, DateOnly Date);
+/// <param name="Fees">The four parts; for a request with fee lines they are known only once the catalogue has been asked.</param>
+/// <param name="Lines">The fee lines' parts, empty for a request without lines.</param>
+public sealed record Visit(SettleRequest Request, DateOnly Date, FeeParts Fees, ImmutableArray<LineOutcome> Lines)
+{
+    public long TotalFen => Fees.TotalFen;
+}
 
 /// <summary>Checks of the request itself, in the order that decides which reason is given.</summary>
 public static class RequestChecks
@@ -27,12 +33,28 @@ public static class RequestChecks
             return (null, Refusal.Invalid("visit_type", "缺失或不是已知的就诊类型。"));
         }
 
-        if (request.Lines.Count > 0) return (null, Refusal.Invalid("lines", "暂不支持：本版本不按费用明细计算，请只上传四项金额。"));
         if (date > today) return (null, Refusal.Of(Reasons.VisitInFuture));
         if (CheckAmounts(request) is { } badAmount) return (null, badAmount);
+        if (request.Lines.Count > 0) return (new Visit(request, date, default, []), null);
 
         Int128 sum = (Int128)request.FullSelfPayFen + request.OverLimitFen + request.PreSelfPayFen + request.InScopeFen;
-        return sum == request.TotalFen ? (new Visit(request, date), null) : (null, Refusal.Of(Reasons.AmountsDoNotAddUp));
+        FeeParts fees = new(request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen);
+        return sum == request.TotalFen ? (new Visit(request, date, fees, []), null) : (null, Refusal.Of(Reasons.AmountsDoNotAddUp));
+    }
+
+    /// <summary>Whether what the lines amount to is what the sender states: a total or part of 0 is not stated.</summary>
+    public static Refusal? CheckAgainstLines(SettleRequest request, FeeParts computed)
+    {
+        if (computed.TotalFen <= 0) return Refusal.Invalid("lines", "金额合计必须大于 0。");
+        (long Stated, long Computed)[] pairs =
+        [
+            (request.TotalFen, computed.TotalFen),
+            (request.FullSelfPayFen, computed.FullSelfPayFen),
+            (request.OverLimitFen, computed.OverLimitFen),
+            (request.PreSelfPayFen, computed.PreSelfPayFen),
+            (request.InScopeFen, computed.InScopeFen),
+        ];
+        return pairs.All(pair => pair.Stated == 0 || pair.Stated == pair.Computed) ? null : Refusal.Of(Reasons.AmountsDoNotAddUp);
     }
 
     /// <summary>The key under which a request is answered once.</summary>
@@ -54,7 +76,8 @@ public static class RequestChecks
 
     private static Refusal? CheckAmounts(SettleRequest request)
     {
-        if (request.TotalFen <= 0) return Refusal.Invalid("total_fen", "必须大于 0。");
+        bool computed = request.Lines.Count > 0;
+        if (request.TotalFen < 0 || (request.TotalFen == 0 && !computed)) return Refusal.Invalid("total_fen", "必须大于 0。");
         if (request.FullSelfPayFen < 0) return Refusal.Invalid("full_self_pay_fen", "不能为负数。");
         if (request.OverLimitFen < 0) return Refusal.Invalid("over_limit_fen", "不能为负数。");
         if (request.PreSelfPayFen < 0) return Refusal.Invalid("pre_self_pay_fen", "不能为负数。");

@@ -73,5 +73,5 @@ public sealed class CoverageChecksTests
         CoverageChecks.Check(Packs.Zhengzhou, VisitOn(date, type), facility, new InsuredTerms("P01", [enrolment])).Refusal?.Code ?? "";
 
     private static Visit VisitOn(string date, VisitType type = VisitType.Ordinary) =>
-        new(new SettleRequest { VisitDate = date, VisitType = type, TotalFen = 100, InScopeFen = 100 }, DateOnly.ParseExact(date, "yyyy-MM-dd", null));
+        new(new SettleRequest { VisitDate = date, VisitType = type, TotalFen = 100, InScopeFen = 100 }, DateOnly.ParseExact(date, "yyyy-MM-dd", null), new FeeParts(0, 0, 0, 100), []);
 }

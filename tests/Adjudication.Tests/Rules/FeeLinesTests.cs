@@ -1,0 +1,122 @@
+using System.Collections.Immutable;
+using Claims.Adjudication.Rules;
+using Claims.V1;
+using FsCheck;
+
+namespace Adjudication.Tests.Rules;
+
+public sealed class FeeLinesTests
+{
+    private static readonly DateOnly Day = new(2024, 3, 5);
+
+    private static readonly ImmutableArray<CatalogueTerms> Catalogue =
+    [
+        new("A1", ItemClass.ClassA, 0, null, new DateOnly(2024, 1, 1), null),
+        new("A2", ItemClass.ClassA, 0, 12_345, new DateOnly(2024, 1, 1), null),
+        new("B1", ItemClass.ClassB, 1_000, null, new DateOnly(2024, 1, 1), null),
+        new("B2", ItemClass.ClassB, 3_333, 1_000_000, new DateOnly(2024, 1, 1), null),
+        new("C1", ItemClass.ClassC, 0, 1, new DateOnly(2024, 1, 1), null),
+        new("OLD", ItemClass.ClassA, 0, null, new DateOnly(2023, 1, 1), new DateOnly(2024, 3, 4)),
+        new("NEW", ItemClass.ClassA, 0, null, new DateOnly(2024, 3, 6), null),
+        new("TURN", ItemClass.ClassC, 0, null, new DateOnly(2023, 1, 1), new DateOnly(2024, 3, 4)),
+        new("TURN", ItemClass.ClassA, 0, null, new DateOnly(2024, 3, 5), null),
+    ];
+
+    public static TheoryData<string, long, long, long, long, long, long, long> Golden => new()
+    {
+        // item, price in milli-fen, quantity x 10 000, amount; full self-pay, over limit, first self-pay, in scope
+        { "A1", 1_000_000, 20_000, 2_000, 0, 0, 0, 2_000 },
+        { "C1", 1_000_000, 20_000, 2_000, 2_000, 0, 0, 0 },
+        { "B1", 1_000_000, 20_000, 2_000, 0, 0, 200, 1_800 },
+        // 12.345 fen limit at 100 fen: (100 - 12.345) x 3 = 262.965, half up 263
+        { "A2", 100_000, 30_000, 300, 0, 263, 0, 37 },
+        { "A2", 12_345, 30_000, 37, 0, 0, 0, 37 },
+        // 33.33% of 15.00 after 5.00 over the limit: 499.95 fen, half up 500... of 1 000 fen: 333.3
+        { "B2", 1_500_000, 10_000, 1_500, 0, 500, 333, 667 },
+        { "B1", 5_000, 10_000, 5, 0, 0, 1, 4 },
+        { "A1", 333, 15_000, 0, 0, 0, 0, 0 },
+        { "A1", 333, 15_016, 1, 0, 0, 0, 1 },
+        { "TURN", 1_000_000, 10_000, 1_000, 0, 0, 0, 1_000 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Golden))]
+    public void Split_golden_line_gives_the_fen(string item, long priceMilliFen, long quantityE4, long amountFen, long full, long over, long pre, long inScope)
+    {
+        FeeLine line = new() { LineId = "1", ItemCode = item, UnitPriceMilliFen = priceMilliFen, QuantityE4 = quantityE4, AmountFen = amountFen };
+
+        Assert.Null(FeeLines.Check([line]));
+        (Refusal? refusal, ImmutableArray<LineOutcome> lines, FeeParts sum) = Split(line);
+
+        Assert.Null(refusal);
+        Assert.Equal(new FeeParts(full, over, pre, inScope), sum);
+        Assert.Equal(sum, Assert.Single(lines).Parts);
+    }
+
+    [Fact]
+    public void Split_any_line_has_parts_that_are_its_amount()
+    {
+        Gen<FeeLine> anyLine =
+            from item in Gen.Elements("A1", "A2", "B1", "B2", "C1")
+            from price in Gen.Choose(0, 5_000_000)
+            from quantity in Gen.Choose(1, 1_000_000)
+            select new FeeLine { LineId = "1", ItemCode = item, UnitPriceMilliFen = price, QuantityE4 = quantity, AmountFen = (long)Math.Round(price * (decimal)quantity / 10_000_000m, MidpointRounding.AwayFromZero) };
+        Configuration configuration = Configuration.QuickThrowOnFailure;
+        configuration.MaxNbOfTest = 5_000;
+        Prop.ForAll(Arb.From(anyLine), line =>
+        {
+            (Refusal? refusal, _, FeeParts sum) = Split(line);
+            return FeeLines.Check([line]) is null && refusal is null && sum.TotalFen == line.AmountFen
+                && sum.FullSelfPayFen >= 0 && sum.OverLimitFen >= 0 && sum.PreSelfPayFen >= 0 && sum.InScopeFen >= 0;
+        }).Check(configuration);
+    }
+
+    public static TheoryData<string, FeeLine[], string, string> Faults => new()
+    {
+        { "price times quantity is a fen less", [Line("1", "A1", 1_000_000, 20_000, 2_001)], "AMOUNTS_DO_NOT_ADD_UP", "LINE_AMOUNT_MISMATCH" },
+        { "same line id twice", [Line("1", "A1"), Line("1", "B1")], "INVALID_REQUEST", "DUPLICATE_LINE_ID" },
+        { "item in no catalogue", [Line("1", "A1"), Line("2", "NONE")], "INVALID_REQUEST", "ITEM_UNKNOWN" },
+        { "item that ended the day before", [Line("1", "OLD")], "INVALID_REQUEST", "ITEM_NOT_IN_FORCE" },
+        { "item that begins the day after", [Line("1", "NEW")], "INVALID_REQUEST", "ITEM_NOT_IN_FORCE" },
+        { "no line id", [Line("", "A1")], "INVALID_REQUEST", "" },
+        { "control character in the item", [Line("1", "A\u0001")], "INVALID_REQUEST", "" },
+        { "nothing of it", [Line("1", "A1", 1_000_000, 0, 0)], "INVALID_REQUEST", "" },
+        { "negative price", [Line("1", "A1", -1_000_000, 10_000, -1_000)], "INVALID_REQUEST", "" },
+        { "largest numbers", [Line("1", "A1", long.MaxValue, long.MaxValue, long.MaxValue)], "AMOUNTS_DO_NOT_ADD_UP", "LINE_AMOUNT_MISMATCH" },
+        { "too many lines", [.. Enumerable.Range(0, 501).Select(i => Line($"{i}", "A1"))], "INVALID_REQUEST", "" },
+        { "sum beyond int64", [.. Enumerable.Range(0, 3).Select(i => Line($"{i}", "A1", 9_000_000_000_000_000_000, 10_000_000_000, 9_000_000_000_000_000_000 / 10_000_000 * 10_000_000_000))], "INVALID_REQUEST", "" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public void Split_fault_is_refused_and_the_line_named(string fault, FeeLine[] lines, string code, string lineReason)
+    {
+        (Refusal? refusal, ImmutableArray<LineOutcome> outcomes) = FeeLines.Check(lines) is { } structural ? (structural.Refusal, structural.Lines) : (null, []);
+        if (refusal is null) (refusal, outcomes, _) = Split(lines);
+
+        Assert.True(refusal is not null, fault);
+        Assert.Equal(code, refusal.Code);
+        Assert.EndsWith("。", refusal.Text, StringComparison.Ordinal);
+        if (lineReason.Length > 0) Assert.Equal(lineReason, outcomes.Last().ReasonCode);
+    }
+
+    [Theory]
+    [InlineData(0, 0, 0, 0, 0, "")]
+    [InlineData(3_800, 2_000, 0, 0, 1_800, "")]
+    [InlineData(0, 0, 0, 0, 1_800, "")]
+    [InlineData(3_801, 0, 0, 0, 0, "AMOUNTS_DO_NOT_ADD_UP")]
+    [InlineData(0, 0, 1, 0, 0, "AMOUNTS_DO_NOT_ADD_UP")]
+    [InlineData(3_800, 2_000, 0, 0, 1_799, "AMOUNTS_DO_NOT_ADD_UP")]
+    public void CheckAgainstLines_what_is_stated_must_be_what_is_computed(long total, long full, long over, long pre, long inScope, string code)
+    {
+        SettleRequest request = new() { TotalFen = total, FullSelfPayFen = full, OverLimitFen = over, PreSelfPayFen = pre, InScopeFen = inScope };
+
+        Assert.Equal(code, RequestChecks.CheckAgainstLines(request, new FeeParts(2_000, 0, 0, 1_800))?.Code ?? "");
+    }
+
+    private static FeeLine Line(string id, string item, long priceMilliFen = 1_000_000, long quantityE4 = 10_000, long amountFen = 1_000) =>
+        new() { LineId = id, ItemCode = item, UnitPriceMilliFen = priceMilliFen, QuantityE4 = quantityE4, AmountFen = amountFen };
+
+    private static (Refusal?, ImmutableArray<LineOutcome>, FeeParts) Split(params FeeLine[] lines) =>
+        FeeLines.Split(lines, Day, code => [.. Catalogue.Where(item => item.ItemCode == code)]);
+}
