@@ -34,7 +34,7 @@ public sealed class PythonClientRun : ForeignClientRun
 {
     protected override async Task<IReadOnlyDictionary<string, string?>> RunAsync(string address, string names) =>
         await ForeignProcess.RunCasesAsync(await ForeignProcess.PythonWithGrpcAsync(),
-            ["interop_client.py", address, ForeignProcess.DescriptorFile(), names], ForeignProcess.InteropDirectory);
+            ["interop_client.py", address, ForeignProcess.DescriptorFile, names], ForeignProcess.InteropDirectory);
 }
 
 public sealed class NodeClientRun : ForeignClientRun
@@ -74,7 +74,7 @@ public sealed class PythonServer : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _process = ForeignProcess.Start(await ForeignProcess.PythonWithGrpcAsync(), ["interop_server.py", ForeignProcess.DescriptorFile()], ForeignProcess.InteropDirectory);
+        _process = ForeignProcess.Start(await ForeignProcess.PythonWithGrpcAsync(), ["interop_server.py", ForeignProcess.DescriptorFile], ForeignProcess.InteropDirectory);
         string? port = await _process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30));
         if (port is null)
             throw new InvalidOperationException($"interop_server.py did not start.\n{await _process.StandardError.ReadToEndAsync()}");

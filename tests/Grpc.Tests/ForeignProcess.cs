@@ -16,12 +16,7 @@ internal static class ForeignProcess
     public static string Proto { get; } = Path.Combine(AppContext.BaseDirectory, "protos", "test.proto");
 
     /// <summary>The test service's FileDescriptorProto, serialized.</summary>
-    public static string DescriptorFile()
-    {
-        string path = Path.Combine(Directory.CreateTempSubdirectory("grpc-tests-").FullName, "test.pb");
-        File.WriteAllBytes(path, TestReflection.Descriptor.SerializedData.ToByteArray());
-        return path;
-    }
+    public static string DescriptorFile { get; } = WriteDescriptor();
 
     public static async Task<string> PythonWithGrpcAsync()
     {
@@ -99,6 +94,13 @@ internal static class ForeignProcess
             throw new TimeoutException($"{file} {arguments[0]} did not end within {limit}. So far: {await output}\n{await error}", late);
         }
         return (process.ExitCode, await output, await error);
+    }
+
+    private static string WriteDescriptor()
+    {
+        string path = Path.Combine(AppContext.BaseDirectory, "test.pb");
+        File.WriteAllBytes(path, TestReflection.Descriptor.SerializedData.ToByteArray());
+        return path;
     }
 
     private static bool IsOnPath(string tool) =>

@@ -134,7 +134,7 @@ internal abstract class ClientCall : IDisposable
         return new FrameReader(PipeReader.Create(body, ReaderOptions), Channel.Options.MaxReceiveMessageSize, encoding);
     }
 
-    private static readonly StreamPipeReaderOptions ReaderOptions = new(bufferSize: 16 * 1024, minimumReadSize: 1024, useZeroByteReads: true);
+    private static readonly StreamPipeReaderOptions ReaderOptions = new(bufferSize: 4 * 1024, minimumReadSize: 512, useZeroByteReads: true);
 
     /// <summary>After the last message: ends the call with the status in the trailers, or another in place of OK.</summary>
     protected void EndWithTrailers(Status? insteadOfOk = null)

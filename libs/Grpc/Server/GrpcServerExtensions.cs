@@ -19,6 +19,7 @@ namespace Microsoft.Extensions.DependencyInjection
             services.AddOptions();
             services.TryAddSingleton<InterceptorInstances>();
             services.TryAddSingleton<MappedServices>();
+            services.TryAddSingleton(new RegisteredServices(services));
             if (configureOptions is not null)
                 services.Configure(configureOptions);
             return services;

@@ -123,8 +123,14 @@ internal sealed class ServiceMapping<[DynamicallyAccessedMembers(DynamicallyAcce
     /// <summary>From the container with the lifetime registered there, otherwise a new instance per call.</summary>
     private static Func<HttpContext, TService> Activation(IServiceProvider services)
     {
-        if (services.GetService<IServiceProviderIsService>()?.IsService(typeof(TService)) == true)
-            return static http => http.RequestServices.GetRequiredService<TService>();
+        switch (services.GetRequiredService<RegisteredServices>().LifetimeOf(typeof(TService)))
+        {
+            // Not by way of the request: its scope would be made for this alone.
+            case ServiceLifetime.Singleton:
+                return _ => services.GetRequiredService<TService>();
+            case not null:
+                return static http => http.RequestServices.GetRequiredService<TService>();
+        }
         ObjectFactory<TService> factory = ActivatorUtilities.CreateFactory<TService>([]);
         return http =>
         {
@@ -136,6 +142,13 @@ internal sealed class ServiceMapping<[DynamicallyAccessedMembers(DynamicallyAcce
             return instance;
         };
     }
+}
+
+/// <summary>What the application has registered in its container.</summary>
+internal sealed class RegisteredServices(IServiceCollection services)
+{
+    /// <summary>Null for a type that is not registered.</summary>
+    public ServiceLifetime? LifetimeOf(Type type) => services.LastOrDefault(service => service.ServiceType == type && !service.IsKeyedService)?.Lifetime;
 }
 
 /// <summary>The application's server interceptors, made once.</summary>
