@@ -56,22 +56,17 @@ public sealed class BackPressureTests
     }
 
     [Fact]
-    public async Task Deadline_behind_a_stalled_stream_ends_the_call_for_the_handler()
+    public async Task Deadline_behind_a_stalled_stream_ends_the_call_for_handler_and_client()
     {
-        int written = 0;
-        await using TestServer server = await TestServer.StartAsync(
-            grpc: options => options.Interceptors.Add<CountingWrites>(new Action(() => Interlocked.Increment(ref written))));
+        TaskCompletionSource<Exception?> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using TestServer server = await TestServer.StartAsync(grpc: options => options.Interceptors.Add<HandlerEnd>(ended));
         using GrpcChannel channel = server.Channel();
         StreamingOutputRequest request = new() { ResponseParameters = { Enumerable.Repeat(new ResponseParameters { Bytes = 8 * 1024 }, 4096) } };
-        using AsyncServerStreamingCall<StreamingOutputResponse> call = new TestService.TestServiceClient(channel).StreamingOutputCall(request, deadline: DateTime.UtcNow.AddSeconds(1));
-        RpcException failure = await Assert.ThrowsAsync<RpcException>(async () =>
-        {
-            await StalledAsync(() => Volatile.Read(ref written));
-            await CountAsync(call);
-        });
+        using AsyncServerStreamingCall<StreamingOutputResponse> call = new TestService.TestServiceClient(channel).StreamingOutputCall(request, deadline: DateTime.UtcNow.AddSeconds(3));
+        Assert.IsAssignableFrom<OperationCanceledException>(await ended.Task.WaitAsync(Limit));
+        RpcException failure = await Assert.ThrowsAsync<RpcException>(() => CountAsync(call));
         Assert.Equal(StatusCode.DeadlineExceeded, failure.StatusCode);
-        Assert.InRange(written, 1, 4095);
-        Assert.Empty(server.Errors);
+        server.AssertNoErrors();
     }
 
     private static async Task<int> CountAsync(AsyncServerStreamingCall<StreamingOutputResponse> call)
@@ -97,6 +92,23 @@ public sealed class BackPressureTests
             last = now;
         }
         return last;
+    }
+
+    public sealed class HandlerEnd(TaskCompletionSource<Exception?> ended) : Core.Interceptors.Interceptor
+    {
+        public override async Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+        {
+            try
+            {
+                await continuation(request, responseStream, context);
+                ended.TrySetResult(null);
+            }
+            catch (Exception failure)
+            {
+                ended.TrySetResult(failure);
+                throw;
+            }
+        }
     }
 
     public sealed class CountingWrites(Action written) : Core.Interceptors.Interceptor

@@ -291,7 +291,7 @@ public sealed class CallTests
     }
 
     [Fact]
-    public async Task Thousand_calls_at_once_are_all_answered()
+    public async Task Calls_beyond_the_streams_of_one_connection_are_all_answered()
     {
         await using TestServer server = await TestServer.StartAsync();
         using GrpcChannel channel = server.Channel();

@@ -16,7 +16,7 @@ public abstract class ForeignClientRun : IAsyncLifetime
         await using TestServer server = await TestServer.StartAsync();
         _failures = await RunAsync(server.Address.Authority, string.Join(',', Names));
         await server.DisposeAsync();
-        Assert.Empty(server.Errors);
+        server.AssertNoErrors();
     }
 
     public Task DisposeAsync() => Task.CompletedTask;

@@ -14,7 +14,7 @@ public sealed class OwnServerInteropTests : IAsyncLifetime
     public async Task DisposeAsync()
     {
         await _server.DisposeAsync();
-        Assert.Empty(_server.Errors);
+        _server.AssertNoErrors();
     }
 
     [Theory]

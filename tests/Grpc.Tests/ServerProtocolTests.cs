@@ -17,7 +17,7 @@ public sealed class ServerProtocolTests : IAsyncLifetime
     public async Task DisposeAsync()
     {
         await _server.DisposeAsync();
-        Assert.Empty(_server.Errors);
+        _server.AssertNoErrors();
     }
 
     [Theory]

@@ -32,6 +32,12 @@ public sealed class TestServer : IAsyncDisposable
     /// <summary>What the server has logged as errors.</summary>
     public IReadOnlyCollection<string> Errors { get; }
 
+    public void AssertNoErrors()
+    {
+        if (Errors.Count > 0)
+            Assert.Fail(string.Join('\n', Errors));
+    }
+
     public static async Task<TestServer> StartAsync(Action<WebApplicationBuilder>? configure = null, Action<GrpcServiceOptions>? grpc = null,
         Action<WebApplication>? map = null, Action<ListenOptions>? listen = null, int port = 0)
     {

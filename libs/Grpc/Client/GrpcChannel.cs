@@ -39,7 +39,7 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
 
     /// <summary>
     /// The handler that a channel uses when it is given none: no proxy, a second connection when the first has all its streams in
-    /// use, 5 s to connect, a ping after 30 s of silence on a connection with calls and 10 s for its answer. For TLS settings,
+    /// use, 10 s to connect, a ping after 30 s of silence on a connection with calls and 10 s for its answer. For TLS settings,
     /// change what this returns and pass it as <see cref="GrpcChannelOptions.HttpHandler"/>.
     /// </summary>
     public static SocketsHttpHandler CreateHandler() => new()
@@ -48,7 +48,7 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
         UseProxy = false,
         UseCookies = false,
         AllowAutoRedirect = false,
-        ConnectTimeout = TimeSpan.FromSeconds(5),
+        ConnectTimeout = TimeSpan.FromSeconds(10),
         KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         KeepAlivePingDelay = TimeSpan.FromSeconds(30),
         KeepAlivePingTimeout = TimeSpan.FromSeconds(10),

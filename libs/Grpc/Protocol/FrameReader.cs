@@ -18,6 +18,9 @@ internal sealed class FrameReader(PipeReader pipe, int? maxMessageBytes, Message
     private bool _holding;
     private bool _ended;
 
+    /// <summary>What the pipe threw: the peer is gone, or the reader was cancelled.</summary>
+    public Exception? PipeFailure { get; private set; }
+
     /// <summary>
     /// The next message if it has arrived in full. Throws <see cref="RpcException"/>: RESOURCE_EXHAUSTED above the limit (as soon
     /// as the length is known), INTERNAL for a frame that breaks the protocol or a payload that does not parse.
@@ -56,18 +59,21 @@ internal sealed class FrameReader(PipeReader pipe, int? maxMessageBytes, Message
             Release();
             return false;
         }
-        if (_holding)
+        try
         {
-            _holding = false;
-            SequencePosition consumed = _held.Start, examined = _held.End;
-            _held = default;
-            pipe.AdvanceTo(consumed, examined);
+            if (_holding)
+                Advance(_held.Start, _held.End);
+            ReadResult result = await pipe.ReadAsync(cancellationToken);
+            _held = result.Buffer;
+            _holding = true;
+            _ended = result.IsCompleted;
+            return true;
         }
-        ReadResult result = await pipe.ReadAsync(cancellationToken);
-        _held = result.Buffer;
-        _holding = true;
-        _ended = result.IsCompleted;
-        return true;
+        catch (Exception failure)
+        {
+            PipeFailure = failure;
+            throw;
+        }
     }
 
     /// <summary>The only message of a stream, read to the stream's end; null when there is none. A second one throws <see cref="RpcException"/> UNIMPLEMENTED.</summary>
@@ -92,10 +98,15 @@ internal sealed class FrameReader(PipeReader pipe, int? maxMessageBytes, Message
     {
         if (!_holding)
             return;
-        _holding = false;
-        SequencePosition consumed = _held.Start;
-        _held = default;
-        pipe.AdvanceTo(consumed);
+        try
+        {
+            Advance(_held.Start, _held.Start);
+        }
+        catch (Exception failure) when (failure is IOException or OperationCanceledException)
+        {
+            // Kestrel throws here when the peer has reset the stream: there is nothing left to let go of.
+            PipeFailure = failure;
+        }
     }
 
     /// <summary>Lets go of the bytes held and of the pipe.</summary>
@@ -103,6 +114,13 @@ internal sealed class FrameReader(PipeReader pipe, int? maxMessageBytes, Message
     {
         Release();
         pipe.Complete();
+    }
+
+    private void Advance(SequencePosition consumed, SequencePosition examined)
+    {
+        _holding = false;
+        _held = default;
+        pipe.AdvanceTo(consumed, examined);
     }
 
     private T Deserialize<T>(Marshaller<T> marshaller, ReadOnlySequence<byte> payload)

@@ -97,7 +97,9 @@ internal abstract class MethodHandler(IMethod method, GrpcServiceOptions options
             case RpcException rpc:
                 logger.LogDebug(rpc, "{Method} ended with {Status}", method.FullName, rpc.StatusCode);
                 return rpc.Status;
-            case OperationCanceledException or IOException when call.CancellationToken.IsCancellationRequested:
+            // A read that failed means a client that reset the stream; the call's token may learn of it a moment later.
+            case OperationCanceledException or IOException when call.CancellationToken.IsCancellationRequested ||
+                (ReferenceEquals(failure, call.Requests.PipeFailure) && failure is not BadHttpRequestException):
                 return call.DeadlinePassed ? new Status(StatusCode.DeadlineExceeded, "Deadline Exceeded") : Status.DefaultCancelled;
             case BadHttpRequestException bad:
                 logger.LogDebug(bad, "{Method}: the request's body is refused", method.FullName);
