@@ -16,6 +16,7 @@ public static class ImportCommand
     {
         Of("facilities", ImportKind.Facilities, "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to"),
         Of("insured", ImportKind.Insured, "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on"),
+        Of("catalogue", ImportKind.Catalogue, "item_code,name,class,first_self_pay_bp,price_limit_milli_fen,valid_from,valid_to"),
     };
 
     /// <exception cref="CommandException">A row is wrong, or eligibility does not answer.</exception>

@@ -6,7 +6,7 @@ using Npgsql;
 
 WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "eligibility");
 EligibilitySettings settings = builder.AddSettings<EligibilitySettings>();
-// The three statements of a look-up are prepared once a connection.
+// The four statements of a look-up are prepared once a connection.
 string postgres = new NpgsqlConnectionStringBuilder(settings.Postgres) { MaxAutoPrepare = 16, AutoPrepareMinUsages = 2 }.ConnectionString;
 builder.AddPostgres(postgres, typeof(EligibilitySettings).Assembly);
 builder.Services.AddSingleton(_ => PolicyLoader.Load(settings.PolicyDirectory, settings.City));

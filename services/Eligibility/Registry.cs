@@ -7,7 +7,7 @@ using NpgsqlTypes;
 
 namespace Claims.Eligibility;
 
-/// <summary>Reads facilities and coverage in one round trip.</summary>
+/// <summary>Reads facilities, coverage and items of the catalogue in one round trip.</summary>
 internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
 {
     // The version is read first: data may then be newer than the version that it is labelled with, never older,
@@ -23,10 +23,16 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         FROM enrolment WHERE insured_id = ANY($1) ORDER BY insured_id, plan_year
         """;
 
-    public async Task<LookupReply> LookupAsync(IEnumerable<string> facilityCodes, IEnumerable<string> insuredIds, CancellationToken cancellationToken)
+    private const string Items =
+        """
+        SELECT item_code, class, first_self_pay_bp, price_limit_milli_fen, valid_from, valid_to
+        FROM catalogue_item WHERE item_code = ANY($1) ORDER BY item_code, valid_from
+        """;
+
+    public async Task<LookupReply> LookupAsync(IEnumerable<string> facilityCodes, IEnumerable<string> insuredIds, IEnumerable<string> itemCodes, CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
-        await using NpgsqlBatch batch = new(connection) { BatchCommands = { new(Version), Any(Facilities, facilityCodes), Any(Enrolments, insuredIds) } };
+        await using NpgsqlBatch batch = new(connection) { BatchCommands = { new(Version), Any(Facilities, facilityCodes), Any(Enrolments, insuredIds), Any(Items, itemCodes) } };
         await using NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken);
 
         await reader.ReadAsync(cancellationToken);
@@ -43,6 +49,9 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
             if (insured?.InsuredId != insuredId) reply.Insured.Add(insured = new() { InsuredId = insuredId });
             insured.Coverages.Add(ReadCoverage(reader));
         }
+
+        await reader.NextResultAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken)) reply.Items.Add(ReadItem(reader));
 
         return reply;
     }
@@ -67,6 +76,20 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         int planYear = reader.GetInt16(1);
         EnrolmentRow row = new(planYear, reader.GetString(2), reader.GetString(3), reader.GetString(4), Date(reader, 5), Date(reader, 6), Date(reader, 7));
         return CoverageOf.Row(row, policy.CoverageFor(planYear));
+    }
+
+    private static CatalogueItem ReadItem(NpgsqlDataReader reader)
+    {
+        CatalogueItem item = new()
+        {
+            ItemCode = reader.GetString(0),
+            ItemClass = (ItemClass)reader.GetInt16(1),
+            FirstSelfPayBp = reader.GetInt32(2),
+            ValidFrom = Iso(Date(reader, 4)),
+            ValidTo = Iso(Date(reader, 5)),
+        };
+        if (!reader.IsDBNull(3)) item.PriceLimitMilliFen = reader.GetInt64(3);
+        return item;
     }
 
     private static DateOnly? Date(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateOnly>(column);

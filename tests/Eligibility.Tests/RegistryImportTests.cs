@@ -19,7 +19,7 @@ public sealed class RegistryImportTests(PostgresServer postgres)
             FacilityHeader + SoundFacility + "F2,\"某村\"\"一\"\"卫生室, 东\",410182,village,none,clinic,2024-01-01,2024-06-30\r\nF3,未签约,410122,county,2A,hospital,,");
         Assert.Equal(3, result.Rows);
 
-        LookupReply reply = await registry.Registry.LookupAsync(["F2", "F9", "F3"], [], CancellationToken.None);
+        LookupReply reply = await registry.Registry.LookupAsync(["F2", "F9", "F3"], [], [], CancellationToken.None);
         Assert.Equal(result.Version, reply.Version);
         Facility expected = new() { FacilityCode = "F2", Name = "某村\"一\"卫生室, 东", County = "410182", AdminLevel = AdminLevel.Village, Grade = "none", Kind = "clinic", PooledFrom = "2024-01-01", PooledTo = "2024-06-30" };
         Assert.Equal(expected, Assert.Single(reply.Facilities, facility => facility.FacilityCode == "F2"));
@@ -35,7 +35,7 @@ public sealed class RegistryImportTests(PostgresServer postgres)
             InsuredHeader + "P2,李四,resident,410105,general,2025,2025-03-01,1980-01-01,\nP1,张三,employee,410181,general,2024,,1980-01-01,\n"
             + "P2,李四,resident,410122,low_income,2024,2024-03-01,1980-01-01,\n");
 
-        LookupReply reply = await registry.Registry.LookupAsync([], ["P1", "P2", "P3"], CancellationToken.None);
+        LookupReply reply = await registry.Registry.LookupAsync([], ["P1", "P2", "P3"], [], CancellationToken.None);
         Coverage unpaid = new() { PlanYear = 2024, Scheme = "employee", County = "410181", Category = "general" };
         Coverage exempt = new() { PlanYear = 2024, Scheme = "resident", County = "410122", Category = "low_income", Paid = true, WaitingFrom = "2024-03-01", CoveredFrom = "2024-03-01", CoveredTo = "2024-12-31" };
         Coverage waiting = new() { PlanYear = 2025, Scheme = "resident", County = "410105", Category = "general", Paid = true, WaitingFrom = "2025-03-01", CoveredFrom = "2025-03-31", CoveredTo = "2025-12-31" };
@@ -54,7 +54,7 @@ public sealed class RegistryImportTests(PostgresServer postgres)
 
         Assert.Equal(first.Version + 1, second.Version);
         Assert.Equal(2, await registry.CountAsync("enrolment"));
-        LookupReply reply = await registry.Registry.LookupAsync([], ["P1", "P2"], CancellationToken.None);
+        LookupReply reply = await registry.Registry.LookupAsync([], ["P1", "P2"], [], CancellationToken.None);
         Assert.Equal("2024-01-01 2024-03-02", string.Join(' ', reply.Insured.OrderBy(insured => insured.InsuredId).Select(insured => insured.Coverages[0].CoveredFrom)));
     }
 

@@ -11,18 +11,19 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registr
     : V1.Eligibility.EligibilityBase
 {
     private const int MaxKeys = 1_000;
+    private const int MaxItemCodes = 5_000;
 
     public override async Task<LookupReply> Lookup(LookupRequest request, ServerCallContext context)
     {
-        if (request.FacilityCodes.Count > MaxKeys || request.InsuredIds.Count > MaxKeys)
+        if (request.FacilityCodes.Count > MaxKeys || request.InsuredIds.Count > MaxKeys || request.ItemCodes.Count > MaxItemCodes)
         {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, $"Lookup takes at most {MaxKeys} facility_codes and {MaxKeys} insured_ids."));
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"Lookup takes at most {MaxKeys} facility_codes, {MaxKeys} insured_ids and {MaxItemCodes} item_codes."));
         }
 
         long started = Stopwatch.GetTimestamp();
         try
         {
-            return await registry.LookupAsync(request.FacilityCodes, request.InsuredIds, context.CancellationToken);
+            return await registry.LookupAsync(request.FacilityCodes, request.InsuredIds, request.ItemCodes, context.CancellationToken);
         }
         catch (NpgsqlException failed)
         {
@@ -63,7 +64,7 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registr
             {
                 ImportKind.Facilities => new FacilityFile([.. policy.Counties.Keys]),
                 ImportKind.Insured => new InsuredFile(policy),
-                ImportKind.Catalogue => throw new ImportFaultException(0, "", "a catalogue cannot be imported by this version"),
+                ImportKind.Catalogue => new CatalogueFile(),
                 _ => throw new ImportFaultException(0, "", $"'{kind}' is not a kind of file"),
             };
             ImportResult result = await RegistryImport.RunAsync(database, file, new CsvReader(Pieces(requestStream)), context.CancellationToken);

@@ -28,6 +28,14 @@ internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
         return sound ? value : throw Fault(column, $"is not a code of 1 to {MaxCodeLength} letters, digits, '-', '_' or '.'");
     }
 
+    /// <summary>1 to 30 characters as another system gave them, none of them a control character.</summary>
+    public string Identifier(int column)
+    {
+        string value = reader.Fields[column];
+        bool sound = value.Length > 0 && value.EnumerateRunes().Count() <= MaxCodeLength && !value.Any(char.IsControl);
+        return sound ? value : throw Fault(column, $"is not an identifier of 1 to {MaxCodeLength} characters without control characters");
+    }
+
     public string Name(int column)
     {
         string value = reader.Fields[column];
@@ -52,6 +60,16 @@ internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
         int.TryParse(reader.Fields[column], NumberStyles.None, CultureInfo.InvariantCulture, out int year) && year is >= 2000 and <= 2100
             ? year
             : throw Fault(column, "is not a year from 2000 to 2100");
+
+    /// <summary>Digits alone; null where the field is empty.</summary>
+    public long? Whole(int column, long smallest, long largest)
+    {
+        string value = reader.Fields[column];
+        if (value.Length == 0) return null;
+        return long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= smallest && number <= largest
+            ? number
+            : throw Fault(column, string.Create(CultureInfo.InvariantCulture, $"is not a whole number from {smallest} to {largest}"));
+    }
 
     public DateOnly? Date(int column)
     {

@@ -13,6 +13,9 @@ internal interface IRegistryFile
     /// <summary>The columns that no two rows may share.</summary>
     IReadOnlyList<string> Key { get; }
 
+    /// <summary>Null where rows have no periods that could overlap.</summary>
+    PeriodColumns? Periods => null;
+
     string Table { get; }
 
     /// <summary>The row's values in the order of the columns.</summary>
@@ -38,11 +41,12 @@ internal static class RegistryImport
         await ExecuteAsync(connection, $"CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS SELECT {Names(file)}, 0::bigint AS line FROM {file.Table} WITH NO DATA", cancellationToken);
 
         (long rows, ImportFaultException? fault) = await CopyAsync(connection, file, reader, cancellationToken);
-        // Asked even after a fault: a repeated key in an earlier line is the first bad row then.
-        if (rows > 1) fault = await FindRepeatedKeyAsync(connection, file, cancellationToken) ?? fault;
+        // Asked even after a fault: two earlier lines that do not go together are the first bad row then.
+        if (rows > 1) fault = await FindContradictionAsync(connection, file, cancellationToken) ?? fault;
         if (fault is not null) throw fault;
 
         long version = await MergeAsync(connection, file, cancellationToken);
+        if (file.Periods is { } periods && await PeriodOverlap.FindStoredAsync(connection, periods, file.Table, MergeBound, cancellationToken) is { } overlap) throw overlap;
         await transaction.CommitAsync(cancellationToken);
         return new(rows, version);
     }
@@ -88,12 +92,20 @@ internal static class RegistryImport
         throw new ImportFaultException(1, "", $"the header is '{string.Join(',', reader.Fields)}', but must be '{string.Join(',', file.Columns.Select(column => column.Name))}'");
     }
 
+    private static async Task<ImportFaultException?> FindContradictionAsync(NpgsqlConnection connection, IRegistryFile file, CancellationToken cancellationToken)
+    {
+        ImportFaultException? repeated = await FindRepeatedKeyAsync(connection, file, cancellationToken);
+        if (file.Periods is not { } periods) return repeated;
+        ImportFaultException? overlap = await PeriodOverlap.FindInFileAsync(connection, periods, MergeBound, cancellationToken);
+        return overlap is null || repeated?.Line <= overlap.Line ? repeated : overlap;
+    }
+
     private static async Task<ImportFaultException?> FindRepeatedKeyAsync(NpgsqlConnection connection, IRegistryFile file, CancellationToken cancellationToken)
     {
         string key = string.Join(", ", file.Key);
         await using NpgsqlCommand command = new(
             $"""
-            SELECT line, earlier, {key} FROM (
+            SELECT line, earlier, {string.Join(", ", file.Key.Select(column => $"{column}::text"))} FROM (
                 SELECT line, lag(line) OVER (PARTITION BY {key} ORDER BY line) AS earlier, {key} FROM incoming
             ) AS numbered WHERE earlier IS NOT NULL ORDER BY line LIMIT 1
             """,
@@ -101,7 +113,7 @@ internal static class RegistryImport
         command.CommandTimeout = (int)MergeBound.TotalSeconds;
         await using NpgsqlDataReader found = await command.ExecuteReaderAsync(cancellationToken);
         if (!await found.ReadAsync(cancellationToken)) return null;
-        string values = string.Join(" ", Enumerable.Range(2, file.Key.Count).Select(index => Convert.ToString(found.GetValue(index), CultureInfo.InvariantCulture)));
+        string values = string.Join(" ", Enumerable.Range(2, file.Key.Count).Select(found.GetString));
         return new(found.GetInt64(0), file.Key[0], $"'{values}' stands in line {found.GetInt64(1).ToString(CultureInfo.InvariantCulture)} already");
     }
 
