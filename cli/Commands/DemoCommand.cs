@@ -192,17 +192,32 @@ public static class DemoCommand
             ["decision 结果", "reason 原因", ">visits 笔数"],
             replies.Outcomes.OrderByDescending(outcome => outcome.Value).Select(outcome => new[]
             {
-                outcome.Key.Decision.ToString(), outcome.Key.Reason, outcome.Value.ToString("#,##0", CultureInfo.InvariantCulture),
+                outcome.Key.Decision.ToString().ToUpperInvariant(), outcome.Key.Reason, outcome.Value.ToString("#,##0", CultureInfo.InvariantCulture),
             }));
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
             $"{replies.Replies:#,##0} visits answered in {elapsed.TotalSeconds:0.0} s ({replies.Replies / elapsed.TotalSeconds:#,##0}/s); {replies.Settlements.Count:#,##0} settlements 结算, the fund pays 基金支付 {Output.Yuan(replies.FundPayFen)}"));
-        LedgerCommand.PrintAccounts(balance);
+        PrintAccountClasses(balance);
         Output.Table(
             ["", "verdict 核对", "figures"],
             checks.Select(check => new[] { check.Holds ? "✓" : "✗", check.Name, check.Detail }));
         Output.Line(agreed ? "All accounts agree 各账一致." : "THE ACCOUNTS DO NOT AGREE 各账不一致.");
     }
+
+    /// <remarks>One account per scheme, county and facility is too much for a screen: summed by the first part of their codes.</remarks>
+    private static void PrintAccountClasses(TrialBalance balance) => Output.Table(
+        ["accounts", "name", ">number", ">debit 借方", ">credit 贷方"],
+        balance.Accounts.GroupBy(account => account.Code.Split('.')[0]).Select(accounts => new[]
+        {
+            accounts.Key,
+            CommonName([.. accounts.Select(account => account.Name.Split('—'))]),
+            accounts.Count().ToString(CultureInfo.InvariantCulture),
+            Output.Yuan(accounts.Sum(account => Math.Max(account.BalanceFen, 0))),
+            Output.Yuan(accounts.Sum(account => Math.Max(-account.BalanceFen, 0))),
+        }));
+
+    private static string CommonName(string[][] names) => string.Join(
+        '—', names[0].TakeWhile((part, index) => names.All(name => index < name.Length && name[index] == part)));
 
     private static void PrintJson(ReplyBook replies, TrialBalance balance, IReadOnlyList<Check> checks, TimeSpan elapsed, bool agreed) =>
         Output.WriteJson(new

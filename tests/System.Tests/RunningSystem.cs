@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Claims.PrivateServers;
+using Claims.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace Claims.SystemTests;
+
+/// <summary>What one run of the command said and how it ended.</summary>
+public sealed record CommandResult(int ExitCode, string Output, string Errors)
+{
+    public JsonElement Json => JsonDocument.Parse(Output).RootElement;
+
+    public override string ToString() => $"exit code {ExitCode}\n{Output}\n{Errors}";
+}
+
+/// <summary>A system of its own on free ports and in a temporary directory, used through the built command as its user would.</summary>
+public sealed class RunningSystem : IAsyncLifetime
+{
+    private const int PortCount = 23;
+    private static readonly TimeSpan CommandBound = TimeSpan.FromMinutes(2);
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("claims system ");
+    private readonly int _portBase = FreePort.Take(PortCount);
+    private readonly List<GrpcChannel> _channels = [];
+
+    public async Task InitializeAsync() => AssertDone(await RunAsync("up", "--fresh", "--detach"));
+
+    public async Task DisposeAsync()
+    {
+        _channels.ForEach(channel => channel.Dispose());
+        await RunAsync("down");
+        _directory.Delete(recursive: true);
+    }
+
+    public static void AssertDone(CommandResult result) => Assert.True(result.ExitCode == 0, result.ToString());
+
+    public static string VectorFile(string set, string name) => Path.Combine(RepositoryRoot(), "tests", "vectors", set, name);
+
+    public string Write(string name, string text)
+    {
+        string path = FilePath(name);
+        File.WriteAllText(path, text);
+        return path;
+    }
+
+    public string FilePath(string name) => Path.Combine(_directory.FullName, name);
+
+    public async Task<CommandResult> RunAsync(params string[] arguments)
+    {
+        string command = Path.Combine(RepositoryRoot(), "artifacts", "bin", "Claims.Cli", "release", "claims.dll");
+        ProcessStartInfo start = new("dotnet", [command, .. arguments])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _directory.FullName,
+            Environment =
+            {
+                ["CLAIMS_DATA"] = FilePath("data"),
+                ["CLAIMS_PORT_BASE"] = _portBase.ToString(CultureInfo.InvariantCulture),
+                ["CLAIMS_KAFKA"] = "",
+            },
+        };
+        using Process process = Process.Start(start)!;
+        using CancellationTokenSource bound = new(CommandBound);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(bound.Token);
+        Task<string> errors = process.StandardError.ReadToEndAsync(bound.Token);
+        try
+        {
+            await process.WaitForExitAsync(bound.Token);
+            return new CommandResult(process.ExitCode, await output, await errors);
+        }
+        catch (OperationCanceledException e)
+        {
+            process.Kill();
+            throw new TimeoutException($"claims {string.Join(' ', arguments)} did not end within {CommandBound.TotalSeconds} s.", e);
+        }
+    }
+
+    /// <summary>SIGKILL to one process of the system, found as an operator would find it.</summary>
+    public async Task KillAsync(string process)
+    {
+        ProcessIdentity identity = ProcessIdentity.Of(await PidOfAsync(process))!.Value;
+        identity.Signal(ProcessSignal.Kill);
+        Assert.True(await identity.WaitForExitAsync(TimeSpan.FromSeconds(10)));
+    }
+
+    public async Task<int> PidOfAsync(string process)
+    {
+        CommandResult status = await RunAsync("status", "--json");
+        return status.Json.GetProperty("processes").EnumerateArray()
+            .Single(entry => entry.GetProperty("name").GetString() == process)
+            .GetProperty("pid").GetInt32();
+    }
+
+    /// <summary>How many records adjudication has numbered so far.</summary>
+    public async Task<long> RecordsAsync()
+    {
+        Outbox outbox = await new AdjudicationOperations.AdjudicationOperationsClient(Connect(_portBase + 1))
+            .GetOutboxAsync(new GetOutboxRequest(), null, DateTime.UtcNow.AddSeconds(10));
+        return outbox.Shards.Sum(shard => shard.Sequence);
+    }
+
+    /// <summary>Every row of the sub-ledger, once all that was settled is in the books and they balance.</summary>
+    public async Task<List<SubLedgerEntry>> BooksAsync()
+    {
+        AssertDone(await RunAsync("ledger", "trial-balance", "--json", "--wait", "60"));
+        using AsyncServerStreamingCall<SubLedgerEntry> call = new Ledger.LedgerClient(Connect(_portBase + 3))
+            .ListEntries(new ListEntriesRequest(), null, DateTime.UtcNow.AddSeconds(60));
+        List<SubLedgerEntry> entries = [];
+        while (await call.ResponseStream.MoveNext(CancellationToken.None))
+            entries.Add(call.ResponseStream.Current);
+        return entries;
+    }
+
+    private CallInvoker Connect(int port)
+    {
+        GrpcChannel channel = GrpcChannel.ForAddress($"http://127.0.0.1:{port}");
+        _channels.Add(channel);
+        return channel.CreateCallInvoker();
+    }
+
+    private static string RepositoryRoot()
+    {
+        DirectoryInfo? directory = new(AppContext.BaseDirectory);
+        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Claims.sln")))
+            directory = directory.Parent;
+        return directory!.FullName;
+    }
+}
