@@ -10,17 +10,16 @@ public static class LedgerCommand
 {
     private const int DefaultWaitSeconds = 30;
     private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(30);
+
+    // The ledger reads its sub-ledger once, and waits for the posting that is under way.
+    private static readonly TimeSpan CloseBound = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
-    public static Command Create() => new("ledger", "Read the books.") { TrialBalanceCommand() };
+    public static Command Create() => new("ledger", "Read the books, and close their years.") { TrialBalanceCommand(), CloseYearCommand() };
 
     private static Command TrialBalanceCommand()
     {
-        Option<int> wait = new("--wait")
-        {
-            Description = "Seconds to wait at most until all that was settled is in the books.",
-            DefaultValueFactory = _ => DefaultWaitSeconds,
-        };
+        Option<int> wait = WaitOption();
         Option<bool> json = CommonOptions.Json();
         Command command = new("trial-balance", "Every account's balance; exit code 0 only when debit equals credit.") { wait, json };
         command.SetAction(async (result, cancel) =>
@@ -37,12 +36,82 @@ public static class LedgerCommand
         return command;
     }
 
+    private static Command CloseYearCommand()
+    {
+        Argument<int> year = new("year") { Description = "Year of the visits." };
+        Option<int> wait = WaitOption();
+        Option<bool> json = CommonOptions.Json();
+        Command command = new("close-year", "Close a year of visits for good: nothing of it is settled, cancelled or booked any more.") { year, wait, json };
+        command.SetAction(async (result, cancel) =>
+        {
+            using Services services = new(SystemLayout.FromEnvironment());
+            int closedThrough = await CloseYearAsync(
+                services.Connect(services.Layout.AdjudicationAddress), services.Connect(services.Layout.LedgerAddress), services.Layout,
+                result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
+            if (result.GetValue(json))
+                Output.WriteJson(new { ClosedThrough = closedThrough });
+            else
+                Output.Line(string.Create(CultureInfo.InvariantCulture, $"Closed through {closedThrough} 已结账至{closedThrough}年: no visit of that year or an earlier one is settled or booked any more."));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    /// <summary>Adjudication first, then the outbox to its end, then the books. Run again after an interruption, it goes through with what was left.</summary>
+    /// <returns>The latest year that the books have closed.</returns>
+    /// <exception cref="CommandException">A service refused or did not answer, or the outbox was not emptied within <paramref name="bound"/>; the sentence says how far it came.</exception>
+    public static async Task<int> CloseYearAsync(
+        CallInvoker adjudication, CallInvoker ledger, SystemLayout layout, int year, TimeSpan bound, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await new AdjudicationOperations.AdjudicationOperationsClient(adjudication)
+                .CloseYearAsync(new CloseYearRequest { Year = year }, null, DateTime.UtcNow + CallBound, cancellationToken);
+        }
+        catch (RpcException e)
+        {
+            throw NotClosed(year, "Nothing has been closed by this run.", Refusal("adjudication", layout.AdjudicationAddress, e));
+        }
+
+        const string HalfWay = "Adjudication has closed it, the books have not: run the command again to complete it.";
+        try
+        {
+            await WaitUntilPostedAsync(adjudication, layout.AdjudicationAddress, bound, cancellationToken);
+            CloseLedgerYearReply reply = await new Ledger.LedgerClient(ledger)
+                .CloseYearAsync(new CloseLedgerYearRequest { Year = year }, null, DateTime.UtcNow + CloseBound, cancellationToken);
+            return reply.ClosedThrough;
+        }
+        catch (RpcException e)
+        {
+            throw NotClosed(year, HalfWay, Refusal("ledger", layout.LedgerAddress, e));
+        }
+        catch (CommandException e)
+        {
+            throw NotClosed(year, HalfWay, e);
+        }
+    }
+
+    private static CommandException NotClosed(int year, string howFar, CommandException cause) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"{year} is not closed. {howFar} {cause.Message}"), cause.ExitCode);
+
+    private static CommandException Refusal(string service, string address, RpcException e) => e.StatusCode is StatusCode.FailedPrecondition or StatusCode.InvalidArgument
+        ? new($"The {service} service says: {e.Status.Detail.TrimEnd('.')}.", ExitCodes.Failed)
+        : Services.Failure(service, address, e);
+
+    private static Option<int> WaitOption() => new("--wait")
+    {
+        Description = "Seconds to wait at most until all that was settled is in the books.",
+        DefaultValueFactory = _ => DefaultWaitSeconds,
+    };
+
     /// <summary>Until the ledger has committed every record that adjudication has numbered.</summary>
     /// <exception cref="CommandException">It has not within the bound, or adjudication does not answer.</exception>
-    public static async Task WaitUntilPostedAsync(Services services, TimeSpan bound, CancellationToken cancellationToken)
+    public static Task WaitUntilPostedAsync(Services services, TimeSpan bound, CancellationToken cancellationToken) =>
+        WaitUntilPostedAsync(services.Connect(services.Layout.AdjudicationAddress), services.Layout.AdjudicationAddress, bound, cancellationToken);
+
+    private static async Task WaitUntilPostedAsync(CallInvoker adjudication, string address, TimeSpan bound, CancellationToken cancellationToken)
     {
-        string address = services.Layout.AdjudicationAddress;
-        AdjudicationOperations.AdjudicationOperationsClient client = new(services.Connect(address));
+        AdjudicationOperations.AdjudicationOperationsClient client = new(adjudication);
         long deadline = Environment.TickCount64 + (long)bound.TotalMilliseconds;
         try
         {

@@ -5,6 +5,7 @@ using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
 using Claims.Ledger.Store;
 using Claims.Ledger.SubLedger;
+using Claims.Ledger.YearEnd;
 
 namespace Claims.Ledger;
 
@@ -20,6 +21,7 @@ internal static class LedgerServices
         services.AddSingleton<Books>();
         services.AddSingleton<BookReader>();
         services.AddSingleton<EntryReader>();
+        services.AddSingleton<ClosedYears>();
         services.AddSingleton<LedgerMetrics>();
         services.AddHostedService<PostingWorker>();
         services.AddHealthChecks().AddCheck<LedgerHealthCheck>("ledger", tags: [Readiness.Tag]);

@@ -51,7 +51,7 @@ public sealed class BooksConstraintTests(LedgerDatabase databases)
         foreach ((string table, string column) in new[]
         {
             ("sub_ledger", "fund_pay_fen"), ("batch", "posted_at"), ("batch_range", "last_sequence"), ("account", "scheme"),
-            ("journal", "business_date"), ("posting", "debit_fen"), ("poison_record", "reason"),
+            ("journal", "business_date"), ("posting", "debit_fen"), ("poison_record", "reason"), ("closed_year", "closed_at"),
         })
         {
             PostgresException refused = await Assert.ThrowsAsync<PostgresException>(

@@ -103,6 +103,8 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
             StandingSettlements = insured.Sum(record => record.Kind == Kind.Cancellation ? -1 : 1),
         }), years);
 
+        Assert.Empty(await ReadAsync(_ledger.ListEntries(new ListEntriesRequest { FromYear = 2025 })));
+        Assert.Equal(log.Records.Count(), (await ReadAsync(_ledger.ListEntries(new ListEntriesRequest { FromYear = 2024 }))).Count);
         List<SubLedgerEntry> entries = await ReadAsync(_ledger.ListEntries(new ListEntriesRequest()));
         Assert.Equal(log.Records.Select(record => new SubLedgerEntry
         {
@@ -115,6 +117,16 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
             VisitDate = record.VisitDate,
             FundPayFen = record.FundPayFen,
             Kind = record.Kind == Kind.Cancellation ? "CANCELLATION" : "SETTLEMENT",
+            OriginalSettlementId = record.OriginalSettlementId,
+            VisitType = record.VisitType,
+            Tier = record.Tier,
+            TotalFen = record.TotalFen,
+            InScopeFen = record.InScopeFen,
+            DeductibleFen = record.DeductibleFen,
+            CapUsedBeforeFen = record.CapUsedBeforeFen,
+            CapUsedAfterFen = record.CapUsedAfterFen,
+            InsuredCounty = record.InsuredCounty,
+            PolicyId = record.PolicyId,
         }), entries);
     }
 
@@ -132,6 +144,20 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         await PublishUntilBookedAsync(log);
 
         Assert.Equal(log.FundPaidFen, (await _ledger.GetTrialBalanceAsync(new GetTrialBalanceRequest())).FundPaidFen);
+    }
+
+    [Fact]
+    public async Task Year_that_has_ended_is_closed_over_the_wire_and_a_present_one_is_not()
+    {
+        await PublishUntilBookedAsync(new PublishedLog(Shards).AddSettlements(2));
+
+        Assert.Equal(2024, (await CloseAsync(2024)).ClosedThrough);
+        Assert.Equal(2024, (await CloseAsync(2023)).ClosedThrough);
+        await AssertStatusAsync(StatusCode.FailedPrecondition, () => CloseAsync(9_998));
+        await AssertStatusAsync(StatusCode.InvalidArgument, () => CloseAsync(0));
+        await AssertStatusAsync(StatusCode.InvalidArgument, () => CloseAsync(int.MaxValue));
+
+        Task<CloseLedgerYearReply> CloseAsync(int year) => _ledger.CloseYearAsync(new CloseLedgerYearRequest { Year = year }).ResponseAsync;
     }
 
     [Fact]

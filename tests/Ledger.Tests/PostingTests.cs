@@ -337,7 +337,7 @@ public sealed class PostingTests(LedgerDatabase databases)
     private static async Task AssertBooksAsync(RunningLedger ledger, PublishedLog log)
     {
         List<(int, long, string, string, long)> rows = [];
-        await foreach (SubLedgerEntry entry in ledger.Entries.EntriesAsync(CancellationToken.None))
+        await foreach (SubLedgerEntry entry in ledger.Entries.EntriesAsync(0, CancellationToken.None))
             rows.Add((entry.Shard, entry.Sequence, entry.SettlementId, entry.VisitDate, entry.FundPayFen));
         Assert.Equal(log.Records.Select(record => (record.Shard, record.Sequence, record.SettlementId, record.VisitDate, record.FundPayFen)), rows);
 

@@ -4,6 +4,7 @@ using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
 using Claims.Ledger.Store;
 using Claims.Ledger.SubLedger;
+using Claims.Ledger.YearEnd;
 using Claims.V1;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -36,6 +37,8 @@ internal sealed class RunningLedger : IAsyncDisposable
 
     public NpgsqlDataSource Database => _services.GetRequiredService<NpgsqlDataSource>();
 
+    public ClosedYears ClosedYears => _services.GetRequiredService<ClosedYears>();
+
     public ClaimsStore Store => _services.GetRequiredService<ClaimsStore>();
 
     /// <summary>Opens the store of <paramref name="log"/> and posts whatever arrives through the broker.</summary>
@@ -53,7 +56,7 @@ internal sealed class RunningLedger : IAsyncDisposable
     public Task StartPostingAsync() => _worker.StartAsync(CancellationToken.None);
 
     /// <summary>Nothing is read or posted.</summary>
-    public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000)
+    public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000, TimeProvider? clock = null)
     {
         LedgerSettings settings = new()
         {
@@ -63,7 +66,7 @@ internal sealed class RunningLedger : IAsyncDisposable
         };
         ServiceCollection services = new();
         services.AddLogging();
-        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(clock ?? TimeProvider.System);
         services.AddSingleton(settings);
         services.AddSingleton(_ => NpgsqlDataSource.Create(postgres));
         services.AddLedger();

@@ -2,6 +2,7 @@ using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
 using Claims.Ledger.Store;
 using Claims.Ledger.SubLedger;
+using Claims.Ledger.YearEnd;
 using Claims.V1;
 using Grpc.Core;
 using Npgsql;
@@ -9,11 +10,12 @@ using Npgsql;
 namespace Claims.Ledger.Api;
 
 /// <summary>The ledger over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked.</summary>
-internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks watermarks, BookReader books, EntryReader entries, ILogger<LedgerService> logger)
+internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks watermarks, BookReader books, EntryReader entries, ClosedYears closedYears, ILogger<LedgerService> logger)
     : V1.Ledger.LedgerBase
 {
     private const int EpochDigits = 32;
     private const int MostShards = 1024;
+    private const int LastYear = 9998;
 
     public override Task<V1.Store> OpenStore(OpenStoreRequest request, ServerCallContext context) => Answer(async () =>
     {
@@ -41,8 +43,24 @@ internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks waterm
     public override Task ListInsuredYears(ListInsuredYearsRequest request, IServerStreamWriter<InsuredYear> responseStream, ServerCallContext context) =>
         Stream(entries.InsuredYearsAsync(context.CancellationToken), responseStream);
 
-    public override Task ListEntries(ListEntriesRequest request, IServerStreamWriter<SubLedgerEntry> responseStream, ServerCallContext context) =>
-        Stream(entries.EntriesAsync(context.CancellationToken), responseStream);
+    public override Task<CloseLedgerYearReply> CloseYear(CloseLedgerYearRequest request, ServerCallContext context) => Answer(async () =>
+    {
+        Require(request.Year is >= 1 and <= LastYear, $"year is not between 1 and {LastYear}");
+        try
+        {
+            return new CloseLedgerYearReply { ClosedThrough = await closedYears.CloseAsync(request.Year, context.CancellationToken) };
+        }
+        catch (YearStaysOpenException exception)
+        {
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, exception.Message));
+        }
+    });
+
+    public override Task ListEntries(ListEntriesRequest request, IServerStreamWriter<SubLedgerEntry> responseStream, ServerCallContext context)
+    {
+        Require(request.FromYear is >= 0 and <= LastYear, $"from_year is not between 0 and {LastYear}");
+        return Stream(entries.EntriesAsync(request.FromYear, context.CancellationToken), responseStream);
+    }
 
     private V1.Store Opened(StoreRow row)
     {

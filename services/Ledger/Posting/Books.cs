@@ -8,9 +8,6 @@ namespace Claims.Ledger.Posting;
 /// <summary>Writes to the books: sub-ledger, journals and watermarks together, or nothing.</summary>
 internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
 {
-    // China Standard Time has had no daylight saving since 1991.
-    private static readonly TimeSpan ChinaStandardTime = TimeSpan.FromHours(8);
-
     // Grows with the facilities that have ever been paid; an account is never removed.
     private readonly HashSet<AccountKey> _knownAccounts = [];
 
@@ -99,7 +96,7 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
                 new() { Value = selection.Ranges.Keys.ToArray() },
                 new() { Value = selection.Ranges.Values.Select(range => range.First).ToArray() },
                 new() { Value = selection.Ranges.Values.Select(range => range.Last).ToArray() },
-                new() { Value = DateOnly.FromDateTime(now.ToOffset(ChinaStandardTime).DateTime) },
+                new() { Value = ChinaTime.DayOf(now) },
                 new() { Value = Array.ConvertAll(keys, key => key.BusinessDate) },
                 new() { Value = Array.ConvertAll(keys, key => key.Scheme) },
             },

@@ -13,12 +13,16 @@ internal sealed class EntryReader(NpgsqlDataSource database)
     private const int TimeoutSeconds = 300;
 
     /// <summary>In order of shard and sequence.</summary>
-    public async IAsyncEnumerable<SubLedgerEntry> EntriesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <param name="fromYear">Of the visit; 0 for everything.</param>
+    public async IAsyncEnumerable<SubLedgerEntry> EntriesAsync(int fromYear, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
-            SELECT shard, sequence, coalesce(settlement_id, ''), facility_code, insured_id, request_id, visit_date, fund_pay_fen, kind
-            FROM sub_ledger ORDER BY shard, sequence
+            SELECT shard, sequence, coalesce(settlement_id, ''), facility_code, insured_id, request_id, visit_date, fund_pay_fen, kind,
+                original_settlement_id, visit_type, tier, total_fen, in_scope_fen, deductible_fen, cap_used_before_fen, cap_used_after_fen,
+                insured_county, policy_id
+            FROM sub_ledger WHERE $1 = 0 OR visit_date >= make_date($1, 1, 1) ORDER BY shard, sequence
             """);
+        command.Parameters.Add(new() { Value = fromYear });
         command.CommandTimeout = TimeoutSeconds;
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
         while (await row.ReadAsync(cancellationToken))
@@ -34,6 +38,16 @@ internal sealed class EntryReader(NpgsqlDataSource database)
                 VisitDate = await row.IsDBNullAsync(6, cancellationToken) ? "" : row.GetFieldValue<DateOnly>(6).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
                 FundPayFen = row.GetInt64(7),
                 Kind = row.GetString(8),
+                OriginalSettlementId = row.GetString(9),
+                VisitType = SubLedgerTable.VisitTypeOf(row.GetString(10)),
+                Tier = row.GetString(11),
+                TotalFen = row.GetInt64(12),
+                InScopeFen = row.GetInt64(13),
+                DeductibleFen = row.GetInt64(14),
+                CapUsedBeforeFen = row.GetInt64(15),
+                CapUsedAfterFen = row.GetInt64(16),
+                InsuredCounty = row.GetString(17),
+                PolicyId = row.GetString(18),
             };
         }
     }

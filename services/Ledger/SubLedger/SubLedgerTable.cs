@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Claims.V1;
 using Npgsql;
 using NpgsqlTypes;
@@ -17,6 +18,8 @@ internal static class SubLedgerTable
             policy_hash, request_fingerprint)
         FROM STDIN (FORMAT BINARY)
         """;
+
+    private static readonly FrozenDictionary<string, VisitType> VisitTypes = Enum.GetValues<VisitType>().ToFrozenDictionary(Name, StringComparer.Ordinal);
 
     public static async Task AppendAsync(NpgsqlConnection connection, IReadOnlyList<BookableRecord> records, CancellationToken cancellationToken)
     {
@@ -71,6 +74,8 @@ internal static class SubLedgerTable
         Kind.RequestOnly => "REQUEST_ONLY",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no name in the books"),
     };
+
+    public static VisitType VisitTypeOf(string name) => VisitTypes[name];
 
     private static string Name(VisitType type) => type switch
     {
