@@ -34,6 +34,10 @@ public static class AdjudicationServices
         builder.Services.AddHostedService<StoreOpener>();
         builder.Services.AddSingleton<SettlementDesk>();
 
+        // Without state of their own; as singletons a call makes no scope.
+        builder.Services.AddSingleton<AdjudicationApi>();
+        builder.Services.AddSingleton<OperationsApi>();
+
         builder.Services.AddSingleton(new KafkaSettings(settings.Kafka));
         builder.Services.AddSingleton<KafkaPublisher>();
         builder.Services.AddSingleton<OutboxRelay>();

@@ -27,7 +27,7 @@ public sealed record LineOutcome(string LineId, FeeParts Parts, string ReasonCod
 
 /// <summary>
 /// Fee lines split by the three catalogues, the whole city using the same (郑政办〔2021〕24号 三(二)). How a line is split is the
-/// project's ruling R-FEE-LINES: class C in full to the insured; what is above the price limit to the insured; class B's first
+/// ruling fee-lines of the policy: class C in full to the insured; what is above the price limit to the insured; class B's first
 /// self-pay of the rest; the remainder in scope. Each is rounded half up to the fen and the remainder takes the difference, so
 /// that a line's parts add up to its amount.
 /// </summary>
