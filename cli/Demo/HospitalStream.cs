@@ -54,9 +54,9 @@ public sealed class HospitalStream(
         int[] unanswered = [.. waiting.Values.SelectMany(queue => queue).Order()];
 
         using AsyncDuplexStreamingCall<SettleRequest, SettleReply> call = client.SettleStream(null, null, stalled.Token);
+        Task writing = WriteAsync(call, unanswered, window, stalled);
         try
         {
-            Task writing = WriteAsync(call, unanswered, window, stalled.Token);
             while (await call.ResponseStream.MoveNext(stalled.Token))
             {
                 SettleReply reply = call.ResponseStream.Current;
@@ -71,6 +71,8 @@ public sealed class HospitalStream(
         catch (Exception e) when (e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled }
             && stalled.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
+            if (writing.IsFaulted)
+                await writing;
             throw new RpcException(new Status(StatusCode.DeadlineExceeded, $"no answer for {StallBound.TotalSeconds} s"));
         }
         if (!_answered.HasAllSet())
@@ -78,20 +80,25 @@ public sealed class HospitalStream(
     }
 
     private async Task WriteAsync(
-        AsyncDuplexStreamingCall<SettleRequest, SettleReply> call, int[] indexes, SemaphoreSlim window, CancellationToken cancellationToken)
+        AsyncDuplexStreamingCall<SettleRequest, SettleReply> call, int[] indexes, SemaphoreSlim window, CancellationTokenSource stalled)
     {
         try
         {
             foreach (int index in indexes)
             {
-                await window.WaitAsync(cancellationToken);
-                await call.RequestStream.WriteAsync(visits[index], cancellationToken);
+                await window.WaitAsync(stalled.Token);
+                await call.RequestStream.WriteAsync(visits[index], stalled.Token);
             }
             await call.RequestStream.CompleteAsync();
         }
         catch (Exception e) when (e is RpcException or InvalidOperationException)
         {
             // A call that has ended says why on its reading side.
+        }
+        catch
+        {
+            await stalled.CancelAsync();
+            throw;
         }
     }
 }

@@ -62,6 +62,8 @@ internal sealed class FakeAdjudication : CallInvoker
             }
         }
 
+        public Task WriteAsync(SettleRequest message, CancellationToken cancellationToken) => WriteAsync(message);
+
         public Task CompleteAsync()
         {
             _replies.Writer.TryComplete();
