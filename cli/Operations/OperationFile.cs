@@ -60,7 +60,7 @@ public static class OperationFile
         if (properties.Length != 1)
             throw new FormatException($"an operation has one key, this line has {properties.Length}");
         JsonProperty property = properties[0];
-        string body = property.Value.GetRawText();
+        string body = ExactIntegers(property.Value);
         return property.Name switch
         {
             "settle" or "preSettle" => Of<SettleRequest>(request => request.InsuredId),
@@ -77,6 +77,44 @@ public static class OperationFile
         {
             TRequest request = JsonParser.Default.Parse<TRequest>(body);
             return new Operation(number, property.Name, insured(request), request);
+        }
+    }
+
+    /// <summary>The same JSON with integers beyond 15 digits as strings: the protobuf parser reads a bare number as a double.</summary>
+    private static string ExactIntegers(JsonElement element)
+    {
+        using MemoryStream buffer = new();
+        using Utf8JsonWriter writer = new(buffer);
+        Write(element);
+        writer.Flush();
+        return Encoding.UTF8.GetString(buffer.ToArray());
+
+        void Write(JsonElement value)
+        {
+            switch (value.ValueKind)
+            {
+                case JsonValueKind.Object:
+                    writer.WriteStartObject();
+                    foreach (JsonProperty property in value.EnumerateObject())
+                    {
+                        writer.WritePropertyName(property.Name);
+                        Write(property.Value);
+                    }
+
+                    writer.WriteEndObject();
+                    break;
+                case JsonValueKind.Array:
+                    writer.WriteStartArray();
+                    foreach (JsonElement item in value.EnumerateArray()) Write(item);
+                    writer.WriteEndArray();
+                    break;
+                case JsonValueKind.Number when value.GetRawText() is { Length: > 15 } digits && digits.All(digit => digit == '-' || char.IsAsciiDigit(digit)):
+                    writer.WriteStringValue(digits);
+                    break;
+                default:
+                    value.WriteTo(writer);
+                    break;
+            }
         }
     }
 

@@ -28,6 +28,17 @@ public sealed class OperationFileTests
     }
 
     [Theory]
+    [InlineData("9223372036854775807", long.MaxValue)]
+    [InlineData("-9223372036854775808", long.MinValue)]
+    [InlineData("9007199254740993", 9007199254740993)]
+    public void Amount_beyond_a_double_is_read_to_the_fen(string digits, long totalFen)
+    {
+        Operation operation = Assert.Single(Read($$"""{"settle": {"insuredId": "P1", "totalFen": {{digits}}}}"""));
+
+        Assert.Equal(totalFen, Assert.IsType<SettleRequest>(operation.Request).TotalFen);
+    }
+
+    [Theory]
     [InlineData("""{"settle": {"requestId": }""", "ops.jsonl line 2: '}' is an invalid start of a value")]
     [InlineData("""{"settle": {"requestId": "G1"}""", "ops.jsonl line 2: ")]
     [InlineData("""{"settle": {"totalFenn": 1}}""", "ops.jsonl line 2: Unknown field: totalFenn")]
