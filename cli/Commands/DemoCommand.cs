@@ -115,7 +115,7 @@ public static class DemoCommand
             {
                 await Task.WhenAll(hospitals.Select(visits =>
                 {
-                    Adjudication.AdjudicationClient client = new(services.Connect(services.Layout.AdjudicationAddress));
+                    V1.Adjudication.AdjudicationClient client = new(services.Connect(services.Layout.AdjudicationAddress));
                     return new HospitalStream(client, visits, Answered).RunAsync(cancellationToken);
                 }));
 
@@ -160,7 +160,7 @@ public static class DemoCommand
     private static async Task<Accumulators[]> ReadAccumulatorsAsync(City city, Services services, CancellationToken cancellationToken)
     {
         string address = services.Layout.AdjudicationAddress;
-        Adjudication.AdjudicationClient client = new(services.Connect(address));
+        V1.Adjudication.AdjudicationClient client = new(services.Connect(address));
         Accumulators[] accumulators = new Accumulators[city.Insured.Count];
         ParallelOptions bounded = new() { MaxDegreeOfParallelism = ReadersOfAccumulators, CancellationToken = cancellationToken };
         try

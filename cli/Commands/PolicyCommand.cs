@@ -4,14 +4,14 @@ using Claims.Policy;
 
 namespace Claims.Cli.Commands;
 
-/// <summary><c>claims policy check|show|contribution|subsidy</c>: reads the YAML files, needs no running system.</summary>
-public static class PolicyCommand
+/// <summary><c>claims policy check|show|contribution|subsidy</c> read the YAML files and need no running system; <c>impact</c> reads the books too.</summary>
+public static partial class PolicyCommand
 {
     private const string DefaultCity = "zhengzhou";
 
     public static Command Create() => new("policy", "Look at the policy parameters, and check them.")
     {
-        CreateCheck(), CreateShow(), CreateContribution(), CreateSubsidy(),
+        CreateCheck(), CreateShow(), CreateContribution(), CreateSubsidy(), CreateImpact(),
     };
 
     private static Command CreateCheck()
@@ -25,17 +25,7 @@ public static class PolicyCommand
 
     private static Command CreateShow()
     {
-        Option<DateOnly> on = new("--on")
-        {
-            Description = "Day of the visit, yyyy-MM-dd",
-            Required = true,
-            CustomParser = argument =>
-            {
-                if (DateOnly.TryParseExact(argument.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day)) return day;
-                argument.AddError($"'{argument.Tokens[0].Value}' is not a date of the form yyyy-MM-dd.");
-                return default;
-            },
-        };
+        Option<DateOnly> on = DayOption("--on", "Day of the visit, yyyy-MM-dd");
         (Option<string> directory, Option<string> city, Option<bool> json) = PackOptions();
         Command command = new("show", "Show what is in force on a day, with the source of every value") { on, city, directory, json };
         command.SetAction(parsed => Run(() => ShowOn(Load(parsed, directory, city), parsed.GetRequiredValue(on), parsed.GetValue(json))));
@@ -235,6 +225,18 @@ public static class PolicyCommand
 
     private static PolicyPack Load(ParseResult parsed, Option<string> directory, Option<string> city) =>
         PolicyLoader.Load(parsed.GetRequiredValue(directory), parsed.GetRequiredValue(city));
+
+    private static Option<DateOnly> DayOption(string name, string description) => new(name)
+    {
+        Description = description,
+        Required = true,
+        CustomParser = argument =>
+        {
+            if (DateOnly.TryParseExact(argument.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day)) return day;
+            argument.AddError($"'{argument.Tokens[0].Value}' is not a date of the form yyyy-MM-dd.");
+            return default;
+        },
+    };
 
     private static (Option<string> Directory, Option<string> City, Option<bool> Json) PackOptions() =>
     (

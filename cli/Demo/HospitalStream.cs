@@ -7,7 +7,7 @@ namespace Claims.Cli.Demo;
 /// <summary>One hospital's system: a stream of visits, some on their way at a time, sent again where the stream broke.</summary>
 /// <param name="answered">Takes each visit and its answer, in the order in which the answers come.</param>
 public sealed class HospitalStream(
-    Adjudication.AdjudicationClient client, IReadOnlyList<SettleRequest> visits, Action<SettleRequest, SettleReply> answered)
+    V1.Adjudication.AdjudicationClient client, IReadOnlyList<SettleRequest> visits, Action<SettleRequest, SettleReply> answered)
 {
     private const int Window = 1024;
     private const int MaxAttempts = 10;

@@ -23,8 +23,8 @@ public sealed class OperationSender(IReadOnlyList<CallInvoker> callInvokers, Act
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
-    private readonly Adjudication.AdjudicationClient[] _clients =
-        [.. callInvokers.Select(invoker => new Adjudication.AdjudicationClient(invoker))];
+    private readonly V1.Adjudication.AdjudicationClient[] _clients =
+        [.. callInvokers.Select(invoker => new V1.Adjudication.AdjudicationClient(invoker))];
 
     private readonly OutageClock _outage = new(TimeProvider.System, OutageBound);
 
@@ -38,7 +38,7 @@ public sealed class OperationSender(IReadOnlyList<CallInvoker> callInvokers, Act
 
         await Task.WhenAll(lanes.Select(async (indexes, lane) =>
         {
-            Adjudication.AdjudicationClient client = _clients[lane % _clients.Length];
+            V1.Adjudication.AdjudicationClient client = _clients[lane % _clients.Length];
             foreach (int index in indexes)
                 answered(index, await SendWithRetriesAsync(client, operations[index], cancellationToken));
         }));
@@ -46,7 +46,7 @@ public sealed class OperationSender(IReadOnlyList<CallInvoker> callInvokers, Act
 
     /// <remarks>The same request may be repeated at will: whatever was done under its request id is answered again, not done again.</remarks>
     private async Task<Answer> SendWithRetriesAsync(
-        Adjudication.AdjudicationClient client, Operation operation, CancellationToken cancellationToken)
+        V1.Adjudication.AdjudicationClient client, Operation operation, CancellationToken cancellationToken)
     {
         OutageClock mine = new(TimeProvider.System, OutageBound);
         TimeSpan pause = FirstPause;
@@ -84,7 +84,7 @@ public sealed class OperationSender(IReadOnlyList<CallInvoker> callInvokers, Act
         status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.ResourceExhausted;
 
     private static async Task<IMessage> CallAsync(
-        Adjudication.AdjudicationClient client, Operation operation, DateTime deadline, CancellationToken cancellationToken) =>
+        V1.Adjudication.AdjudicationClient client, Operation operation, DateTime deadline, CancellationToken cancellationToken) =>
         operation.Request switch
         {
             SettleRequest request when operation.Key == "preSettle" =>

@@ -37,6 +37,18 @@ public sealed class CommandLineTests : IDisposable
         Assert.Single(errors.TrimEnd().Split('\n'));
     }
 
+    [Theory]
+    [InlineData("adjudication", "ledger", "close-year", "2024")]
+    [InlineData("ledger", "policy", "impact", "--from", "2025-01-01", "--pack", "POLICY")]
+    public async Task Command_about_the_books_without_a_running_system_says_so(string service, params string[] arguments)
+    {
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), [.. arguments.Select(argument => argument == "POLICY" ? Repository.PolicyDirectory : argument)]);
+
+        Assert.Equal(ExitCodes.Unavailable, exitCode);
+        Assert.Contains($"{service} at http://127.0.0.1:", errors, StringComparison.Ordinal);
+        Assert.Single(errors.TrimEnd().Split('\n'));
+    }
+
     [Fact]
     public async Task Up_names_the_busy_port_and_starts_nothing()
     {
