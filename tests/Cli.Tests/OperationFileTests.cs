@@ -33,7 +33,7 @@ public sealed class OperationFileTests
     [InlineData("9007199254740993", 9007199254740993)]
     public void Amount_beyond_a_double_is_read_to_the_fen(string digits, long totalFen)
     {
-        Operation operation = Assert.Single(Read($$"""{"settle": {"insuredId": "P1", "totalFen": {{digits}}}}"""));
+        Operation operation = Assert.Single(Read($$"""{"settle": {"insuredId": "P1", "totalFen": {{digits}} } }"""));
 
         Assert.Equal(totalFen, Assert.IsType<SettleRequest>(operation.Request).TotalFen);
     }
