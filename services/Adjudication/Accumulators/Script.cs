@@ -1,5 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
+using Claims.Hosting;
+using Polly;
+using Polly.CircuitBreaker;
+using Polly.Timeout;
 using StackExchange.Redis;
 
 namespace Claims.Adjudication.Accumulators;
@@ -7,9 +11,6 @@ namespace Claims.Adjudication.Accumulators;
 /// <summary>A Lua script of this service, called by its digest and loaded again wherever a server does not know it.</summary>
 public sealed class Script
 {
-    /// <summary>Asynchronous calls of StackExchange.Redis 1.2.6 have no limit of their own. After it the outcome is unknown.</summary>
-    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
-
     private readonly string _text;
     private readonly byte[] _digest;
 
@@ -36,24 +37,54 @@ public sealed class Script
         return text == _text ? throw new ArgumentException($"The script has no such line: {line}", nameof(line)) : new Script(text);
     }
 
+    internal byte[] Digest => _digest;
+
+    internal string Text => _text;
+}
+
+/// <summary>Calls of scripts on one Redis: each within a bounded time, refused at once while Redis keeps failing, and never made twice on its own.</summary>
+public sealed class ScriptCaller(IDatabase redis)
+{
+    /// <summary>Asynchronous calls of StackExchange.Redis 1.2.6 have no limit of their own. After it the outcome is unknown.</summary>
+    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
+
+    /// <summary>No retry: whether a call that failed took effect is unknown, and the sender repeats the request, which finds its answer.</summary>
+    private readonly ResiliencePipeline _pipeline = OutgoingPipelines.Create("redis", CallLimit, maxRetries: 0, failure => failure is RedisConnectionException);
+
     /// <exception cref="RedisServerException">The script refused; its message starts with the script's code.</exception>
     /// <exception cref="RedisException">No connection, or it broke: the outcome is unknown.</exception>
-    /// <exception cref="TimeoutException">No answer within 5 s: the outcome is unknown.</exception>
-    public async Task<RedisResult> CallAsync(IDatabase redis, RedisKey[] keys, RedisValue[] arguments)
+    /// <exception cref="TimeoutException">No answer within 5 s, the outcome is unknown; or Redis keeps failing and was not called.</exception>
+    public async Task<RedisResult> CallAsync(Script script, RedisKey[] keys, RedisValue[] arguments)
     {
         try
         {
-            return await redis.ScriptEvaluateAsync(_digest, keys, arguments).WaitAsync(CallLimit);
+            return await _pipeline.ExecuteAsync(async cancellation => await CallAsync(script, keys, arguments, cancellation));
+        }
+        catch (TimeoutRejectedException e)
+        {
+            throw new TimeoutException($"Redis did not answer within {CallLimit.TotalSeconds} s.", e);
+        }
+        catch (BrokenCircuitException e)
+        {
+            throw new TimeoutException("Redis has failed repeatedly and is not called for a moment.", e);
+        }
+    }
+
+    private async Task<RedisResult> CallAsync(Script script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation)
+    {
+        try
+        {
+            return await redis.ScriptEvaluateAsync(script.Digest, keys, arguments).WaitAsync(cancellation);
         }
         catch (RedisServerException e) when (e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
         {
             foreach (System.Net.EndPoint endPoint in redis.Multiplexer.GetEndPoints())
             {
                 IServer server = redis.Multiplexer.GetServer(endPoint);
-                if (server.IsConnected && !server.IsSlave) await server.ScriptLoadAsync(_text).WaitAsync(CallLimit);
+                if (server.IsConnected && !server.IsSlave) await server.ScriptLoadAsync(script.Text).WaitAsync(cancellation);
             }
 
-            return await redis.ScriptEvaluateAsync(_digest, keys, arguments).WaitAsync(CallLimit);
+            return await redis.ScriptEvaluateAsync(script.Digest, keys, arguments).WaitAsync(cancellation);
         }
     }
 }

@@ -16,11 +16,14 @@ public sealed class SettlementStore : IAsyncDisposable
     internal SettlementStore(IDatabase redis, int shardCount, long longestOutbox, Script? settle)
     {
         Redis = redis;
-        _shards = [.. Enumerable.Range(0, shardCount).Select(shard => new ShardQueue(shard, redis, longestOutbox, settle))];
+        Scripts = new ScriptCaller(redis);
+        _shards = [.. Enumerable.Range(0, shardCount).Select(shard => new ShardQueue(shard, Scripts, longestOutbox, settle))];
         Citations = new CitationStore(redis);
     }
 
     public IDatabase Redis { get; }
+
+    public ScriptCaller Scripts { get; }
 
     public IReadOnlyList<ShardQueue> Shards => _shards;
 

@@ -17,14 +17,14 @@ public sealed class ShardQueue : IAsyncDisposable
     private static readonly Script CloseYear = Script.FromResource("close_year.lua");
 
     private readonly Channel<Waiting> _queue = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(LongestQueue) { SingleReader = true });
-    private readonly IDatabase _redis;
+    private readonly ScriptCaller _redis;
     private readonly Script _settle;
     private readonly long _longestOutbox;
     private readonly Task _worker;
     private long _lowestSequence;
     private volatile ShardStatus _status = ShardStatus.Unopened;
 
-    internal ShardQueue(int shard, IDatabase redis, long longestOutbox, Script? settle = null)
+    internal ShardQueue(int shard, ScriptCaller redis, long longestOutbox, Script? settle = null)
     {
         Shard = shard;
         Keys = new ShardKeys(shard);
@@ -84,7 +84,7 @@ public sealed class ShardQueue : IAsyncDisposable
         if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
         try
         {
-            RedisResult result = await Insured.CallAsync(_redis, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence]);
+            RedisResult result = await _redis.CallAsync(Insured, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence]);
             RedisValue[] flat = (RedisValue[])result!;
             List<(string, byte[])> fields = new(flat.Length / 2);
             for (int i = 0; i < flat.Length; i += 2)
@@ -107,7 +107,7 @@ public sealed class ShardQueue : IAsyncDisposable
         if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
         try
         {
-            await CloseYear.CallAsync(_redis, [Keys.Shard], [epoch, year]);
+            await _redis.CallAsync(CloseYear, [Keys.Shard], [epoch, year]);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -158,7 +158,7 @@ public sealed class ShardQueue : IAsyncDisposable
         }
 
         long started = Stopwatch.GetTimestamp();
-        RedisValue[] replies = (RedisValue[])(await _settle.CallAsync(_redis, keys, arguments))!;
+        RedisValue[] replies = (RedisValue[])(await _redis.CallAsync(_settle, keys, arguments))!;
         AdjudicationMetrics.Batch(batch.Count, Stopwatch.GetElapsedTime(started));
 
         bool appended = false;

@@ -64,7 +64,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         List<(ShardQueue Shard, long Sequence)> good = [];
         foreach (ShardQueue shard in closed)
         {
-            RedisValue[] found = (RedisValue[])(await Open.CallAsync(store.Redis, [shard.Keys.Shard], [known.Epoch, known.Initialised ? "0" : "1"]))!;
+            RedisValue[] found = (RedisValue[])(await store.Scripts.CallAsync(Open, [shard.Keys.Shard], [known.Epoch, known.Initialised ? "0" : "1"]))!;
             long watermark = watermarks.GetValueOrDefault(shard.Shard);
             if (found.Length == 0) Refuse(shard, "its key is missing from Redis; run `claims rebuild`");
             else if ((string)found[0]! != known.Epoch) Refuse(shard, "Redis holds the store of another ledger");

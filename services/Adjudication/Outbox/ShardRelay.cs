@@ -109,8 +109,8 @@ public sealed class ShardRelay : IDisposable
             int count = (int)Math.Clamp(committed + _window - position, 0, LargestRead);
             try
             {
-                RedisValue[] entries = (RedisValue[])(await Read.CallAsync(
-                    _store.Redis,
+                RedisValue[] entries = (RedisValue[])(await _store.Scripts.CallAsync(
+                    Read,
                     [_shard.Keys.Shard, _shard.Keys.Outbox, _shard.Keys.Lease],
                     [epoch, _name, (long)Lease.TotalMilliseconds, trims ? committed : 0, position + 1, count]))!;
                 if ((string?)entries[0] == "LEASED")
