@@ -58,7 +58,7 @@ public sealed class ScriptCaller(IDatabase redis)
     {
         try
         {
-            return await _pipeline.ExecuteAsync(async cancellation => await CallAsync(script, keys, arguments, cancellation));
+            return await _pipeline.ExecuteAsync(async cancellation => await EvaluateAsync(script, keys, arguments, cancellation));
         }
         catch (TimeoutRejectedException e)
         {
@@ -70,7 +70,7 @@ public sealed class ScriptCaller(IDatabase redis)
         }
     }
 
-    private async Task<RedisResult> CallAsync(Script script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation)
+    private async Task<RedisResult> EvaluateAsync(Script script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation)
     {
         try
         {
