@@ -14,7 +14,7 @@ public sealed class BookableRecordTests
         { "settled_at", record => record.SettledAtUnixMs = 0 },
         { "settled_at", record => record.SettledAtUnixMs = long.MaxValue },
         { "request_fingerprint of 3 bytes", record => record.RequestFingerprint = ByteString.CopyFrom(1, 2, 3) },
-        { "out of range", record => record.TotalFen = long.MaxValue },
+        { "out of range", record => record.FundPayFen = long.MaxValue },
         { "out of range", record => record.InScopeFen = long.MinValue },
         { "not yyyy-MM-dd", record => record.VisitDate = "2024-02-30" },
         { "lacks visit_date", record => record.VisitDate = "" },
@@ -56,6 +56,26 @@ public sealed class BookableRecordTests
         record.FundPayFen = 100;
 
         Assert.Equal(new DateOnly(2024, 3, 1), BookableRecord.Check(record).VisitDate);
+    }
+
+    [Theory]
+    [InlineData(1, Kind.Settlement)]
+    [InlineData(-1, Kind.Cancellation)]
+    public void Visit_of_the_largest_amount_that_is_settled_is_bookable(int sign, Kind kind)
+    {
+        SettledClaim record = Settlement();
+        record.Kind = kind;
+        record.OriginalSettlementId = "2024-00-0000000001";
+        record.TotalFen = sign * long.MaxValue;
+        record.InScopeFen = sign * long.MaxValue;
+        record.FullSelfPayFen = record.OverLimitFen = record.PreSelfPayFen = 0;
+        record.DeductibleFen = sign * 4_000;
+        record.FundPayFen = sign * 30_000;
+        record.CapFen = 30_000;
+        record.CapUsedBeforeFen = sign > 0 ? 0 : 30_000;
+        record.CapUsedAfterFen = 30_000 - record.CapUsedBeforeFen;
+
+        Assert.Same(record, BookableRecord.Check(record).Claim);
     }
 
     [Fact]

@@ -11,8 +11,9 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
 {
     private const int FingerprintBytes = 16;
 
-    // Beyond any sum that one visit can cost; below it, no sum over a batch leaves int64.
-    private const long LargestAmountFen = 100_000_000_000_000;
+    // What is summed in the books stays far below this: caps and allowances are at most 10^9 fen. Below it, no sum over a
+    // batch leaves int64. A visit's total and parts are only kept, and may be any amount that adjudication settles.
+    private const long LargestSummedFen = 100_000_000_000_000;
 
     private static readonly long LatestUnixMilliseconds = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
@@ -41,7 +42,8 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         Require(claim.RequestFingerprint.Length is 0 or FingerprintBytes, $"has a request_fingerprint of {claim.RequestFingerprint.Length} bytes");
         DateOnly? visitDate = Date(claim.VisitDate);
         long[] amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen, claim.DeductibleFen, claim.FundPayFen];
-        Require(Array.TrueForAll(amounts, fen => fen is >= -LargestAmountFen and <= LargestAmountFen), "has an amount out of range");
+        Require(Array.TrueForAll(amounts, fen => fen > long.MinValue), "has an amount out of range");
+        Require(claim.DeductibleFen is >= -LargestSummedFen and <= LargestSummedFen && claim.FundPayFen is >= -LargestSummedFen and <= LargestSummedFen, "has an amount out of range");
 
         if (claim.Kind == Kind.RequestOnly)
         {
@@ -68,19 +70,19 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
 
         Require(total > 0, "has a total with the wrong sign, or none");
         Require(sign * claim.FullSelfPayFen >= 0 && sign * claim.OverLimitFen >= 0 && sign * claim.PreSelfPayFen >= 0 && inScope >= 0, "has a part with the wrong sign");
-        Require(claim.FullSelfPayFen + claim.OverLimitFen + claim.PreSelfPayFen + claim.InScopeFen == claim.TotalFen, "has parts that do not add up to the total");
+        Require((Int128)claim.FullSelfPayFen + claim.OverLimitFen + claim.PreSelfPayFen + claim.InScopeFen == claim.TotalFen, "has parts that do not add up to the total");
         Require(deductible >= 0 && deductible <= inScope, "has a deductible outside 0 to in_scope");
         Require(fundPay >= 0 && fundPay <= total, "has a fund payment outside 0 to the total");
         if (!IsCapped(claim.VisitType)) return;
 
-        Require(fundPay <= RoundHalfUp((inScope - deductible) * claim.RateBp, 10_000), "pays more than the rate allows");
+        Require(fundPay <= RoundHalfUp((Int128)(inScope - deductible) * claim.RateBp, 10_000), "pays more than the rate allows");
         if (claim.Kind != Kind.Settlement) return;
 
         Require(claim.CapUsedBeforeFen >= 0 && claim.CapUsedAfterFen - claim.CapUsedBeforeFen == fundPay, "moves the cap by another sum than it pays");
         Require(claim.CapUsedAfterFen <= Math.Max(claim.CapFen, claim.CapUsedBeforeFen), "pays beyond the cap");
     }
 
-    private static long RoundHalfUp(long value, long divisor) => (value + divisor / 2) / divisor;
+    private static Int128 RoundHalfUp(Int128 value, int divisor) => (value + divisor / 2) / divisor;
 
     private static bool IsCounty(string code) => code.Length == 6 && code.All(char.IsAsciiDigit);
 
