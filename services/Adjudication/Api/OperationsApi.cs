@@ -1,5 +1,6 @@
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Outbox;
+using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
 using StackExchange.Redis;
@@ -28,7 +29,7 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
 
     public override async Task<CloseYearReply> CloseYear(CloseYearRequest request, ServerCallContext context)
     {
-        int thisYear = SettlementDesk.TodayIn(time).Year;
+        int thisYear = ChinaTime.Today(time).Year;
         if (request.Year < 2000 || request.Year >= thisYear)
         {
             throw new RpcException(new Status(StatusCode.FailedPrecondition, $"Year {request.Year} has not ended; the latest that can be closed is {thisYear - 1}."));

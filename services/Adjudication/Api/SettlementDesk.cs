@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Coverage;
 using Claims.Adjudication.Rules;
+using Claims.Hosting;
 using Claims.Policy;
 using Claims.V1;
 
@@ -10,8 +11,6 @@ namespace Claims.Adjudication.Api;
 /// <summary>One visit's way: checks, coverage, rules and accumulators in one atomic step, answer.</summary>
 public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory eligibility, PolicyPack pack, TimeProvider time)
 {
-    private static readonly TimeSpan ChinaStandardTime = TimeSpan.FromHours(8);
-
     /// <exception cref="EligibilityUnavailableException">Coverage cannot be known, and the request is not one settled before.</exception>
     /// <exception cref="StoreUnavailableException">The accumulators cannot be known, or the outcome is unknown.</exception>
     /// <exception cref="StoreBusyException">A bound is reached; nothing happened.</exception>
@@ -191,14 +190,9 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         return reply;
     }
 
-    /// <summary>The natural day in China Standard Time.</summary>
-    public static DateOnly TodayIn(TimeProvider time) => DateOnly.FromDateTime(time.GetUtcNow().ToOffset(ChinaStandardTime).DateTime);
-
-    private DateOnly Today() => TodayIn(time);
-
     private (Visit?, SettleReply?) CheckRequest(SettleRequest request)
     {
-        (Visit? visit, Refusal? refusal) = RequestChecks.Check(request, Today());
+        (Visit? visit, Refusal? refusal) = RequestChecks.Check(request, ChinaTime.Today(time));
         if (visit is null) return (null, Refused(request, refusal!));
         return FeeLines.Check(request.Lines) is { } fault ? (null, Refused(request, fault.Refusal, fault.Lines)) : (visit, null);
     }

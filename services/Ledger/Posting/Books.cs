@@ -1,3 +1,4 @@
+using Claims.Hosting;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.SubLedger;
 using Npgsql;

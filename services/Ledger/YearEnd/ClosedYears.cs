@@ -1,3 +1,4 @@
+using Claims.Hosting;
 using Npgsql;
 
 namespace Claims.Ledger.YearEnd;
