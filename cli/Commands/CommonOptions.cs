@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace Claims.Cli.Commands;
 
-internal static class CommonOptions
+public static class CommonOptions
 {
     public static Option<bool> Json() => new("--json") { Description = "Answer in JSON." };
 

@@ -52,31 +52,16 @@ public static class DemoCommand
             CultureInfo.InvariantCulture,
             $"Sample city 示例城市 (seed {seed}): {city.Facilities.Count:#,##0} facilities 定点机构, {city.Insured.Count:#,##0} insured 参保人, {city.Visits.Count:#,##0} visits 就诊, most of {city.Day:yyyy-MM-dd}"));
 
-        DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-demo-");
-        SystemLayout layout = new(directory.FullName, FreePort.Take(SystemLayout.PortCount));
-        bool agreed = false;
+        await using TemporarySystem system = await TemporarySystem.StartAsync("demo", tell, cancellationToken);
         try
         {
-            tell($"Starting a system of its own in {layout.DataDirectory} …");
-            using (Supervisor supervisor = await Supervisor.OpenAsync(layout, line => tell($"  {line}"), cancellationToken))
-                await supervisor.UpAsync(fresh: false, kafka: null, cancellationToken);
-            agreed = await StreamAndCompareAsync(city, layout, json, tell, cancellationToken);
+            return await StreamAndCompareAsync(city, system.Layout, json, tell, cancellationToken) ? ExitCodes.Done : ExitCodes.Failed;
         }
         finally
         {
             if (keep)
-                tell($"Still running: CLAIMS_DATA={layout.DataDirectory} CLAIMS_PORT_BASE={layout.PortBase} ./claims status");
-            else
-                await RemoveAsync(layout);
+                system.Keep();
         }
-        return agreed ? ExitCodes.Done : ExitCodes.Failed;
-    }
-
-    private static async Task RemoveAsync(SystemLayout layout)
-    {
-        using (Supervisor supervisor = await Supervisor.OpenAsync(layout, _ => { }, CancellationToken.None))
-            await supervisor.DownAsync(CancellationToken.None);
-        Directory.Delete(layout.DataDirectory, recursive: true);
     }
 
     private static async Task<bool> StreamAndCompareAsync(

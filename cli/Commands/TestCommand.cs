@@ -8,6 +8,10 @@ namespace Claims.Cli.Commands;
 
 public static class TestCommand
 {
+    // Tests of whole systems wait for processes more than they compute, so a second project runs beside them.
+    private const int ProjectsAtATime = 2;
+    private const string Longest = "System.Tests";
+
     public static Command Create()
     {
         Option<string[]> only = new("--only") { Description = "Run only these projects, such as Ledger.Tests.", AllowMultipleArgumentsPerToken = true };
@@ -21,23 +25,29 @@ public static class TestCommand
         string[] projects = [.. Directory.GetFiles(Path.Combine(Repository.Root, "tests"), "*.csproj", SearchOption.AllDirectories)
             .Select(path => Path.GetFileNameWithoutExtension(path))
             .Where(project => only.Length == 0 || only.Contains(project))
-            .Order(StringComparer.Ordinal)];
+            .OrderBy(project => project != Longest)
+            .ThenBy(project => project, StringComparer.Ordinal)];
         DirectoryInfo results = Directory.CreateTempSubdirectory("claims-test-");
         TestCounts sum = default;
         bool ran = projects.Length > 0;
+        Lock told = new();
         try
         {
-            foreach (string project in projects)
+            ParallelOptions atATime = new() { MaxDegreeOfParallelism = ProjectsAtATime, CancellationToken = cancellationToken };
+            await Parallel.ForEachAsync(projects, atATime, async (project, cancel) =>
             {
                 long begun = Stopwatch.GetTimestamp();
-                TestRun run = await RunProjectAsync(project, results.FullName, cancellationToken);
-                foreach (string failure in run.Failures)
-                    Output.Line(failure);
-                Output.Line(string.Create(
-                    CultureInfo.InvariantCulture, $"{project,-20} {run.Counts} ({Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s)"));
-                sum += run.Counts;
-                ran &= run.Counts.Total > 0;
-            }
+                TestRun run = await RunProjectAsync(project, results.FullName, cancel);
+                lock (told)
+                {
+                    foreach (string failure in run.Failures)
+                        Output.Line(failure);
+                    Output.Line(string.Create(
+                        CultureInfo.InvariantCulture, $"{project,-20} {run.Counts} ({Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s)"));
+                    sum += run.Counts;
+                    ran &= run.Counts.Total > 0;
+                }
+            });
         }
         finally
         {

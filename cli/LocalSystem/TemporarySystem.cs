@@ -1,0 +1,77 @@
+using Claims.PrivateServers;
+
+namespace Claims.Cli.LocalSystem;
+
+/// <summary>A whole system in a temporary place on free ports, stopped and removed on disposal.</summary>
+public sealed class TemporarySystem : IAsyncDisposable
+{
+    private static readonly TimeSpan KillBound = TimeSpan.FromSeconds(10);
+
+    private readonly Action<string> _tell;
+    private bool _keep;
+
+    private TemporarySystem(SystemLayout layout, Action<string> tell)
+    {
+        Layout = layout;
+        _tell = tell;
+    }
+
+    public SystemLayout Layout { get; }
+
+    /// <param name="purpose">Part of the directory's name.</param>
+    /// <param name="tell">Takes one line per step.</param>
+    /// <exception cref="CommandException">Something cannot start; nothing is left behind.</exception>
+    /// <exception cref="PrivateServerException">The same, of Redis or PostgreSQL.</exception>
+    public static async Task<TemporarySystem> StartAsync(string purpose, Action<string> tell, CancellationToken cancellationToken)
+    {
+        DirectoryInfo directory = Directory.CreateTempSubdirectory($"claims-{purpose}-");
+        TemporarySystem system = new(new SystemLayout(directory.FullName, FreePort.Take(SystemLayout.PortCount)), tell);
+        tell($"Starting a system of its own in {directory.FullName} …");
+        try
+        {
+            await system.UpAsync(cancellationToken);
+            return system;
+        }
+        catch
+        {
+            await system.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Leaves the system running, and says where it is.</summary>
+    public void Keep()
+    {
+        _keep = true;
+        _tell($"Still running: CLAIMS_DATA={Layout.DataDirectory} CLAIMS_PORT_BASE={Layout.PortBase} ./claims status");
+    }
+
+    /// <summary>SIGKILL to one process, then everything up again over the same data.</summary>
+    public async Task CrashAsync(string process, CancellationToken cancellationToken)
+    {
+        ProcessRecord record = SystemState.Read(Layout.StateFile).Running(process)
+            ?? throw new CommandException($"{process} does not run, so it cannot be killed.", ExitCodes.Failed);
+        record.Identity.Signal(ProcessSignal.Kill);
+        await record.Identity.WaitForExitAsync(KillBound, cancellationToken);
+        _tell($"  {process} killed");
+        await UpAsync(cancellationToken);
+    }
+
+    /// <summary>The process that runs under this name.</summary>
+    public int PidOf(string process) => SystemState.Read(Layout.StateFile).Running(process)?.Pid
+        ?? throw new CommandException($"{process} does not run.", ExitCodes.Failed);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_keep) return;
+        using (Supervisor supervisor = await Supervisor.OpenAsync(Layout, _ => { }, CancellationToken.None))
+            await supervisor.DownAsync(CancellationToken.None);
+        Directory.Delete(Layout.DataDirectory, recursive: true);
+    }
+
+    private async Task UpAsync(CancellationToken cancellationToken)
+    {
+        using Supervisor supervisor = await Supervisor.OpenAsync(Layout, line => _tell($"  {line}"), cancellationToken);
+        await supervisor.UpAsync(fresh: false, kafka: null, cancellationToken);
+    }
+}

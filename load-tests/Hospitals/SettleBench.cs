@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using Claims.Cli;
+using Claims.Cli.Commands;
+using Claims.Cli.LocalSystem;
+using Claims.LoadTests.Measuring;
+using Claims.V1;
+
+namespace Claims.LoadTests.Hospitals;
+
+/// <summary>One round of hospital streams at full speed.</summary>
+/// <param name="SettlePerSecond">Acknowledged, with an fsync behind every answer.</param>
+/// <param name="EndToEndPerSecond">Until the ledger has committed the last of them.</param>
+/// <param name="CpuMicroseconds">Per settlement, by process; the load generator's own among them.</param>
+public sealed record SettleRound(double SettlePerSecond, double EndToEndPerSecond, IReadOnlyDictionary<string, double> CpuMicroseconds);
+
+/// <summary>Hospital streams at full speed against a running system.</summary>
+public static class SettleBench
+{
+    private const int Streams = 8;
+    private const int Window = 1_024;
+    private static readonly TimeSpan PostedBound = TimeSpan.FromMinutes(2);
+
+    public static async Task<SettleRound> MeasureAsync(TemporarySystem system, Workload workload, int visits, CancellationToken cancellationToken)
+    {
+        using Services services = new(system.Layout);
+        byte[][][] hospitals = [.. Enumerable.Range(0, Streams)
+            .Select(_ => Enumerable.Range(0, visits / Streams).Select(_ => RawStream.Encode(workload.Next())).ToArray())];
+        List<byte[]>[] answers = [.. hospitals.Select(requests => new List<byte[]>(requests.Length))];
+        RawStream[] streams = [.. hospitals.Select(_ => new RawStream(services.Connect(system.Layout.AdjudicationAddress)))];
+        Dictionary<string, double> before = CpuOf(system);
+
+        long begun = Stopwatch.GetTimestamp();
+        await Task.WhenAll(streams.Select((stream, hospital) => stream.SendAsync(hospitals[hospital], Window, answers[hospital], cancellationToken)));
+        double settled = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+        await LedgerCommand.WaitUntilPostedAsync(services, PostedBound, cancellationToken);
+        double posted = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+
+        Dictionary<string, double> after = CpuOf(system);
+        int count = answers.Sum(stream => RawStream.Decode(stream).Count(reply => !reply.Replayed));
+        return new SettleRound(
+            count / settled, count / posted, after.ToDictionary(use => use.Key, use => (use.Value - before[use.Key]) * 1e6 / count));
+    }
+
+    private static Dictionary<string, double> CpuOf(TemporarySystem system)
+    {
+        Dictionary<string, double> seconds = ProcessDefinitions.StartOrder.ToDictionary(
+            process => process, process => ProcessUse.OfTree(system.PidOf(process)).CpuSeconds);
+        seconds["generator"] = ProcessUse.Of(Environment.ProcessId).CpuSeconds;
+        return seconds;
+    }
+}

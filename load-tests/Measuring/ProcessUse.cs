@@ -1,0 +1,38 @@
+using System.Globalization;
+
+namespace Claims.LoadTests.Measuring;
+
+/// <summary>What a process has used so far, as Linux counts it.</summary>
+/// <param name="CpuSeconds">Of all its threads, user and system.</param>
+/// <param name="PeakResidentBytes">The most memory it ever had resident.</param>
+/// <param name="Handles">Open file descriptors now.</param>
+public readonly record struct ProcessUse(double CpuSeconds, long ResidentBytes, long PeakResidentBytes, int Handles)
+{
+    // USER_HZ is 100 on every architecture that Linux's procfs reports to.
+    private const double TicksPerSecond = 100;
+
+    public static ProcessUse Of(int pid)
+    {
+        string stat = File.ReadAllText($"/proc/{pid}/stat");
+        // The second field is the program's name in brackets and may hold spaces; utime and stime are fields 14 and 15.
+        string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+        double ticks = double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture);
+        Dictionary<string, string> status = File.ReadLines($"/proc/{pid}/status")
+            .Select(line => line.Split(':', 2))
+            .ToDictionary(parts => parts[0], parts => parts[1].Trim());
+        return new ProcessUse(ticks / TicksPerSecond, Bytes(status["VmRSS"]), Bytes(status["VmHWM"]), Directory.GetFiles($"/proc/{pid}/fd").Length);
+    }
+
+    /// <summary>Of a process and its children, such as PostgreSQL's.</summary>
+    public static ProcessUse OfTree(int pid)
+    {
+        ProcessUse[] all = [Of(pid), .. ChildrenOf(pid).Select(OfTree)];
+        return new ProcessUse(
+            all.Sum(use => use.CpuSeconds), all.Sum(use => use.ResidentBytes), all.Sum(use => use.PeakResidentBytes), all.Sum(use => use.Handles));
+    }
+
+    private static int[] ChildrenOf(int pid) =>
+        [.. File.ReadAllText($"/proc/{pid}/task/{pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(child => int.Parse(child, CultureInfo.InvariantCulture))];
+
+    private static long Bytes(string kilobytes) => long.Parse(kilobytes.Split(' ')[0], CultureInfo.InvariantCulture) * 1024;
+}

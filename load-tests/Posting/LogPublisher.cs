@@ -1,0 +1,88 @@
+using Claims.Kafka;
+using Claims.V1;
+using Confluent.Kafka;
+using Grpc.Core;
+
+namespace Claims.LoadTests.Posting;
+
+/// <summary>Publishes a log as adjudication's relay does: at most a window ahead of the ledger, and again from the watermark where it asks.</summary>
+public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker ledger)
+{
+    // As RelayWindow of adjudication.
+    private const int Window = 5_000;
+    private const int AtATime = 500;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan StallBound = TimeSpan.FromSeconds(30);
+
+    private readonly long[] _committed = new long[log.Shards];
+    private readonly long[] _positions = new long[log.Shards];
+    private long _progressAt = Environment.TickCount64;
+
+    private long Committed => _committed.Sum();
+
+    /// <summary>Returns once the ledger has committed every record.</summary>
+    /// <exception cref="TimeoutException">The ledger has committed nothing for 30 s.</exception>
+    public async Task PublishAsync(CancellationToken cancellationToken)
+    {
+        KafkaSettings settings = new(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = brokers });
+        using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(settings.Producer()).Build();
+        using CancellationTokenSource done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task following = FollowAsync(done.Token);
+        while (Committed < log.Count)
+        {
+            if (following.IsCompleted) await following;
+            if (Environment.TickCount64 - Volatile.Read(ref _progressAt) > StallBound.TotalMilliseconds)
+                throw new TimeoutException($"The ledger has stood at {Committed} of {log.Count} records for {StallBound.TotalSeconds} s.");
+            bool published = false;
+            for (int shard = 0; shard < log.Shards; shard++) published |= PublishNext(producer, shard);
+            if (!published) await Task.Delay(Pause, cancellationToken);
+        }
+
+        await done.CancelAsync();
+        await following;
+    }
+
+    private bool PublishNext(IProducer<Null, byte[]> producer, int shard)
+    {
+        long position = Volatile.Read(ref _positions[shard]);
+        long end = Math.Min(Math.Min(position + AtATime, Volatile.Read(ref _committed[shard]) + Window), log.PerShard);
+        try
+        {
+            for (long sequence = position + 1; sequence <= end; sequence++)
+            {
+                producer.Produce(new TopicPartition(ClaimsTopic.Name, shard), new Message<Null, byte[]> { Value = log.Record(shard, sequence) });
+                // The ledger may have asked for another position meanwhile.
+                if (Interlocked.CompareExchange(ref _positions[shard], sequence, sequence - 1) != sequence - 1) return true;
+            }
+        }
+        catch (ProduceException<Null, byte[]> e) when (e.Error.Code is ErrorCode.Local_QueueFull)
+        {
+            return false;
+        }
+
+        return end > position;
+    }
+
+    private async Task FollowAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            using AsyncServerStreamingCall<Watermarks> call =
+                new Ledger.LedgerClient(ledger).WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: cancellationToken);
+            while (await call.ResponseStream.MoveNext(cancellationToken))
+            {
+                foreach (ShardWatermark mark in call.ResponseStream.Current.Shards)
+                {
+                    if (mark.Stopped.Length > 0) throw new InvalidOperationException($"The ledger has stopped shard {mark.Shard}: {mark.Stopped}");
+                    if (mark.Sequence > _committed[mark.Shard]) Volatile.Write(ref _progressAt, Environment.TickCount64);
+                    Volatile.Write(ref _committed[mark.Shard], mark.Sequence);
+                    if (mark.Gap) Volatile.Write(ref _positions[mark.Shard], mark.Sequence);
+                }
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled } && cancellationToken.IsCancellationRequested)
+        {
+            // Everything is committed.
+        }
+    }
+}

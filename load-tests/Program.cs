@@ -1,0 +1,33 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Claims.Cli;
+using Claims.LoadTests;
+using Claims.PrivateServers;
+
+RootCommand root = new("Measurements of the claims system: ratios in one run, against the peer and against the limit.")
+{
+    BenchCommand.Create(),
+};
+ParseResult parsed = root.Parse(args);
+if (parsed.Action is ParseErrorAction errors)
+    errors.ShowHelp = args.Length == 0;
+
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });
+}
+catch (CommandException e)
+{
+    Output.Error(e.Message);
+    return e.ExitCode;
+}
+catch (PrivateServerException e)
+{
+    Output.Error(e.Message);
+    return ExitCodes.CannotStart;
+}
+catch (OperationCanceledException)
+{
+    Output.Error("stopped.");
+    return ExitCodes.Failed;
+}
