@@ -4,6 +4,7 @@ using Claims.Cli;
 using Claims.Cli.Commands;
 using Claims.Cli.LocalSystem;
 using Claims.LoadTests.Hospitals;
+using Claims.LoadTests.Limit;
 using Claims.LoadTests.Measuring;
 using Claims.LoadTests.Peer;
 using Claims.LoadTests.Posting;
@@ -16,48 +17,97 @@ public static class BenchCommand
     private const int DefaultRounds = 5;
     private const int PostingRecords = 320_000;
     private const int PeerSeconds = 10;
-    private const int SettleInsured = 100_000;
-    private const int SettleVisits = 100_000;
+    private const int Insured = 100_000;
+    private const int SettleVisits = 200_000;
+    private const int UnaryVisits = 40_000;
+    private const int UnaryConnections = 8;
+    private const int UnaryCallers = 64;
+    private const int LimitVisits = 200_000;
+    private const int LatencyStreams = 8;
+    private const double LatencyPerSecond = 1_000;
+    private const int LatencyVisits = 20_000;
+
+    // Before the service has said how large its batches are.
+    private const int AssumedBatch = 32;
+
+    private static readonly string[] Parts = ["settle", "unary", "latency", "limit", "peer", "posting"];
 
     public static Command Create()
     {
         Option<int> rounds = new("--rounds") { Description = "Of each measurement; the median counts.", DefaultValueFactory = _ => DefaultRounds };
+        rounds.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() < 1) result.AddError("--rounds must be at least 1.");
+        });
+        Option<string[]> only = new("--only") { Description = $"Only these of {string.Join(", ", Parts)}.", AllowMultipleArgumentsPerToken = true };
+        only.AcceptOnlyFromAmong(Parts);
         Option<bool> json = CommonOptions.Json();
-        Command command = new("bench", "Measure the system against the peer and against the limit; medians and ratios.") { rounds, json };
-        command.SetAction((result, cancel) => RunAsync(result.GetValue(rounds), result.GetValue(json), cancel));
+        Command command = new("bench", "Measure the system against the peer and against the limit; medians and ratios.") { rounds, only, json };
+        command.SetAction((result, cancel) => RunAsync(result.GetValue(rounds), result.GetValue(only) is { Length: > 0 } some ? some : Parts, result.GetValue(json), cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(int rounds, bool json, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(int rounds, string[] parts, bool json, CancellationToken cancellationToken)
     {
-        List<double> posting = [];
-        List<double> peerVisits = [];
-        for (int round = 1; round <= rounds; round++)
+        BenchResults results = new();
+        Workload workload = new(Insured);
+        await using TemporarySystem system = await TemporarySystem.StartAsync("bench", _ => { }, cancellationToken);
+        using (Services services = new(system.Layout)) await workload.ImportAsync(services, cancellationToken);
+        if (parts.Contains("settle"))
         {
-            await using (PlPgSqlPeer peer = await PlPgSqlPeer.StartAsync(cancellationToken))
-                peerVisits.Add(await peer.MeasureAsync(PeerSeconds, cancellationToken));
-            Output.Progress(string.Create(CultureInfo.InvariantCulture, $"round {round}: peer {peerVisits[^1]:#,##0}/s"));
-            posting.Add(await PostingBench.MeasureAsync(PostingRecords, _ => { }, cancellationToken));
-            Output.Progress(string.Create(CultureInfo.InvariantCulture, $"round {round}: posting {posting[^1]:#,##0}/s"));
+            // Just-in-time compilation and the first look at every insured belong to no round.
+            await SettleBench.MeasureAsync(system, workload, SettleVisits, cancellationToken);
         }
 
-        Workload workload = new(SettleInsured);
-        await using (TemporarySystem system = await TemporarySystem.StartAsync("bench", _ => { }, cancellationToken))
+        for (int round = 1; round <= rounds; round++)
         {
-            using (Services services = new(system.Layout)) await workload.ImportAsync(services, cancellationToken);
-            for (int round = 0; round <= rounds; round++)
+            foreach (string part in Parts.Intersect(parts))
             {
-                SettleRound measured = await SettleBench.MeasureAsync(system, workload, SettleVisits, cancellationToken);
-                Output.Progress(string.Create(CultureInfo.InvariantCulture, $"round {round}: settle {measured.SettlePerSecond:#,##0}/s, end to end {measured.EndToEndPerSecond:#,##0}/s; {string.Join(", ", measured.CpuMicroseconds.Select(use => $"{use.Key} {use.Value:0.0}"))} µs"));
+                Output.Progress(string.Create(CultureInfo.InvariantCulture, $"round {round} of {rounds}, {part} …"));
+                await MeasureAsync(part, system, workload, results, cancellationToken);
             }
         }
 
-        double peerPerSecond = Median.Of(peerVisits);
-        double postingPerSecond = Median.Of(posting);
-        if (json)
-            Output.WriteJson(new { peerPerSecond, postingPerSecond, postingToPeer = postingPerSecond / peerPerSecond });
-        else
-            Output.Line(string.Create(CultureInfo.InvariantCulture, $"posting {postingPerSecond:#,##0}/s, peer {peerPerSecond:#,##0}/s: {postingPerSecond / peerPerSecond:0.0} times the peer"));
+        foreach (string process in ProcessDefinitions.StartOrder)
+            results.PeakResidentBytes[process] = ProcessUse.Of(system.PidOf(process)).PeakResidentBytes;
+        if (json) results.WriteJson();
+        else results.Print();
         return ExitCodes.Done;
+    }
+
+    private static async Task MeasureAsync(string part, TemporarySystem system, Workload workload, BenchResults results, CancellationToken cancellationToken)
+    {
+        switch (part)
+        {
+            case "settle":
+                results.Settle.Add(await SettleBench.MeasureAsync(system, workload, SettleVisits, cancellationToken));
+                break;
+            case "unary":
+                results.UnaryPerSecond.Add(await UnaryBench.MeasureAsync(system.Layout, workload, UnaryVisits, UnaryConnections, UnaryCallers, cancellationToken));
+                break;
+            case "latency":
+                results.Latencies.Add(await LatencyAsync(system.Layout, workload, cancellationToken));
+                break;
+            case "limit":
+                int batch = results.Settle.Count > 0 ? (int)Math.Round(Median.Of(results.Settle.Select(round => round.BatchSize))) : AssumedBatch;
+                results.RedisLimitPerSecond.Add(await RedisLimit.MeasureAsync(workload, LimitVisits, Math.Max(batch, 1), cancellationToken));
+                break;
+            case "peer":
+                await using (PlPgSqlPeer peer = await PlPgSqlPeer.StartAsync(cancellationToken))
+                    results.PeerPerSecond.Add(await peer.MeasureAsync(PeerSeconds, cancellationToken));
+                break;
+            default:
+                results.PostingPerSecond.Add(await PostingBench.MeasureAsync(PostingRecords, _ => { }, cancellationToken));
+                break;
+        }
+    }
+
+    private static async Task<LatencyHistogram> LatencyAsync(SystemLayout layout, Workload workload, CancellationToken cancellationToken)
+    {
+        using Services services = new(layout);
+        LatencyHistogram latencies = new();
+        OpenLoop hospitals = new([.. Enumerable.Range(0, LatencyStreams).Select(_ => services.Connect(layout.AdjudicationAddress))]);
+        await hospitals.SendAsync([.. Enumerable.Range(0, LatencyVisits).Select(_ => workload.Next())], LatencyPerSecond, latencies, cancellationToken);
+        return latencies;
     }
 }

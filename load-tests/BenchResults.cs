@@ -1,0 +1,111 @@
+using System.Globalization;
+using Claims.Cli;
+using Claims.LoadTests.Hospitals;
+using Claims.LoadTests.Measuring;
+
+namespace Claims.LoadTests;
+
+/// <summary>What every round of a bench came to, and the medians and ratios of it. What was not measured is absent.</summary>
+public sealed class BenchResults
+{
+    public List<SettleRound> Settle { get; } = [];
+
+    public List<double> UnaryPerSecond { get; } = [];
+
+    public List<LatencyHistogram> Latencies { get; } = [];
+
+    public List<double> RedisLimitPerSecond { get; } = [];
+
+    public List<double> PeerPerSecond { get; } = [];
+
+    public List<double> PostingPerSecond { get; } = [];
+
+    /// <summary>By process, over the whole run.</summary>
+    public Dictionary<string, long> PeakResidentBytes { get; } = [];
+
+    private double? SettlePerSecond => MedianOf(Settle.Select(round => round.SettlePerSecond));
+
+    private double? EndToEndPerSecond => MedianOf(Settle.Select(round => round.EndToEndPerSecond));
+
+    public void WriteJson() => Output.WriteJson(new
+    {
+        SettlePerSecond = Rounded(SettlePerSecond),
+        UnaryPerSecond = Rounded(MedianOf(UnaryPerSecond)),
+        EndToEndPerSecond = Rounded(EndToEndPerSecond),
+        PostingPerSecond = Rounded(MedianOf(PostingPerSecond)),
+        RedisLimitPerSecond = Rounded(MedianOf(RedisLimitPerSecond)),
+        PeerPerSecond = Rounded(MedianOf(PeerPerSecond)),
+        P50Ms = LatencyMs(50),
+        P99Ms = LatencyMs(99),
+        P999Ms = LatencyMs(99.9),
+        BatchSize = Rounded(MedianOf(Settle.Select(round => round.BatchSize)), 1),
+        AllocatedBytesPerSettlement = Rounded(MedianOf(Settle.Select(round => round.AllocatedBytes))),
+        CpuMicrosecondsPerSettlement = CpuMicroseconds(),
+        PeakResidentBytes,
+        Ratios = Ratios().ToDictionary(ratio => ratio.Name, ratio => Rounded(ratio.Value, 2)),
+        Rounds = new
+        {
+            SettlePerSecond = Settle.Select(round => Rounded(round.SettlePerSecond)),
+            EndToEndPerSecond = Settle.Select(round => Rounded(round.EndToEndPerSecond)),
+            UnaryPerSecond = UnaryPerSecond.Select(rate => Rounded(rate)),
+            PostingPerSecond = PostingPerSecond.Select(rate => Rounded(rate)),
+            RedisLimitPerSecond = RedisLimitPerSecond.Select(rate => Rounded(rate)),
+            PeerPerSecond = PeerPerSecond.Select(rate => Rounded(rate)),
+        },
+    });
+
+    public void Print()
+    {
+        Output.Table(["measurement", ">median", ">least", ">most"], Rows().Select(row => new[]
+        {
+            row.Name, Text(Median.Of(row.Rounds), row.Digits), Text(row.Rounds.Min(), row.Digits), Text(row.Rounds.Max(), row.Digits),
+        }));
+        if (Ratios().ToArray() is { Length: > 0 } ratios)
+            Output.Table(["ratio", ">of medians"], ratios.Select(ratio => new[] { ratio.Name, Text(ratio.Value, 2) }));
+        Output.Table(["process", ">CPU µs per settlement", ">peak resident MB"], CpuMicroseconds().Keys.Union(PeakResidentBytes.Keys).Select(process => new[]
+        {
+            process,
+            CpuMicroseconds().TryGetValue(process, out double? cpu) ? Text(cpu ?? 0, 1) : "",
+            PeakResidentBytes.TryGetValue(process, out long bytes) ? Text(bytes / 1e6, 0) : "",
+        }));
+    }
+
+    private IEnumerable<(string Name, double[] Rounds, int Digits)> Rows() => new (string Name, double[] Rounds, int Digits)[]
+    {
+        ("settled and acknowledged, streams, /s", [.. Settle.Select(round => round.SettlePerSecond)], 0),
+        ("settled and in the books, /s", [.. Settle.Select(round => round.EndToEndPerSecond)], 0),
+        ("visits in a call of the script", [.. Settle.Select(round => round.BatchSize)], 1),
+        ("bytes allocated per settlement", [.. Settle.Select(round => round.AllocatedBytes)], 0),
+        ("settled and acknowledged, single calls, /s", [.. UnaryPerSecond], 0),
+        ("posted by the ledger alone, /s", [.. PostingPerSecond], 0),
+        ("limit: the script alone, /s", [.. RedisLimitPerSecond], 0),
+        ("peer: one PL/pgSQL function, /s", [.. PeerPerSecond], 0),
+        ("p50 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(50).TotalMilliseconds)], 2),
+        ("p99 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(99).TotalMilliseconds)], 2),
+        ("p99.9 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(99.9).TotalMilliseconds)], 2),
+    }.Where(row => row.Rounds.Length > 0);
+
+    private IEnumerable<(string Name, double Value)> Ratios()
+    {
+        double? peer = MedianOf(PeerPerSecond);
+        return new (string Name, double? Over, double? Under)[]
+        {
+            ("settleToPeer", SettlePerSecond, peer),
+            ("settleToRedisLimit", SettlePerSecond, MedianOf(RedisLimitPerSecond)),
+            ("endToEndToPeer", EndToEndPerSecond, peer),
+            ("postingToPeer", MedianOf(PostingPerSecond), peer),
+        }.Where(ratio => ratio.Over is not null && ratio.Under is not null).Select(ratio => (ratio.Name, ratio.Over!.Value / ratio.Under!.Value));
+    }
+
+    private Dictionary<string, double?> CpuMicroseconds() => Settle.Count == 0
+        ? []
+        : Settle[0].CpuMicroseconds.Keys.ToDictionary(process => process, process => Rounded(Median.Of(Settle.Select(round => round.CpuMicroseconds[process])), 1));
+
+    private double? LatencyMs(double percent) => Rounded(MedianOf(Latencies.Select(round => round.Percentile(percent).TotalMilliseconds)), 2);
+
+    private static double? MedianOf(IEnumerable<double> rounds) => rounds.ToArray() is { Length: > 0 } some ? Median.Of(some) : null;
+
+    private static double? Rounded(double? value, int digits = 0) => value is { } some ? Math.Round(some, digits) : null;
+
+    private static string Text(double value, int digits) => value.ToString(digits == 0 ? "#,##0" : digits == 1 ? "#,##0.0" : "#,##0.00", CultureInfo.InvariantCulture);
+}
