@@ -1,6 +1,7 @@
 using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Ledger.Api;
+using Claims.Ledger.Audit;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
 using Claims.Ledger.Store;
@@ -24,6 +25,13 @@ internal static class LedgerServices
         services.AddSingleton<ClosedYears>();
         services.AddSingleton<LedgerMetrics>();
         services.AddHostedService<PostingWorker>();
+        services.AddSingleton<Chain>();
+        services.AddSingleton<ChainReplay>();
+        services.AddSingleton<BookChecks>();
+        services.AddSingleton<Verification>();
+        services.AddSingleton<ShardFold>();
+        services.AddSingleton<AuditMetrics>();
+        services.AddHostedService<ChainWorker>();
         services.AddHealthChecks().AddCheck<LedgerHealthCheck>("ledger", tags: [Readiness.Tag]);
     }
 }

@@ -1,6 +1,7 @@
 using Claims.Hosting;
 using Claims.Ledger;
 using Claims.Ledger.Api;
+using Claims.Ledger.Audit;
 
 WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "ledger");
 LedgerSettings settings = builder.AddSettings<LedgerSettings>();
@@ -8,4 +9,5 @@ builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly);
 builder.Services.AddLedger();
 WebApplication app = builder.Build();
 app.MapGrpcService<LedgerService>();
+app.MapGrpcService<AuditService>();
 return await ServiceHost.RunAsync(app);

@@ -1,0 +1,60 @@
+namespace Claims.Ledger.Audit;
+
+/// <summary>A table whose rows are written by batches and bound by the chain.</summary>
+/// <param name="Number">Part of the stored format: given once, for good.</param>
+/// <param name="Key">Columns of the primary key.</param>
+/// <param name="Order">How the rows of a batch follow on each other: by the key, texts byte by byte.</param>
+/// <param name="Columns">What is hashed, in this order. A column that is added later needs a new <see cref="ChainLink.Format"/>, since older links do not cover it.</param>
+/// <param name="Batch">The batch that wrote a row, as an SQL expression over <paramref name="From"/>.</param>
+/// <param name="From">Where the rows, as <c>entry</c>, are read from.</param>
+/// <param name="Anchor">Holds for a row whose batch can be told.</param>
+internal sealed record ChainedTable(byte Number, string Name, string[] Key, string Order, string[] Columns, string Batch, string From, string Anchor)
+{
+    private const string OfBatch = "EXISTS (SELECT FROM batch WHERE batch.batch_id = entry.batch_id)";
+
+    /// <summary>In the order in which a batch's rows are hashed: what others hang on comes first, so that the first bad row is the cause.</summary>
+    public static IReadOnlyList<ChainedTable> All { get; } =
+    [
+        Direct(1, "batch", ["batch_id"], ["batch_id", "posted_at"]),
+        Direct(2, "batch_range", ["shard", "first_sequence"], ["shard", "first_sequence", "last_sequence", "batch_id"]),
+        new(3, "sub_ledger", ["shard", "sequence"], "entry.shard, entry.sequence",
+            [
+                "shard", "sequence", "kind", "settlement_id", "original_settlement_id", "facility_code", "insured_id", "request_id",
+                "original_request_id", "visit_date", "visit_type", "settled_at", "scheme", "insured_county", "facility_county", "tier",
+                "total_fen", "full_self_pay_fen", "over_limit_fen", "pre_self_pay_fen", "in_scope_fen", "deductible_fen",
+                "rate_basis_points", "fund_pay_fen", "cap_fen", "cap_used_before_fen", "cap_used_after_fen", "reason_code", "policy_id",
+                "policy_hash", "request_fingerprint",
+            ],
+            "range.batch_id",
+            // OFFSET 0 keeps the planner to one index range per range, however large the table and however old its statistics.
+            """
+            batch_range AS range CROSS JOIN LATERAL (
+                SELECT * FROM sub_ledger WHERE sub_ledger.shard = range.shard AND sub_ledger.sequence BETWEEN range.first_sequence AND range.last_sequence OFFSET 0
+            ) AS entry
+            """,
+            "entry.sequence BETWEEN 1 AND (SELECT max(last_sequence) FROM batch_range WHERE batch_range.shard = entry.shard)"),
+        Direct(4, "journal", ["journal_id"], ["journal_id", "batch_id", "scheme", "posting_date", "business_date"]),
+        new(5, "posting", ["journal_id", "account_code"], """entry.journal_id, entry.account_code COLLATE "C" """, ["journal_id", "account_code", "debit_fen", "credit_fen"],
+            "journal.batch_id", "journal JOIN posting AS entry USING (journal_id)",
+            "EXISTS (SELECT FROM journal WHERE journal.journal_id = entry.journal_id)"),
+    ];
+
+    /// <summary>The text of a row's key, its parts with / between them.</summary>
+    public string KeyOfEntry => $"concat_ws('/', {string.Join(", ", Key.Select(column => $"entry.{column}"))})";
+
+    /// <summary>Every row of some batches: batch, key, then the columns; by batch, and within it in the order of the chain.</summary>
+    public string RowsOf(IEnumerable<long> batches) => $"""
+        SELECT {Batch}, {KeyOfEntry}, {string.Join(", ", Columns.Select(column => $"entry.{column}"))}
+        FROM {From} WHERE {Batch} = ANY ('{$"{{{string.Join(',', batches)}}}"}'::bigint[])
+        ORDER BY {Batch}, {Order}
+        """;
+
+    /// <summary>The first row that no batch has written, by its key.</summary>
+    public string FirstWithoutBatch => $"SELECT {KeyOfEntry} FROM {Name} AS entry WHERE ({Anchor}) IS NOT TRUE ORDER BY {string.Join(", ", Key)} LIMIT 1";
+
+    /// <summary>Whether a row names its batch itself.</summary>
+    public bool IsDirect => Batch == "entry.batch_id";
+
+    private static ChainedTable Direct(byte number, string name, string[] key, string[] columns) =>
+        new(number, name, key, string.Join(", ", key.Select(column => $"entry.{column}")), columns, "entry.batch_id", $"{name} AS entry", OfBatch);
+}
