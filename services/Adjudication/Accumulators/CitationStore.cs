@@ -16,7 +16,9 @@ public sealed class CitationStore(IDatabase redis)
 {
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
     private readonly ConcurrentDictionary<(int Shard, uint Key), Citations> _known = new();
-    private readonly ConcurrentDictionary<Citations, uint> _keys = new();
+
+    // By reference: the desk hands in the same few objects again and again, and hashing their texts took longer than the rest.
+    private readonly ConcurrentDictionary<Citations, uint> _keys = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>The key of the citations in this shard, written there first where it is not known to be.</summary>
     /// <exception cref="StoreUnavailableException">Redis did not answer.</exception>

@@ -6,7 +6,7 @@ namespace Claims.Adjudication.Accumulators;
 public static class SettlementIds
 {
     public static string Format(int visitYear, int shard, long sequence) =>
-        string.Create(CultureInfo.InvariantCulture, $"{visitYear:0000}-{shard:00}-{sequence:0000000000}");
+        string.Create(CultureInfo.InvariantCulture, $"{visitYear:D4}-{shard:D2}-{sequence:D10}");
 
     /// <summary>The sequence within the id, or null where the text is not an id of this shard.</summary>
     public static long? SequenceOf(string settlementId, int shard)

@@ -73,7 +73,7 @@ public sealed class ShardQueue : IAsyncDisposable
         if (_status.Epoch is null) throw new StoreUnavailableException(_status.Reason);
         Waiting waiting = new(step);
         return _queue.Writer.TryWrite(waiting)
-            ? waiting.Reply.Task
+            ? waiting.Reply
             : throw new StoreBusyException($"Shard {Shard} already has {LongestQueue} requests waiting.");
     }
 
@@ -134,7 +134,7 @@ public sealed class ShardQueue : IAsyncDisposable
             catch (Exception e)
             {
                 Exception cause = e is RedisException or TimeoutException ? Understand(e) : e;
-                foreach (Waiting waiting in batch) waiting.Reply.TrySetException(cause);
+                foreach (Waiting waiting in batch) waiting.Fail(cause);
             }
 
             batch.Clear();
@@ -162,6 +162,7 @@ public sealed class ShardQueue : IAsyncDisposable
         AdjudicationMetrics.Batch(batch.Count, Stopwatch.GetElapsedTime(started));
 
         bool appended = false;
+        Answered answered = new(batch.Count);
         for (int i = 0; i < batch.Count; i++)
         {
             StepReply reply = StepReply.Read((byte[])replies[i]!);
@@ -171,9 +172,10 @@ public sealed class ShardQueue : IAsyncDisposable
                 appended = true;
             }
 
-            batch[i].Reply.TrySetResult(reply);
+            answered.Add(batch[i], reply);
         }
 
+        answered.Tell();
         if (appended) Appended?.Invoke();
     }
 
@@ -195,9 +197,41 @@ public sealed class ShardQueue : IAsyncDisposable
 
     private sealed class Waiting(Step step)
     {
+        // Continuations run where the reply is told, which is never this queue's own loop.
+        private readonly TaskCompletionSource<StepReply> _reply = new();
+
         public Step Step { get; } = step;
 
-        public TaskCompletionSource<StepReply> Reply { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public Task<StepReply> Reply => _reply.Task;
+
+        public void Tell(StepReply reply) => _reply.TrySetResult(reply);
+
+        public void Fail(Exception cause) => ThreadPool.UnsafeQueueUserWorkItem(static failed => failed._reply.TrySetException(failed.Cause), (_reply, Cause: cause), preferLocal: false);
+    }
+
+    /// <summary>
+    /// The replies of one call on their way to who waits for them: 16 to a work item of the thread pool. An item for each cost more
+    /// than what it did, and one for all would have kept the other core idle.
+    /// </summary>
+    private sealed class Answered(int count)
+    {
+        private const int AtATime = 16;
+
+        private readonly (Waiting Waiting, StepReply Reply)[] _answers = new (Waiting, StepReply)[count];
+        private int _count;
+
+        public void Add(Waiting waiting, StepReply reply) => _answers[_count++] = (waiting, reply);
+
+        public void Tell()
+        {
+            for (int first = 0; first < _count; first += AtATime)
+                ThreadPool.UnsafeQueueUserWorkItem(static part => part.Answers.TellFrom(part.First), (Answers: this, First: first), preferLocal: false);
+        }
+
+        private void TellFrom(int first)
+        {
+            foreach ((Waiting waiting, StepReply reply) in _answers.AsSpan(first, Math.Min(AtATime, _count - first))) waiting.Tell(reply);
+        }
     }
 }
 

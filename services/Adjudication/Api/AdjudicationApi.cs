@@ -9,22 +9,22 @@ namespace Claims.Adjudication.Api;
 /// <summary>The contract that hospitals build against. A refusal is an answer; a status means that nothing is known to have been settled.</summary>
 public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings settings, TimeProvider time, ILogger<AdjudicationApi> log) : V1.Adjudication.AdjudicationBase
 {
-    public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) => AnswerAsync("settle", request, desk.SettleAsync);
+    public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) => AnswerAsync("settle", time.GetTimestamp(), desk.SettleAsync(request));
 
-    public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) => AnswerAsync("pre_settle", request, desk.QuoteAsync);
+    public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) => AnswerAsync("pre_settle", time.GetTimestamp(), desk.QuoteAsync(request));
 
-    public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) => AnswerAsync("cancel", request, desk.CancelAsync);
+    public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) => AnswerAsync("cancel", time.GetTimestamp(), desk.CancelAsync(request));
 
-    public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) => GuardAsync(() => desk.ReverseAsync(request));
+    public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) => GuardAsync(desk.ReverseAsync(request));
 
-    public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) => GuardAsync(() => desk.FindAsync(request));
+    public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) => GuardAsync(desk.FindAsync(request));
 
     public override Task<V1.Accumulators> GetAccumulators(GetAccumulatorsRequest request, ServerCallContext context)
     {
         if (Rules.RequestChecks.CheckCode("insured_id", request.InsuredId) is { } refusal) throw new RpcException(new Status(StatusCode.InvalidArgument, refusal.Text));
         return request.Year is < 2000 or > 2999
             ? throw new RpcException(new Status(StatusCode.InvalidArgument, "请求字段 year 应为四位年份。"))
-            : GuardAsync(() => desk.AccumulatorsAsync(request));
+            : GuardAsync(desk.AccumulatorsAsync(request));
     }
 
     /// <summary>
@@ -70,7 +70,7 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
             {
                 if (previous is not null) await previous;
                 if (failure is not null) return;
-                replies.Writer.TryWrite(await AnswerAsync("settle_stream", request, desk.SettleAsync));
+                replies.Writer.TryWrite(await AnswerAsync("settle_stream", time.GetTimestamp(), desk.SettleAsync(request)));
             }
             catch (Exception e)
             {
@@ -97,10 +97,18 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         await foreach (SettleReply reply in replies.ReadAllAsync(cancellation)) await stream.WriteAsync(reply, cancellation);
     }
 
-    private async Task<SettleReply> AnswerAsync<TRequest>(string operation, TRequest request, Func<TRequest, Task<SettleReply>> answer)
+    private async Task<SettleReply> AnswerAsync(string operation, long started, Task<SettleReply> answering)
     {
-        long started = time.GetTimestamp();
-        SettleReply reply = await GuardAsync(() => answer(request));
+        SettleReply reply;
+        try
+        {
+            reply = await answering;
+        }
+        catch (Exception e) when (StatusOf(e) is { } status)
+        {
+            throw new RpcException(status);
+        }
+
         long paidFen = reply is { Decision: Decision.Settled or Decision.Cancelled, Replayed: false } ? reply.FundPayFen : 0;
         string decision = reply.Replayed ? "REPLAYED" : DecisionName(reply.Decision);
         AdjudicationMetrics.Answer(operation, decision, reply.ReasonCode, paidFen, time.GetElapsedTime(started));
@@ -116,21 +124,31 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         _ => "UNSPECIFIED",
     };
 
-    private async Task<T> GuardAsync<T>(Func<Task<T>> answer)
+    private async Task<T> GuardAsync<T>(Task<T> answering)
     {
         try
         {
-            return await answer();
+            return await answering;
         }
-        catch (StoreBusyException e)
+        catch (Exception e) when (StatusOf(e) is { } status)
         {
-            log.LogWarning("Turned away: {Reason}", e.Message);
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, "系统繁忙，本次请求未处理，请稍后以同一请求编号重试。"));
+            throw new RpcException(status);
         }
-        catch (Exception e) when (e is StoreUnavailableException or EligibilityUnavailableException)
+    }
+
+    /// <returns>The status by which a caller learns of the failure; null where it is none of those that are foreseen.</returns>
+    private Status? StatusOf(Exception failure)
+    {
+        switch (failure)
         {
-            log.LogWarning("Not answered: {Reason} {Cause}", e.Message, e.InnerException?.Message);
-            throw new RpcException(new Status(StatusCode.Unavailable, "系统暂时无法确认结算结果，请以同一请求编号重试，或发起冲正。"));
+            case StoreBusyException:
+                log.LogWarning("Turned away: {Reason}", failure.Message);
+                return new Status(StatusCode.ResourceExhausted, "系统繁忙，本次请求未处理，请稍后以同一请求编号重试。");
+            case StoreUnavailableException or EligibilityUnavailableException:
+                log.LogWarning("Not answered: {Reason} {Cause}", failure.Message, failure.InnerException?.Message);
+                return new Status(StatusCode.Unavailable, "系统暂时无法确认结算结果，请以同一请求编号重试，或发起冲正。");
+            default:
+                return null;
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Coverage;
@@ -11,6 +12,9 @@ namespace Claims.Adjudication.Api;
 /// <summary>One visit's way: checks, coverage, rules and accumulators in one atomic step, answer.</summary>
 public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory eligibility, PolicyPack pack, TimeProvider time)
 {
+    // One for each policy, tier and visit type of the pack.
+    private readonly ConcurrentDictionary<(string PolicyId, Tier, VisitType), Citations> _citations = new();
+
     /// <exception cref="EligibilityUnavailableException">Coverage cannot be known, and the request is not one settled before.</exception>
     /// <exception cref="StoreUnavailableException">The accumulators cannot be known, or the outcome is unknown.</exception>
     /// <exception cref="StoreBusyException">A bound is reached; nothing happened.</exception>
@@ -283,7 +287,9 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
     private async ValueTask<(StoredRequest Stored, Citations Citations)> StoredRequestAsync(ShardQueue shard, CoveredVisit covered)
     {
         SettleRequest request = covered.Visit.Request;
-        Citations citations = Citations.For(pack, covered.Policy, covered.Facility.Tier, request.VisitType);
+        Citations citations = _citations.GetOrAdd(
+            (covered.Policy.PolicyId, covered.Facility.Tier, request.VisitType), static (_, of) => Citations.For(of.pack, of.Policy, of.Tier, of.VisitType),
+            (pack, covered.Policy, covered.Facility.Tier, request.VisitType));
         StoredRequest stored = new()
         {
             VisitType = (int)request.VisitType,

@@ -60,19 +60,19 @@ public sealed class EligibilityDirectory : BackgroundService
         AdjudicationMetrics.Lookup("facility", facilityHeld);
         AdjudicationMetrics.Lookup("insured", insuredHeld);
         ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> items = Known.NoItems;
-        List<string> asked = [];
+        List<string>? asked = null;
         foreach (string code in itemCodes)
         {
             bool held = _items.TryGetValue(code, out ImmutableArray<CatalogueTerms> periods);
             AdjudicationMetrics.Lookup("item", held);
             if (held) items = items.SetItem(code, periods);
-            else asked.Add(code);
+            else (asked ??= []).Add(code);
         }
 
         Known known = new(facility, insured, items);
-        return facilityHeld && insuredHeld && asked.Count == 0
+        return facilityHeld && insuredHeld && asked is null
             ? ValueTask.FromResult(known)
-            : AskAsync(known, new Question(facilityHeld ? null : facilityCode, insuredHeld ? null : insuredId, asked));
+            : AskAsync(known, new Question(facilityHeld ? null : facilityCode, insuredHeld ? null : insuredId, asked ?? []));
     }
 
     public override void Dispose()

@@ -7,7 +7,18 @@ namespace Claims.Adjudication.Rules;
 public sealed record FacilityTerms(string Code, string County, Tier Tier, DateOnly? PooledFrom, DateOnly? PooledTo);
 
 /// <summary>One insured's enrolments, by plan year.</summary>
-public sealed record InsuredTerms(string InsuredId, ImmutableArray<EnrolmentTerms> Enrolments);
+public sealed record InsuredTerms(string InsuredId, ImmutableArray<EnrolmentTerms> Enrolments)
+{
+    public EnrolmentTerms? EnrolmentOf(int planYear)
+    {
+        foreach (EnrolmentTerms enrolment in Enrolments)
+        {
+            if (enrolment.PlanYear == planYear) return enrolment;
+        }
+
+        return null;
+    }
+}
 
 /// <summary>One enrolment: waiting from <paramref name="WaitingFrom"/>, covered from <paramref name="CoveredFrom"/> to <paramref name="CoveredTo"/>; the dates mean nothing where unpaid.</summary>
 public sealed record EnrolmentTerms(int PlanYear, string Scheme, string County, bool Paid, DateOnly WaitingFrom, DateOnly CoveredFrom, DateOnly CoveredTo);
@@ -25,7 +36,7 @@ public static class CoverageChecks
         if (facility.PooledFrom is null || date < facility.PooledFrom || date > facility.PooledTo) return Refused(Reasons.FacilityNotPooled);
 
         if (insured is null) return Refused(Reasons.InsuredUnknown);
-        EnrolmentTerms? enrolment = insured.Enrolments.FirstOrDefault(row => row.PlanYear == date.Year);
+        EnrolmentTerms? enrolment = insured.EnrolmentOf(date.Year);
         if (enrolment is null) return Refused(Reasons.NotCoveredOnDate);
         if (enrolment.Scheme != "resident") return Refused(Reasons.WrongScheme);
         if (pack.CountiesOutsidePooling.ContainsKey(enrolment.County)) return Refused(Reasons.OutsidePoolingArea);

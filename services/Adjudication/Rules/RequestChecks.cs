@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Text;
 using Claims.V1;
 
 namespace Claims.Adjudication.Rules;
@@ -66,12 +67,19 @@ public static class RequestChecks
     {
         if (value.Length == 0) return Refusal.Invalid(field, "缺失。");
         // A character may take two UTF-16 units; nothing longer than twice the limit needs counting.
-        if (value.Length > 2 * MaxCodeLength || value.EnumerateRunes().Count() > MaxCodeLength)
+        if (value.Length > 2 * MaxCodeLength) return TooLong();
+        int characters = 0;
+        bool control = false;
+        foreach (Rune character in value.EnumerateRunes())
         {
-            return Refusal.Invalid(field, $"超过 {MaxCodeLength} 个字符。");
+            characters++;
+            control |= Rune.IsControl(character);
         }
 
-        return value.Any(char.IsControl) ? Refusal.Invalid(field, "含有控制字符。") : null;
+        if (characters > MaxCodeLength) return TooLong();
+        return control ? Refusal.Invalid(field, "含有控制字符。") : null;
+
+        Refusal TooLong() => Refusal.Invalid(field, $"超过 {MaxCodeLength} 个字符。");
     }
 
     private static Refusal? CheckAmounts(SettleRequest request)
