@@ -15,7 +15,13 @@ public static class LedgerCommand
     private static readonly TimeSpan CloseBound = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
-    public static Command Create() => new("ledger", "Read the books, and close their years.") { TrialBalanceCommand(), CloseYearCommand() };
+    public static Command Create() => new("ledger", "Read the books, and close their years.")
+    {
+        TrialBalanceCommand(),
+        CloseYearCommand(),
+        LedgerPosting.ShardsCommand(),
+        LedgerPosting.ResumeCommand(),
+    };
 
     private static Command TrialBalanceCommand()
     {

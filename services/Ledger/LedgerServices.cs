@@ -18,6 +18,10 @@ internal static class LedgerServices
         services.AddSingleton(provider => new KafkaSettings(provider.GetRequiredService<LedgerSettings>().Kafka));
         services.AddSingleton<ClaimsStore>();
         services.AddSingleton<Watermarks>();
+        services.AddSingleton<OwnShards>();
+        services.AddSingleton<Peers>();
+        services.AddSingleton<ShardSharing>();
+        services.AddSingleton<ShardStates>();
         services.AddSingleton<RecordFeed>();
         services.AddSingleton<Books>();
         services.AddSingleton<BookReader>();

@@ -10,4 +10,5 @@ builder.Services.AddLedger();
 WebApplication app = builder.Build();
 app.MapGrpcService<LedgerService>();
 app.MapGrpcService<AuditService>();
+app.MapGrpcService<LedgerShardsService>();
 return await ServiceHost.RunAsync(app);

@@ -39,6 +39,8 @@ public sealed class CommandLineTests : IDisposable
 
     [Theory]
     [InlineData("adjudication", "ledger", "close-year", "2024")]
+    [InlineData("ledger", "ledger", "shards")]
+    [InlineData("ledger", "ledger", "resume", "7")]
     [InlineData("ledger", "policy", "impact", "--from", "2025-01-01", "--pack", "POLICY")]
     public async Task Command_about_the_books_without_a_running_system_says_so(string service, params string[] arguments)
     {

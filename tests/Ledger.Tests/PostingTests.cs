@@ -21,7 +21,7 @@ public sealed class PostingTests(LedgerDatabase databases)
 
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
 
-        await AssertBooksAsync(ledger, log);
+        await Balanced.AssertAsync(ledger, log);
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class PostingTests(LedgerDatabase databases)
         await log.BookedAsync(ledger.Watermarks);
 
         Assert.Equal(last.Sequence, ledger.Watermarks.Sequence(0));
-        await AssertBooksAsync(ledger, log);
+        await Balanced.AssertAsync(ledger, log);
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class PostingTests(LedgerDatabase databases)
         Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM sub_ledger"));
 
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
-        await AssertBooksAsync(ledger, log);
+        await Balanced.AssertAsync(ledger, log);
     }
 
     [Fact]
@@ -120,7 +120,7 @@ public sealed class PostingTests(LedgerDatabase databases)
         kafka.Publish(shuffled);
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
 
-        await AssertBooksAsync(ledger, log);
+        await Balanced.AssertAsync(ledger, log);
     }
 
     [Fact]
@@ -138,7 +138,7 @@ public sealed class PostingTests(LedgerDatabase databases)
         broker.BringUp();
         await log.BookedAsync(ledger.Watermarks);
 
-        await AssertBooksAsync(ledger, log);
+        await Balanced.AssertAsync(ledger, log);
     }
 
     [Fact]
@@ -162,7 +162,7 @@ public sealed class PostingTests(LedgerDatabase databases)
         await using RunningLedger restarted = await RunningLedger.StartAsync(postgres, replaced.BootstrapServers, log);
         await log.PublishUntilBookedAsync(again, restarted.Watermarks);
 
-        await AssertBooksAsync(restarted, log);
+        await Balanced.AssertAsync(restarted, log);
     }
 
     [Fact]
@@ -182,7 +182,7 @@ public sealed class PostingTests(LedgerDatabase databases)
         using KafkaPublisher kafka = new(broker);
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
 
-        await AssertBooksAsync(ledger, log);
+        await Balanced.AssertAsync(ledger, log);
     }
 
     [Fact]
@@ -202,7 +202,7 @@ public sealed class PostingTests(LedgerDatabase databases)
         }
 
         await using RunningLedger last = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log);
-        await AssertBooksAsync(last, log);
+        await Balanced.AssertAsync(last, log);
     }
 
     [Fact]
@@ -228,7 +228,7 @@ public sealed class PostingTests(LedgerDatabase databases)
 
         await publishing;
         Assert.NotEqual(0, kills);
-        await AssertBooksAsync(ledger, log);
+        await Balanced.AssertAsync(ledger, log);
     }
 
     [Fact]
@@ -244,7 +244,7 @@ public sealed class PostingTests(LedgerDatabase databases)
             using KafkaPublisher kafka = new(broker);
             await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords);
             await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
-            await AssertBooksAsync(ledger, log);
+            await Balanced.AssertAsync(ledger, log);
             books.Add(await ledger.TrialBalanceAsync());
         }
 
@@ -285,9 +285,14 @@ public sealed class PostingTests(LedgerDatabase databases)
             Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM poison_record WHERE shard = 1"));
         }
 
-        await using RunningLedger repaired = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log);
-        await log.PublishUntilBookedAsync(kafka, repaired.Watermarks);
-        await AssertBooksAsync(repaired, log);
+        await using RunningLedger restarted = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log);
+        Assert.Equal([1], restarted.Watermarks.Stopped.Select(stopped => stopped.Shard));
+        Task publishing = log.PublishUntilBookedAsync(kafka, restarted.Watermarks);
+        Assert.Equal(9, (await restarted.States.ResumeAsync(1, CancellationToken.None))?.Sequence);
+        await publishing;
+        await Balanced.AssertAsync(restarted, log);
+        Assert.Empty(restarted.Watermarks.Stopped);
+        Assert.Equal(1, await restarted.CountAsync("SELECT count(*) FROM poison_record"));
     }
 
     [Fact]
@@ -331,37 +336,5 @@ public sealed class PostingTests(LedgerDatabase databases)
         }
 
         throw new InvalidOperationException("the watch ended");
-    }
-
-    /// <summary>Every record once, unchanged; general ledger, sub-ledger and batch ranges all come to the log.</summary>
-    private static async Task AssertBooksAsync(RunningLedger ledger, PublishedLog log)
-    {
-        List<(int, long, string, string, long)> rows = [];
-        await foreach (SubLedgerEntry entry in ledger.Entries.EntriesAsync(0, CancellationToken.None))
-            rows.Add((entry.Shard, entry.Sequence, entry.SettlementId, entry.VisitDate, entry.FundPayFen));
-        Assert.Equal(log.Records.Select(record => (record.Shard, record.Sequence, record.SettlementId, record.VisitDate, record.FundPayFen)), rows);
-
-        TrialBalance trial = await ledger.TrialBalanceAsync();
-        Assert.True(trial.Balanced);
-        Assert.Equal(log.FundPaidFen, trial.FundPaidFen);
-        Assert.Equal(log.FundPaidFen, trial.DebitFen);
-        Assert.Equal(log.FundPaidFen, trial.CreditFen);
-        Assert.Equal(log.Records.Sum(record => record.Kind == Kind.Cancellation ? -1 : 1), trial.StandingSettlements);
-        Assert.Equal(0, trial.Accounts.Sum(account => account.BalanceFen));
-
-        // The rows that a journal's ranges name add up to the journal.
-        Assert.Equal(0, await ledger.CountAsync("""
-            WITH behind AS (
-                SELECT range.batch_id, row.scheme, row.visit_date, sum(row.fund_pay_fen) AS fen
-                FROM batch_range AS range JOIN sub_ledger AS row ON row.shard = range.shard AND row.sequence BETWEEN range.first_sequence AND range.last_sequence
-                GROUP BY range.batch_id, row.scheme, row.visit_date
-            ), entered AS (
-                SELECT journal.batch_id, journal.scheme, journal.business_date, sum(posting.debit_fen) AS fen
-                FROM journal JOIN posting USING (journal_id) GROUP BY journal.batch_id, journal.scheme, journal.business_date
-            )
-            SELECT count(*) FROM behind FULL JOIN entered
-                ON behind.batch_id = entered.batch_id AND behind.scheme = entered.scheme AND behind.visit_date = entered.business_date
-            WHERE coalesce(behind.fen, 0) <> coalesce(entered.fen, 0)
-            """));
     }
 }

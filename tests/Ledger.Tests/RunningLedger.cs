@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Claims.Kafka;
 using Claims.Ledger;
 using Claims.Ledger.GeneralLedger;
@@ -31,6 +32,13 @@ internal sealed class RunningLedger : IAsyncDisposable
 
     public string? FeedProblem => _services.GetRequiredService<RecordFeed>().Problem;
 
+    /// <summary>Partitions that are being read.</summary>
+    public int Reading => _services.GetRequiredService<RecordFeed>().Partitions;
+
+    public OwnShards Own => _services.GetRequiredService<OwnShards>();
+
+    public ShardStates States => _services.GetRequiredService<ShardStates>();
+
     public Books Books => _services.GetRequiredService<Books>();
 
     public EntryReader Entries => _services.GetRequiredService<EntryReader>();
@@ -41,13 +49,20 @@ internal sealed class RunningLedger : IAsyncDisposable
 
     public ClaimsStore Store => _services.GetRequiredService<ClaimsStore>();
 
-    /// <summary>Opens the store of <paramref name="log"/> and posts whatever arrives through the broker.</summary>
+    /// <summary>Opens the store of <paramref name="log"/> and posts whatever arrives through the broker; reads every shard once it returns.</summary>
     public static async Task<RunningLedger> StartAsync(string postgres, string bootstrapServers, PublishedLog log, int batchRecords = 5_000)
+    {
+        RunningLedger ledger = await JoinAsync(postgres, bootstrapServers, log, batchRecords);
+        await Eventually.HoldsAsync(() => ledger.Reading == log.Shards, () => ledger.FeedProblem ?? $"{ledger.Reading} partitions");
+        return ledger;
+    }
+
+    /// <summary>The same, next to other instances: it reads what is left to it, once it is.</summary>
+    public static async Task<RunningLedger> JoinAsync(string postgres, string bootstrapServers, PublishedLog log, int batchRecords = 5_000)
     {
         RunningLedger ledger = Create(postgres, bootstrapServers, batchRecords);
         await ledger.OpenAsync(log);
         await ledger.StartPostingAsync();
-        await Eventually.HoldsAsync(() => ledger.FeedProblem is null, () => ledger.FeedProblem ?? "");
         return ledger;
     }
 
@@ -81,11 +96,17 @@ internal sealed class RunningLedger : IAsyncDisposable
         return (long)(await command.ExecuteScalarAsync())!;
     }
 
+    public async Task ExecuteAsync(string sql)
+    {
+        await using NpgsqlCommand command = Database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
     /// <summary>Books a whole log in one transaction, without Kafka.</summary>
     public async Task BookAsync(PublishedLog log)
     {
         FeedRecord[] records = [.. log.Records.Select(record => new FeedRecord(record.Shard, record.Sequence, [], record, null))];
-        Selection selection = Selection.Of(records, log.Epoch, Watermarks);
+        Selection selection = Selection.Of(records, log.Epoch, Watermarks, Enumerable.Range(0, log.Shards).ToFrozenSet());
         Assert.Equal(records.Length, selection.Records.Count);
         await Books.PostAsync(selection, CancellationToken.None);
     }

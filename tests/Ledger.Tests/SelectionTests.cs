@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Claims.Ledger.Posting;
 using Claims.Ledger.Store;
 
@@ -58,6 +59,19 @@ public sealed class SelectionTests
     }
 
     [Fact]
+    public void Records_of_a_shard_that_another_instance_posts_are_neither_taken_nor_missed()
+    {
+        _log.Shard(0)[0].Epoch = "another store";
+
+        Selection selection = SelectOwn([1], [0, 0], (0, 1), (0, 4), (1, 1));
+
+        Assert.Equal([(1, (1L, 1L))], selection.Ranges.Select(range => (range.Key, range.Value)));
+        Assert.Empty(selection.Gaps);
+        Assert.Empty(selection.Poison);
+        Assert.Equal(0, selection.Repeats);
+    }
+
+    [Fact]
     public void Foreign_epoch_is_poison_whatever_its_sequence()
     {
         _log.Shard(0)[0].Epoch = "\0";
@@ -67,11 +81,13 @@ public sealed class SelectionTests
         Assert.DoesNotContain('\0', poison.Reason);
     }
 
-    private Selection Select(long[] watermarks, params (int Shard, long Sequence)[] received)
+    private Selection Select(long[] watermarks, params (int Shard, long Sequence)[] received) => SelectOwn([0, 1], watermarks, received);
+
+    private Selection SelectOwn(int[] own, long[] watermarks, params (int Shard, long Sequence)[] received)
     {
         Watermarks marks = new(TimeProvider.System);
-        marks.Open(new StoreRow(_log.Epoch, _log.Shards, true, watermarks));
+        marks.Open(new StoreRow(_log.Epoch, _log.Shards, true, watermarks, [.. watermarks.Select(_ => "")]));
         FeedRecord[] records = [.. received.Select(record => new FeedRecord(record.Shard, 0, [], _log.Shard(record.Shard)[(int)record.Sequence - 1], null))];
-        return Selection.Of(records, _log.Epoch, marks);
+        return Selection.Of(records, _log.Epoch, marks, own.ToFrozenSet());
     }
 }

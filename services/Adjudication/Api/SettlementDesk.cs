@@ -258,7 +258,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         insuredId,
         target,
         RequestField.Of(facilityCode, requestId),
-        Fingerprints.Content(mode is StepMode.Cancel ? 'C' : 'V', target, new StoredUndoing { UndoneAtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds() }));
+        Fingerprints.Content(mode is StepMode.Cancel ? 'C' : 'V', target, new StoredUndoing { UndoneAtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(), Trace = StoredTrace.OfCall() }));
 
     private async Task<SettleReply> TellAsync(ShardQueue shard, string insuredId, StoredAnswer found)
     {
@@ -305,6 +305,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
             FacilityCounty = CountyNumber(covered.Facility.County),
             Citations = await store.Citations.KeyOfAsync(shard, citations),
             SettledAtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(),
+            Trace = StoredTrace.OfCall(),
         };
         foreach (LineOutcome line in covered.Visit.Lines)
         {

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Text;
 using Claims.Kafka;
+using Claims.V1;
 using Confluent.Kafka;
 
 namespace Claims.Adjudication.Outbox;
@@ -8,7 +8,7 @@ namespace Claims.Adjudication.Outbox;
 /// <summary>The producer that all shards share; made anew where librdkafka declares it dead.</summary>
 public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublisher> log) : IDisposable
 {
-    private static readonly byte[] Schema = Encoding.ASCII.GetBytes("claims.v1.SettledClaim");
+    private static readonly byte[] Schema = Encoding.ASCII.GetBytes(SettledClaim.Descriptor.FullName);
     private static readonly TimeSpan FullQueuePause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(5);
 
@@ -17,9 +17,12 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
 
     /// <summary>Hands a record to the producer, whose queue is bounded; <paramref name="delivered"/> is told once whether the brokers have it.</summary>
     /// <returns>False where the producer did not take it: it is to be handed over again later.</returns>
-    public async Task<bool> TryPublishAsync(int partition, byte[] record, Action<bool> delivered, CancellationToken cancellation)
+    /// <param name="traceParent">W3C trace context of the request behind the record, or null.</param>
+    public async Task<bool> TryPublishAsync(int partition, byte[] record, string? traceParent, Action<bool> delivered, CancellationToken cancellation)
     {
-        Message<Null, byte[]> message = new() { Value = record, Headers = HeadersNow() };
+        Headers headers = new() { { ClaimsTopic.SchemaHeader, Schema } };
+        if (traceParent is not null) headers.Add(ClaimsTopic.TraceHeader, Encoding.ASCII.GetBytes(traceParent));
+        Message<Null, byte[]> message = new() { Value = record, Headers = headers };
         TopicPartition target = new(ClaimsTopic.Name, new Partition(partition));
         IProducer<Null, byte[]> producer = Current();
         try
@@ -49,13 +52,6 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
             _producer?.Dispose();
             _producer = null;
         }
-    }
-
-    private static Headers HeadersNow()
-    {
-        Headers headers = new() { { "schema", Schema } };
-        if (Activity.Current?.Id is { } trace) headers.Add("traceparent", Encoding.ASCII.GetBytes(trace));
-        return headers;
     }
 
     private IProducer<Null, byte[]> Current()

@@ -14,14 +14,14 @@ public sealed class OutboxRelay : BackgroundService
     private readonly Ledger.LedgerClient _ledger;
     private readonly TimeProvider _time;
     private readonly ILogger<OutboxRelay> _log;
-    private readonly long[] _gapAnswered;
+    private readonly (long Watermark, long Announcement)[] _gapAnswered;
 
     public OutboxRelay(SettlementStore store, KafkaPublisher kafka, Ledger.LedgerClient ledger, AdjudicationSettings settings, TimeProvider time, ILogger<OutboxRelay> log)
     {
         // A name of its own for each start: an instance that comes back does not take its predecessor's lease for its own.
         string name = $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid():n}";
         _relays = [.. store.Shards.Select(shard => new ShardRelay(shard, store, kafka, name, settings.RelayWindow, time, log))];
-        _gapAnswered = new long[_relays.Length];
+        _gapAnswered = [.. _relays.Select(_ => (-1L, 0L))];
         _ledger = ledger;
         _time = time;
         _log = log;
@@ -70,9 +70,9 @@ public sealed class OutboxRelay : BackgroundService
         if (mark.Shard < 0 || mark.Shard >= _relays.Length) return;
         if (mark.Stopped.Length > 0) _log.LogError("The ledger has stopped shard {Shard}: {Reason}", mark.Shard, mark.Stopped);
 
-        // One answer to a gap; the relay's own stall limit repeats it where that was not enough.
-        bool newGap = mark.Gap && _gapAnswered[mark.Shard] != mark.Sequence + 1;
-        if (newGap) _gapAnswered[mark.Shard] = mark.Sequence + 1;
+        // One answer to a gap, whoever reminds of it; the relay's own stall limit repeats it where that was not enough.
+        bool newGap = mark.Gap && _gapAnswered[mark.Shard] != (mark.Sequence, mark.Announcement);
+        if (newGap) _gapAnswered[mark.Shard] = (mark.Sequence, mark.Announcement);
         _relays[mark.Shard].Commit(mark.Sequence, cause ?? (newGap ? "gap" : null));
     }
 }

@@ -6,19 +6,32 @@ using Google.Protobuf;
 
 namespace Claims.Adjudication.Outbox;
 
+/// <summary>A record as it lies in the outbox: a settlement, or what undid or restored one.</summary>
+public sealed record OutboxRecord(RecordHeader Header, StoredRecord? Settlement, UndoingRecord? Undoing)
+{
+    /// <summary>The citations' key of the settlement behind the record, null where there is none.</summary>
+    public uint? Citations => (Settlement ?? Undoing!.Target)?.Request.Citations;
+
+    /// <summary>Of the request that made the record; null where its trace was not recorded.</summary>
+    public string? TraceParent => StoredTrace.Read(Settlement?.Request.Trace ?? Undoing!.Own.Trace);
+
+    public static OutboxRecord Read(ReadOnlyMemory<byte> bytes)
+    {
+        RecordHeader header = RecordHeader.Read(bytes.Span);
+        return header.Kind is RecordKind.Settlement
+            ? new OutboxRecord(header, StoredRecord.Read(bytes), null)
+            : new OutboxRecord(header, null, UndoingRecord.Read(bytes));
+    }
+}
+
 /// <summary>An outbox record in the words of the ledger's topic.</summary>
 public static class SettledClaims
 {
-    /// <summary>The citations' key of the settlement behind a record, null where there is none.</summary>
-    public static uint? CitationsOf(ReadOnlyMemory<byte> record) => RecordHeader.Read(record.Span).Kind is RecordKind.Settlement
-        ? StoredRecord.Read(record).Request.Citations
-        : UndoingRecord.Read(record).Target?.Request.Citations;
-
     /// <param name="field">The request field that the record lies under.</param>
-    /// <param name="citations">Null where <see cref="CitationsOf"/> is.</param>
-    public static SettledClaim Of(int shard, string epoch, string insuredId, string field, ReadOnlyMemory<byte> record, Citations? citations)
+    /// <param name="citations">Null where <see cref="OutboxRecord.Citations"/> is.</param>
+    public static SettledClaim Of(int shard, string epoch, string insuredId, string field, OutboxRecord record, Citations? citations)
     {
-        RecordHeader header = RecordHeader.Read(record.Span);
+        RecordHeader header = record.Header;
         (string facilityCode, string requestId) = RequestField.Parse(field);
         SettledClaim claim = new()
         {
@@ -32,9 +45,8 @@ public static class SettledClaims
             Scheme = "resident",
         };
 
-        if (header.Kind is RecordKind.Settlement)
+        if (record.Settlement is { } settlement)
         {
-            StoredRecord settlement = StoredRecord.Read(record);
             claim.Kind = SettledClaim.Types.Kind.Settlement;
             claim.RequestFingerprint = ByteString.CopyFrom(settlement.Fingerprint.Span);
             claim.SettledAtUnixMs = settlement.Request.SettledAtUnixMs;
@@ -43,7 +55,7 @@ public static class SettledClaims
             return claim;
         }
 
-        UndoingRecord undoing = UndoingRecord.Read(record);
+        UndoingRecord undoing = record.Undoing!;
         claim.RequestFingerprint = ByteString.CopyFrom(undoing.Fingerprint.Span);
         claim.SettledAtUnixMs = undoing.Own.UndoneAtUnixMs;
         claim.OriginalRequestId = RequestField.Parse(undoing.TargetField).RequestId;

@@ -27,6 +27,8 @@ public sealed class ShardRelay : IDisposable
     /// <summary>Published records that the ledger has not committed by then are taken for lost.</summary>
     private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan ReleaseLimit = TimeSpan.FromSeconds(1);
+
     private readonly ShardQueue _shard;
     private readonly SettlementStore _store;
     private readonly KafkaPublisher _kafka;
@@ -72,7 +74,20 @@ public sealed class ShardRelay : IDisposable
         _wake.Dispose();
     }
 
+    /// <summary>Publishes until cancelled; then the lease is free for another relay.</summary>
     public async Task RunAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await PublishUntilAsync(cancellation);
+        }
+        finally
+        {
+            await ReleaseAsync();
+        }
+    }
+
+    private async Task PublishUntilAsync(CancellationToken cancellation)
     {
         long position = 0;
         long trimmed = 0;
@@ -135,12 +150,25 @@ public sealed class ShardRelay : IDisposable
         }
     }
 
+    /// <summary>Another relay need not wait for the lease to run out. Where Redis is away, it does.</summary>
+    private async Task ReleaseAsync()
+    {
+        try
+        {
+            await _store.Redis.LockReleaseAsync(_shard.Keys.Lease, _name).WaitAsync(ReleaseLimit, _time);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            _log.LogInformation("Shard {Shard}: the lease is left to run out: {Cause}", _shard.Shard, e.Message);
+        }
+    }
+
     private async Task<long> PublishAsync(string epoch, long position, RedisValue[] entries, CancellationToken cancellation)
     {
         for (int i = 1; i + 3 < entries.Length; i += 4)
         {
-            ReadOnlyMemory<byte> record = (byte[])entries[i + 3]!;
-            long sequence = RecordHeader.Read(record.Span).Sequence;
+            OutboxRecord record = OutboxRecord.Read((byte[])entries[i + 3]!);
+            long sequence = record.Header.Sequence;
             if (sequence != position + 1)
             {
                 // The ledger refuses to book past a hole, and so does the relay: nothing behind it can be known to be whole.
@@ -149,9 +177,9 @@ public sealed class ShardRelay : IDisposable
             }
 
             string insuredId = _shard.Keys.InsuredIdOf((string)entries[i + 1]!);
-            Citations? citations = SettledClaims.CitationsOf(record) is { } key ? await _store.Citations.ReadAsync(_shard, key) : null;
+            Citations? citations = record.Citations is { } key ? await _store.Citations.ReadAsync(_shard, key) : null;
             SettledClaim claim = SettledClaims.Of(_shard.Shard, epoch, insuredId, (string)entries[i + 2]!, record, citations);
-            if (!await _kafka.TryPublishAsync(_shard.Shard, claim.ToByteArray(), delivered => Delivered(sequence, delivered), cancellation)) return position;
+            if (!await _kafka.TryPublishAsync(_shard.Shard, claim.ToByteArray(), record.TraceParent, delivered => Delivered(sequence, delivered), cancellation)) return position;
             position = sequence;
         }
 

@@ -9,7 +9,7 @@ namespace Claims.Ledger.Api;
 /// Ready while the books can be asked. A broker that is away, or a stopped shard, is reported but does not turn callers
 /// away: they need the watermarks, and the other shards go on.
 /// </summary>
-internal sealed class LedgerHealthCheck(ClaimsStore store, Watermarks watermarks, RecordFeed feed) : IHealthCheck
+internal sealed class LedgerHealthCheck(ClaimsStore store, Watermarks watermarks, ShardSharing sharing, RecordFeed feed) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
@@ -25,6 +25,7 @@ internal sealed class LedgerHealthCheck(ClaimsStore store, Watermarks watermarks
         if (!watermarks.Opened.IsCompleted) return HealthCheckResult.Healthy("no store has been opened yet");
         if (watermarks.Stopped is [var first, ..] stopped)
             return HealthCheckResult.Degraded($"{stopped.Count} shards have stopped; shard {first.Shard}: {first.Reason}");
+        if (sharing.Problem is { } lost) return HealthCheckResult.Degraded($"the session that holds this instance's shards is lost: {lost}");
         return feed.Problem is { } problem ? HealthCheckResult.Degraded($"Kafka cannot be read: {problem}") : HealthCheckResult.Healthy();
     }
 }

@@ -131,7 +131,10 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
     private static async Task SetAsideAsync(NpgsqlConnection connection, PoisonRecord poison, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand insert = new("""
-            INSERT INTO poison_record (found_at, shard, kafka_offset, reason, record) VALUES ($1, $2, $3, $4, $5)
+            WITH poison AS (
+                INSERT INTO poison_record (found_at, shard, kafka_offset, reason, record) VALUES ($1, $2, $3, $4, $5) RETURNING poison_id
+            )
+            INSERT INTO shard_stop (shard, poison_id, stopped_at, reason) SELECT $2, poison_id, $1, $6 FROM poison ON CONFLICT DO NOTHING
             """, connection)
         {
             Parameters =
@@ -141,6 +144,7 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
                 new() { Value = poison.Record.Offset },
                 new() { Value = poison.Reason },
                 new() { Value = poison.Record.Value },
+                new() { Value = poison.StopReason },
             },
         };
         await insert.ExecuteNonQueryAsync(cancellationToken);

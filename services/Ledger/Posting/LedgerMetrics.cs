@@ -6,7 +6,7 @@ namespace Claims.Ledger.Posting;
 internal sealed class LedgerMetrics : IDisposable
 {
     private readonly Meter _meter = new("Claims.Ledger");
-    private readonly System.Collections.Concurrent.ConcurrentDictionary<int, long> _lagRecords = new();
+    private volatile IReadOnlyDictionary<int, long> _lagRecords = new Dictionary<int, long>();
     private readonly Counter<long> _posted;
     private readonly Histogram<double> _batchSeconds;
     private readonly Histogram<int> _batchRecords;
@@ -15,7 +15,7 @@ internal sealed class LedgerMetrics : IDisposable
     private readonly Counter<long> _poison;
     private readonly Counter<long> _retries;
 
-    public LedgerMetrics()
+    public LedgerMetrics(Watermarks watermarks, OwnShards own)
     {
         _posted = _meter.CreateCounter<long>("claims_ledger_posted_total", description: "Records booked, by kind.");
         _batchSeconds = _meter.CreateHistogram<double>("claims_ledger_batch_duration_seconds", description: "One posting transaction.");
@@ -25,6 +25,18 @@ internal sealed class LedgerMetrics : IDisposable
         _poison = _meter.CreateCounter<long>("claims_ledger_poison_total", description: "Records set aside; each stops its shard.");
         _retries = _meter.CreateCounter<long>("claims_ledger_batch_retries_total", description: "Posting transactions tried again.");
         _meter.CreateObservableGauge("claims_ledger_lag_records", ObserveLag, description: "Records in the broker that have not been read, by shard.");
+        _meter.CreateObservableGauge("claims_ledger_own_shards", () => own.Shards.Count, description: "Shards that this instance posts.");
+        _meter.CreateObservableGauge("claims_ledger_unposted_shards", () => Unposted, description: "Shards that no instance posts.");
+        _meter.CreateObservableGauge("claims_ledger_stopped_shards", () => watermarks.Stopped.Count, description: "Shards that stand at a record set aside, of all instances.");
+    }
+
+    /// <summary>Shards that no instance holds, as last seen.</summary>
+    public int Unposted { get; set; }
+
+    /// <summary>Of the shards that this instance reads.</summary>
+    public IReadOnlyDictionary<int, long> LagRecords
+    {
+        set => _lagRecords = value;
     }
 
     public void Posted(Selection selection, TimeSpan duration)
@@ -43,8 +55,6 @@ internal sealed class LedgerMetrics : IDisposable
     }
 
     public void Retried() => _retries.Add(1);
-
-    public void SetLag(int shard, long records) => _lagRecords[shard] = Math.Max(records, 0);
 
     public void Dispose() => _meter.Dispose();
 

@@ -6,10 +6,14 @@ namespace Claims.Ledger.Posting;
 
 /// <summary>Posts what the feed brings, batch by batch, from the watermarks on.</summary>
 internal sealed class PostingWorker(
-    LedgerSettings settings, ClaimsStore store, Watermarks watermarks, RecordFeed feed, Books books, LedgerMetrics metrics, TimeProvider clock, ILogger<PostingWorker> logger)
+    LedgerSettings settings, ClaimsStore store, Watermarks watermarks, ShardSharing sharing, OwnShards own, Peers peers, RecordFeed feed, Books books, LedgerMetrics metrics,
+    TimeProvider clock, ILogger<PostingWorker> logger)
     : BackgroundService
 {
     private static readonly ActivitySource Activities = new("Claims.Ledger");
+    // The default limit of exporters.
+    private const int MostLinks = 128;
+
     private static readonly TimeSpan StorePollTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestBackOff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
@@ -20,7 +24,7 @@ internal sealed class PostingWorker(
         {
             StoreRow opened = await WaitForStoreAsync(stoppingToken);
             using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-            Task[] parts = [feed.RunAsync(opened.Shards, either.Token), PostBatchesAsync(opened.Epoch, either.Token)];
+            Task[] parts = [sharing.RunAsync(opened.Shards, either.Token), feed.RunAsync(opened.Shards, either.Token), PostBatchesAsync(opened.Epoch, either.Token)];
             await Task.WhenAny(parts);
             await either.CancelAsync();
             await Task.WhenAll(parts);
@@ -61,7 +65,15 @@ internal sealed class PostingWorker(
         {
             batch.Clear();
             await FillAsync(batch, cancellationToken);
-            await PostAsync(batch.ToArray(), epoch, cancellationToken);
+            await own.Posting.WaitAsync(cancellationToken);
+            try
+            {
+                await PostAsync(batch.ToArray(), epoch, cancellationToken);
+            }
+            finally
+            {
+                own.Posting.Release();
+            }
         }
     }
 
@@ -89,7 +101,7 @@ internal sealed class PostingWorker(
         TimeSpan backOff = ShortestBackOff;
         while (true)
         {
-            Selection selection = Selection.Of(received.Span, epoch, watermarks);
+            Selection selection = Selection.Of(received.Span, epoch, watermarks, own.Shards);
             try
             {
                 await CommitAsync(selection, cancellationToken);
@@ -122,7 +134,7 @@ internal sealed class PostingWorker(
     {
         if (!selection.IsEmpty)
         {
-            using Activity? activity = Activities.StartActivity("ledger.post_batch");
+            using Activity? activity = Activities.StartActivity("ledger.post_batch", ActivityKind.Consumer, default(ActivityContext), links: LinksOf(selection));
             activity?.SetTag("records", selection.Records.Count);
             activity?.SetTag("shards", selection.Ranges.Count);
             long start = Stopwatch.GetTimestamp();
@@ -132,12 +144,26 @@ internal sealed class PostingWorker(
         }
 
         metrics.Dropped(selection);
-        if (selection.Gaps.Count > 0) watermarks.AnnounceGaps(selection.Gaps);
+        if (selection.Gaps.Count > 0) peers.Tell(watermarks.AnnounceGaps(selection.Gaps));
         foreach (PoisonRecord poison in selection.Poison)
         {
             logger.LogError("Shard {Shard} stops: the record at offset {Offset} {Reason}. It is in table poison_record.", poison.Record.Shard, poison.Record.Offset, poison.Reason);
-            watermarks.Stop(poison.Record.Shard, $"the record at offset {poison.Record.Offset} {poison.Reason}");
+            watermarks.Stop(poison.Record.Shard, poison.StopReason);
         }
+    }
+
+    /// <summary>A batch has many causes and no parent: it is linked to the settlements that were traced.</summary>
+    private static IEnumerable<ActivityLink>? LinksOf(Selection selection)
+    {
+        if (!Activities.HasListeners()) return null;
+        List<ActivityLink> links = [];
+        foreach (FeedRecord record in selection.Sources)
+        {
+            if (links.Count == MostLinks) break;
+            if (record.TraceParent is { } trace && ActivityContext.TryParse(trace, null, isRemote: true, out ActivityContext context)) links.Add(new ActivityLink(context));
+        }
+
+        return links;
     }
 
     /// <summary>A failure may have come after the commit, or through another instance: the database knows.</summary>
@@ -145,7 +171,8 @@ internal sealed class PostingWorker(
     {
         try
         {
-            if (await store.ReadAsync(cancellationToken) is { } now) watermarks.Advance(now.Watermarks.Select((sequence, shard) => (shard, sequence)));
+            long before = watermarks.Version;
+            if (await store.ReadAsync(cancellationToken) is { } now) watermarks.Refresh(now, before);
         }
         catch (NpgsqlException exception)
         {

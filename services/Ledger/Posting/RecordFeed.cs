@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+using System.Text;
 using System.Threading.Channels;
 using Claims.Kafka;
 using Claims.Ledger.SubLedger;
@@ -6,10 +8,10 @@ using Confluent.Kafka;
 namespace Claims.Ledger.Posting;
 
 /// <summary>
-/// Reads every partition from the broker's present end on. Where it starts does not matter for what is booked: whoever
+/// Reads this instance's partitions from the broker's present end on. Where it starts does not matter for what is booked: whoever
 /// publishes is told by the watermarks what is still missing.
 /// </summary>
-internal sealed class RecordFeed(KafkaSettings settings, Watermarks watermarks, LedgerMetrics metrics, ILogger<RecordFeed> logger)
+internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers peers, LedgerMetrics metrics, ILogger<RecordFeed> logger)
 {
     // About 10 MB of records; beyond it they wait in the broker.
     private const int Capacity = 10_000;
@@ -26,6 +28,9 @@ internal sealed class RecordFeed(KafkaSettings settings, Watermarks watermarks, 
     /// <summary>Why nothing is being read, or null while it is.</summary>
     public string? Problem { get; private set; } = "waiting for adjudication to open the store";
 
+    /// <summary>Partitions that are being read.</summary>
+    public int Partitions { get; private set; }
+
     /// <summary>Reads until cancelled, through every failure of the broker, on a thread of its own.</summary>
     public Task RunAsync(int shards, CancellationToken cancellationToken) =>
         Task.Factory.StartNew(() => Run(shards, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -38,16 +43,15 @@ internal sealed class RecordFeed(KafkaSettings settings, Watermarks watermarks, 
             try
             {
                 using IConsumer<Ignore, byte[]> consumer = Build();
-                long[] positions = AssignAtEnd(consumer, shards);
-                watermarks.AnnounceRestart();
+                RequireTopic(consumer, shards);
                 Problem = null;
                 backOff = ShortestBackOff;
-                logger.LogInformation("Reading {Topic}, {Partitions} partitions, from the broker's end.", ClaimsTopic.Name, shards);
-                Read(consumer, positions, cancellationToken);
+                Read(consumer, cancellationToken);
             }
             catch (Exception exception) when (exception is KafkaException or TopicMismatchException)
             {
                 Problem = exception.Message;
+                Partitions = 0;
                 logger.LogWarning("Kafka at {BootstrapServers} cannot be read: {Reason} Trying again in {Seconds:0.0} s.", settings.BootstrapServers, exception.Message, backOff.TotalSeconds);
                 cancellationToken.WaitHandle.WaitOne(backOff);
                 backOff = backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
@@ -65,27 +69,22 @@ internal sealed class RecordFeed(KafkaSettings settings, Watermarks watermarks, 
             .SetErrorHandler((_, error) => logger.LogWarning("Kafka at {BootstrapServers}: {Reason}", settings.BootstrapServers, error.Reason))
             .Build();
 
-    /// <returns>The offset from which each partition is read.</returns>
-    private static long[] AssignAtEnd(IConsumer<Ignore, byte[]> consumer, int shards)
+    private static void RequireTopic(IConsumer<Ignore, byte[]> consumer, int shards)
     {
-        using (IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build())
-        {
-            TopicMetadata topic = admin.GetMetadata(ClaimsTopic.Name, QueryTimeout).Topics.Single();
-            if (topic.Error.IsError) throw new KafkaException(topic.Error);
-            if (topic.Partitions.Count != shards) throw new TopicMismatchException(topic.Partitions.Count, shards);
-        }
-
-        // Resolved here rather than by assigning Offset.End, which would skip what is published until the first fetch.
-        long[] ends = [.. Enumerable.Range(0, shards).Select(shard => consumer.QueryWatermarkOffsets(Partition(shard), QueryTimeout).High.Value)];
-        consumer.Assign(ends.Select((end, shard) => new TopicPartitionOffset(Partition(shard), end)));
-        return ends;
+        using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+        TopicMetadata topic = admin.GetMetadata(ClaimsTopic.Name, QueryTimeout).Topics.Single();
+        if (topic.Error.IsError) throw new KafkaException(topic.Error);
+        if (topic.Partitions.Count != shards) throw new TopicMismatchException(topic.Partitions.Count, shards);
     }
 
-    private void Read(IConsumer<Ignore, byte[]> consumer, long[] positions, CancellationToken cancellationToken)
+    private void Read(IConsumer<Ignore, byte[]> consumer, CancellationToken cancellationToken)
     {
+        FrozenSet<int> assigned = FrozenSet<int>.Empty;
+        Dictionary<int, long> positions = [];
         long lagMeasuredAt = Environment.TickCount64;
         while (!cancellationToken.IsCancellationRequested)
         {
+            if (own.Shards != assigned) Reassign(consumer, positions, assigned = own.Shards);
             if (consumer.Consume(PollTime) is { } result)
             {
                 positions[result.Partition.Value] = result.Offset.Value + 1;
@@ -95,9 +94,23 @@ internal sealed class RecordFeed(KafkaSettings settings, Watermarks watermarks, 
 
             if (Environment.TickCount64 - lagMeasuredAt < 1_000) continue;
             lagMeasuredAt = Environment.TickCount64;
-            foreach ((int shard, long position) in positions.Index())
-                metrics.SetLag(shard, consumer.GetWatermarkOffsets(Partition(shard)).High.Value - position);
+            metrics.LagRecords = positions.ToDictionary(
+                position => position.Key, position => Math.Max(consumer.GetWatermarkOffsets(Partition(position.Key)).High.Value - position.Value, 0));
         }
+    }
+
+    /// <summary>Partitions that stay are read on from where they are, new ones from the end, and what was published of those before is asked for again.</summary>
+    private void Reassign(IConsumer<Ignore, byte[]> consumer, Dictionary<int, long> positions, FrozenSet<int> shards)
+    {
+        foreach (int left in positions.Keys.Where(shard => !shards.Contains(shard)).ToArray()) positions.Remove(left);
+        int[] taken = [.. shards.Where(shard => !positions.ContainsKey(shard)).Order()];
+
+        // Resolved here rather than by assigning Offset.End, which would skip what is published until the first fetch.
+        foreach (int shard in taken) positions.Add(shard, consumer.QueryWatermarkOffsets(Partition(shard), QueryTimeout).High.Value);
+        consumer.Assign(positions.Select(position => new TopicPartitionOffset(Partition(position.Key), position.Value)));
+        Partitions = positions.Count;
+        logger.LogInformation("Reading {Partitions} partitions of {Topic}, {Taken} of them newly from the broker's end.", positions.Count, ClaimsTopic.Name, taken.Length);
+        if (taken.Length > 0) peers.AskAgain(taken);
     }
 
     private static FeedRecord Parsed(ConsumeResult<Ignore, byte[]> result)
@@ -105,13 +118,16 @@ internal sealed class RecordFeed(KafkaSettings settings, Watermarks watermarks, 
         byte[] value = result.Message.Value ?? [];
         try
         {
-            return new FeedRecord(result.Partition.Value, result.Offset.Value, value, BookableRecord.Parse(value), null);
+            return new FeedRecord(result.Partition.Value, result.Offset.Value, value, BookableRecord.Parse(value), null, TraceOf(result.Message.Headers));
         }
         catch (UnbookableRecordException exception)
         {
             return new FeedRecord(result.Partition.Value, result.Offset.Value, value, null, exception.Message);
         }
     }
+
+    private static string? TraceOf(Headers headers) =>
+        headers.TryGetLastBytes(ClaimsTopic.TraceHeader, out byte[] trace) ? Encoding.ASCII.GetString(trace) : null;
 
     private static TopicPartition Partition(int shard) => new(ClaimsTopic.Name, shard);
 }

@@ -1,13 +1,19 @@
+using System.Collections.Frozen;
 using Claims.Ledger.SubLedger;
 using Claims.V1;
 
 namespace Claims.Ledger.Posting;
 
 /// <summary>A record as it came from partition <paramref name="Shard"/>; without a claim it could not be read.</summary>
-internal sealed record FeedRecord(int Shard, long Offset, byte[] Value, SettledClaim? Claim, string? Unreadable);
+/// <param name="TraceParent">W3C trace context of whoever settled it, where it was recorded.</param>
+internal sealed record FeedRecord(int Shard, long Offset, byte[] Value, SettledClaim? Claim, string? Unreadable, string? TraceParent = null);
 
 /// <summary>A record that cannot be booked: its shard stops at it.</summary>
-internal sealed record PoisonRecord(FeedRecord Record, string Reason);
+internal sealed record PoisonRecord(FeedRecord Record, string Reason)
+{
+    /// <summary>What the shard's watchers and operators are told.</summary>
+    public string StopReason => $"the record at offset {Record.Offset} {Reason}";
+}
 
 /// <summary>What of some received records is booked, from the shards' watermarks on, and what the rest means.</summary>
 internal sealed class Selection
@@ -36,13 +42,14 @@ internal sealed class Selection
 
     public bool IsEmpty => Records.Count == 0 && Poison.Count == 0;
 
-    public static Selection Of(ReadOnlySpan<FeedRecord> received, string epoch, Watermarks watermarks)
+    /// <param name="own">Records of other shards are dropped: another instance reads them too.</param>
+    public static Selection Of(ReadOnlySpan<FeedRecord> received, string epoch, Watermarks watermarks, FrozenSet<int> own)
     {
         Selection selection = new();
         HashSet<int> stopped = [];
         foreach (FeedRecord record in received)
         {
-            if (stopped.Contains(record.Shard) || watermarks.IsStopped(record.Shard)) continue;
+            if (!own.Contains(record.Shard) || stopped.Contains(record.Shard) || watermarks.IsStopped(record.Shard)) continue;
             if (selection.Take(record, epoch, watermarks) is not { } reason) continue;
             selection.Poison.Add(new PoisonRecord(record, reason));
             stopped.Add(record.Shard);

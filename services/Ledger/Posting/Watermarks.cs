@@ -5,7 +5,8 @@ using Claims.V1;
 namespace Claims.Ledger.Posting;
 
 /// <summary>
-/// The committed watermark of every shard, for those who watch: what may be trimmed, and where to publish again from.
+/// The committed watermark of every shard, whichever instance posts it, for those who watch: what may be trimmed, and where
+/// to publish again from.
 /// </summary>
 internal sealed class Watermarks(TimeProvider clock)
 {
@@ -32,13 +33,22 @@ internal sealed class Watermarks(TimeProvider clock)
         }
     }
 
-    /// <summary>The first call counts: afterwards only posting moves the watermarks.</summary>
+    /// <summary>Rises with every change.</summary>
+    public long Version
+    {
+        get
+        {
+            lock (_gate) return _version;
+        }
+    }
+
+    /// <summary>The first call counts: afterwards posting and <see cref="Refresh"/> move the watermarks.</summary>
     public void Open(StoreRow store)
     {
         lock (_gate)
         {
             if (_shards.Length > 0) return;
-            _shards = [.. store.Watermarks.Select(sequence => new Shard { Sequence = sequence })];
+            _shards = [.. store.Watermarks.Zip(store.Stopped, (sequence, stopped) => new Shard { Sequence = sequence, Stopped = stopped })];
             _opened.SetResult(store);
         }
     }
@@ -53,105 +63,120 @@ internal sealed class Watermarks(TimeProvider clock)
         lock (_gate) return _shards[shard].Sequence;
     }
 
-    /// <summary>The books now have everything up to these sequences; a shard whose watermark stays as it was is not announced.</summary>
+    /// <summary>The books now have everything up to these sequences.</summary>
     public void Advance(IEnumerable<(int Shard, long Sequence)> committed) => Change(() =>
     {
-        foreach ((int index, long sequence) in committed)
-        {
-            Shard shard = _shards[index];
-            if (sequence == shard.Sequence) continue;
-            shard.Sequence = sequence;
-            shard.InGap = false;
-            shard.ChangedAt = _version;
-        }
+        foreach ((int index, long sequence) in committed) Move(_shards[index], sequence);
     });
 
+    /// <summary>What the database has, other instances' work included; a shard that is as it was is not announced.</summary>
+    /// <param name="since">The <see cref="Version"/> before the database was read: what was written here since is newer.</param>
+    /// <returns>Shards that had stopped and go on.</returns>
+    public IReadOnlyList<int> Refresh(StoreRow row, long since)
+    {
+        List<int> resumed = [];
+        lock (_gate)
+        {
+            if (!_shards.Index().Any(entry => IsNews(entry.Item, entry.Index))) return [];
+            Change(() =>
+            {
+                foreach ((int index, Shard shard) in _shards.Index().Where(entry => IsNews(entry.Item, entry.Index)))
+                {
+                    if (shard.Sequence != row.Watermarks[index]) Move(shard, row.Watermarks[index]);
+                    if (shard.Stopped == row.Stopped[index]) continue;
+                    if (row.Stopped[index].Length == 0) resumed.Add(index);
+                    Halt(shard, row.Stopped[index]);
+                }
+            });
+        }
+
+        return resumed;
+
+        bool IsNews(Shard shard, int index) =>
+            shard.WrittenAt <= since && (shard.Sequence != row.Watermarks[index] || shard.Stopped != row.Stopped[index]);
+    }
+
     /// <summary>Records after the watermark are missing: publish again.</summary>
-    public void AnnounceGaps(IEnumerable<int> shards) => Change(() =>
+    /// <returns>The shards of which this was not known.</returns>
+    public IReadOnlyList<int> AnnounceGaps(IEnumerable<int> shards)
+    {
+        lock (_gate)
+        {
+            int[] fresh = [.. shards.Where(index => !_shards[index].InGap)];
+            foreach (int index in fresh) _shards[index].InGap = true;
+            if (fresh.Length > 0) AskAgain(fresh);
+            return fresh;
+        }
+    }
+
+    /// <summary>What was published of these shards is not going to arrive: watchers publish again from the watermarks.</summary>
+    public void AskAgain(IEnumerable<int> shards) => Change(() =>
     {
         foreach (int index in shards)
         {
             Shard shard = _shards[index];
-            shard.InGap = true;
+            shard.Announcement++;
             shard.ChangedAt = shard.GapAt = _version;
         }
     });
 
-    /// <summary>
-    /// The feed starts from the broker's end, so whatever was published before is not going to arrive: watchers that
-    /// are connected already publish again.
-    /// </summary>
-    public void AnnounceRestart() => Change(() =>
-    {
-        foreach (Shard shard in _shards) shard.ChangedAt = shard.GapAt = _version;
-    });
-
-    public void Stop(int shard, string reason) => Change(() =>
-    {
-        _shards[shard].Stopped = reason;
-        _shards[shard].ChangedAt = _version;
-    });
+    public void Stop(int shard, string reason) => Change(() => Halt(_shards[shard], reason));
 
     /// <summary>Every shard at once, then those that changed.</summary>
     public async IAsyncEnumerable<V1.Watermarks> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         long seen = -1;
+        long reminded = clock.GetTimestamp();
         while (true)
         {
-            (V1.Watermarks news, long version, Task changed) = Since(seen);
+            bool reminds = clock.GetElapsedTime(reminded) >= Reminder;
+            if (reminds) reminded = clock.GetTimestamp();
+            (V1.Watermarks news, long version, Task changed) = Since(seen, reminds);
             if (news.Shards.Count > 0) yield return news;
             seen = version;
 
-            while (!await ChangedWithin(changed, Reminder, cancellationToken))
-            {
-                V1.Watermarks gaps = StandingGaps();
-                if (gaps.Shards.Count > 0) yield return gaps;
-            }
-
+            await ChangedWithin(changed, Reminder, cancellationToken);
             await Task.Delay(Coalesce, clock, cancellationToken);
         }
     }
 
-    private (V1.Watermarks News, long Version, Task Changed) Since(long seen)
+    private void Move(Shard shard, long sequence)
+    {
+        shard.Sequence = sequence;
+        shard.InGap = false;
+        shard.ChangedAt = shard.WrittenAt = _version;
+    }
+
+    private void Halt(Shard shard, string reason)
+    {
+        shard.Stopped = reason;
+        shard.ChangedAt = shard.WrittenAt = _version;
+    }
+
+    private (V1.Watermarks News, long Version, Task Changed) Since(long seen, bool reminds)
     {
         lock (_gate)
         {
             V1.Watermarks news = new();
             foreach ((int index, Shard shard) in _shards.Index())
             {
-                if (shard.ChangedAt <= seen) continue;
-                bool gap = seen < 0 ? shard.InGap : shard.GapAt > seen;
-                news.Shards.Add(shard.Announce(index, gap));
+                bool stands = shard.InGap && (reminds || seen < 0);
+                if (shard.ChangedAt > seen || stands) news.Shards.Add(shard.Announce(index, stands || (seen >= 0 && shard.GapAt > seen)));
             }
 
             return (news, _version, _changed.Task);
         }
     }
 
-    private V1.Watermarks StandingGaps()
-    {
-        lock (_gate)
-        {
-            V1.Watermarks gaps = new();
-            foreach ((int index, Shard shard) in _shards.Index())
-            {
-                if (shard.InGap) gaps.Shards.Add(shard.Announce(index, gap: true));
-            }
-
-            return gaps;
-        }
-    }
-
-    private async Task<bool> ChangedWithin(Task changed, TimeSpan time, CancellationToken cancellationToken)
+    private async Task ChangedWithin(Task changed, TimeSpan time, CancellationToken cancellationToken)
     {
         try
         {
             await changed.WaitAsync(time, clock, cancellationToken);
-            return true;
         }
         catch (TimeoutException)
         {
-            return false;
+            // Whoever watches is reminded.
         }
     }
 
@@ -176,11 +201,17 @@ internal sealed class Watermarks(TimeProvider clock)
         /// <summary>A record beyond the watermark arrived and none was booked since.</summary>
         public bool InGap { get; set; }
 
-        /// <summary>Version of the last change of any kind, and of the last gap.</summary>
+        /// <summary>Requests to publish again, so far.</summary>
+        public long Announcement { get; set; }
+
+        /// <summary>Version of the last change of any kind, of the last request to publish again, and of what the database has.</summary>
         public long ChangedAt { get; set; }
 
         public long GapAt { get; set; }
 
-        public ShardWatermark Announce(int index, bool gap) => new() { Shard = index, Sequence = Sequence, Gap = gap, Stopped = Stopped };
+        public long WrittenAt { get; set; }
+
+        public ShardWatermark Announce(int index, bool gap) =>
+            new() { Shard = index, Sequence = Sequence, Gap = gap, Stopped = Stopped, Announcement = gap ? Announcement : 0 };
     }
 }

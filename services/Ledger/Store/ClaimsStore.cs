@@ -5,7 +5,8 @@ namespace Claims.Ledger.Store;
 /// <summary>The store of accumulators that these books are kept for, as the database has it.</summary>
 /// <param name="Epoch">32 lower-case hexadecimal digits.</param>
 /// <param name="Watermarks">Index = shard: everything up to that sequence is in the books.</param>
-internal sealed record StoreRow(string Epoch, int Shards, bool Initialised, long[] Watermarks);
+/// <param name="Stopped">Index = shard: why it no longer posts, empty while it does.</param>
+internal sealed record StoreRow(string Epoch, int Shards, bool Initialised, long[] Watermarks, string[] Stopped);
 
 /// <summary>Opens the store once, and reads it.</summary>
 internal sealed class ClaimsStore(NpgsqlDataSource database, TimeProvider clock)
@@ -44,10 +45,14 @@ internal sealed class ClaimsStore(NpgsqlDataSource database, TimeProvider clock)
     public async Task<StoreRow?> ReadAsync(CancellationToken cancellationToken)
     {
         await using NpgsqlCommand read = database.CreateCommand("""
-            SELECT epoch, shards, initialised, (SELECT array_agg(sequence ORDER BY shard) FROM shard_watermark) FROM store
+            SELECT epoch, shards, initialised, state.sequences, state.stops
+            FROM store, (
+                SELECT array_agg(watermark.sequence ORDER BY watermark.shard) AS sequences, array_agg(coalesce(stop.reason, '') ORDER BY watermark.shard) AS stops
+                FROM shard_watermark AS watermark LEFT JOIN shard_stop AS stop ON stop.shard = watermark.shard AND stop.resumed_at IS NULL
+            ) AS state
             """);
         await using NpgsqlDataReader row = await read.ExecuteReaderAsync(cancellationToken);
         if (!await row.ReadAsync(cancellationToken)) return null;
-        return new StoreRow(row.GetString(0), row.GetInt32(1), row.GetBoolean(2), row.GetFieldValue<long[]>(3));
+        return new StoreRow(row.GetString(0), row.GetInt32(1), row.GetBoolean(2), row.GetFieldValue<long[]>(3), row.GetFieldValue<string[]>(4));
     }
 }

@@ -67,7 +67,7 @@ internal sealed class StoreFixture : IAsyncDisposable
             FullSelfPayFen = visit.TotalFen - visit.InScopeFen,
             InScopeFen = visit.InScopeFen,
         };
-        StoredRequest stored = new() { TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, AllowanceFen = visit.AllowanceFen ?? 0, Tier = 2, InsuredCounty = 410105, FacilityCounty = 410122, Citations = Citations };
+        StoredRequest stored = new() { TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, AllowanceFen = visit.AllowanceFen ?? 0, Tier = 2, InsuredCounty = 410105, FacilityCounty = 410122, Citations = Citations, Trace = StoredTrace.OfCall() };
         return new Step(
             mode,
             visit.Insured,
@@ -82,7 +82,7 @@ internal sealed class StoreFixture : IAsyncDisposable
             insured,
             target,
             RequestField.Of(facility, request),
-            Fingerprints.Content(mode is StepMode.Cancel ? 'C' : 'V', target, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_000 })));
+            Fingerprints.Content(mode is StepMode.Cancel ? 'C' : 'V', target, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_000, Trace = StoredTrace.OfCall() })));
 
     public static ModelAnswer AnswerOf(StepMode mode, StepReply reply)
     {

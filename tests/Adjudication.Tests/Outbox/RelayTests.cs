@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text;
 using Adjudication.Tests.Accumulators;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Outbox;
@@ -103,6 +105,56 @@ public sealed class RelayTests
     }
 
     [Fact]
+    public async Task Run_relay_that_is_stopped_leaves_its_lease_to_another_at_once()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        bench.Relay.Commit(0, "connect");
+        await bench.SettleAsync(1, 5);
+        await bench.PublishedAsync(5);
+        Assert.True(await bench.Fixture.Redis.KeyExistsAsync(bench.Shard.Keys.Lease));
+
+        await bench.StopRelayAsync();
+
+        Assert.False(await bench.Fixture.Redis.KeyExistsAsync(bench.Shard.Keys.Lease));
+    }
+
+    [Fact]
+    public async Task Run_relay_that_is_stopped_leaves_the_lease_of_another_alone()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        await bench.Fixture.Redis.StringSetAsync(bench.Shard.Keys.Lease, "another relay");
+        bench.Relay.Commit(0, "connect");
+
+        await bench.StopRelayAsync();
+
+        Assert.Equal("another relay", (string?)await bench.Fixture.Redis.StringGetAsync(bench.Shard.Keys.Lease));
+    }
+
+    [Fact]
+    public async Task Run_headers_tell_the_schema_and_the_trace_and_nothing_else()
+    {
+        using ActivityListener listener = new() { ShouldListenTo = source => source.Name == "relay test", Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded };
+        ActivitySource.AddActivityListener(listener);
+        using ActivitySource source = new("relay test");
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        bench.Relay.Commit(0, "connect");
+
+        string traced;
+        using (Activity call = source.StartActivity("settle")!)
+        {
+            traced = call.Id!;
+            await bench.SettleAsync(1, 1);
+            await bench.Fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"));
+        }
+
+        await bench.SettleAsync(2, 1);
+        await bench.PublishedAsync(3);
+
+        (string, string) schema = ("schema", "claims.v1.SettledClaim");
+        Assert.Equal([[schema, ("traceparent", traced)], [schema, ("traceparent", traced)], [schema]], bench.Headers.Take(3));
+    }
+
+    [Fact]
     public async Task Run_cancellation_and_restoration_reach_the_ledger_as_mirrors()
     {
         await using Bench bench = await Bench.StartAsync(window: 1_000);
@@ -161,6 +213,9 @@ public sealed class RelayTests
 
         public ConcurrentQueue<SettledClaim> Received { get; } = new();
 
+        /// <summary>Of the records received, in the same order.</summary>
+        public ConcurrentQueue<(string Name, string Value)[]> Headers { get; } = new();
+
         public static async Task<Bench> StartAsync(int window)
         {
             StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
@@ -180,10 +235,15 @@ public sealed class RelayTests
 
         public async Task<long> OutboxLengthAsync() => (long)await Fixture.Redis.ExecuteAsync("XLEN", Shard.Keys.Outbox);
 
-        public async ValueTask DisposeAsync()
+        public async Task StopRelayAsync()
         {
             await _stop.CancelAsync();
             await _relaying;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await StopRelayAsync();
             await _consuming;
             Relay.Dispose();
             _kafka.Dispose();
@@ -198,7 +258,9 @@ public sealed class RelayTests
             consumer.Assign(new TopicPartitionOffset(ClaimsTopic.Name, 0, Offset.Beginning));
             while (!_stop.IsCancellationRequested)
             {
-                if (consumer.Consume(TimeSpan.FromMilliseconds(50)) is { Message: { } message }) Received.Enqueue(SettledClaim.Parser.ParseFrom(message.Value));
+                if (consumer.Consume(TimeSpan.FromMilliseconds(50)) is not { Message: { } message }) continue;
+                Headers.Enqueue([.. message.Headers.Select(header => (header.Key, Encoding.ASCII.GetString(header.GetValueBytes())))]);
+                Received.Enqueue(SettledClaim.Parser.ParseFrom(message.Value));
             }
 
             consumer.Close();
