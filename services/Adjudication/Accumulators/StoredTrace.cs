@@ -14,7 +14,7 @@ internal static class StoredTrace
     {
         if (Activity.Current is not { Recorded: true, IdFormat: ActivityIdFormat.W3C } call) return ByteString.Empty;
         Span<byte> trace = stackalloc byte[Bytes];
-        call.TraceId.CopyTo(trace);
+        call.TraceId.CopyTo(trace[..TraceBytes]);
         call.SpanId.CopyTo(trace[TraceBytes..]);
         return ByteString.CopyFrom(trace);
     }
