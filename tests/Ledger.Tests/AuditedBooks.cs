@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Claims.Kafka;
 using Claims.Ledger.Audit;
 using Claims.Ledger.Posting;
@@ -55,7 +56,7 @@ public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
     internal static async Task BookNextAsync(RunningLedger ledger, PublishedLog log, int perShard)
     {
         FeedRecord[] records = [.. Enumerable.Range(0, log.Shards).SelectMany(shard => log.Shard(shard).TakeLast(perShard)).Select(record => new FeedRecord(record.Shard, record.Sequence, [], record, null))];
-        Selection selection = Selection.Of(records, log.Epoch, ledger.Watermarks);
+        Selection selection = Selection.Of(records, log.Epoch, ledger.Watermarks, Enumerable.Range(0, log.Shards).ToFrozenSet());
         Assert.Equal(records.Length, selection.Records.Count);
         await ledger.Books.PostAsync(selection, CancellationToken.None);
         ledger.Watermarks.Advance(selection.Ranges.Select(range => (range.Key, range.Value.Last)));
