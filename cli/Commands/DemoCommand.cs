@@ -30,21 +30,23 @@ public static class DemoCommand
                 result.AddError("--visits must be from 100 to 10000000.");
         });
         Option<int> seed = new("--seed") { Description = "Another seed is another city.", DefaultValueFactory = _ => DefaultSeed };
+        Option<bool> faults = new("--faults") { Description = "Kill every process in turn with SIGKILL while the visits stream; the accounts must agree all the same." };
         Option<bool> keep = new("--keep") { Description = "Leave the system running afterwards, and say where." };
         Option<bool> json = CommonOptions.Json();
         Command command = new("demo", "A sample city's day in a store of its own: settle, book, compare; exit code 0 only if all accounts agree.")
         {
             visits,
             seed,
+            faults,
             keep,
             json,
         };
         command.SetAction((result, cancel) => RunAsync(
-            result.GetValue(visits), result.GetValue(seed), result.GetValue(keep), result.GetValue(json), cancel));
+            result.GetValue(visits), result.GetValue(seed), result.GetValue(faults), result.GetValue(keep), result.GetValue(json), cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(int visits, int seed, bool keep, bool json, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(int visits, int seed, bool faults, bool keep, bool json, CancellationToken cancellationToken)
     {
         Action<string> tell = json ? Output.Progress : Output.Line;
         City city = CityGenerator.Generate(seed, visits);
@@ -55,7 +57,7 @@ public static class DemoCommand
         await using TemporarySystem system = await TemporarySystem.StartAsync("demo", tell, cancellationToken);
         try
         {
-            return await StreamAndCompareAsync(city, system.Layout, json, tell, cancellationToken) ? ExitCodes.Done : ExitCodes.Failed;
+            return await StreamAndCompareAsync(city, system, faults, json, tell, cancellationToken) ? ExitCodes.Done : ExitCodes.Failed;
         }
         finally
         {
@@ -65,16 +67,16 @@ public static class DemoCommand
     }
 
     private static async Task<bool> StreamAndCompareAsync(
-        City city, SystemLayout layout, bool json, Action<string> tell, CancellationToken cancellationToken)
+        City city, TemporarySystem system, bool faults, bool json, Action<string> tell, CancellationToken cancellationToken)
     {
-        using Services services = new(layout);
+        using Services services = new(system.Layout);
         long facilities = await ImportCommand.RunAsync(
             services, ImportKind.Facilities, "facilities.csv", Csv(city.FacilitiesCsv()), cancellationToken);
         long insured = await ImportCommand.RunAsync(services, ImportKind.Insured, "insured.csv", Csv(city.InsuredCsv()), cancellationToken);
         tell(string.Create(CultureInfo.InvariantCulture, $"Imported {facilities:#,##0} facilities and {insured:#,##0} insured."));
 
         ReplyBook replies = new();
-        TimeSpan elapsed = await StreamAsync(city, services, replies, cancellationToken);
+        TimeSpan elapsed = await StreamAsync(city, services, replies, faults ? new FaultPlan(system, city.Visits.Count) : null, cancellationToken);
         await LedgerCommand.WaitUntilPostedAsync(services, PostedBound, cancellationToken);
         Books books = await ReadBooksAsync(city, services, cancellationToken);
         IReadOnlyList<Check> checks = Verdict.Of(city.Visits, replies, books);
@@ -88,7 +90,8 @@ public static class DemoCommand
 
     private static MemoryStream Csv(string text) => new(Encoding.UTF8.GetBytes(text));
 
-    private static async Task<TimeSpan> StreamAsync(City city, Services services, ReplyBook replies, CancellationToken cancellationToken)
+    private static async Task<TimeSpan> StreamAsync(
+        City city, Services services, ReplyBook replies, FaultPlan? faults, CancellationToken cancellationToken)
     {
         SettleRequest[][] hospitals = [.. city.Visits
             .GroupBy(visit => HospitalOf(visit.FacilityCode))
@@ -98,16 +101,19 @@ public static class DemoCommand
         {
             await Progress.ShowAsync($"{hospitals.Length} hospitals streaming 医院实时结算", city.Visits.Count, async advance =>
             {
+                Task injecting = faults?.RunAsync(cancellationToken) ?? Task.CompletedTask;
                 await Task.WhenAll(hospitals.Select(visits =>
                 {
                     V1.Adjudication.AdjudicationClient client = new(services.Connect(services.Layout.AdjudicationAddress));
                     return new HospitalStream(client, visits, Answered).RunAsync(cancellationToken);
                 }));
+                await injecting;
 
-                void Answered(SettleRequest request, SettleReply reply)
+                Task Answered(SettleRequest request, SettleReply reply)
                 {
                     replies.Add(request, reply);
                     advance();
+                    return faults?.AnsweredAsync() ?? Task.CompletedTask;
                 }
             });
         }

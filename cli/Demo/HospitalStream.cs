@@ -1,33 +1,38 @@
 using System.Collections;
+using Claims.Cli.Operations;
 using Claims.V1;
 using Grpc.Core;
 
 namespace Claims.Cli.Demo;
 
 /// <summary>One hospital's system: a stream of visits, some on their way at a time, sent again where the stream broke.</summary>
-/// <param name="answered">Takes each visit and its answer, in the order in which the answers come.</param>
+/// <param name="answered">Takes each visit and its answer, in the order in which the answers come; the next answer is read once it is done.</param>
 public sealed class HospitalStream(
-    V1.Adjudication.AdjudicationClient client, IReadOnlyList<SettleRequest> visits, Action<SettleRequest, SettleReply> answered)
+    V1.Adjudication.AdjudicationClient client, IReadOnlyList<SettleRequest> visits, Func<SettleRequest, SettleReply, Task> answered)
 {
     private const int Window = 1024;
-    private const int MaxAttempts = 10;
+    private static readonly TimeSpan OutageBound = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StallBound = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     private readonly BitArray _answered = new(visits.Count);
+    private readonly OutageClock _outage = new(TimeProvider.System, OutageBound);
 
-    /// <exception cref="RpcException">The stream broke for good, or too often.</exception>
+    /// <exception cref="RpcException">The stream broke for good, or nothing has been answered for a minute.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        for (int attempt = 1; ; attempt++)
+        while (true)
         {
             try
             {
                 await StreamUnansweredAsync(cancellationToken);
                 return;
             }
-            catch (RpcException e) when (attempt < MaxAttempts && IsTransient(e.StatusCode) && !cancellationToken.IsCancellationRequested)
+            catch (RpcException e) when (IsTransient(e.StatusCode) && !cancellationToken.IsCancellationRequested)
             {
+                _outage.Failed();
+                if (_outage.IsGone)
+                    throw;
                 await Task.Delay(Pause, cancellationToken);
             }
         }
@@ -62,7 +67,8 @@ public sealed class HospitalStream(
                 SettleReply reply = call.ResponseStream.Current;
                 int index = waiting[(reply.FacilityCode, reply.InsuredId, reply.RequestId)].Dequeue();
                 _answered[index] = true;
-                answered(visits[index], reply);
+                _outage.Answered();
+                await answered(visits[index], reply);
                 window.Release();
                 stalled.CancelAfter(StallBound);
             }

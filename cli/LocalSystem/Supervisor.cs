@@ -11,6 +11,7 @@ public sealed class Supervisor : IDisposable
 {
     private static readonly TimeSpan LockBound = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan PortBound = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly SystemLayout _layout;
@@ -69,7 +70,7 @@ public sealed class Supervisor : IDisposable
             _layout.RemoveData();
             _layout.Create();
         }
-        RequireFreePorts();
+        await RequireFreePortsAsync(cancellationToken);
         try
         {
             await StartAllAsync(kafka, cancellationToken);
@@ -197,18 +198,24 @@ public sealed class Supervisor : IDisposable
         }
     }
 
-    private void RequireFreePorts()
+    /// <remarks>A process that was killed counts as gone before its last threads have let go of its ports.</remarks>
+    private async Task RequireFreePortsAsync(CancellationToken cancellationToken)
     {
+        long deadline = Environment.TickCount64 + (long)PortBound.TotalMilliseconds;
         foreach (string process in ProcessDefinitions.StartOrder.Where(process => _state.Running(process) is null))
         {
             foreach ((int port, string purpose) in ProcessDefinitions.PortsOf(_layout, process))
             {
-                if (!FreePort.IsFree(port))
+                while (!FreePort.IsFree(port))
                 {
-                    throw new CommandException(
-                        $"Port {port}, which {purpose} needs on 127.0.0.1, is in use by another program; "
-                        + $"stop that program or set CLAIMS_PORT_BASE to another base than {_layout.PortBase}.",
-                        ExitCodes.CannotStart);
+                    if (Environment.TickCount64 >= deadline)
+                    {
+                        throw new CommandException(
+                            $"Port {port}, which {purpose} needs on 127.0.0.1, is in use by another program; "
+                            + $"stop that program or set CLAIMS_PORT_BASE to another base than {_layout.PortBase}.",
+                            ExitCodes.CannotStart);
+                    }
+                    await Task.Delay(PollInterval, cancellationToken);
                 }
             }
         }

@@ -50,8 +50,11 @@ public sealed class HospitalStreamTests
 
     private static Task StreamAsync(FakeAdjudication adjudication, SettleRequest[] visits, List<string> answered) =>
         new HospitalStream(
-            new V1.Adjudication.AdjudicationClient(adjudication), visits, (request, _) => answered.Add(request.RequestId))
-            .RunAsync(CancellationToken.None);
+            new V1.Adjudication.AdjudicationClient(adjudication), visits, (request, _) =>
+            {
+                answered.Add(request.RequestId);
+                return Task.CompletedTask;
+            }).RunAsync(CancellationToken.None);
 
     private static SettleRequest Visit(string requestId) => new() { FacilityCode = "H1", InsuredId = "P1", RequestId = requestId };
 
