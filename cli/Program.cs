@@ -8,6 +8,7 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
 {
     DemoCommand.Create(),
     TestCommand.Create(),
+    BenchCommand.Create(),
     UpCommand.Create(),
     DownCommand.Create(),
     StatusCommand.Create(),

@@ -31,6 +31,9 @@ public sealed partial class PlPgSqlPeer : IAsyncDisposable
         _address = new NpgsqlConnectionStringBuilder(postgres.ConnectionString("peer"));
     }
 
+    /// <summary>Npgsql connection string of the peer's database.</summary>
+    public string Address => _address.ConnectionString;
+
     public static async Task<PlPgSqlPeer> StartAsync(CancellationToken cancellationToken)
     {
         DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-peer-");
