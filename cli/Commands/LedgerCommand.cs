@@ -21,6 +21,7 @@ public static class LedgerCommand
         CloseYearCommand(),
         LedgerPosting.ShardsCommand(),
         LedgerPosting.ResumeCommand(),
+        LedgerVerify.Create(),
     };
 
     private static Command TrialBalanceCommand()

@@ -93,6 +93,30 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
     }
 
     [Fact]
+    public async Task Books_that_nobody_touched_verify_and_their_head_is_found_again()
+    {
+        Load load = new(system, "OV");
+        await load.ImportAsync();
+        await load.SendAsync("first");
+
+        CommandResult first = await system.RunAsync("ledger", "verify", "--json", "--wait", "60");
+        JsonElement head = first.Json.GetProperty("head");
+        string noted = $"{head.GetProperty("link").GetInt64()}:{head.GetProperty("hash").GetString()}";
+        CommandResult second = await system.RunAsync("ledger", "verify", "--json", "--expect", noted);
+        CommandResult other = await system.RunAsync("ledger", "verify", "--json", "--expect", $"1:{new string('0', 64)}");
+
+        RunningSystem.AssertDone(first);
+        Assert.True(first.Json.GetProperty("ok").GetBoolean());
+        Assert.Equal(
+            ["CHAIN", "OUTSIDE_CHAIN", "POSITIONS", "JOURNALS", "BALANCES", "ACCUMULATORS"],
+            first.Json.GetProperty("checks").EnumerateArray().Select(check => check.GetProperty("code").GetString()));
+        Assert.All(first.Json.GetProperty("checks").EnumerateArray(), check => Assert.True(check.GetProperty("examined").GetInt64() > 0));
+        RunningSystem.AssertDone(second);
+        Assert.Equal(1, other.ExitCode);
+        Assert.Contains("computed anew", other.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Demo_next_to_a_running_system_agrees()
     {
         CommandResult demo = await system.RunAsync("demo", "--visits", "3000", "--json");

@@ -106,10 +106,11 @@ public sealed class RunningSystem : IAsyncLifetime
         return outbox.Shards.Sum(shard => shard.Sequence);
     }
 
-    /// <summary>Every row of the sub-ledger, once all that was settled is in the books and they balance.</summary>
+    /// <summary>Every row of the sub-ledger, once all that was settled is in the books, they balance, and they verify.</summary>
     public async Task<List<SubLedgerEntry>> BooksAsync()
     {
         AssertDone(await RunAsync("ledger", "trial-balance", "--json", "--wait", "60"));
+        AssertDone(await RunAsync("ledger", "verify", "--json", "--wait", "60"));
         using AsyncServerStreamingCall<SubLedgerEntry> call = new Ledger.LedgerClient(Connect(_portBase + 3))
             .ListEntries(new ListEntriesRequest(), null, DateTime.UtcNow.AddSeconds(60));
         List<SubLedgerEntry> entries = [];

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Claims.V1;
 using StackExchange.Redis;
 
 namespace Claims.Adjudication.Accumulators;
@@ -12,8 +14,12 @@ public sealed class ShardQueue : IAsyncDisposable
 {
     private const int LongestQueue = 4096;
     private const int LargestBatch = 64;
+
+    // Keys of all shards that one page looks through: below a millisecond in which Redis does nothing else.
+    private const int ScannedKeys = 500;
     private static readonly Script Settle = Script.FromResource("settle.lua");
     private static readonly Script Insured = Script.FromResource("insured.lua");
+    private static readonly Script Scan = Script.FromResource("scan.lua");
     private static readonly Script CloseYear = Script.FromResource("close_year.lua");
 
     private readonly Channel<Waiting> _queue = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(LongestQueue) { SingleReader = true });
@@ -100,6 +106,24 @@ public sealed class ShardQueue : IAsyncDisposable
         }
     }
 
+    /// <summary>Everything stored of the shard, page by page as Redis scans: an insured may come twice, one that is new meanwhile not at all.</summary>
+    /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
+    public async IAsyncEnumerable<ShardPage> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        string cursor = "0";
+        do
+        {
+            cancellation.ThrowIfCancellationRequested();
+            RedisResult[] page = await ReadPageAsync(cursor);
+            cursor = (string)page[1]!;
+            List<InsuredAccumulators> insured = new((page.Length - 2) / 2);
+            for (int i = 2; i < page.Length; i += 2)
+                insured.Add(StoredAccumulators.Of(Keys.InsuredIdOf((string)page[i]!), (RedisValue[])page[i + 1]!));
+            yield return new ShardPage((long)page[0], insured);
+        }
+        while (cursor != "0");
+    }
+
     /// <summary>From its return on, no visit of the year or an earlier one is settled or undone.</summary>
     /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
     public async Task CloseYearAsync(int year)
@@ -108,6 +132,19 @@ public sealed class ShardQueue : IAsyncDisposable
         try
         {
             await _redis.CallAsync(CloseYear, [Keys.Shard], [epoch, year]);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw Understand(e);
+        }
+    }
+
+    private async Task<RedisResult[]> ReadPageAsync(string cursor)
+    {
+        if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
+        try
+        {
+            return (RedisResult[])(await _redis.CallAsync(Scan, [Keys.Shard], [epoch, LowestSequence, Keys.EveryInsured, cursor, ScannedKeys]))!;
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -242,3 +279,6 @@ public sealed record ShardStatus(string? Epoch, string Reason)
 {
     public static ShardStatus Unopened { get; } = new(null, "The store has not been opened yet: Redis or the ledger has not answered.");
 }
+
+/// <summary>Some of a shard's insured, and the shard's last number when they were read.</summary>
+public sealed record ShardPage(long Sequence, IReadOnlyList<InsuredAccumulators> Insured);

@@ -45,6 +45,9 @@ public sealed class ShardKeys(int shard)
     /// <summary>Hash: accumulators and stored requests of one insured.</summary>
     public RedisKey Insured(string insuredId) => _insuredPrefix + insuredId;
 
+    /// <summary>A pattern that the keys of all insured of the shard match.</summary>
+    public RedisValue EveryInsured => _insuredPrefix + "*";
+
     public string InsuredIdOf(string insuredKey) => insuredKey[_insuredPrefix.Length..];
 
     private static string Name(int shard, string suffix) => string.Create(CultureInfo.InvariantCulture, $"{{s{shard:00}}}:{suffix}");

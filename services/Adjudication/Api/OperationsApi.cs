@@ -46,6 +46,28 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
         }
     }
 
+    public override async Task ListAccumulators(ListAccumulatorsRequest request, IServerStreamWriter<ShardAccumulators> responseStream, ServerCallContext context)
+    {
+        if (request.Shard < 0 || request.Shard >= store.Shards.Count)
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"shard is not between 0 and {store.Shards.Count - 1}"));
+        try
+        {
+            long? sequence = null;
+            await foreach (ShardPage page in store.Shards[request.Shard].ReadAllAsync(context.CancellationToken))
+            {
+                if (sequence is null) await responseStream.WriteAsync(new ShardAccumulators { Sequence = page.Sequence });
+                foreach (InsuredAccumulators insured in page.Insured) await responseStream.WriteAsync(new ShardAccumulators { Insured = insured });
+                sequence = page.Sequence;
+            }
+
+            await responseStream.WriteAsync(new ShardAccumulators { Sequence = sequence!.Value });
+        }
+        catch (StoreUnavailableException e)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, e.Message));
+        }
+    }
+
     private async Task<OutboxShard> ReadAsync(ShardQueue shard)
     {
         RedisValue sequence = await store.Redis.HashGetAsync(shard.Keys.Shard, "seq");

@@ -1,0 +1,244 @@
+using Claims.Ledger.Audit;
+using Claims.V1;
+using Npgsql;
+using Kind = Claims.V1.SettledClaim.Types.Kind;
+
+namespace Ledger.Tests;
+
+/// <summary>How the chain grows, and what it is made of.</summary>
+[Collection(LedgerDatabaseCollection.Name)]
+public sealed class ChainTests(LedgerDatabase databases)
+{
+    private const int Shards = 2;
+
+    private const string BatchWithJournal = """
+        WITH added AS (INSERT INTO batch (posted_at) VALUES (now()) RETURNING batch_id)
+        INSERT INTO journal (batch_id, scheme, posting_date, business_date) SELECT batch_id, 'resident', '2024-03-01', '2024-03-01' FROM added
+        """;
+
+    /// <summary>The hashes were computed from the description in docs/ledger.md by another program.</summary>
+    [Fact]
+    public async Task Encoding_of_known_rows_never_changes()
+    {
+        await using Audit audit = new(await databases.CreateAsync());
+        await audit.TamperAsync("""
+            INSERT INTO batch OVERRIDING SYSTEM VALUE VALUES (88, '2025-06-18 12:00:00.000001+08');
+            INSERT INTO batch_range VALUES (7, 1234, 1234, 88);
+            INSERT INTO sub_ledger VALUES (7, 1234, 'SETTLEMENT', '2025-07-0000001234', '', 'H0231', '参保人0001', 'r-1', '', '2025-06-18', 'ORDINARY',
+                '2025-06-18 11:59:59+08', 'resident', '410102', '410105', 'other', 12345, 345, 0, 0, 12000, 4000, 5500, 4400, 30000, 0, 4400, '',
+                'zhengzhou-outpatient@2024-01-01', 'ab', decode('000102030405060708090a0b0c0d0e0f', 'hex'));
+            INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (17, 88, 'resident', '2025-06-18', '2025-06-18');
+            INSERT INTO posting VALUES (17, '5101.resident.410105', 4400, 0), (17, '2101.resident.410105.H0231', 0, 4400)
+            """);
+        await using NpgsqlConnection connection = await audit.Database.OpenConnectionAsync();
+
+        using BatchRows rows = (await BatchRows.ReadAsync(connection, [88], CancellationToken.None))[88];
+        ChainLink link = ChainLink.Of(ChainEnd.Beginning("0123456789abcdef0123456789abcdef"), 88, new DateTimeOffset(2025, 6, 18, 4, 0, 1, TimeSpan.Zero), rows);
+
+        Assert.Equal(
+            [
+                new IndexedRow(1, "88", "a3310ce98a9083b6124f81b17289f7c6"),
+                new IndexedRow(2, "7/1234", "f84e1e15585ee19d7f5396f41298d065"),
+                new IndexedRow(3, "7/1234", "2d50716c9491073d1bc3ba7872156c2f"),
+                new IndexedRow(4, "17", "8751730c32e166fa936a58e52e395c13"),
+                new IndexedRow(5, "17/2101.resident.410105.H0231", "b9a5ec984d8b43b1ee553515a8cd2f4b"),
+                new IndexedRow(5, "17/5101.resident.410105", "217531da0112579a25c280dbfe628106"),
+            ],
+            RowIndex.Read(rows.Index));
+        Assert.Equal("1f3c23f901fd345d58b1ca96f9167c08dddd9d9358efd73caf4ee6697347e80c", Convert.ToHexStringLower(link.Hash));
+    }
+
+    [Fact]
+    public void Beginning_is_that_of_one_store_only() =>
+        Assert.NotEqual(ChainEnd.Beginning(new string('1', 32)).HashText, ChainEnd.Beginning(new string('2', 32)).HashText);
+
+    [Fact]
+    public async Task Every_column_of_every_table_that_a_batch_writes_is_covered()
+    {
+        await using NpgsqlDataSource database = NpgsqlDataSource.Create(await databases.CreateAsync());
+        HashSet<string> chained = [.. ChainedTable.All.Select(table => table.Name)];
+        List<string> hanging = await ListAsync(database, """
+            SELECT DISTINCT conrelid::regclass::text FROM pg_constraint
+            WHERE contype = 'f' AND (confrelid = 'batch'::regclass OR confrelid = 'journal'::regclass OR confrelid = 'sub_ledger'::regclass)
+            """);
+
+        // chain_link is the chain itself: each link's own columns are in its hash.
+        Assert.Equal([.. chained.Except(["batch", "sub_ledger"]).Order(StringComparer.Ordinal)], hanging.Except(["chain_link"]).Order(StringComparer.Ordinal));
+        foreach (ChainedTable table in ChainedTable.All)
+        {
+            List<string> columns = await ListAsync(database, $"SELECT attname::text FROM pg_attribute WHERE attrelid = '{table.Name}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum");
+            Assert.Equal(columns.Order(StringComparer.Ordinal), table.Columns.Order(StringComparer.Ordinal));
+            List<string> key = await ListAsync(database, $"""
+                SELECT attname::text FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey) WHERE indrelid = '{table.Name}'::regclass AND indisprimary
+                """);
+            Assert.Equal(key.Order(StringComparer.Ordinal), table.Key.Order(StringComparer.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task Types_of_chained_columns_have_one_binary_form_each()
+    {
+        await using NpgsqlDataSource database = NpgsqlDataSource.Create(await databases.CreateAsync());
+
+        List<string> types = await ListAsync(database, $"""
+            SELECT DISTINCT format_type(atttypid, NULL) FROM pg_attribute
+            WHERE attnum > 0 AND NOT attisdropped AND attrelid::regclass::text IN ({string.Join(", ", ChainedTable.All.Select(table => $"'{table.Name}'"))})
+            """);
+
+        Assert.Empty(types.Except(["bigint", "boolean", "bytea", "date", "integer", "smallint", "text", "timestamp with time zone"]));
+    }
+
+    [Fact]
+    public void Numbers_of_chained_tables_are_given_once() => Assert.Equal(ChainedTable.All.Count, ChainedTable.All.Select(table => table.Number).Distinct().Count());
+
+    [Fact]
+    public async Task Batches_that_commit_out_of_order_are_chained_in_the_order_of_their_coming()
+    {
+        await using Audit audit = await BookedAsync(batches: 2);
+        await audit.ChainAllAsync();
+        await using NpgsqlConnection late = await audit.Database.OpenConnectionAsync();
+        await using NpgsqlTransaction uncommitted = await late.BeginTransactionAsync();
+        await using (NpgsqlCommand slow = new(BatchWithJournal, late)) await slow.ExecuteNonQueryAsync();
+        await audit.ExecuteAsync(BatchWithJournal);
+
+        Assert.Equal(1, await audit.Chain.ExtendAsync(sweep: false, CancellationToken.None));
+        await uncommitted.CommitAsync();
+        Assert.Equal(1, await audit.Chain.ExtendAsync(sweep: false, CancellationToken.None));
+
+        Assert.Equal("1:1 2:2 3:4 4:3", await audit.TextAsync("SELECT string_agg(concat(link, ':', batch_id), ' ' ORDER BY link) FROM chain_link"));
+        Assert.True((await audit.VerifyAsync()).Checks[0].Holds);
+    }
+
+    [Fact]
+    public async Task Batch_far_behind_the_others_is_found_by_the_sweep()
+    {
+        await using Audit audit = await BookedAsync(batches: 1);
+        await audit.ExecuteAsync("ALTER TABLE batch ALTER COLUMN batch_id RESTART WITH 100000; " + BatchWithJournal);
+        await audit.ChainAllAsync();
+        await audit.ExecuteAsync("INSERT INTO batch OVERRIDING SYSTEM VALUE VALUES (2, now())");
+
+        Assert.Equal(0, await audit.Chain.ExtendAsync(sweep: false, CancellationToken.None));
+        Assert.Equal(1, (await audit.Chain.StateAsync(CancellationToken.None))!.Waiting);
+        Assert.Equal(1, await audit.Chain.ExtendAsync(sweep: true, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Several_instances_make_one_chain()
+    {
+        await using Audit audit = await BookedAsync(batches: 30);
+        Chain[] instances = [.. Enumerable.Range(0, 4).Select(_ => audit.NewChain())];
+
+        await Task.WhenAll(instances.Select(async instance =>
+        {
+            while ((await instance.StateAsync(CancellationToken.None))!.Waiting > 0) await instance.ExtendAsync(sweep: true, CancellationToken.None);
+        }));
+
+        (ChainHead head, List<VerifyCheck> checks) = await audit.VerifyAsync();
+        Assert.Equal(30, head.Link);
+        Assert.All(checks, check => Assert.True(check.Holds, check.ToString()));
+    }
+
+    [Fact]
+    public async Task Chainer_that_is_cut_off_half_way_leaves_nothing_and_the_next_goes_on()
+    {
+        await using Audit audit = await BookedAsync(batches: 6);
+        await audit.ExecuteAsync("""
+            CREATE FUNCTION cut_off() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF NEW.link = 4 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$;
+            CREATE TRIGGER cut_off BEFORE INSERT ON chain_link FOR EACH ROW EXECUTE FUNCTION cut_off()
+            """);
+
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => audit.Chain.ExtendAsync(sweep: true, CancellationToken.None));
+        Assert.Equal(6, (await audit.Chain.StateAsync(CancellationToken.None))!.Waiting);
+        await audit.ExecuteAsync("DROP TRIGGER cut_off ON chain_link");
+        await audit.ChainAllAsync();
+
+        Assert.Equal("", await audit.FirstBadRowAsync());
+        Assert.Equal(6, (await audit.VerifyAsync()).Head.Link);
+    }
+
+    [Fact]
+    public async Task Books_go_on_while_they_are_verified()
+    {
+        PublishedLog log = new(Shards);
+        string postgres = await databases.CreateAsync();
+        await using RunningLedger ledger = RunningLedger.Create(postgres);
+        await ledger.OpenAsync(log);
+        await using Audit audit = new(postgres);
+        using CancellationTokenSource enough = new();
+        Task posting = Task.Run(async () =>
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                log.AddSettlements(3);
+                await AuditedBooks.BookNextAsync(ledger, log, 3);
+                await audit.Chain.ExtendAsync(sweep: false, CancellationToken.None);
+            }
+        });
+
+        for (int run = 0; run < 5; run++) Assert.Equal("", await audit.FirstBadRowAsync());
+        await enough.CancelAsync();
+        await posting;
+        Assert.Equal("", await audit.FirstBadRowAsync());
+    }
+
+    [Fact]
+    public async Task Shard_is_folded_per_insured_year_and_day()
+    {
+        PublishedLog log = new(Shards);
+        SettledClaim first = log.AddSettlement(1, record => (record.InsuredId, record.VisitDate, record.FacilityCode, record.DeductibleFen) = ("P1", "2024-03-01", "H1", 4_000));
+        SettledClaim second = log.AddSettlement(1, record => (record.InsuredId, record.VisitDate, record.FacilityCode) = ("P1", "2025-03-01", "H1"));
+        log.AddMirror(second, Kind.Cancellation);
+        log.AddSettlement(1, record => (record.InsuredId, record.VisitType, record.RateBp, record.CapUsedAfterFen) = ("P2", VisitType.DeliveryNatural, 0, 0));
+        log.AddSettlement(0, record => record.InsuredId = "elsewhere");
+        string postgres = await databases.CreateAsync();
+        await using RunningLedger ledger = RunningLedger.Create(postgres);
+        first.FundPayFen = first.CapUsedAfterFen = ((first.InScopeFen - 4_000) * 6_500 + 5_000) / 10_000;
+        await ledger.OpenAsync(log);
+        await ledger.BookAsync(log);
+
+        List<ShardAccumulators> fold = [];
+        await foreach (ShardAccumulators news in new ShardFold(ledger.Database).OfAsync(1, CancellationToken.None)) fold.Add(news);
+
+        Assert.Equal(
+            [
+                new ShardAccumulators { Sequence = 4 },
+                new ShardAccumulators
+                {
+                    Insured = new InsuredAccumulators
+                    {
+                        InsuredId = "P1",
+                        Records = 3,
+                        Years = { new UsedYear { Year = 2024, UsedFen = first.FundPayFen, StandingSettlements = 1 } },
+                        Days = { new BorneDay { VisitDate = "2024-03-01", FacilityCode = "H1", DeductibleFen = 4_000 } },
+                    },
+                },
+                new ShardAccumulators { Insured = new InsuredAccumulators { InsuredId = "P2", Records = 1, Years = { new UsedYear { Year = 2024, StandingSettlements = 1 } } } },
+            ],
+            fold);
+    }
+
+    private async Task<Audit> BookedAsync(int batches)
+    {
+        PublishedLog log = new(Shards);
+        string postgres = await databases.CreateAsync();
+        await using RunningLedger ledger = RunningLedger.Create(postgres);
+        await ledger.OpenAsync(log);
+        for (int batch = 0; batch < batches; batch++)
+        {
+            log.AddSettlements(1);
+            await AuditedBooks.BookNextAsync(ledger, log, 1);
+        }
+
+        return new Audit(postgres);
+    }
+
+    private static async Task<List<string>> ListAsync(NpgsqlDataSource database, string sql)
+    {
+        List<string> texts = [];
+        await using NpgsqlCommand command = database.CreateCommand(sql);
+        await using NpgsqlDataReader row = await command.ExecuteReaderAsync();
+        while (await row.ReadAsync()) texts.Add(row.GetString(0));
+        return texts;
+    }
+}
