@@ -31,7 +31,8 @@ public sealed class AccumulatorsAudit(AdjudicationOperations.AdjudicationOperati
             {
                 Comparison compared = await CompareAsync(shard.Shard, cancellationToken);
                 insured += compared.Insured;
-                if (first?.Holds != false && compared.Detail.Length > 0)
+                bool tellsMore = first is null || (first.Holds is null && compared.Known);
+                if (tellsMore && compared.Detail.Length > 0)
                     first = new Finding(Code, Name, compared.Known ? false : null, 0, compared.Detail, Table: "", Key: $"shard {shard.Shard}");
                 advance();
             }

@@ -5,7 +5,7 @@ using NpgsqlTypes;
 namespace Claims.Ledger.Audit;
 
 /// <summary>How far the chain is.</summary>
-/// <param name="Waiting">Batches in the books that are not chained yet.</param>
+/// <param name="Waiting">Batches in the books that are not chained yet; without those far behind the latest, which a sweep finds.</param>
 /// <param name="Broken">Why nothing is chained any more, or empty.</param>
 internal sealed record ChainState(ChainEnd End, long Waiting, string Broken);
 
@@ -27,7 +27,7 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, TimePr
 
     private const string Unchained = """
         SELECT batch.batch_id, coalesce((SELECT sum(last_sequence - first_sequence + 1)::bigint FROM batch_range AS range WHERE range.batch_id = batch.batch_id), 0)
-        FROM batch WHERE batch.batch_id > $1 AND NOT EXISTS (SELECT FROM chain_link WHERE chain_link.batch_id = batch.batch_id)
+        FROM batch WHERE batch.batch_id > $1 AND NOT EXISTS (SELECT FROM chain_link WHERE chain_link.batch_id > $1 AND chain_link.batch_id = batch.batch_id)
         ORDER BY batch.batch_id LIMIT $2
         """;
 
@@ -69,7 +69,10 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, TimePr
         if (await store.ReadAsync(cancellationToken) is not { } opened) return null;
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         ChainEnd end = await EndAsync(connection, opened.Epoch, cancellationToken);
-        await using NpgsqlCommand count = Command("SELECT count(*) FROM batch WHERE NOT EXISTS (SELECT FROM chain_link WHERE chain_link.batch_id = batch.batch_id)", connection);
+        await using NpgsqlCommand count = Command("""
+            SELECT count(*) FROM batch WHERE batch.batch_id > $1 AND NOT EXISTS (SELECT FROM chain_link WHERE chain_link.batch_id > $1 AND chain_link.batch_id = batch.batch_id)
+            """, connection);
+        count.Parameters.Add(new() { Value = await RecentAsync(connection, cancellationToken) });
         return new ChainState(end, (long)(await count.ExecuteScalarAsync(cancellationToken))!, Broken);
     }
 
@@ -103,13 +106,7 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, TimePr
 
     private static async Task<List<long>> UnchainedAsync(NpgsqlConnection connection, bool sweep, CancellationToken cancellationToken)
     {
-        long after = 0;
-        if (!sweep)
-        {
-            await using NpgsqlCommand latest = Command("SELECT coalesce(max(batch_id), 0) FROM chain_link", connection);
-            after = (long)(await latest.ExecuteScalarAsync(cancellationToken))! - RecentIds;
-        }
-
+        long after = sweep ? 0 : await RecentAsync(connection, cancellationToken);
         await using NpgsqlCommand unchained = Command(Unchained, connection);
         unchained.Parameters.Add(new() { Value = after });
         unchained.Parameters.Add(new() { Value = MostBatches });
@@ -124,6 +121,13 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, TimePr
         }
 
         return batches;
+    }
+
+    /// <summary>The id after which a batch that is not chained is looked for.</summary>
+    private static async Task<long> RecentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand latest = Command("SELECT coalesce(max(batch_id), 0) FROM chain_link", connection);
+        return (long)(await latest.ExecuteScalarAsync(cancellationToken))! - RecentIds;
     }
 
     private async Task<List<ChainLink>> LinksAsync(NpgsqlConnection connection, ChainEnd end, List<long> batches, CancellationToken cancellationToken)

@@ -6,7 +6,7 @@ namespace Claims.Ledger.Audit;
 internal sealed class ChainWorker(Chain chain, AuditMetrics metrics, TimeProvider clock, ILogger<ChainWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromHours(1);
     private static readonly TimeSpan TellInterval = TimeSpan.FromHours(1);
 
     private ChainState? _state;
