@@ -76,7 +76,8 @@ public static class DemoCommand
         tell(string.Create(CultureInfo.InvariantCulture, $"Imported {facilities:#,##0} facilities and {insured:#,##0} insured."));
 
         ReplyBook replies = new();
-        TimeSpan elapsed = await StreamAsync(city, services, replies, faults ? new FaultPlan(system, city.Visits.Count) : null, cancellationToken);
+        using FaultPlan? plan = faults ? new FaultPlan(system, city.Visits.Count) : null;
+        TimeSpan elapsed = await StreamAsync(city, services, replies, plan, cancellationToken);
         await LedgerCommand.WaitUntilPostedAsync(services, PostedBound, cancellationToken);
         Books books = await ReadBooksAsync(city, services, cancellationToken);
         IReadOnlyList<Check> checks = Verdict.Of(city.Visits, replies, books);

@@ -7,13 +7,15 @@ namespace Claims.Cli.Demo;
 /// it would otherwise be over before the next process is killed.
 /// </summary>
 /// <param name="visits">How many answers the day has.</param>
-public sealed class FaultPlan(TemporarySystem system, int visits)
+public sealed class FaultPlan(TemporarySystem system, int visits) : IDisposable
 {
     private readonly SemaphoreSlim _due = new(0);
     private readonly TaskCompletionSource[] _recovered =
         [.. ProcessDefinitions.StartOrder.Select(_ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously))];
 
     private int _answered;
+
+    public void Dispose() => _due.Dispose();
 
     /// <summary>Called after each answer, from any thread; completes once the next visit may follow.</summary>
     public Task AnsweredAsync()
