@@ -85,7 +85,10 @@ public sealed class KafkaSettings
             // The embedded broker waits the whole time whenever a partition has nothing new, and this delays the watermark.
             ["fetch.wait.max.ms"] = "10",
             ["fetch.error.backoff.ms"] = "100",
+            // What lies in memory: 16 MB in the queue of all partitions together, and one answer of 8 MB under way.
             ["queued.max.messages.kbytes"] = "16384",
+            ["fetch.max.bytes"] = "8388608",
+            ["fetch.message.max.bytes"] = "262144",
         });
         merged["enable.auto.commit"] = "false";
         merged["enable.auto.offset.store"] = "false";

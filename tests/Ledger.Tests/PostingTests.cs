@@ -1,5 +1,9 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text;
 using Claims.Kafka;
 using Claims.V1;
+using Confluent.Kafka;
 using Google.Protobuf;
 using Npgsql;
 using Kind = Claims.V1.SettledClaim.Types.Kind;
@@ -293,6 +297,65 @@ public sealed class PostingTests(LedgerDatabase databases)
         await Balanced.AssertAsync(restarted, log);
         Assert.Empty(restarted.Watermarks.Stopped);
         Assert.Equal(1, await restarted.CountAsync("SELECT count(*) FROM poison_record"));
+    }
+
+    [Fact]
+    public async Task Records_that_cannot_be_posted_for_now_wait_in_the_broker_and_not_in_memory()
+    {
+        const int MostInMemory = 10_000;
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(5_000);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords: 500);
+        int most = 0;
+        await using (NpgsqlConnection blocker = await ledger.Database.OpenConnectionAsync())
+        await using (NpgsqlTransaction standing = await blocker.BeginTransactionAsync())
+        {
+            await using NpgsqlCommand block = new("SELECT 1 FROM shard_watermark FOR UPDATE", blocker, standing);
+            await block.ExecuteNonQueryAsync();
+            kafka.Publish(log.Records);
+            kafka.Flush();
+            await Eventually.HoldsAsync(
+                () =>
+                {
+                    most = Math.Max(most, ledger.Waiting);
+                    return most >= MostInMemory;
+                },
+                () => $"{most} records in memory");
+        }
+
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+        Assert.Equal(MostInMemory, most);
+        await Balanced.AssertAsync(ledger, log);
+    }
+
+    [Fact]
+    public async Task Posting_of_a_batch_is_linked_to_the_traces_of_its_records()
+    {
+        const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        ConcurrentQueue<ActivityLink> links = new();
+        using ActivityListener listener = new()
+        {
+            ShouldListenTo = source => source.Name == "Claims.Ledger",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = activity => activity.Links.ToList().ForEach(links.Enqueue),
+        };
+        ActivitySource.AddActivityListener(listener);
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(200);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log);
+
+        foreach (SettledClaim record in log.Records)
+        {
+            Headers headers = new() { { ClaimsTopic.TraceHeader, Encoding.ASCII.GetBytes(record.Sequence % 2 == 0 ? Trace : "no trace") } };
+            kafka.Publish(record.Shard, record.ToByteArray(), headers);
+        }
+
+        await log.BookedAsync(ledger.Watermarks);
+        await Eventually.HoldsAsync(() => !links.IsEmpty, () => "no links");
+        Assert.InRange(links.Count, 1, 400);
+        Assert.All(links, link => Assert.Equal(("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"), (link.Context.TraceId.ToString(), link.Context.SpanId.ToString())));
     }
 
     [Fact]

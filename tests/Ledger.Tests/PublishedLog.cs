@@ -133,11 +133,12 @@ internal sealed class PublishedLog
 internal sealed class KafkaPublisher : IDisposable
 {
     private readonly IProducer<Null, byte[]> _producer;
+    private readonly KafkaSettings _settings;
 
     public KafkaPublisher(EmbeddedBroker broker)
     {
-        KafkaSettings settings = new(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = broker.BootstrapServers, ["queue.buffering.max.messages"] = "1000000", ["queue.buffering.max.kbytes"] = "1000000" });
-        _producer = new ProducerBuilder<Null, byte[]>(settings.Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        _settings = new KafkaSettings(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = broker.BootstrapServers, ["queue.buffering.max.messages"] = "1000000", ["queue.buffering.max.kbytes"] = "1000000" });
+        _producer = new ProducerBuilder<Null, byte[]>(_settings.Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
     }
 
     public void Publish(IEnumerable<SettledClaim> records)
@@ -145,10 +146,17 @@ internal sealed class KafkaPublisher : IDisposable
         foreach (SettledClaim record in records) Publish(record.Shard, record.ToByteArray());
     }
 
-    public void Publish(int partition, byte[] value) =>
-        _producer.Produce(new TopicPartition(ClaimsTopic.Name, partition), new Message<Null, byte[]> { Value = value });
+    public void Publish(int partition, byte[] value, Headers? headers = null) =>
+        _producer.Produce(new TopicPartition(ClaimsTopic.Name, partition), new Message<Null, byte[]> { Value = value, Headers = headers });
 
     public void Flush() => Assert.Equal(0, _producer.Flush(RunningLedger.Deadline));
+
+    /// <summary>Of what the broker still has.</summary>
+    public long FirstOffset(int partition)
+    {
+        using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>(_settings.Consumer()).SetErrorHandler((_, _) => { }).Build();
+        return consumer.QueryWatermarkOffsets(new TopicPartition(ClaimsTopic.Name, partition), RunningLedger.Deadline).Low.Value;
+    }
 
     public void Dispose() => _producer.Dispose();
 }

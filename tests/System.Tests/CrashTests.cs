@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Claims.V1;
 
 namespace Claims.SystemTests;
 
@@ -7,7 +6,6 @@ namespace Claims.SystemTests;
 public sealed class CrashTests(RunningSystem system) : IClassFixture<RunningSystem>
 {
     private const long RecordsBeforeTheKill = 400;
-    private static readonly TimeSpan LoadBound = TimeSpan.FromSeconds(60);
 
     [Theory]
     [InlineData("adjudication", "KA")]
@@ -23,7 +21,7 @@ public sealed class CrashTests(RunningSystem system) : IClassFixture<RunningSyst
         long before = await system.RecordsAsync();
 
         Task<Answers> sending = load.SendAsync("first");
-        await UntilAsync(async () => await system.RecordsAsync() >= before + RecordsBeforeTheKill || sending.IsCompleted);
+        await Eventually.HoldsAsync(async () => await system.RecordsAsync() >= before + RecordsBeforeTheKill || sending.IsCompleted);
         Assert.False(sending.IsCompleted, "the load was over before anything was killed");
         await system.KillAsync(process);
         RunningSystem.AssertDone(await system.RunAsync("up", "--detach"));
@@ -46,26 +44,6 @@ public sealed class CrashTests(RunningSystem system) : IClassFixture<RunningSyst
             Assert.Equal(Answers.Substance(earlier), Answers.Substance(later));
         }
         Assert.InRange(acknowledged, RecordsBeforeTheKill, first.Lines.Count);
-        await AssertEachIsInTheBooksOnceAsync(load, second);
-    }
-
-    private async Task AssertEachIsInTheBooksOnceAsync(Load load, Answers answers)
-    {
-        SubLedgerEntry[] mine = [.. (await system.BooksAsync()).Where(entry => load.IsMine(entry.RequestId))];
-        Assert.Equal(
-            answers.Lines
-                .Select(answer => (answer.GetProperty("settlementId").GetString()!, answer.GetProperty("fundPayFen").GetInt64()))
-                .Order(),
-            mine.Select(entry => (entry.SettlementId, entry.FundPayFen)).Order());
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        long deadline = Environment.TickCount64 + (long)LoadBound.TotalMilliseconds;
-        while (!await condition())
-        {
-            Assert.True(Environment.TickCount64 < deadline, $"not within {LoadBound.TotalSeconds} s");
-            await Task.Delay(20);
-        }
+        await load.AssertEachIsInTheBooksOnceAsync(second);
     }
 }

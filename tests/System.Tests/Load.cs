@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Claims.V1;
 
 namespace Claims.SystemTests;
 
@@ -11,7 +12,7 @@ public sealed class Load(RunningSystem system, string prefix)
     private const int People = 300;
     private const int Visits = 4500;
 
-    private string Facility => $"H{prefix}01";
+    public string Facility => $"H{prefix}01";
 
     private string OperationsFile => system.FilePath($"{prefix}-ops.jsonl");
 
@@ -52,6 +53,16 @@ public sealed class Load(RunningSystem system, string prefix)
     }
 
     public bool IsMine(string requestId) => requestId.StartsWith(prefix, StringComparison.Ordinal);
+
+    public async Task AssertEachIsInTheBooksOnceAsync(Answers answers)
+    {
+        SubLedgerEntry[] mine = [.. (await system.BooksAsync()).Where(entry => IsMine(entry.RequestId))];
+        Assert.Equal(
+            answers.Lines
+                .Select(answer => (answer.GetProperty("settlementId").GetString()!, answer.GetProperty("fundPayFen").GetInt64()))
+                .Order(),
+            mine.Select(entry => (entry.SettlementId, entry.FundPayFen)).Order());
+    }
 
     private string Insured(int person) => string.Create(CultureInfo.InvariantCulture, $"{prefix}{person:000000}");
 }

@@ -18,6 +18,12 @@ public sealed record CommandResult(int ExitCode, string Output, string Errors)
     public override string ToString() => $"exit code {ExitCode}\n{Output}\n{Errors}";
 }
 
+/// <summary>A process of a service; it ends with its disposal at the latest.</summary>
+public sealed record ServiceInstance(ServerProcess Process, CallInvoker Calls) : IDisposable
+{
+    public void Dispose() => Process.Dispose();
+}
+
 /// <summary>A system of its own on free ports and in a temporary directory, used through the built command as its user would.</summary>
 public sealed class RunningSystem : IAsyncLifetime
 {
@@ -119,7 +125,56 @@ public sealed class RunningSystem : IAsyncLifetime
         return entries;
     }
 
-    private CallInvoker Connect(int port)
+    public int PortBase => _portBase;
+
+    /// <summary>A second process of a service next to the system's own, on free ports, over the same stores.</summary>
+    /// <param name="project">Claims.Ledger or Claims.Adjudication.</param>
+    public async Task<ServiceInstance> StartSecondAsync(string project)
+    {
+        string data = FilePath("data");
+        int port = FreePort.Take(2);
+        Dictionary<string, string> settings = new()
+        {
+            ["Claims__Port"] = Text(port),
+            ["Claims__MetricsPort"] = Text(port + 1),
+            ["Claims__Kafka__bootstrap_servers"] = await File.ReadAllTextAsync(Path.Combine(data, "broker.address")),
+        };
+        if (project == "Claims.Ledger")
+        {
+            settings["Claims__Postgres"] = PrivatePostgres.Attach(Path.Combine(data, "postgres"), _portBase + 22).ConnectionString("ledger");
+        }
+        else
+        {
+            settings["Claims__Redis"] = PrivateRedis.Attach(Path.Combine(data, "redis"), _portBase + 21).Configuration;
+            settings["Claims__EligibilityAddress"] = $"http://127.0.0.1:{Text(_portBase + 2)}";
+            settings["Claims__LedgerAddress"] = $"http://127.0.0.1:{Text(_portBase + 3)}";
+            settings["Claims__PolicyDirectory"] = Path.Combine(RepositoryRoot(), "policy");
+        }
+
+        string assembly = Path.Combine(RepositoryRoot(), "artifacts", "bin", project, "release", $"{project}.dll");
+        ServerCommand command = new("dotnet", [assembly], FilePath($"{project}.log")) { WorkingDirectory = Path.GetDirectoryName(assembly)!, Environment = settings };
+        ServiceInstance instance = new(await ServerProcess.StartOwnedAsync(command), Connect(port));
+        using HttpClient http = new();
+        await Eventually.HoldsAsync(async () => await IsReadyAsync(http, port + 1));
+        return instance;
+    }
+
+    private static async Task<bool> IsReadyAsync(HttpClient http, int metricsPort)
+    {
+        try
+        {
+            using HttpResponseMessage reply = await http.GetAsync(new Uri($"http://127.0.0.1:{Text(metricsPort)}/healthz/ready"));
+            return reply.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    public CallInvoker Connect(int port)
     {
         GrpcChannel channel = GrpcChannel.ForAddress($"http://127.0.0.1:{port}");
         _channels.Add(channel);

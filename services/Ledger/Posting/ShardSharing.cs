@@ -9,7 +9,7 @@ namespace Claims.Ledger.Posting;
 /// session, so that the locks of an instance that dies are free as soon as its connection is closed.
 /// </summary>
 internal sealed class ShardSharing(
-    LedgerSettings settings, ClaimsStore store, Watermarks watermarks, OwnShards own, Peers peers, LedgerMetrics metrics, TimeProvider clock, ILogger<ShardSharing> logger)
+    LedgerSettings settings, Watermarks watermarks, OwnShards own, Peers peers, LedgerMetrics metrics, TimeProvider clock, ILogger<ShardSharing> logger)
 {
     /// <summary>First keys of the advisory locks; the second is the shard, or 0 for being alive.</summary>
     public const int ShardKey = 0x1ed9_0001;
@@ -70,7 +70,7 @@ internal sealed class ShardSharing(
                     await BalanceAsync(session, shards, cancellationToken);
                 }
 
-                await RefreshAsync(cancellationToken);
+                await RefreshAsync(session, cancellationToken);
                 TimeSpan rest = Interval - clock.GetElapsedTime(balanced);
                 if (rest > TimeSpan.Zero) await session.WaitAsync(rest, cancellationToken);
             }
@@ -132,7 +132,7 @@ internal sealed class ShardSharing(
         if (taken.Length == 0) return [];
 
         // What the last holder has committed; its batch under way, should there be one, moves the watermark on, and is noticed then.
-        await RefreshAsync(cancellationToken);
+        await RefreshAsync(session, cancellationToken);
         own.Set(own.Shards.Concat(taken));
         logger.LogInformation("Posting {Shards} more shards, now {Own}.", taken.Length, own.Shards.Count);
         return taken;
@@ -156,10 +156,10 @@ internal sealed class ShardSharing(
         if (await own.Posting.WaitAsync(BatchBound, cancellationToken)) own.Posting.Release();
     }
 
-    private async Task RefreshAsync(CancellationToken cancellationToken)
+    private async Task RefreshAsync(NpgsqlConnection session, CancellationToken cancellationToken)
     {
         long before = watermarks.Version;
-        if (await store.ReadAsync(cancellationToken) is not { } row) return;
+        if (await ClaimsStore.ReadAsync(session, cancellationToken) is not { } row) return;
         int[] resumed = [.. watermarks.Refresh(row, before).Where(own.Shards.Contains)];
         if (resumed.Length > 0) peers.AskAgain(resumed);
     }
