@@ -21,6 +21,7 @@ internal sealed class ShardSharing(
     private const int TimeoutSeconds = 5;
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan BatchBound = TimeSpan.FromSeconds(5);
 
@@ -72,7 +73,8 @@ internal sealed class ShardSharing(
 
                 await RefreshAsync(session, cancellationToken);
                 TimeSpan rest = Interval - clock.GetElapsedTime(balanced);
-                if (rest > TimeSpan.Zero) await session.WaitAsync(rest, cancellationToken);
+                // Npgsql counts whole milliseconds, and waits for ever on 0 of them.
+                if (rest >= ShortestWait) await session.WaitAsync(rest, cancellationToken);
             }
         }
         finally
