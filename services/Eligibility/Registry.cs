@@ -56,6 +56,27 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         return reply;
     }
 
+    /// <summary>Per county of enrolment, ascending.</summary>
+    /// <param name="county">Empty: all.</param>
+    public async Task<CountHeadsReply> CountHeadsAsync(string scheme, int planYear, string county, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = database.CreateCommand("""
+            SELECT county, count(*), count(paid_on) FROM enrolment
+            WHERE scheme = $1 AND plan_year = $2 AND ($3 = '' OR county = $3) GROUP BY county ORDER BY county
+            """);
+        command.Parameters.Add(new() { Value = scheme });
+        command.Parameters.Add(new() { Value = planYear });
+        command.Parameters.Add(new() { Value = county });
+        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
+        CountHeadsReply reply = new();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            reply.Counties.Add(new CountyHeads { County = reader.GetString(0), Enrolled = reader.GetInt64(1), Paid = reader.GetInt64(2) });
+        }
+
+        return reply;
+    }
+
     private static NpgsqlBatchCommand Any(string sql, IEnumerable<string> keys) =>
         new(sql) { Parameters = { new NpgsqlParameter<string[]> { TypedValue = [.. keys], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text } } };
 

@@ -46,6 +46,23 @@ public sealed class RegistryImportTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Heads_are_counted_per_county_scheme_and_plan_year_and_the_paid_among_them()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportInsuredAsync(
+            InsuredHeader + "P1,甲,resident,410105,general,2025,2024-11-05,1980-01-01,\nP2,乙,resident,410105,low_income,2025,2025-03-01,1980-01-01,\n"
+            + "P3,丙,resident,410105,general,2025,,1980-01-01,\nP4,丁,resident,410122,general,2025,2024-11-05,1980-01-01,\n"
+            + "P4,丁,resident,410105,general,2024,2023-11-05,1980-01-01,\nP5,戊,employee,410105,general,2025,2024-11-05,1980-01-01,\n");
+
+        CountHeadsReply all = await registry.Registry.CountHeadsAsync("resident", 2025, "", CancellationToken.None);
+        CountHeadsReply one = await registry.Registry.CountHeadsAsync("resident", 2025, "410122", CancellationToken.None);
+
+        Assert.Equal([new CountyHeads { County = "410105", Enrolled = 3, Paid = 2 }, new CountyHeads { County = "410122", Enrolled = 1, Paid = 1 }], all.Counties);
+        Assert.Equal([new CountyHeads { County = "410122", Enrolled = 1, Paid = 1 }], one.Counties);
+        Assert.Empty((await registry.Registry.CountHeadsAsync("employee", 2024, "", CancellationToken.None)).Counties);
+    }
+
+    [Fact]
     public async Task Second_file_replaces_what_it_names_and_leaves_the_rest()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();

@@ -90,6 +90,18 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registr
         }
     }
 
+    public override async Task<CountHeadsReply> CountHeads(CountHeadsRequest request, ServerCallContext context)
+    {
+        try
+        {
+            return await registry.CountHeadsAsync(request.Scheme, request.PlanYear, request.County, context.CancellationToken);
+        }
+        catch (NpgsqlException failed)
+        {
+            throw Unavailable(failed);
+        }
+    }
+
     private static Func<CancellationToken, ValueTask<ReadOnlyMemory<byte>>> Pieces(IAsyncStreamReader<ImportChunk> stream)
     {
         // The first chunk has been read for its kind.
