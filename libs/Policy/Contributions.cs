@@ -82,8 +82,10 @@ public static class ContributionRules
 
     /// <summary>The county of a code that is inside the pooling area.</summary>
     /// <exception cref="PolicyException">The code is unknown or outside the pooling area.</exception>
-    internal static County RequireCounty(this PolicyPack pack, string code)
+    public static County RequireCounty(this PolicyPack pack, string code)
     {
+        ArgumentNullException.ThrowIfNull(pack);
+        ArgumentNullException.ThrowIfNull(code);
         if (!pack.Counties.TryGetValue(code, out County? county)) throw new PolicyException($"There is no county {code} in {pack.City}'s policy.");
         return county.InsidePooling ? county : throw new PolicyException($"{county.Name} ({code}) is outside the pooling area ({county.Source}).");
     }

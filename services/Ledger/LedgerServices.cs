@@ -2,6 +2,7 @@ using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Ledger.Api;
 using Claims.Ledger.Audit;
+using Claims.Ledger.Funding;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
 using Claims.Ledger.Store;
@@ -12,6 +13,9 @@ namespace Claims.Ledger;
 
 internal static class LedgerServices
 {
+    /// <summary>The role that the service works as; migrations create it.</summary>
+    public const string Role = "claims_ledger";
+
     /// <summary>Everything but the database and the wire.</summary>
     public static void AddLedger(this IServiceCollection services)
     {
@@ -27,6 +31,7 @@ internal static class LedgerServices
         services.AddSingleton<BookReader>();
         services.AddSingleton<EntryReader>();
         services.AddSingleton<ClosedYears>();
+        services.AddFunding();
         services.AddSingleton<LedgerMetrics>();
         services.AddHostedService<PostingWorker>();
         services.AddSingleton<Chain>();

@@ -10,6 +10,23 @@ public sealed class LedgerSettings : IValidatableObject
     [Required]
     public string Postgres { get; init; } = "";
 
+    /// <summary>Npgsql connection string of the login that owns the tables and migrates them; empty: that of <see cref="Postgres"/>.</summary>
+    public string PostgresOwner { get; init; } = "";
+
+    /// <summary>Of Eligibility, whose heads assessments are reckoned from; empty: nothing can be assessed.</summary>
+    public string EligibilityAddress { get; init; } = "";
+
+    /// <summary>The YAML files of the policy, for amounts per head and for whose account pays; empty: neither is known.</summary>
+    public string PolicyDirectory { get; init; } = "";
+
+    /// <summary>Whose pack of the directory is in force.</summary>
+    [Required]
+    public string City { get; init; } = "zhengzhou";
+
+    /// <summary>Per cent of a county's plan at which the ledger warns, ascending.</summary>
+    [RegularExpression("[1-9][0-9]{0,2}(,[1-9][0-9]{0,2}){0,9}")]
+    public string PlanWarningPercents { get; init; } = "80,90,100";
+
     /// <summary>librdkafka properties; <c>bootstrap.servers</c> is the one that must be there.</summary>
     public Dictionary<string, string> Kafka { get; init; } = [];
 

@@ -2,13 +2,16 @@ using Claims.Hosting;
 using Claims.Ledger;
 using Claims.Ledger.Api;
 using Claims.Ledger.Audit;
+using Claims.V1;
 
 WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "ledger");
 LedgerSettings settings = builder.AddSettings<LedgerSettings>();
-builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly);
+builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner);
 builder.Services.AddLedger();
+if (settings.EligibilityAddress.Length > 0) builder.AddClaimsClient<Eligibility.EligibilityClient>("eligibility", settings.EligibilityAddress, TimeSpan.FromSeconds(20), "CountHeads");
 WebApplication app = builder.Build();
 app.MapGrpcService<LedgerService>();
 app.MapGrpcService<AuditService>();
 app.MapGrpcService<LedgerShardsService>();
+app.MapGrpcService<FundingService>();
 return await ServiceHost.RunAsync(app);

@@ -179,7 +179,7 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
             ["--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={_postgres}", $"--Claims:Kafka:bootstrap_servers={_broker.BootstrapServers}"], "ledger");
         builder.Logging.ClearProviders();
         LedgerSettings settings = builder.AddSettings<LedgerSettings>();
-        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly);
+        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role);
         builder.Services.AddLedger();
         _app = builder.Build();
         _app.MapGrpcService<LedgerService>();

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Ledger;
 using Claims.Ledger.GeneralLedger;
@@ -22,9 +23,10 @@ internal sealed class RunningLedger : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly IHostedService _worker;
 
-    private RunningLedger(ServiceProvider services)
+    private RunningLedger(ServiceProvider services, string postgres)
     {
         _services = services;
+        Database = NpgsqlDataSource.Create(postgres);
         _worker = services.GetServices<IHostedService>().OfType<PostingWorker>().Single();
     }
 
@@ -46,7 +48,10 @@ internal sealed class RunningLedger : IAsyncDisposable
 
     public EntryReader Entries => _services.GetRequiredService<EntryReader>();
 
-    public NpgsqlDataSource Database => _services.GetRequiredService<NpgsqlDataSource>();
+    /// <summary>As the owner of the tables; the ledger itself works as its role.</summary>
+    public NpgsqlDataSource Database { get; }
+
+    public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 
     public ClosedYears ClosedYears => _services.GetRequiredService<ClosedYears>();
 
@@ -74,21 +79,23 @@ internal sealed class RunningLedger : IAsyncDisposable
     public Task StartPostingAsync() => _worker.StartAsync(CancellationToken.None);
 
     /// <summary>Nothing is read or posted.</summary>
-    public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000, TimeProvider? clock = null)
+    public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000, TimeProvider? clock = null, Eligibility.EligibilityClient? eligibility = null)
     {
         LedgerSettings settings = new()
         {
             Postgres = postgres,
             Kafka = new(StringComparer.Ordinal) { ["bootstrap.servers"] = bootstrapServers },
             BatchRecords = batchRecords,
+            PolicyDirectory = Path.Combine(AppContext.BaseDirectory, "policy"),
         };
         ServiceCollection services = new();
         services.AddLogging();
         services.AddSingleton(clock ?? TimeProvider.System);
         services.AddSingleton(settings);
-        services.AddSingleton(_ => NpgsqlDataSource.Create(postgres));
+        services.AddSingleton(_ => NpgsqlDataSource.Create(PostgresStore.WithRole(postgres, LedgerServices.Role)));
+        if (eligibility is not null) services.AddSingleton(eligibility);
         services.AddLedger();
-        return new RunningLedger(services.BuildServiceProvider());
+        return new RunningLedger(services.BuildServiceProvider(), postgres);
     }
 
     public Task<TrialBalance> TrialBalanceAsync() => _services.GetRequiredService<BookReader>().TrialBalanceAsync(CancellationToken.None);
@@ -114,10 +121,21 @@ internal sealed class RunningLedger : IAsyncDisposable
         await Books.PostAsync(selection, CancellationToken.None);
     }
 
+    /// <summary>Books what the log has beyond the watermarks, and moves them.</summary>
+    public async Task BookNewAsync(PublishedLog log)
+    {
+        FeedRecord[] records = [.. log.Records.Where(record => record.Sequence > Watermarks.Sequence(record.Shard)).Select(record => new FeedRecord(record.Shard, record.Sequence, [], record, null))];
+        Selection selection = Selection.Of(records, log.Epoch, Watermarks, Enumerable.Range(0, log.Shards).ToFrozenSet());
+        Assert.Equal(records.Length, selection.Records.Count);
+        await Books.PostAsync(selection, CancellationToken.None);
+        Watermarks.Advance(selection.Ranges.Select(range => (range.Key, range.Value.Last)));
+    }
+
     /// <summary>Whatever is in flight is abandoned where it is.</summary>
     public async ValueTask DisposeAsync()
     {
         await _worker.StopAsync(CancellationToken.None);
         await _services.DisposeAsync();
+        await Database.DisposeAsync();
     }
 }

@@ -19,25 +19,44 @@ public static class PostgresStore
     /// <remarks>Call it before the services that use the database are added: hosted services start in the order they were added.</remarks>
     /// <param name="connectionString">Npgsql connection string.</param>
     /// <param name="migrations">The assembly that embeds <c>migrations/*.sql</c>.</param>
-    public static WebApplicationBuilder AddPostgres(this WebApplicationBuilder builder, string connectionString, Assembly migrations)
+    /// <param name="role">The role that the service works as, see <see cref="WithRole"/>; null: the login's own rights. Migrations never run as it.</param>
+    /// <param name="ownerConnectionString">Of the login that migrates, where it is another one; null or empty: the service's own.</param>
+    public static WebApplicationBuilder AddPostgres(this WebApplicationBuilder builder, string connectionString, Assembly migrations, string? role = null, string? ownerConnectionString = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.Services.AddSingleton(services =>
-        {
-            NpgsqlDataSourceBuilder source = new(connectionString) { Name = services.GetRequiredService<ServiceName>().Value };
-            source.UseLoggerFactory(services.GetRequiredService<ILoggerFactory>());
-            return source.Build();
-        });
-        builder.Services.AddHostedService(services => new Migrate(services.GetRequiredService<NpgsqlDataSource>(), migrations, services.GetRequiredService<ILogger<Migrate>>()));
+        builder.Services.AddSingleton(services => Build(role is null ? connectionString : WithRole(connectionString, role), services));
+        builder.Services.AddHostedService(services => new Migrate(
+            () => Build(string.IsNullOrEmpty(ownerConnectionString) ? connectionString : ownerConnectionString, services), migrations, services.GetRequiredService<ILogger<Migrate>>()));
         builder.Services.AddHealthChecks().AddCheck<Reachable>("postgres", tags: [Readiness.Tag], timeout: TimeSpan.FromSeconds(2));
         return builder;
     }
 
-    private sealed class Migrate(NpgsqlDataSource database, Assembly assembly, ILogger<Migrate> logger) : IHostedService
+    /// <summary>The connection string with which every connection works as a role that its login is a member of, from its first statement on.</summary>
+    /// <param name="role">A lower-case identifier.</param>
+    public static string WithRole(string connectionString, string role)
+    {
+        NpgsqlConnectionStringBuilder connection = new(connectionString)
+        {
+            // Npgsql resets a connection that goes back to the pool with SET SESSION AUTHORIZATION DEFAULT, which also drops the role.
+            NoResetOnClose = true,
+        };
+        connection.Options = $"{connection.Options} -c role={role}".TrimStart();
+        return connection.ConnectionString;
+    }
+
+    private static NpgsqlDataSource Build(string connectionString, IServiceProvider services)
+    {
+        NpgsqlDataSourceBuilder source = new(connectionString) { Name = services.GetRequiredService<ServiceName>().Value };
+        source.UseLoggerFactory(services.GetRequiredService<ILoggerFactory>());
+        return source.Build();
+    }
+
+    private sealed class Migrate(Func<NpgsqlDataSource> open, Assembly assembly, ILogger<Migrate> logger) : IHostedService
     {
         public async Task StartAsync(CancellationToken cancellationToken)
         {
-            await WaitAsync(cancellationToken);
+            await using NpgsqlDataSource database = open();
+            await WaitAsync(database, cancellationToken);
             foreach (string file in await Migrations.ApplyAsync(database, assembly, cancellationToken))
             {
                 logger.LogInformation(new EventId(1, "migrated"), "Applied migration {File}.", file);
@@ -46,7 +65,7 @@ public static class PostgresStore
 
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-        private async Task WaitAsync(CancellationToken cancellationToken)
+        private static async Task WaitAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
         {
             Exception? last = null;
             ResiliencePipeline patience = OutgoingPipelines.CreateWaiting("postgres-start", ReachableWithin, exception =>

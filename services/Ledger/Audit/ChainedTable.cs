@@ -37,6 +37,13 @@ internal sealed record ChainedTable(byte Number, string Name, string[] Key, stri
         new(5, "posting", ["journal_id", "account_code"], """entry.journal_id, entry.account_code COLLATE "C" """, ["journal_id", "account_code", "debit_fen", "credit_fen"],
             "journal.batch_id", "journal JOIN posting AS entry USING (journal_id)",
             "EXISTS (SELECT FROM journal WHERE journal.journal_id = entry.journal_id)"),
+        new(6, "voucher", ["voucher_id"], "entry.voucher_id",
+            ["voucher_id", "key", "request", "kind", "county", "period", "memo", "actor", "entered_at", "journal_id", "reverses"],
+            "journal.batch_id", "journal JOIN voucher AS entry USING (journal_id)",
+            "EXISTS (SELECT FROM journal WHERE journal.journal_id = entry.journal_id)"),
+        new(7, "assessment", ["voucher_id", "account_code"], """entry.voucher_id, entry.account_code COLLATE "C" """, ["voucher_id", "account_code", "heads", "per_head_fen", "source"],
+            "journal.batch_id", "journal JOIN voucher USING (journal_id) JOIN assessment AS entry USING (voucher_id)",
+            "EXISTS (SELECT FROM voucher WHERE voucher.voucher_id = entry.voucher_id)"),
     ];
 
     /// <summary>The text of a row's key, its parts with / between them.</summary>

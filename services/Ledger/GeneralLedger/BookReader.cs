@@ -19,14 +19,9 @@ internal sealed class BookReader(NpgsqlDataSource database)
             WITH summed AS (
                 SELECT account_code, sum(debit_fen)::bigint AS debit_fen, sum(credit_fen)::bigint AS credit_fen FROM posting GROUP BY account_code
             )
-            SELECT account_code,
-                concat_ws('—', account_kind.name, coalesce(scheme.name, account.scheme), coalesce(county.name, account.county), account.facility_code),
-                coalesce(summed.debit_fen, 0), coalesce(summed.credit_fen, 0),
+            SELECT account_code, name, coalesce(summed.debit_fen, 0), coalesce(summed.credit_fen, 0),
                 coalesce(summed.debit_fen, 0) = coalesce(kept.debit_fen, 0) AND coalesce(summed.credit_fen, 0) = coalesce(kept.credit_fen, 0)
-            FROM account
-                JOIN account_kind USING (kind)
-                LEFT JOIN scheme USING (scheme)
-                LEFT JOIN county USING (county)
+            FROM account_named
                 LEFT JOIN summed USING (account_code)
                 LEFT JOIN account_balance AS kept USING (account_code)
             ORDER BY account_code COLLATE "C"

@@ -56,7 +56,8 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
         if (advanced != selection.Ranges.Count) throw new WatermarkMovedException();
     }
 
-    private static async Task AddAccountsAsync(NpgsqlConnection connection, List<AccountKey> accounts, CancellationToken cancellationToken)
+    /// <summary>Those that the chart has already are left as they are.</summary>
+    internal static async Task AddAccountsAsync(NpgsqlConnection connection, List<AccountKey> accounts, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand add = new("""
             INSERT INTO account (account_code, kind, scheme, county, facility_code)
@@ -87,7 +88,7 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
                 SELECT batch_id, range.* FROM batch, unnest($2::integer[], $3::bigint[], $4::bigint[]) AS range
             )
             INSERT INTO journal (batch_id, posting_date, business_date, scheme)
-            SELECT batch_id, $5, key.* FROM batch, unnest($6::date[], $7::text[]) AS key
+            SELECT batch_id, greatest($5, first_open_posting_day()), key.* FROM batch, unnest($6::date[], $7::text[]) AS key
             RETURNING business_date, scheme, journal_id
             """, connection)
         {

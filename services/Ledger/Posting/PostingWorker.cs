@@ -180,7 +180,7 @@ internal sealed class PostingWorker(
         }
     }
 
-    /// <summary>SQLSTATE classes 22 (data) and 23 (constraints): asking again would end the same way.</summary>
+    /// <summary>SQLSTATE classes 22 (data) and 23 (constraints): asking again would end the same way. A month that closed under way is not the records' fault.</summary>
     private static bool IsAboutTheRecords(PostgresException refused) =>
-        refused.SqlState.StartsWith("22", StringComparison.Ordinal) || refused.SqlState.StartsWith("23", StringComparison.Ordinal);
+        (refused.SqlState.StartsWith("22", StringComparison.Ordinal) || refused.SqlState.StartsWith("23", StringComparison.Ordinal)) && refused.ConstraintName != "month_is_open";
 }

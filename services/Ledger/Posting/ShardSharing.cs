@@ -1,4 +1,5 @@
 using System.Globalization;
+using Claims.Hosting;
 using Claims.Ledger.Store;
 using Npgsql;
 
@@ -166,7 +167,7 @@ internal sealed class ShardSharing(
         if (resumed.Length > 0) peers.AskAgain(resumed);
     }
 
-    private string ConnectionString() => new NpgsqlConnectionStringBuilder(settings.Postgres)
+    private string ConnectionString() => new NpgsqlConnectionStringBuilder(PostgresStore.WithRole(settings.Postgres, LedgerServices.Role))
     {
         ApplicationName = string.Create(CultureInfo.InvariantCulture, $"{ApplicationPrefix}{Environment.MachineName}:{Environment.ProcessId}"),
         Pooling = false,

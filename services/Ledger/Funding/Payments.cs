@@ -1,0 +1,162 @@
+using System.Globalization;
+using Claims.Hosting;
+using Claims.Ledger.GeneralLedger;
+using Claims.Policy;
+using Claims.V1;
+using Npgsql;
+
+namespace Claims.Ledger.Funding;
+
+/// <summary>
+/// The way of the money out (郑政办〔2021〕24号 三(三)2): fiscal special account, city expenditure account, county expenditure accounts, facilities.
+/// </summary>
+internal sealed class Payments(VoucherBook vouchers, FundPolicy policy, NpgsqlDataSource database, TimeProvider clock)
+{
+    private const int TimeoutSeconds = 60;
+    private const int MonthsOfYear = 12;
+
+    /// <summary>What a run would pay at this moment.</summary>
+    /// <param name="month">First day of a month that has ended.</param>
+    public async Task<PaymentProposal> ProposeAsync(string scheme, string county, DateOnly month, CancellationToken cancellationToken)
+    {
+        AccountKey account = PayingAccount(scheme, county);
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlTransaction snapshot = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+        return await ProposeAsync(new BookTurn(connection, ChinaTime.Today(clock)), account, scheme, county, month, cancellationToken);
+    }
+
+    /// <summary>Pays what is owed to each facility for visits up to the month's end and has not been paid; whoever is owed nothing, or less than nothing, is left for a later month.</summary>
+    /// <exception cref="FundingRefusedException">Nothing is owed, or the account does not hold enough: then no one is paid.</exception>
+    public async Task<Voucher> PayAsync(VoucherHead head, string scheme, string county, DateOnly month, CancellationToken cancellationToken)
+    {
+        if (await vouchers.FindAsync(head, cancellationToken) is { } already) return already;
+        AccountKey account = PayingAccount(scheme, county);
+        return await vouchers.EnterAsync(head, async (turn, token) =>
+        {
+            PaymentProposal proposal = await ProposeAsync(turn, account, scheme, county, month, token);
+            if (proposal.TotalFen == 0) throw new FundingRefusedException($"no facility of {county} is owed anything for visits up to the end of {proposal.Month}");
+            if (!proposal.Covered) throw new FundingRefusedException($"{account.Code} holds {proposal.BalanceFen} fen, and {proposal.TotalFen} fen are owed: replenish it first");
+            return new VoucherDraft("FACILITY_PAYMENT", scheme, county, proposal.Month,
+            [
+                .. proposal.Facilities.Where(facility => facility.PayFen > 0).Select(facility => new PostingDraft(ChartOfAccounts.Payable(scheme, county, facility.FacilityCode), facility.PayFen, 0)),
+                new PostingDraft(account, 0, proposal.TotalFen),
+            ]);
+        }, cancellationToken);
+    }
+
+    /// <summary>Moves money between accounts of the fund.</summary>
+    /// <param name="county">Of a county with an expenditure account of its own, or the city's code where the route names none.</param>
+    /// <exception cref="FundingRefusedException">The county would hold more than it owes and one month's reserve.</exception>
+    public async Task<Voucher> TransferAsync(VoucherHead head, TransferRoute route, string scheme, string county, long amountFen, CancellationToken cancellationToken)
+    {
+        if (await vouchers.FindAsync(head, cancellationToken) is { } already) return already;
+        AccountKey special = ChartOfAccounts.SpecialAccount(scheme);
+        AccountKey city = ChartOfAccounts.CityExpenditure(scheme);
+        (string kind, AccountKey from, AccountKey to) = route switch
+        {
+            TransferRoute.SpecialToCity => ("SPECIAL_TO_CITY", special, city),
+            TransferRoute.CityToCounty => ("CITY_TO_COUNTY", city, CountyAccount(scheme, county)),
+            TransferRoute.CountyToCity => ("COUNTY_TO_CITY", CountyAccount(scheme, county), city),
+            TransferRoute.CityToSpecial => ("CITY_TO_SPECIAL", city, special),
+            _ => throw new ArgumentOutOfRangeException(nameof(route), route, "is no route"),
+        };
+        return await vouchers.EnterAsync(head, async (turn, token) =>
+        {
+            if (await turn.BalanceFenAsync(from, token) is var balanceFen && balanceFen < amountFen)
+                throw new FundingRefusedException($"{from.Code} holds {balanceFen} fen, less than {amountFen} fen");
+            if (route == TransferRoute.CityToCounty && await ReplenishAsync(turn, scheme, policy.County(county), turn.Today, token) is var need && amountFen > need.ProposedFen)
+                throw new FundingRefusedException($"at most {need.ProposedFen} fen: {county} owes {need.PayableFen} fen, may keep {need.ReserveFen} fen in reserve and holds {need.BalanceFen} fen (郑政办〔2021〕24号 三(三)2)");
+            return new VoucherDraft(kind, scheme, county, "", [new PostingDraft(to, amountFen, 0), new PostingDraft(from, 0, amountFen)]);
+        }, cancellationToken);
+    }
+
+    /// <summary>What each county with an account of its own lacks, to pay for visits up to the month's end and keep its reserve.</summary>
+    /// <param name="month">First day of a month.</param>
+    public async Task<ReplenishmentProposals> ProposeReplenishmentsAsync(string scheme, DateOnly month, CancellationToken cancellationToken)
+    {
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlTransaction snapshot = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+        BookTurn turn = new(connection, ChinaTime.Today(clock));
+        ReplenishmentProposals proposals = new() { CityBalanceFen = await turn.BalanceFenAsync(ChartOfAccounts.CityExpenditure(scheme), cancellationToken) };
+        foreach (County county in policy.CountiesWithAccounts) proposals.Counties.Add(await ReplenishAsync(turn, scheme, county, LastDay(month), cancellationToken));
+        return proposals;
+    }
+
+    private static async Task<PaymentProposal> ProposeAsync(BookTurn turn, AccountKey account, string scheme, string county, DateOnly month, CancellationToken cancellationToken)
+    {
+        if (LastDay(month) >= turn.Today) throw new FundingRefusedException($"{month:yyyy-MM} has not ended: today is {turn.Today:yyyy-MM-dd} in China Standard Time");
+        List<FacilityPayment> facilities = await OwedAsync(turn.Connection, scheme, county, LastDay(month), cancellationToken);
+        PaymentProposal proposal = new()
+        {
+            County = county,
+            Month = month.ToString("yyyy-MM", CultureInfo.InvariantCulture),
+            Account = account.Code,
+            BalanceFen = await turn.BalanceFenAsync(account, cancellationToken),
+            TotalFen = facilities.Sum(facility => facility.PayFen),
+            Facilities = { facilities },
+        };
+        proposal.Covered = proposal.TotalFen <= proposal.BalanceFen;
+        return proposal;
+    }
+
+    private static async Task<Replenishment> ReplenishAsync(BookTurn turn, string scheme, County county, DateOnly upTo, CancellationToken cancellationToken)
+    {
+        List<FacilityPayment> facilities = await OwedAsync(turn.Connection, scheme, county.Code, upTo, cancellationToken);
+        Replenishment need = new()
+        {
+            County = county.Code,
+            Name = county.Name,
+            BalanceFen = await turn.BalanceFenAsync(ChartOfAccounts.CountyExpenditure(scheme, county.Code), cancellationToken),
+            PayableFen = facilities.Sum(facility => facility.PayFen),
+            ReserveFen = Math.Max(0, await ExpenseFenAsync(turn.Connection, scheme, county.Code, turn.Today.Year - 1, cancellationToken) / MonthsOfYear),
+        };
+        need.ProposedFen = Math.Max(0, need.PayableFen + need.ReserveFen - need.BalanceFen);
+        return need;
+    }
+
+    /// <summary>A payment is a debit of the payable, and every other entry on it, corrections included, a credit.</summary>
+    private static async Task<List<FacilityPayment>> OwedAsync(NpgsqlConnection connection, string scheme, string county, DateOnly upTo, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand read = new("""
+            SELECT facility_code, coalesce(sum(credit_fen) FILTER (WHERE business_date <= $3), 0)::bigint AS owed_fen, sum(debit_fen)::bigint AS paid_fen
+            FROM account JOIN posting USING (account_code) JOIN journal USING (journal_id)
+            WHERE kind = $4 AND account.scheme = $1 AND county = $2
+            GROUP BY facility_code ORDER BY facility_code COLLATE "C"
+            """, connection)
+        {
+            CommandTimeout = TimeoutSeconds,
+            Parameters = { new() { Value = scheme }, new() { Value = county }, new() { Value = upTo }, new() { Value = ChartOfAccounts.PayableToFacilities } },
+        };
+        List<FacilityPayment> facilities = [];
+        await using NpgsqlDataReader row = await read.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            (long owedFen, long paidFen) = (row.GetInt64(1), row.GetInt64(2));
+            if (owedFen != paidFen) facilities.Add(new FacilityPayment { FacilityCode = row.GetString(0), OwedFen = owedFen, PaidFen = paidFen, PayFen = Math.Max(0, owedFen - paidFen) });
+        }
+
+        return facilities;
+    }
+
+    private static async Task<long> ExpenseFenAsync(NpgsqlConnection connection, string scheme, string county, int year, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand read = new("""
+            SELECT coalesce(sum(debit_fen - credit_fen), 0)::bigint FROM account JOIN posting USING (account_code) JOIN journal USING (journal_id)
+            WHERE kind LIKE '5%' AND account.scheme = $1 AND county = $2 AND business_date BETWEEN make_date($3, 1, 1) AND make_date($3, 12, 31)
+            """, connection)
+        {
+            CommandTimeout = TimeoutSeconds,
+            Parameters = { new() { Value = scheme }, new() { Value = county }, new() { Value = year } },
+        };
+        return (long)(await read.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    private AccountKey PayingAccount(string scheme, string county) =>
+        policy.County(county).Accounts == FundAccounts.City ? ChartOfAccounts.CityExpenditure(scheme) : ChartOfAccounts.CountyExpenditure(scheme, county);
+
+    private AccountKey CountyAccount(string scheme, string county) => policy.County(county).Accounts == FundAccounts.County
+        ? ChartOfAccounts.CountyExpenditure(scheme, county)
+        : throw new FundingRefusedException($"{county} has no expenditure account of its own: the city's pays its facilities (郑政办〔2021〕24号 二(三))");
+
+    private static DateOnly LastDay(DateOnly month) => month.AddMonths(1).AddDays(-1);
+}
