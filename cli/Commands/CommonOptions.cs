@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 
 namespace Claims.Cli.Commands;
 
@@ -6,7 +8,23 @@ public static class CommonOptions
 {
     public static Option<bool> Json() => new("--json") { Description = "Answer in JSON." };
 
+    public static Option<DateOnly> Day(string name, string description) => new(name)
+    {
+        Description = description,
+        Required = true,
+        CustomParser = argument => ParseDay(argument) ?? default,
+    };
+
+    public static Option<DateOnly?> OptionalDay(string name, string description) => new(name) { Description = description, CustomParser = ParseDay };
+
     /// <summary>A file that is named on the command line and must be there.</summary>
     public static Argument<FileInfo> ExistingFile(string name, string description) =>
         new Argument<FileInfo>(name) { Description = description }.AcceptExistingOnly();
+
+    private static DateOnly? ParseDay(ArgumentResult argument)
+    {
+        if (DateOnly.TryParseExact(argument.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day)) return day;
+        argument.AddError($"'{argument.Tokens[0].Value}' is not a date of the form yyyy-MM-dd.");
+        return null;
+    }
 }

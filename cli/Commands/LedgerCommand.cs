@@ -15,14 +15,19 @@ public static class LedgerCommand
     private static readonly TimeSpan CloseBound = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
-    public static Command Create() => new("ledger", "Read the books, and close their years.")
+    public static Command Create()
     {
-        TrialBalanceCommand(),
-        CloseYearCommand(),
-        LedgerPosting.ShardsCommand(),
-        LedgerPosting.ResumeCommand(),
-        LedgerVerify.Create(),
-    };
+        Command command = new("ledger", "Read the books, move the fund's money, close months and years.")
+        {
+            TrialBalanceCommand(),
+            CloseYearCommand(),
+            LedgerPosting.ShardsCommand(),
+            LedgerPosting.ResumeCommand(),
+            LedgerVerify.Create(),
+        };
+        foreach (Command funding in LedgerFunding.Commands()) command.Add(funding);
+        return command;
+    }
 
     private static Command TrialBalanceCommand()
     {
@@ -101,7 +106,9 @@ public static class LedgerCommand
     private static CommandException NotClosed(int year, string howFar, CommandException cause) =>
         new(string.Create(CultureInfo.InvariantCulture, $"{year} is not closed. {howFar} {cause.Message}"), cause.ExitCode);
 
-    private static CommandException Refusal(string service, string address, RpcException e) => e.StatusCode is StatusCode.FailedPrecondition or StatusCode.InvalidArgument
+    /// <summary>What a service refused, in its own words; or that it did not answer.</summary>
+    internal static CommandException Refusal(string service, string address, RpcException e) =>
+        e.StatusCode is StatusCode.FailedPrecondition or StatusCode.InvalidArgument or StatusCode.AlreadyExists or StatusCode.NotFound
         ? new($"The {service} service says: {e.Status.Detail.TrimEnd('.')}.", ExitCodes.Failed)
         : Services.Failure(service, address, e);
 

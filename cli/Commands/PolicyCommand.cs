@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Claims.Policy;
 
 namespace Claims.Cli.Commands;
@@ -25,7 +24,7 @@ public static partial class PolicyCommand
 
     private static Command CreateShow()
     {
-        Option<DateOnly> on = DayOption("--on", "Day of the visit, yyyy-MM-dd");
+        Option<DateOnly> on = CommonOptions.Day("--on", "Day of the visit, yyyy-MM-dd");
         (Option<string> directory, Option<string> city, Option<bool> json) = PackOptions();
         Command command = new("show", "Show what is in force on a day, with the source of every value") { on, city, directory, json };
         command.SetAction(parsed => Run(() => ShowOn(Load(parsed, directory, city), parsed.GetRequiredValue(on), parsed.GetValue(json))));
@@ -225,18 +224,6 @@ public static partial class PolicyCommand
 
     private static PolicyPack Load(ParseResult parsed, Option<string> directory, Option<string> city) =>
         PolicyLoader.Load(parsed.GetRequiredValue(directory), parsed.GetRequiredValue(city));
-
-    private static Option<DateOnly> DayOption(string name, string description) => new(name)
-    {
-        Description = description,
-        Required = true,
-        CustomParser = argument =>
-        {
-            if (DateOnly.TryParseExact(argument.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day)) return day;
-            argument.AddError($"'{argument.Tokens[0].Value}' is not a date of the form yyyy-MM-dd.");
-            return default;
-        },
-    };
 
     private static (Option<string> Directory, Option<string> City, Option<bool> Json) PackOptions() =>
     (

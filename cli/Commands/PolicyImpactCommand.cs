@@ -20,7 +20,7 @@ public static partial class PolicyCommand
     private static Command CreateImpact()
     {
         Option<string> other = new("--pack") { Description = "The other policy: a directory of YAML files, or an outpatient file that stands in for the city's.", Required = true };
-        Option<DateOnly> from = DayOption("--from", "First day of the visits to be looked at, yyyy-MM-dd");
+        Option<DateOnly> from = CommonOptions.Day("--from", "First day of the visits to be looked at, yyyy-MM-dd");
         (Option<string> directory, Option<string> city, Option<bool> json) = PackOptions();
         Command command = new("impact", "Which settlements in the books would differ under another policy, and by how much; changes nothing") { other, from, city, directory, json };
         command.SetAction(async (parsed, cancel) =>

@@ -80,6 +80,8 @@ public static class ProcessDefinitions
         layout, Ledger, "Claims.Ledger", layout.LedgerPort, layout.LedgerMetricsPort, new()
         {
             ["Postgres"] = postgres,
+            ["EligibilityAddress"] = layout.EligibilityAddress,
+            ["PolicyDirectory"] = Repository.PolicyDirectory,
             ["Kafka__bootstrap_servers"] = kafka,
         });
 

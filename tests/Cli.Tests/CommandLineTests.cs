@@ -41,6 +41,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("adjudication", "ledger", "close-year", "2024")]
     [InlineData("ledger", "ledger", "shards")]
     [InlineData("ledger", "ledger", "resume", "7")]
+    [InlineData("ledger", "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1", "--key", "K")]
+    [InlineData("ledger", "ledger", "pay", "run", "--county", "410105", "--month", "2025-03", "--dry-run")]
+    [InlineData("ledger", "ledger", "balance", "--on", "2025-03-31", "--by", "business")]
     [InlineData("ledger", "policy", "impact", "--from", "2025-01-01", "--pack", "POLICY")]
     public async Task Command_about_the_books_without_a_running_system_says_so(string service, params string[] arguments)
     {
@@ -49,6 +52,20 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(ExitCodes.Unavailable, exitCode);
         Assert.Contains($"{service} at http://127.0.0.1:", errors, StringComparison.Ordinal);
         Assert.Single(errors.TrimEnd().Split('\n'));
+    }
+
+    [Theory]
+    [InlineData("--key", "ledger", "pay", "run", "--county", "410105", "--month", "2025-03")]
+    [InlineData("--key", "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1")]
+    [InlineData("2025-02-30", "ledger", "balance", "--on", "2025-02-30")]
+    [InlineData("1.5", "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1.5", "--key", "K")]
+    public async Task Entry_that_lacks_its_key_or_has_no_such_value_is_not_sent(string named, params string[] arguments)
+    {
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), arguments);
+
+        Assert.Equal(ExitCodes.Failed, exitCode);
+        Assert.Contains(named, errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("http://", errors, StringComparison.Ordinal);
     }
 
     [Fact]

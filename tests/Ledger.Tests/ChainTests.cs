@@ -59,7 +59,7 @@ public sealed class ChainTests(LedgerDatabase databases)
         HashSet<string> chained = [.. ChainedTable.All.Select(table => table.Name)];
         List<string> hanging = await ListAsync(database, """
             SELECT DISTINCT conrelid::regclass::text FROM pg_constraint
-            WHERE contype = 'f' AND (confrelid = 'batch'::regclass OR confrelid = 'journal'::regclass OR confrelid = 'sub_ledger'::regclass)
+            WHERE contype = 'f' AND (confrelid = 'batch'::regclass OR confrelid = 'journal'::regclass OR confrelid = 'sub_ledger'::regclass OR confrelid = 'voucher'::regclass)
             """);
 
         // chain_link is the chain itself: each link's own columns are in its hash.

@@ -117,6 +117,62 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
     }
 
     [Fact]
+    public async Task Fund_is_owed_filled_and_pays_a_facility_once()
+    {
+        string facilities = system.Write("fund-facilities.csv", """
+            facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to
+            OF01,示范卫生院,410185,township,1A,hospital,2024-01-01,
+
+            """);
+        string insured = system.Write("fund-insured.csv", $"""
+            {InsuredHeader}
+            OF000001,甲,resident,410185,general,2024,2023-11-05,1980-01-01,
+            OF000001,甲,resident,410185,general,2025,2024-11-05,1980-01-01,
+            OF000002,乙,resident,410185,general,2024,,1980-01-01,
+
+            """);
+        RunningSystem.AssertDone(await system.RunAsync("import", "facilities", facilities));
+        RunningSystem.AssertDone(await system.RunAsync("import", "insured", insured));
+        string operations = system.Write("fund.jsonl", """
+            {"settle": {"requestId": "OF1", "facilityCode": "OF01", "insuredId": "OF000001", "visitDate": "2025-06-18", "visitType": "ORDINARY", "totalFen": 10000, "inScopeFen": 10000}}
+            """);
+        RunningSystem.AssertDone(await system.RunAsync("send", operations, "--out", system.FilePath("fund-answers.jsonl")));
+        JsonElement before = (await LedgerAsync("trial-balance")).Json;
+
+        JsonElement assessed = (await LedgerAsync("income", "assess", "--kind", "subsidy", "--county", "410185", "--year", "2024", "--key", "A")).Json;
+        await LedgerAsync("income", "receive", "--kind", "subsidy", "--payer", "central", "--county", "410185", "--amount-fen", "40200", "--key", "B");
+        await LedgerAsync("pay", "transfer", "--route", "special-to-city", "--amount-fen", "40200", "--key", "C");
+        JsonElement need = (await LedgerAsync("pay", "replenishments", "--month", "2025-06")).Json.GetProperty("counties").EnumerateArray().Single(county => county.GetProperty("county").GetString() == "410185");
+        await LedgerAsync("pay", "transfer", "--route", "city-to-county", "--county", "410185", "--amount-fen", "6500", "--key", "D");
+        JsonElement proposal = (await LedgerAsync("pay", "run", "--county", "410185", "--month", "2025-06", "--dry-run")).Json;
+        JsonElement paid = (await LedgerAsync("pay", "run", "--county", "410185", "--month", "2025-06", "--key", "E")).Json;
+        JsonElement again = (await LedgerAsync("pay", "run", "--county", "410185", "--month", "2025-06", "--key", "E")).Json;
+        CommandResult twice = await system.RunAsync("ledger", "pay", "run", "--county", "410185", "--month", "2025-06", "--key", "F");
+        JsonElement after = (await LedgerAsync("trial-balance")).Json;
+
+        Assert.Equal(78_000, assessed.GetProperty("amountFen").GetInt64());
+        Assert.Equal((6_500, 6_500 + need.GetProperty("reserveFen").GetInt64()), (need.GetProperty("payableFen").GetInt64(), need.GetProperty("proposedFen").GetInt64()));
+        Assert.Equal((6_500, true), (proposal.GetProperty("totalFen").GetInt64(), proposal.GetProperty("covered").GetBoolean()));
+        Assert.Equal((6_500, false), (paid.GetProperty("amountFen").GetInt64(), paid.GetProperty("replayed").GetBoolean()));
+        Assert.Equal((paid.GetProperty("voucherId").GetInt64(), true), (again.GetProperty("voucherId").GetInt64(), again.GetProperty("replayed").GetBoolean()));
+        Assert.Equal((1, true), (twice.ExitCode, twice.Errors.StartsWith("claims: The ledger service says: ", StringComparison.Ordinal)));
+        Assert.Equal(before.GetProperty("fundPaidFen").GetInt64(), after.GetProperty("fundPaidFen").GetInt64());
+        Assert.Equal(33_700, BalanceFen(after, "1004.resident.410100"));
+        Assert.Equal((0, 0), (BalanceFen(after, "1005.resident.410185"), BalanceFen(after, "2101.resident.410185.OF01")));
+        Assert.Contains("支付定点机构", (await system.RunAsync("ledger", "vouchers", "--county", "410185")).Output, StringComparison.Ordinal);
+
+        async Task<CommandResult> LedgerAsync(params string[] arguments)
+        {
+            CommandResult result = await system.RunAsync(["ledger", .. arguments, "--json"]);
+            RunningSystem.AssertDone(result);
+            return result;
+        }
+
+        static long BalanceFen(JsonElement trial, string account) =>
+            trial.GetProperty("accounts").EnumerateArray().Single(row => row.GetProperty("code").GetString() == account).GetProperty("balanceFen").GetInt64();
+    }
+
+    [Fact]
     public async Task Demo_next_to_a_running_system_agrees()
     {
         CommandResult demo = await system.RunAsync("demo", "--visits", "3000", "--json");
