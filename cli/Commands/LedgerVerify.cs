@@ -41,6 +41,16 @@ public static class LedgerVerify
 
     private static async Task<int> RunAsync(Services services, VerifyRequest request, TimeSpan bound, bool json, CancellationToken cancellationToken)
     {
+        AuditReport report = await VerifyAsync(services, request, bound, cancellationToken);
+        if (json) PrintJson(report);
+        else Print(report);
+        return report.Holds ? ExitCodes.Done : report.Refuted ? ExitCodes.Failed : ExitCodes.Unavailable;
+    }
+
+    /// <summary>Waits until everything that was settled is in the books and chained, then checks the books and the accumulators.</summary>
+    /// <exception cref="CommandException">A service does not answer, or is not that far within the bound.</exception>
+    public static async Task<AuditReport> VerifyAsync(Services services, VerifyRequest request, TimeSpan bound, CancellationToken cancellationToken)
+    {
         CallInvoker ledger = services.Connect(services.Layout.LedgerAddress);
         CallInvoker adjudication = services.Connect(services.Layout.AdjudicationAddress);
         await LedgerCommand.WaitUntilPostedAsync(services, bound, cancellationToken);
@@ -65,9 +75,7 @@ public static class LedgerVerify
             throw Services.Failure("adjudication or ledger", $"{services.Layout.AdjudicationAddress}, {services.Layout.LedgerAddress}", e);
         }
 
-        if (json) PrintJson(report);
-        else Print(report);
-        return report.Holds ? ExitCodes.Done : report.Refuted ? ExitCodes.Failed : ExitCodes.Unavailable;
+        return report;
     }
 
     /// <summary>A chain that is broken is not waited for: the verification says so.</summary>
