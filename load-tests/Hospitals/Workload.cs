@@ -32,11 +32,11 @@ public sealed class Workload(int insured, int seed = 1)
             facilities.Append(CultureInfo.InvariantCulture, $"{FacilityCode(number)},示范医院{number},410105,{level},hospital,2024-01-01,\n");
         }
 
-        StringBuilder insured = new("insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on\n");
+        StringBuilder people = new("insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on\n");
         for (int number = 0; number < Insured; number++)
-            insured.Append(CultureInfo.InvariantCulture, $"{InsuredId(number)},示范,resident,410105,general,2025,2024-11-05,1980-01-01,\n");
+            people.Append(CultureInfo.InvariantCulture, $"{InsuredId(number)},示范,resident,410105,general,2025,2024-11-05,1980-01-01,\n");
         await ImportCommand.RunAsync(services, ImportKind.Facilities, "facilities.csv", Csv(facilities), cancellationToken);
-        await ImportCommand.RunAsync(services, ImportKind.Insured, "insured.csv", Csv(insured), cancellationToken);
+        await ImportCommand.RunAsync(services, ImportKind.Insured, "insured.csv", Csv(people), cancellationToken);
     }
 
     /// <summary>The next visit; its request id is new.</summary>

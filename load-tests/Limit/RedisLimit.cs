@@ -146,6 +146,7 @@ public static class RedisLimit
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            UseShellExecute = false,
             Environment = { ["REDISCLI_AUTH"] = password },
         };
         long begun = Stopwatch.GetTimestamp();

@@ -68,6 +68,7 @@ public sealed partial class PlPgSqlPeer : IAsyncDisposable
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            UseShellExecute = false,
             Environment = { ["PGPASSWORD"] = _address.Password },
         };
         using Process pgbench = Process.Start(start)!;
@@ -77,7 +78,7 @@ public sealed partial class PlPgSqlPeer : IAsyncDisposable
         Match rate = Rate().Match(output);
         if (pgbench.ExitCode != 0 || !rate.Success)
             throw new CommandException($"pgbench failed: {(await errors).Trim().Split('\n')[^1]}", ExitCodes.Failed);
-        return double.Parse(rate.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+        return double.Parse(rate.Groups["rate"].ValueSpan, CultureInfo.InvariantCulture);
     }
 
     public async ValueTask DisposeAsync()
@@ -109,6 +110,6 @@ public sealed partial class PlPgSqlPeer : IAsyncDisposable
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"tps = ([0-9.]+)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"tps = (?<rate>[0-9.]+)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Rate();
 }
