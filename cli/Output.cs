@@ -7,7 +7,7 @@ namespace Claims.Cli;
 /// <summary>How this command writes: people read tables and lines, programs read JSON; errors are one sentence on standard error.</summary>
 public static class Output
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    private static readonly JsonSerializerOptions JsonOptions = new(JsonSerializerDefaults.Web)
     {
         WriteIndented = true,
         // For a terminal and for jq, not for HTML: Chinese stays Chinese.
@@ -23,7 +23,9 @@ public static class Output
 
     public static void Error(string sentence) => Console.Error.WriteLine($"claims: {sentence}");
 
-    public static void WriteJson<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Json));
+    public static void WriteJson<T>(T value) => Console.Out.WriteLine(Json(value));
+
+    public static string Json<T>(T value) => JsonSerializer.Serialize(value, JsonOptions);
 
     public static string Yuan(long fen) =>
         string.Create(System.Globalization.CultureInfo.InvariantCulture, $"¥{fen / 100m:#,##0.00}");

@@ -17,13 +17,15 @@ public static class LedgerCommand
 
     public static Command Create()
     {
-        Command command = new("ledger", "Read the books, move the fund's money, close months and years.")
+        Command command = new("ledger", "Read the books, reconcile hospitals with them, move the fund's money, close months and years.")
         {
             TrialBalanceCommand(),
             CloseYearCommand(),
             LedgerPosting.ShardsCommand(),
             LedgerPosting.ResumeCommand(),
             LedgerVerify.Create(),
+            LedgerReconciliation.Create(),
+            LedgerStatement.Create(),
         };
         foreach (Command funding in LedgerFunding.Commands()) command.Add(funding);
         return command;
@@ -112,7 +114,7 @@ public static class LedgerCommand
         ? new($"The {service} service says: {e.Status.Detail.TrimEnd('.')}.", ExitCodes.Failed)
         : Services.Failure(service, address, e);
 
-    private static Option<int> WaitOption() => new("--wait")
+    internal static Option<int> WaitOption() => new("--wait")
     {
         Description = "Seconds to wait at most until all that was settled is in the books.",
         DefaultValueFactory = _ => DefaultWaitSeconds,

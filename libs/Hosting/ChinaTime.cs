@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Claims.Hosting;
 
 /// <summary>China Standard Time: the days of visits, policies and entries are natural days in it.</summary>
@@ -7,6 +9,12 @@ public static class ChinaTime
     private static readonly TimeSpan Offset = TimeSpan.FromHours(8);
 
     public static DateOnly DayOf(DateTimeOffset instant) => DateOnly.FromDateTime(instant.ToOffset(Offset).DateTime);
+
+    /// <summary>Midnight, in UTC.</summary>
+    public static DateTimeOffset StartOf(DateOnly day) => new DateTimeOffset(day.ToDateTime(TimeOnly.MinValue), Offset).ToUniversalTime();
+
+    /// <summary><c>yyyy-MM-dd HH:mm:ss</c>.</summary>
+    public static string Text(DateTimeOffset instant) => instant.ToOffset(Offset).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
 
     public static DateOnly Today(TimeProvider clock)
     {

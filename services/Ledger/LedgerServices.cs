@@ -5,6 +5,8 @@ using Claims.Ledger.Audit;
 using Claims.Ledger.Funding;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
+using Claims.Ledger.Reconciliation;
+using Claims.Ledger.Statements;
 using Claims.Ledger.Store;
 using Claims.Ledger.SubLedger;
 using Claims.Ledger.YearEnd;
@@ -32,6 +34,9 @@ internal static class LedgerServices
         services.AddSingleton<EntryReader>();
         services.AddSingleton<ClosedYears>();
         services.AddFunding();
+        services.AddSingleton<TotalsReader>();
+        services.AddSingleton<LineReconciliation>();
+        services.AddSingleton<StatementReader>();
         services.AddSingleton<LedgerMetrics>();
         services.AddHostedService<PostingWorker>();
         services.AddSingleton<Chain>();

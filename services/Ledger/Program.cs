@@ -14,4 +14,5 @@ app.MapGrpcService<LedgerService>();
 app.MapGrpcService<AuditService>();
 app.MapGrpcService<LedgerShardsService>();
 app.MapGrpcService<FundingService>();
+app.MapGrpcService<ReconciliationService>();
 return await ServiceHost.RunAsync(app);

@@ -1,5 +1,6 @@
 using System.Text;
 using Claims.Eligibility.Import;
+using Claims.Hosting;
 
 namespace Claims.Eligibility.Tests;
 

@@ -1,4 +1,5 @@
 using Claims.Eligibility.Import;
+using Claims.Hosting;
 using Claims.V1;
 
 namespace Claims.Eligibility.Tests;

@@ -10,12 +10,32 @@ using Kind = Claims.V1.SettledClaim.Types.Kind;
 
 namespace Ledger.Tests;
 
-/// <summary>Books of three shards and four batches, chained, for one test after the other to tamper with.</summary>
+/// <summary>Books of three shards, four batches of settlements and three of vouchers, chained, for one test after the other to tamper with.</summary>
 public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
 {
     public const int Shards = 3;
     public const int Batches = 4;
+    public const int Vouchers = 3;
     public const int RecordsPerShard = 12;
+
+    private const string BookVouchers = """
+        INSERT INTO account VALUES ('1101.resident.410100', '1101', 'resident', '410100', NULL), ('4001.resident.410100', '4001', 'resident', '410100', NULL);
+        DO $$
+        DECLARE
+            batch bigint;
+            journal bigint;
+            voucher bigint;
+        BEGIN
+            FOR number IN 1..3 LOOP
+                INSERT INTO batch (posted_at) VALUES (now() - interval '1 hour') RETURNING batch_id INTO batch;
+                INSERT INTO journal (batch_id, scheme, posting_date, business_date) VALUES (batch, 'resident', '2024-03-01', '2024-03-01') RETURNING journal_id INTO journal;
+                INSERT INTO posting VALUES (journal, '1101.resident.410100', 100 * number, 0), (journal, '4001.resident.410100', 0, 100 * number);
+                INSERT INTO voucher (key, request, kind, county, period, memo, actor, entered_at, journal_id)
+                VALUES (number::text, '', 'CONTRIBUTION_ASSESSED', '410100', '2024', '', 'test', now(), journal) RETURNING voucher_id INTO voucher;
+                INSERT INTO assessment VALUES (voucher, '1101.resident.410100', number, 100, 'test');
+            END LOOP;
+        END $$
+        """;
 
     private string _postgres = "";
     private string[] _tables = [];
@@ -35,6 +55,7 @@ public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
         }
 
         await using Audit audit = new(_postgres);
+        await using (NpgsqlCommand vouchers = audit.Database.CreateCommand(BookVouchers)) await vouchers.ExecuteNonQueryAsync();
         await audit.ChainAllAsync();
         _tables = (await audit.TextAsync("SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = 'public'")).Split(',');
         await audit.ExecuteAsync($"CREATE SCHEMA kept; {string.Join(' ', _tables.Select(table => $"CREATE TABLE kept.{table} AS TABLE {table};"))}");

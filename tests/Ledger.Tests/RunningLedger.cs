@@ -4,6 +4,8 @@ using Claims.Kafka;
 using Claims.Ledger;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
+using Claims.Ledger.Reconciliation;
+using Claims.Ledger.Statements;
 using Claims.Ledger.Store;
 using Claims.Ledger.SubLedger;
 using Claims.Ledger.YearEnd;
@@ -54,6 +56,12 @@ internal sealed class RunningLedger : IAsyncDisposable
     public T Get<T>() where T : notnull => _services.GetRequiredService<T>();
 
     public ClosedYears ClosedYears => _services.GetRequiredService<ClosedYears>();
+
+    public TotalsReader Totals => _services.GetRequiredService<TotalsReader>();
+
+    public LineReconciliation LineReconciliation => _services.GetRequiredService<LineReconciliation>();
+
+    public StatementReader Statements => _services.GetRequiredService<StatementReader>();
 
     public ClaimsStore Store => _services.GetRequiredService<ClaimsStore>();
 

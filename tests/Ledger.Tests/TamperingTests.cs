@@ -15,6 +15,8 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         ("sub_ledger", ["shard", "sequence"], "facility_code = facility_code || 'x'"),
         ("journal", ["journal_id"], "posting_date = posting_date + 1"),
         ("posting", ["journal_id", "account_code"], "debit_fen = debit_fen * 2, credit_fen = credit_fen * 2"),
+        ("voucher", ["voucher_id"], "memo = memo || 'x'"),
+        ("assessment", ["voucher_id", "account_code"], "heads = heads + 1"),
         ("account_balance", ["account_code"], "debit_fen = debit_fen + 1"),
         ("chain_link", ["link"], "chained_at = chained_at + interval '1 microsecond'"),
         ("shard_watermark", ["shard"], "sequence = sequence + 1"),
@@ -31,14 +33,14 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         (ChainHead head, List<VerifyCheck> checks) = await audit.VerifyAsync();
 
         Assert.All(checks, check => Assert.True(check.Holds, check.ToString()));
-        Assert.Equal(AuditedBooks.Batches, head.Link);
+        Assert.Equal(AuditedBooks.Batches + AuditedBooks.Vouchers, head.Link);
         Assert.Equal(
             [VerifyCheck.Types.Code.Chain, VerifyCheck.Types.Code.OutsideChain, VerifyCheck.Types.Code.Positions, VerifyCheck.Types.Code.Journals, VerifyCheck.Types.Code.Balances],
             checks.Select(check => check.Code));
         Assert.Equal(
             await audit.TextAsync("""
                 SELECT ((SELECT count(*) FROM batch) + (SELECT count(*) FROM batch_range) + (SELECT count(*) FROM sub_ledger)
-                    + (SELECT count(*) FROM journal) + (SELECT count(*) FROM posting))::text
+                    + (SELECT count(*) FROM journal) + (SELECT count(*) FROM posting) + (SELECT count(*) FROM voucher) + (SELECT count(*) FROM assessment))::text
                 """),
             checks[0].Examined.ToString(System.Globalization.CultureInfo.InvariantCulture));
         Assert.All(checks, check => Assert.True(check.Examined > 0, check.ToString()));
@@ -84,12 +86,16 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
     [InlineData("posting", "INSERT INTO posting VALUES (1, '5101.resident.410103', 1, 0), (1, '2101.resident.410103.H1', 0, 1)", "1/2101.resident.410103.H1")]
     [InlineData("posting", "INSERT INTO posting VALUES (5, '5101.resident.410103', 1, 0), (5, '2101.resident.410103.H1', 0, 1)", "5/2101.resident.410103.H1")]
     [InlineData("posting", "INSERT INTO posting VALUES (500, '5101.resident.410103', 1, 0), (500, '2101.resident.410103.H1', 0, 1)", "500/2101.resident.410103.H1")]
+    [InlineData("voucher", "INSERT INTO voucher OVERRIDING SYSTEM VALUE VALUES (-1, 'a', '', 'INTEREST_RECEIVED', '410100', '', '', 'x', now(), 1)", "-1")]
+    [InlineData("voucher", "INSERT INTO voucher OVERRIDING SYSTEM VALUE VALUES (90, 'b', '', 'INTEREST_RECEIVED', '410100', '', '', 'x', now(), 700)", "90")]
+    [InlineData("assessment", "INSERT INTO assessment VALUES (2, '4001.resident.410100', 1, 1, 'x')", "2/4001.resident.410100")]
+    [InlineData("assessment", "INSERT INTO assessment VALUES (99, '1101.resident.410100', 1, 1, 'x')", "99/1101.resident.410100")]
     [InlineData("account_balance", "INSERT INTO account_balance VALUES ('0', 1, 0)", "0")]
     [InlineData("account_balance", "INSERT INTO account_balance VALUES ('2101.resident.410102.H11', 0, 1)", "2101.resident.410102.H11")]
     [InlineData("account_balance", "INSERT INTO account_balance VALUES ('9', 1, 0)", "9")]
     [InlineData("shard_watermark", "INSERT INTO shard_watermark VALUES (-1, 0)", "-1")]
     [InlineData("shard_watermark", "INSERT INTO shard_watermark VALUES (3, 0)", "3")]
-    [InlineData("chain_link", "INSERT INTO chain_link SELECT 5, 77, format, chained_at, hash, previous_hash, row_index FROM chain_link WHERE link = 4", "5")]
+    [InlineData("chain_link", "INSERT INTO chain_link SELECT 8, 77, format, chained_at, hash, previous_hash, row_index FROM chain_link WHERE link = 7", "8")]
     public async Task Inserted_row_is_named(string table, string sql, string key)
     {
         await using Audit audit = await books.AsChainedAsync();
@@ -159,7 +165,7 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         await audit.TamperAsync("DELETE FROM chain_link WHERE link > 2");
 
         Assert.Null(await audit.Chain.ExtendAsync(sweep: true, CancellationToken.None));
-        Assert.Contains("link 4", audit.Chain.Broken, StringComparison.Ordinal);
+        Assert.Contains("link 7", audit.Chain.Broken, StringComparison.Ordinal);
         Assert.Equal("chain_link 3 REMOVED", await audit.FirstBadRowAsync());
         Assert.Equal("2", await audit.TextAsync("SELECT count(*)::text FROM chain_link"));
     }
@@ -178,10 +184,10 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
             TRUNCATE chain_link
             """);
         Chain restarted = audit.NewChain();
-        Assert.Equal(AuditedBooks.Batches, await restarted.ExtendAsync(sweep: true, CancellationToken.None));
+        Assert.Equal(AuditedBooks.Batches + AuditedBooks.Vouchers, await restarted.ExtendAsync(sweep: true, CancellationToken.None));
 
         Assert.Equal("", await audit.FirstBadRowAsync(chain: restarted));
-        Assert.Equal("chain_link 4 CHANGED", await audit.FirstBadRowAsync(noted, restarted));
+        Assert.Equal("chain_link 7 CHANGED", await audit.FirstBadRowAsync(noted, restarted));
         Assert.Equal("chain_link 2 CHANGED", await audit.FirstBadRowAsync(earlier, restarted));
         Assert.Equal("chain_link 9 REMOVED", await audit.FirstBadRowAsync(new ChainHead { Link = 9, Hash = noted.Hash }, restarted));
     }
@@ -192,7 +198,7 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         await using Audit audit = await books.AsChainedAsync();
         await audit.TamperAsync("UPDATE sub_ledger SET insured_id = 'I0-forged' WHERE shard = 0 AND sequence = 1");
         await audit.ExecuteAsync("CREATE TABLE honest AS TABLE chain_link; TRUNCATE chain_link");
-        Assert.Equal(AuditedBooks.Batches, await audit.NewChain().ExtendAsync(sweep: true, CancellationToken.None));
+        Assert.Equal(AuditedBooks.Batches + AuditedBooks.Vouchers, await audit.NewChain().ExtendAsync(sweep: true, CancellationToken.None));
         await audit.TamperAsync("DELETE FROM chain_link WHERE link > 1; INSERT INTO chain_link SELECT * FROM honest WHERE link > 1; DROP TABLE honest");
 
         Assert.Equal("chain_link 1 CHANGED", await audit.FirstBadRowAsync());

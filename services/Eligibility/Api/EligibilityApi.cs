@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Claims.Eligibility.Import;
+using Claims.Hosting;
 using Claims.Policy;
 using Claims.V1;
 using Grpc.Core;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Claims.Hosting;
 using Npgsql;
 using NpgsqlTypes;
 

@@ -71,6 +71,11 @@ internal sealed class BookChecks(NpgsqlDataSource database)
         BadRow? bad = await FirstAsync("posting", Tampering.Changed, "the postings of this journal do not sum to zero", """
             SELECT journal_id::text FROM posting GROUP BY journal_id HAVING sum(debit_fen) <> sum(credit_fen) ORDER BY journal_id LIMIT 1
             """, cancellationToken);
+        bad ??= await FirstAsync("journal", Tampering.Inserted, "neither sub-ledger rows nor a voucher stand behind it", """
+            SELECT journal_id::text FROM journal
+            WHERE NOT EXISTS (SELECT FROM batch_range AS range WHERE range.batch_id = journal.batch_id) AND NOT EXISTS (SELECT FROM voucher WHERE voucher.journal_id = journal.journal_id)
+            ORDER BY journal_id LIMIT 1
+            """, cancellationToken);
         long last = 0;
         while (bad is null && await BatchesAfterAsync(last, cancellationToken) is { Length: > 0 } batches)
         {

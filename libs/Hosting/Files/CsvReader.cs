@@ -1,12 +1,12 @@
 using System.Buffers;
 using System.Text;
 
-namespace Claims.Eligibility.Import;
+namespace Claims.Hosting;
 
 /// <summary>Rows of an RFC 4180 file that arrives in pieces cut anywhere, in memory that does not grow with the file.</summary>
 /// <remarks>UTF-8, with or without a byte order mark; lines end with LF or CR LF, the last may have no end.</remarks>
 /// <param name="nextPiece">The next piece of the file, empty at its end.</param>
-internal sealed class CsvReader(Func<CancellationToken, ValueTask<ReadOnlyMemory<byte>>> nextPiece)
+public sealed class CsvReader(Func<CancellationToken, ValueTask<ReadOnlyMemory<byte>>> nextPiece)
 {
     public const int MaxFieldBytes = 1024;
     private const int MaxFields = 64;

@@ -1,4 +1,4 @@
-namespace Claims.Eligibility.Import;
+namespace Claims.Hosting;
 
 /// <summary>Why a file is not taken. The message may quote the file and so personal data: it goes to the sender, never to a log.</summary>
 public sealed class ImportFaultException : Exception

@@ -1,0 +1,178 @@
+using System.Globalization;
+using System.Net;
+using System.Text.RegularExpressions;
+using Claims.Cli.Statements;
+using Claims.V1;
+
+namespace Claims.Cli.Tests;
+
+public sealed partial class StatementTests
+{
+    [Theory]
+    [InlineData(0, "零元整")]
+    [InlineData(5, "伍分")]
+    [InlineData(50, "伍角整")]
+    [InlineData(100, "壹元整")]
+    [InlineData(105, "壹元零伍分")]
+    [InlineData(150, "壹元伍角整")]
+    [InlineData(1_000, "壹拾元整")]
+    [InlineData(10_010, "壹佰元壹角整")]
+    [InlineData(100_500, "壹仟零伍元整")]
+    [InlineData(123_456_789, "壹佰贰拾叁万肆仟伍佰陆拾柒元捌角玖分")]
+    [InlineData(1_000_000, "壹万元整")]
+    [InlineData(1_000_100, "壹万零壹元整")]
+    [InlineData(1_010_000, "壹万零壹佰元整")]
+    [InlineData(10_000_000_000, "壹亿元整")]
+    [InlineData(10_000_000_100, "壹亿零壹元整")]
+    [InlineData(11_000_000_000, "壹亿壹仟万元整")]
+    [InlineData(10_100_000_000, "壹亿零壹佰万元整")]
+    [InlineData(1_000_000_000_000_000, "壹拾万亿元整")]
+    [InlineData(-330_000, "负叁仟叁佰元整")]
+    public void Amount_in_capital_numerals_is_as_on_a_voucher(long fen, string expected) => Assert.Equal(expected, StatementWords.Capital(fen));
+
+    [Fact]
+    public void Largest_and_smallest_amounts_have_capital_numerals()
+    {
+        Assert.EndsWith("元零柒分", StatementWords.Capital(long.MaxValue), StringComparison.Ordinal);
+        Assert.StartsWith("负", StatementWords.Capital(long.MinValue), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Page_has_every_figure_of_the_statement_and_loads_nothing()
+    {
+        FacilityStatement statement = Sample();
+
+        string page = StatementHtml.Render(statement);
+
+        string[] cells = [.. Cells().Matches(page).Select(cell => WebUtility.HtmlDecode(cell.Groups[1].Value))];
+        foreach (StatementGroup group in (StatementGroup[])[.. statement.Statement.Groups, statement.Statement.Sum])
+            AssertRow(cells, [group.TotalFen, group.InScopeFen, group.DeductibleFen], [group.CapCutFen, group.FundPayFen, group.CancelledFundPayFen, group.SelfPayFen]);
+        foreach (PayableAccount account in (PayableAccount[])[.. statement.Statement.Payables, statement.Statement.PayableSum])
+            AssertRow(cells, [account.OpeningFen, account.PayableFen, account.OtherFen, account.PaidFen, account.ClosingFen]);
+        foreach (StatementLine line in statement.Lines)
+            AssertRow(cells, [line.TotalFen, line.InScopeFen, line.DeductibleFen, line.CapCutFen, line.FundPayFen, line.TotalFen - line.FundPayFen]);
+        Assert.Contains("人民币叁拾叁元整", page, StringComparison.Ordinal);
+        Assert.DoesNotMatch("""(?i)<script|<link|<img|src=|href=|url\(|@import|https?:""", page);
+        Assert.DoesNotContain("尚未结束", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("不一致", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Page_shows_no_insured_id_and_no_markup_of_others()
+    {
+        FacilityStatement statement = Sample() with { FacilityName = "<script>alert('x')</script>&\"" };
+        statement.Lines[0].SettlementId = "<b>";
+
+        string page = StatementHtml.Render(statement);
+
+        Assert.DoesNotContain("<script", page, StringComparison.Ordinal);
+        Assert.Contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("<b>", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("P00000001", page, StringComparison.Ordinal);
+        Assert.Contains("***0001", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Page_of_a_month_that_has_not_ended_or_does_not_agree_says_so()
+    {
+        FacilityStatement statement = Sample();
+        statement.Statement.Complete = statement.Statement.Agrees = false;
+
+        string page = StatementHtml.Render(statement);
+
+        Assert.Contains("本月尚未结束", page, StringComparison.Ordinal);
+        Assert.Contains("明细合计与总账应付款不一致", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Csv_is_for_a_spreadsheet_and_runs_nothing_in_it()
+    {
+        FacilityStatement statement = Sample();
+        statement.Lines[0].RequestId = "=HYPERLINK(\"x\",\"y\")";
+        statement.Lines[0].InsuredId = "41010519900101123456";
+        statement.Lines[1].RequestId = "-1+2";
+
+        string csv = StatementCsv.Render(statement);
+
+        Assert.StartsWith("\uFEFF入账日期,结算时间,业务,", csv, StringComparison.Ordinal);
+        Assert.Contains("\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\",'41010519900101123456,", csv, StringComparison.Ordinal);
+        Assert.Contains(",'-1+2,", csv, StringComparison.Ordinal);
+        Assert.Contains(",120.00,100.00,40.00,0.00,33.00,87.00,", csv, StringComparison.Ordinal);
+        Assert.Contains(",-120.00,-100.00,-40.00,0.00,-33.00,-87.00,", csv, StringComparison.Ordinal);
+        Assert.Equal(statement.Lines.Count + 1, csv.Split("\r\n", StringSplitOptions.RemoveEmptyEntries).Length);
+    }
+
+    /// <summary>The figures stand side by side; between two parts there may be others.</summary>
+    private static void AssertRow(string[] cells, params long[][] parts)
+    {
+        foreach (long[] part in parts)
+        {
+            string[] figures = [.. part.Select(fen => (fen / 100m).ToString("#,##0.00", CultureInfo.InvariantCulture))];
+            Assert.Contains(Enumerable.Range(0, cells.Length - figures.Length + 1), start => cells.AsSpan(start, figures.Length).SequenceEqual(figures));
+        }
+    }
+
+    private static FacilityStatement Sample()
+    {
+        StatementGroup ordinary = new()
+        {
+            Tier = "other",
+            VisitType = VisitType.Ordinary,
+            Settlements = 3,
+            Cancellations = 1,
+            TotalFen = 24_100,
+            InScopeFen = 20_100,
+            DeductibleFen = 8_000,
+            CapCutFen = 3_355,
+            CapCutSettlements = 1,
+            FundPayFen = 3_300,
+            SelfPayFen = 20_800,
+            CancelledFundPayFen = -3_300,
+        };
+        PayableAccount account = new()
+        {
+            AccountCode = "2101.resident.410105.H1",
+            Name = "应付定点机构款—城乡居民—金水区—H1",
+            OpeningFen = 1_234_567,
+            PayableFen = 3_300,
+            OtherFen = -1,
+            PaidFen = 1_234_000,
+            ClosingFen = 3_866,
+        };
+        Statement statement = new()
+        {
+            FacilityCode = "H1",
+            Month = "2025-03",
+            From = "2025-03-01",
+            To = "2025-03-31",
+            PreparedAt = "2025-04-01 09:00:00",
+            Complete = true,
+            Agrees = true,
+            Groups = { ordinary },
+            Sum = ordinary.Clone(),
+            Payables = { account },
+            PayableSum = account.Clone(),
+        };
+        return new FacilityStatement("示例医院", statement, [Line(1, 1), Line(2, -1), Line(3, 1)]);
+    }
+
+    private static StatementLine Line(int number, int sign) => new()
+    {
+        PostedOn = "2025-03-02",
+        SettledAt = "2025-03-02 10:00:00",
+        Kind = sign > 0 ? "SETTLEMENT" : "CANCELLATION",
+        SettlementId = $"2025-01-000000000{number}",
+        RequestId = $"R{number}",
+        InsuredId = $"P0000000{number}",
+        VisitDate = "2025-03-02",
+        Tier = "other",
+        VisitType = VisitType.Ordinary,
+        TotalFen = sign * 12_000,
+        InScopeFen = sign * 10_000,
+        DeductibleFen = sign * 4_000,
+        FundPayFen = sign * 3_300,
+    };
+
+    [GeneratedRegex("<td[^>]*>([^<]*)</td>")]
+    private static partial Regex Cells();
+}
