@@ -184,13 +184,21 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
         return news;
     }
 
+    private async Task PayAsync(string day, long fen)
+    {
+        await ExecuteAsync("""
+            INSERT INTO account VALUES ('1005.resident.410102', '1005', 'resident', '410102', NULL), ('4005.resident.410102', '4005', 'resident', '410102', NULL)
+            ON CONFLICT DO NOTHING
+            """);
+        await EnterAsync(day, "1005.resident.410102", "4005.resident.410102", fen);
+        await EnterAsync(day, Payable, "1005.resident.410102", fen);
+    }
+
     /// <summary>As any voucher does: a journal of its own batch.</summary>
-    private Task PayAsync(string day, long fen) => ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"""
-        INSERT INTO account_kind (kind, name) VALUES ('1005', '县级支出户存款') ON CONFLICT DO NOTHING;
-        INSERT INTO account VALUES ('1005.resident.410102', '1005', 'resident', '410102', NULL) ON CONFLICT DO NOTHING;
-        WITH paid AS (INSERT INTO batch (posted_at) VALUES ('{day} 09:00+08') RETURNING batch_id),
-            entered AS (INSERT INTO journal (batch_id, scheme, posting_date, business_date) SELECT batch_id, 'resident', '{day}', '{day}' FROM paid RETURNING journal_id)
-        INSERT INTO posting SELECT journal_id, side.* FROM entered, (VALUES ('{Payable}', {fen}, 0), ('1005.resident.410102', 0, {fen})) AS side (account, debit, credit);
+    private Task EnterAsync(string day, string debit, string credit, long fen) => ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"""
+        WITH batched AS (INSERT INTO batch (posted_at) VALUES ('{day} 09:00+08') RETURNING batch_id),
+            entered AS (INSERT INTO journal (batch_id, scheme, posting_date, business_date) SELECT batch_id, 'resident', '{day}', '{day}' FROM batched RETURNING journal_id)
+        INSERT INTO posting SELECT journal_id, side.* FROM entered, (VALUES ('{debit}', {fen}, 0), ('{credit}', 0, {fen})) AS side (account, debit, credit)
         """));
 
     private async Task<(Statement Statement, List<StatementLine> Lines)> ReadAsync(StatementMonth month)
