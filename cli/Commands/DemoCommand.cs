@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text;
 using Claims.Cli.Demo;
 using Claims.Cli.LocalSystem;
+using Claims.Cli.Reconciliation;
 using Claims.Cli.SampleCity;
 using Claims.PrivateServers;
 using Claims.V1;
@@ -79,7 +80,7 @@ public static class DemoCommand
         using FaultPlan? plan = faults ? new FaultPlan(system, city.Visits.Count) : null;
         TimeSpan elapsed = await StreamAsync(city, services, replies, plan, cancellationToken);
         await LedgerCommand.WaitUntilPostedAsync(services, PostedBound, cancellationToken);
-        Books books = await ReadBooksAsync(city, services, cancellationToken);
+        Books books = await ReadBooksAsync(city, services, replies, cancellationToken);
         IReadOnlyList<Check> checks = Verdict.Of(city.Visits, replies, books);
         bool agreed = checks.All(check => check.Holds);
         if (json)
@@ -128,7 +129,7 @@ public static class DemoCommand
     // By the last digits, which number the facilities one after the other.
     private static int HospitalOf(string facilityCode) => int.Parse(facilityCode.AsSpan(^5), CultureInfo.InvariantCulture) % Hospitals;
 
-    private static async Task<Books> ReadBooksAsync(City city, Services services, CancellationToken cancellationToken)
+    private static async Task<Books> ReadBooksAsync(City city, Services services, ReplyBook replies, CancellationToken cancellationToken)
     {
         try
         {
@@ -141,12 +142,22 @@ public static class DemoCommand
                 await ReadAccumulatorsAsync(city, services, cancellationToken),
                 await ReadAllAsync(years, cancellationToken),
                 await ReadAllAsync(entries, cancellationToken),
-                await LedgerCommand.ReadTrialBalanceAsync(services, cancellationToken));
+                await LedgerCommand.ReadTrialBalanceAsync(services, cancellationToken),
+                await ReconcileAsync(city, services, replies, cancellationToken),
+                await LedgerVerify.VerifyAsync(services, new VerifyRequest(), PostedBound, cancellationToken));
         }
         catch (RpcException e)
         {
             throw Services.Failure("ledger", services.Layout.LedgerAddress, e);
         }
+    }
+
+    private static Task<IReadOnlyList<FacilityResult>> ReconcileAsync(City city, Services services, ReplyBook replies, CancellationToken cancellationToken)
+    {
+        string[] days = [.. city.Visits.Select(visit => visit.VisitDate).Distinct().Order(StringComparer.Ordinal)];
+        ReconciliationPeriod period = new() { From = days[0], To = days[^1], Basis = DayBasis.VisitDay };
+        FacilityReconciliation hospitals = new(services.Connect(services.Layout.LedgerAddress), period, alwaysLines: true);
+        return hospitals.OfCityAsync(replies.Lines, cancellationToken);
     }
 
     private static async Task<Accumulators[]> ReadAccumulatorsAsync(City city, Services services, CancellationToken cancellationToken)

@@ -17,6 +17,7 @@ public sealed class ReplyBook
     private readonly Dictionary<string, (string InsuredId, long FundPayFen)> _settlements = [];
     private readonly Dictionary<(string InsuredId, int Year), YearTotals> _years = [];
     private readonly Dictionary<(Decision Decision, string Reason), long> _outcomes = [];
+    private readonly List<FacilityLine> _lines = [];
 
     public long Replies { get; private set; }
 
@@ -31,6 +32,9 @@ public sealed class ReplyBook
     public IReadOnlyDictionary<string, (string InsuredId, long FundPayFen)> Settlements => _settlements;
 
     public IReadOnlyDictionary<(string InsuredId, int Year), YearTotals> Years => _years;
+
+    /// <summary>The same settlements as the hospitals' own books have them.</summary>
+    public IReadOnlyList<FacilityLine> Lines => _lines;
 
     public IReadOnlyDictionary<(Decision Decision, string Reason), long> Outcomes => _outcomes;
 
@@ -57,6 +61,17 @@ public sealed class ReplyBook
             return;
         }
         FundPayFen += reply.FundPayFen;
+        _lines.Add(new FacilityLine
+        {
+            Kind = FacilityLine.Types.Kind.Settle,
+            FacilityCode = reply.FacilityCode,
+            SettlementId = reply.SettlementId,
+            RequestId = reply.RequestId,
+            InsuredId = reply.InsuredId,
+            VisitDate = request.VisitDate,
+            TotalFen = reply.TotalFen,
+            FundPayFen = reply.FundPayFen,
+        });
         bool outsideTheCap = request.VisitType is VisitType.DeliveryNatural or VisitType.DeliveryCaesarean;
         int year = int.Parse(request.VisitDate.AsSpan(0, 4), System.Globalization.CultureInfo.InvariantCulture);
         (string, int) key = (request.InsuredId, year);

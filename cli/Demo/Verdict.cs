@@ -1,4 +1,6 @@
 using System.Globalization;
+using Claims.Cli.Audit;
+using Claims.Cli.Reconciliation;
 using Claims.V1;
 
 namespace Claims.Cli.Demo;
@@ -8,11 +10,14 @@ public sealed record Check(string Name, bool Holds, string Detail);
 
 /// <summary>The books as the services tell them after the day.</summary>
 /// <param name="Accumulators">Of every insured of the city, for the year of the day.</param>
+/// <param name="Reconciled">Every facility, line by line.</param>
 public sealed record Books(
     IReadOnlyList<Accumulators> Accumulators,
     IReadOnlyList<InsuredYear> InsuredYears,
     IReadOnlyList<SubLedgerEntry> Entries,
-    TrialBalance TrialBalance);
+    TrialBalance TrialBalance,
+    IReadOnlyList<FacilityResult> Reconciled,
+    AuditReport Audit);
 
 /// <summary>Four independent accounts of one day must say the same: replies, accumulators, sub-ledger, general ledger.</summary>
 public static class Verdict
@@ -27,6 +32,8 @@ public static class Verdict
         AcknowledgedPostedSent(sent, replies, books),
         SubLedgerEqualsTrialBalance(books),
         TrialBalanceBalances(books.TrialBalance),
+        HospitalsReconcile(books.Reconciled),
+        NothingTamperedWith(books.Audit),
     ];
 
     private static Check EveryVisitAnswered(IReadOnlyList<SettleRequest> sent, ReplyBook replies) => new(
@@ -106,6 +113,21 @@ public static class Verdict
         "debit = credit 借贷平衡",
         balance.Balanced && balance.DebitFen == balance.CreditFen,
         $"{Output.Yuan(balance.DebitFen)}, {Output.Yuan(balance.CreditFen)}");
+
+    private static Check HospitalsReconcile(IReadOnlyList<FacilityResult> facilities)
+    {
+        long lines = facilities.Sum(facility => facility.Summary?.Lines ?? 0);
+        int differ = facilities.Count(facility => !facility.Reconciled);
+        return new Check(
+            "hospitals' books = ledger, line by line 医院对账（3201、3202）",
+            facilities.Count > 0 && differ == 0,
+            $"{Count(facilities.Count)} facilities, {Count(lines)} lines; {Count(differ)} facilities differ");
+    }
+
+    private static Check NothingTamperedWith(AuditReport audit) => new(
+        "the books verify: chain, postings, accumulators 账册校验",
+        audit.Holds,
+        audit.Findings.Find(finding => finding.Holds != true) is { } bad ? $"{bad.Name}: {bad.Detail}" : $"{Count(audit.Head.Link)} links of the chain, nothing changed by hand");
 
     private static string Count(long number) => number.ToString("#,##0", CultureInfo.InvariantCulture);
 }

@@ -1,4 +1,6 @@
+using Claims.Cli.Audit;
 using Claims.Cli.Demo;
+using Claims.Cli.Reconciliation;
 using Claims.V1;
 
 namespace Claims.Cli.Tests;
@@ -69,6 +71,16 @@ public sealed class VerdictTests
     [Fact]
     public void Trial_balance_that_does_not_balance_is_noticed() => AssertFails(day => day.Balance.CreditFen += 1, "debit = credit");
 
+    [Fact]
+    public void Hospital_whose_lines_differ_although_its_totals_balance_is_noticed() => AssertFails(
+        day => day.Hospital = day.Hospital with { Summary = new LinesSummary { Reconciled = false, Differences = 2 } }, "hospitals' books = ledger");
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(null)]
+    public void Verification_that_fails_or_cannot_tell_is_noticed(bool? holds) => AssertFails(
+        day => day.Chain = day.Chain with { Holds = holds }, "the books verify");
+
     private static void AssertFails(Action<Day> tamper, params string[] names)
     {
         Day day = new();
@@ -118,6 +130,10 @@ public sealed class VerdictTests
 
         public TrialBalance Balance { get; } = new() { Balanced = true, DebitFen = 400, CreditFen = 400, StandingSettlements = Visits, FundPaidFen = 400 };
 
+        public FacilityResult Hospital { get; set; } = new("H1", TotalsOutcome.Balanced, new(), new(), new LinesSummary { Reconciled = true, Lines = Visits }, []);
+
+        public Finding Chain { get; set; } = new("CHAIN", "chain of hashes", Holds: true, Examined: 1, "");
+
         public static SettleRequest Visit(string requestId, string insured) => new()
         {
             FacilityCode = "H1",
@@ -136,6 +152,6 @@ public sealed class VerdictTests
             Replayed = replayed,
         });
 
-        public IReadOnlyList<Check> Judge() => Verdict.Of(Sent, _replies, new Books(Accumulators, Years, Entries, Balance));
+        public IReadOnlyList<Check> Judge() => Verdict.Of(Sent, _replies, new Books(Accumulators, Years, Entries, Balance, [Hospital], new AuditReport([Chain], new ChainHead())));
     }
 }
