@@ -7,6 +7,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Kind = Claims.V1.SettledClaim.Types.Kind;
 
 namespace Ledger.Tests;
@@ -65,6 +66,46 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         await AssertStatusAsync(StatusCode.FailedPrecondition, () => _ledger.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = new string('1', 32) }).ResponseAsync);
         using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = _ledger.WatchWatermarks(new WatchWatermarksRequest());
         await AssertStatusAsync(StatusCode.FailedPrecondition, () => watch.ResponseStream.MoveNext());
+    }
+
+    [Fact]
+    public async Task Watch_over_a_session_that_is_lost_ends_and_the_next_one_has_the_watermarks()
+    {
+        await _ledger.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = new string('1', 32), Shards = Shards });
+        await using NpgsqlDataSource owner = NpgsqlDataSource.Create(_postgres);
+        await Eventually.HoldsAsync(async () => await SessionsAsync("count(*)") == 1, () => "no session was made");
+        using CancellationTokenSource deadline = new(RunningLedger.Deadline);
+        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = _ledger.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);
+        Assert.True(await watch.ResponseStream.MoveNext());
+
+        Assert.Equal(1, await SessionsAsync("count(pg_terminate_backend(pid))"));
+
+        await AssertStatusAsync(StatusCode.Unavailable, async () =>
+        {
+            while (await watch.ResponseStream.MoveNext()) Assert.NotEmpty(watch.ResponseStream.Current.Shards);
+            return true;
+        });
+        await Eventually.HoldsAsync(WatchesAgainAsync, () => "no watch succeeds any more");
+
+        async Task<long> SessionsAsync(string what)
+        {
+            await using NpgsqlCommand command = owner.CreateCommand(
+                $"SELECT {what} FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'claims-ledger %'");
+            return (long)(await command.ExecuteScalarAsync())!;
+        }
+
+        async Task<bool> WatchesAgainAsync()
+        {
+            using AsyncServerStreamingCall<Claims.V1.Watermarks> again = _ledger.WatchWatermarks(new WatchWatermarksRequest());
+            try
+            {
+                return await again.ResponseStream.MoveNext() && again.ResponseStream.Current.Shards.Count == Shards;
+            }
+            catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
+            {
+                return false;
+            }
+        }
     }
 
     [Fact]

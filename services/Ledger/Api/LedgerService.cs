@@ -10,7 +10,7 @@ using Npgsql;
 namespace Claims.Ledger.Api;
 
 /// <summary>The ledger over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked.</summary>
-internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks watermarks, BookReader books, EntryReader entries, ClosedYears closedYears, ILogger<LedgerService> logger)
+internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks watermarks, ShardSharing sharing, BookReader books, EntryReader entries, ClosedYears closedYears, ILogger<LedgerService> logger)
     : V1.Ledger.LedgerBase
 {
     private const int EpochDigits = 32;
@@ -34,7 +34,21 @@ internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks waterm
     public override async Task WatchWatermarks(WatchWatermarksRequest request, IServerStreamWriter<V1.Watermarks> responseStream, ServerCallContext context)
     {
         if (!watermarks.Opened.IsCompleted) throw new RpcException(new Status(StatusCode.FailedPrecondition, "no store has been opened"));
-        await foreach (V1.Watermarks news in watermarks.WatchAsync(context.CancellationToken)) await responseStream.WriteAsync(news);
+
+        // Who has lost its session does not hear what other instances commit: its watchers are better off with one of those.
+        CancellationToken lost = sharing.SessionLost;
+        if (sharing.Problem is not null) throw Stale();
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lost);
+        try
+        {
+            await foreach (V1.Watermarks news in watermarks.WatchAsync(either.Token)) await responseStream.WriteAsync(news);
+        }
+        catch (OperationCanceledException) when (lost.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+        {
+            throw Stale();
+        }
+
+        static RpcException Stale() => new(new Status(StatusCode.Unavailable, "this instance has lost its session with PostgreSQL and does not know the watermarks"));
     }
 
     public override Task<TrialBalance> GetTrialBalance(GetTrialBalanceRequest request, ServerCallContext context) =>

@@ -10,7 +10,7 @@ namespace Claims.Ledger.Posting;
 /// session, so that the locks of an instance that dies are free as soon as its connection is closed.
 /// </summary>
 internal sealed class ShardSharing(
-    LedgerSettings settings, Watermarks watermarks, OwnShards own, Peers peers, LedgerMetrics metrics, TimeProvider clock, ILogger<ShardSharing> logger)
+    LedgerSettings settings, Watermarks watermarks, OwnShards own, Peers peers, LedgerMetrics metrics, TimeProvider clock, ILogger<ShardSharing> logger) : IDisposable
 {
     /// <summary>First keys of the advisory locks; the second is the shard, or 0 for being alive.</summary>
     public const int ShardKey = 0x1ed9_0001;
@@ -26,8 +26,15 @@ internal sealed class ShardSharing(
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan BatchBound = TimeSpan.FromSeconds(5);
 
+    private CancellationTokenSource _session = new();
+
     /// <summary>Why no shards are held, or null.</summary>
     public string? Problem { get; private set; }
+
+    /// <summary>Ends with the present session: from then on this instance no longer hears what the others commit.</summary>
+    public CancellationToken SessionLost => Volatile.Read(ref _session).Token;
+
+    public void Dispose() => _session.Dispose();
 
     /// <summary>Holds a fair share until cancelled. Without its session the instance posts nothing, and makes a new one.</summary>
     public async Task RunAsync(int shards, CancellationToken cancellationToken)
@@ -41,6 +48,7 @@ internal sealed class ShardSharing(
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
             {
                 Problem = failure.Message;
+                await Interlocked.Exchange(ref _session, new CancellationTokenSource()).CancelAsync();
                 logger.LogWarning("The session that holds this instance's shards is lost: {Reason} None is posted until there is another.", failure.Message);
             }
 

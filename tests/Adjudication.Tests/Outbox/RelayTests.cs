@@ -22,11 +22,12 @@ public sealed class RelayTests
     public async Task Run_appended_records_are_published_in_order_and_trimmed_once_committed()
     {
         await using Bench bench = await Bench.StartAsync(window: 1_000);
-        bench.Relay.Commit(0, "connect");
         await bench.SettleAsync(1, 600);
+        bench.Relay.Commit(0, "connect");
 
         await bench.PublishedAsync(600);
-        Assert.Equal(Enumerable.Range(1, 600).Select(i => (long)i), bench.Received.Take(600).Select(claim => claim.Sequence));
+        // On a busy machine the watermark, which stands still here, is taken for lost records: then all come once more.
+        Assert.Equal(Enumerable.Range(1, 600).Select(i => (long)i), bench.Received.Select(claim => claim.Sequence).Distinct());
         SettledClaim first = bench.Received.First();
         Assert.Equal(("P1", "H1", "r1", 5_500L, "2024-03-05", SettledClaim.Types.Kind.Settlement), (first.InsuredId, first.FacilityCode, first.RequestId, first.FundPayFen, first.VisitDate, first.Kind));
         Assert.Equal(600, await bench.OutboxLengthAsync());
@@ -40,8 +41,8 @@ public sealed class RelayTests
     public async Task Run_window_is_never_exceeded()
     {
         await using Bench bench = await Bench.StartAsync(window: 50);
-        bench.Relay.Commit(0, "connect");
         await bench.SettleAsync(1, 200);
+        bench.Relay.Commit(0, "connect");
         await bench.PublishedAsync(50);
 
         bench.Relay.Commit(10, null);
@@ -55,8 +56,8 @@ public sealed class RelayTests
     public async Task Run_ledger_that_asks_again_gets_everything_from_its_watermark()
     {
         await using Bench bench = await Bench.StartAsync(window: 1_000);
-        bench.Relay.Commit(0, "connect");
         await bench.SettleAsync(1, 20);
+        bench.Relay.Commit(0, "connect");
         await bench.PublishedAsync(20);
 
         bench.Relay.Commit(5, "gap");
@@ -69,8 +70,8 @@ public sealed class RelayTests
     public async Task Run_watermark_that_stands_still_is_taken_for_lost_records()
     {
         await using Bench bench = await Bench.StartAsync(window: 1_000);
-        bench.Relay.Commit(0, "connect");
         await bench.SettleAsync(1, 3);
+        bench.Relay.Commit(0, "connect");
         await bench.PublishedAsync(3);
 
         await EventuallyAsync(() => Task.FromResult(bench.Received.Count >= 6), "nothing was published again");
