@@ -6,7 +6,7 @@ using Kind = Claims.V1.SettledClaim.Types.Kind;
 namespace Ledger.Tests;
 
 /// <summary>Whatever Kafka does to a log, the books come to the same.</summary>
-[Collection(LedgerDatabaseCollection.Name)]
+[Collection(PostingDatabaseCollection.Name)]
 public sealed class AnyTransportTests(LedgerDatabase databases)
 {
     private const int Shards = 4;

@@ -83,7 +83,6 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         await AssertStatusAsync(StatusCode.Unavailable, async () =>
         {
             while (await watch.ResponseStream.MoveNext()) Assert.NotEmpty(watch.ResponseStream.Current.Shards);
-            return true;
         });
         await Eventually.HoldsAsync(WatchesAgainAsync, () => "no watch succeeds any more");
 

@@ -8,21 +8,32 @@ namespace Ledger.Tests;
 /// <summary>One PostgreSQL server for the whole test run; every test has a database of its own in it.</summary>
 public sealed class LedgerDatabase : IAsyncLifetime
 {
+    private const string Template = "ledger_template";
+
+    // A database that is connected to cannot be copied.
+    private const string Unpooled = ";Pooling=false";
+
     private int _databases;
 
     public PrivatePostgres Server { get; private set; } = null!;
 
-    public async Task InitializeAsync() => Server = await PrivatePostgres.StartAsync();
+    public async Task InitializeAsync()
+    {
+        Server = await PrivatePostgres.StartAsync();
+        await using NpgsqlDataSource template = NpgsqlDataSource.Create(Server.ConnectionString(Template) + Unpooled);
+        await Migrations.ApplyAsync(template, typeof(LedgerSettings).Assembly);
+    }
 
     public async Task DisposeAsync() => await Server.DisposeAsync();
 
-    /// <summary>A fresh database with the ledger's schema.</summary>
+    /// <summary>A fresh database with the ledger's schema: copied, since migrating each one took most of the run.</summary>
     public async Task<string> CreateAsync()
     {
-        string connectionString = Server.ConnectionString($"ledger_{Interlocked.Increment(ref _databases)}");
-        await using NpgsqlDataSource database = NpgsqlDataSource.Create(connectionString);
-        await Migrations.ApplyAsync(database, typeof(LedgerSettings).Assembly);
-        return connectionString;
+        string name = $"ledger_{Interlocked.Increment(ref _databases)}";
+        await using (NpgsqlDataSource server = NpgsqlDataSource.Create(Server.ConnectionString("postgres") + Unpooled))
+        await using (NpgsqlCommand copy = server.CreateCommand($"CREATE DATABASE {name} TEMPLATE {Template}"))
+            await copy.ExecuteNonQueryAsync();
+        return Server.ConnectionString(name);
     }
 }
 
@@ -30,4 +41,11 @@ public sealed class LedgerDatabase : IAsyncLifetime
 public sealed class LedgerDatabaseCollection : ICollectionFixture<LedgerDatabase>
 {
     public const string Name = "PostgreSQL";
+}
+
+/// <summary>Tests that mostly wait for brokers and for each other's locks: they run beside the rest, on a server of their own.</summary>
+[CollectionDefinition(Name)]
+public sealed class PostingDatabaseCollection : ICollectionFixture<LedgerDatabase>
+{
+    public const string Name = "PostgreSQL of posting";
 }

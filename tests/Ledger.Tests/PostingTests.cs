@@ -10,7 +10,7 @@ using Kind = Claims.V1.SettledClaim.Types.Kind;
 
 namespace Ledger.Tests;
 
-[Collection(LedgerDatabaseCollection.Name)]
+[Collection(PostingDatabaseCollection.Name)]
 public sealed class PostingTests(LedgerDatabase databases)
 {
     private const int Shards = 4;

@@ -7,7 +7,7 @@ using Npgsql;
 namespace Ledger.Tests;
 
 /// <summary>Several instances on one database and one broker.</summary>
-[Collection(LedgerDatabaseCollection.Name)]
+[Collection(PostingDatabaseCollection.Name)]
 public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
 {
     private const int Shards = 8;
