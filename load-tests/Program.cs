@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using Claims.Cli;
 using Claims.LoadTests;
 using Claims.PrivateServers;
+using Grpc.Core;
 
 RootCommand root = new("Measurements of the claims system: ratios in one run, against the peer and against the limit.")
 {
@@ -26,7 +27,7 @@ catch (PrivateServerException e)
     Output.Error(e.Message);
     return ExitCodes.CannotStart;
 }
-catch (OperationCanceledException)
+catch (Exception e) when (e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
 {
     Output.Error("stopped.");
     return ExitCodes.Failed;
