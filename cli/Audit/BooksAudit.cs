@@ -7,7 +7,7 @@ namespace Claims.Cli.Audit;
 /// <summary>What the ledger can tell of its own books.</summary>
 public static class BooksAudit
 {
-    // A replay reads everything that was ever booked: about two seconds per million rows where the disk keeps up.
+    // A replay reads everything that was ever booked.
     private static readonly TimeSpan Bound = TimeSpan.FromHours(6);
 
     /// <exception cref="RpcException">The ledger does not answer.</exception>
