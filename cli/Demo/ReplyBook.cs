@@ -1,3 +1,4 @@
+using Claims.Cli.Reconciliation;
 using Claims.V1;
 
 namespace Claims.Cli.Demo;
@@ -61,17 +62,9 @@ public sealed class ReplyBook
             return;
         }
         FundPayFen += reply.FundPayFen;
-        _lines.Add(new FacilityLine
-        {
-            Kind = FacilityLine.Types.Kind.Settle,
-            FacilityCode = reply.FacilityCode,
-            SettlementId = reply.SettlementId,
-            RequestId = reply.RequestId,
-            InsuredId = reply.InsuredId,
-            VisitDate = request.VisitDate,
-            TotalFen = reply.TotalFen,
-            FundPayFen = reply.FundPayFen,
-        });
+        FacilityLine line = FacilityFile.OfAnswer(reply)!;
+        line.VisitDate = request.VisitDate;
+        _lines.Add(line);
         bool outsideTheCap = request.VisitType is VisitType.DeliveryNatural or VisitType.DeliveryCaesarean;
         int year = int.Parse(request.VisitDate.AsSpan(0, 4), System.Globalization.CultureInfo.InvariantCulture);
         (string, int) key = (request.InsuredId, year);
