@@ -1,12 +1,6 @@
-using Claims.Hosting;
 using Claims.Kafka;
-using Claims.Ledger;
-using Claims.Ledger.Api;
 using Claims.V1;
 using Grpc.Core;
-using Grpc.Net.Client;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 using Kind = Claims.V1.SettledClaim.Types.Kind;
 
@@ -20,20 +14,19 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
 
     private readonly EmbeddedBroker _broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
     private string _postgres = "";
-    private WebApplication _app = null!;
-    private GrpcChannel _channel = null!;
-    private Claims.V1.Ledger.LedgerClient _ledger = null!;
+    private ServedLedger _served = null!;
+
+    private Claims.V1.Ledger.LedgerClient Client => _served.Client;
 
     public async Task InitializeAsync()
     {
         _postgres = databases.Server.ConnectionString($"api_{Guid.NewGuid():n}");
-        await ServeAsync();
+        _served = await ServedLedger.StartAsync(_postgres, _broker);
     }
 
     public async Task DisposeAsync()
     {
-        _channel.Dispose();
-        await _app.DisposeAsync();
+        await _served.DisposeAsync();
         _broker.Dispose();
     }
 
@@ -42,13 +35,13 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
     {
         string[] proposals = [.. Enumerable.Range(1, 8).Select(i => new string((char)('0' + i), 32))];
 
-        Store[] stores = await Task.WhenAll(proposals.Select(proposal => _ledger.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = proposal, Shards = Shards }).ResponseAsync));
+        Store[] stores = await Task.WhenAll(proposals.Select(proposal => Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = proposal, Shards = Shards }).ResponseAsync));
 
         Assert.Contains(Assert.Single(stores.Select(store => store.Epoch).Distinct()), proposals);
         Assert.All(stores, store => Assert.Equal(Enumerable.Range(0, Shards).Select(shard => new ShardWatermark { Shard = shard }), store.Watermarks));
         Assert.False(stores[0].Initialised);
-        Assert.True((await _ledger.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = stores[0].Epoch })).Initialised);
-        Store later = await _ledger.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = new string('f', 32), Shards = 2 });
+        Assert.True((await Client.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = stores[0].Epoch })).Initialised);
+        Store later = await Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = new string('f', 32), Shards = 2 });
         Assert.Equal((stores[0].Epoch, Shards, true), (later.Epoch, later.Shards, later.Initialised));
     }
 
@@ -58,24 +51,24 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
     [InlineData("0123456789abcdef0123456789abcdef", 0)]
     [InlineData("0123456789abcdef0123456789abcdef", 1025)]
     public async Task Proposal_that_is_no_store_is_refused(string epoch, int shards) =>
-        await AssertStatusAsync(StatusCode.InvalidArgument, () => _ledger.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = epoch, Shards = shards }).ResponseAsync);
+        await AssertStatusAsync(StatusCode.InvalidArgument, () => Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = epoch, Shards = shards }).ResponseAsync);
 
     [Fact]
     public async Task Another_store_cannot_be_confirmed_nor_watermarks_watched_before_one_is_opened()
     {
-        await AssertStatusAsync(StatusCode.FailedPrecondition, () => _ledger.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = new string('1', 32) }).ResponseAsync);
-        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = _ledger.WatchWatermarks(new WatchWatermarksRequest());
+        await AssertStatusAsync(StatusCode.FailedPrecondition, () => Client.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = new string('1', 32) }).ResponseAsync);
+        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = Client.WatchWatermarks(new WatchWatermarksRequest());
         await AssertStatusAsync(StatusCode.FailedPrecondition, () => watch.ResponseStream.MoveNext());
     }
 
     [Fact]
     public async Task Watch_over_a_session_that_is_lost_ends_and_the_next_one_has_the_watermarks()
     {
-        await _ledger.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = new string('1', 32), Shards = Shards });
+        await Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = new string('1', 32), Shards = Shards });
         await using NpgsqlDataSource owner = NpgsqlDataSource.Create(_postgres);
         await Eventually.HoldsAsync(async () => await SessionsAsync("count(*)") == 1, () => "no session was made");
         using CancellationTokenSource deadline = new(RunningLedger.Deadline);
-        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = _ledger.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);
+        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = Client.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);
         Assert.True(await watch.ResponseStream.MoveNext());
 
         Assert.Equal(1, await SessionsAsync("count(pg_terminate_backend(pid))"));
@@ -95,7 +88,7 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
 
         async Task<bool> WatchesAgainAsync()
         {
-            using AsyncServerStreamingCall<Claims.V1.Watermarks> again = _ledger.WatchWatermarks(new WatchWatermarksRequest());
+            using AsyncServerStreamingCall<Claims.V1.Watermarks> again = Client.WatchWatermarks(new WatchWatermarksRequest());
             try
             {
                 return await again.ResponseStream.MoveNext() && again.ResponseStream.Current.Shards.Count == Shards;
@@ -120,9 +113,9 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
             record.RateBp = 0;
             record.CapUsedAfterFen = 0;
         });
-        await PublishUntilBookedAsync(log);
+        await _served.PublishUntilBookedAsync(log);
 
-        TrialBalance trial = await _ledger.GetTrialBalanceAsync(new GetTrialBalanceRequest());
+        TrialBalance trial = await Client.GetTrialBalanceAsync(new GetTrialBalanceRequest());
         Assert.True(trial.Balanced);
         Assert.Equal((log.FundPaidFen, log.FundPaidFen, log.FundPaidFen), (trial.FundPaidFen, trial.DebitFen, trial.CreditFen));
         Assert.Equal(4 * 40 + 1, trial.StandingSettlements);
@@ -133,7 +126,7 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         Assert.Equal("应付定点机构款—城乡居民—中原区—H0", accounts["2101.resident.410102.H0"].Name);
         Assert.Equal(-log.Records.Where(record => record.FacilityCode == "H0").Sum(record => record.FundPayFen), accounts["2101.resident.410102.H0"].BalanceFen);
 
-        List<InsuredYear> years = await ReadAsync(_ledger.ListInsuredYears(new ListInsuredYearsRequest()));
+        List<InsuredYear> years = await ReadAsync(Client.ListInsuredYears(new ListInsuredYearsRequest()));
         Assert.Equal(log.Records.GroupBy(record => record.InsuredId).OrderBy(insured => insured.Key, StringComparer.Ordinal).Select(insured => new InsuredYear
         {
             InsuredId = insured.Key,
@@ -143,9 +136,9 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
             StandingSettlements = insured.Sum(record => record.Kind == Kind.Cancellation ? -1 : 1),
         }), years);
 
-        Assert.Empty(await ReadAsync(_ledger.ListEntries(new ListEntriesRequest { FromYear = 2025 })));
-        Assert.Equal(log.Records.Count(), (await ReadAsync(_ledger.ListEntries(new ListEntriesRequest { FromYear = 2024 }))).Count);
-        List<SubLedgerEntry> entries = await ReadAsync(_ledger.ListEntries(new ListEntriesRequest()));
+        Assert.Empty(await ReadAsync(Client.ListEntries(new ListEntriesRequest { FromYear = 2025 })));
+        Assert.Equal(log.Records.Count(), (await ReadAsync(Client.ListEntries(new ListEntriesRequest { FromYear = 2024 }))).Count);
+        List<SubLedgerEntry> entries = await ReadAsync(Client.ListEntries(new ListEntriesRequest()));
         Assert.Equal(log.Records.Select(record => new SubLedgerEntry
         {
             Shard = record.Shard,
@@ -174,22 +167,20 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
     public async Task Restarted_service_goes_on_from_its_watermarks()
     {
         PublishedLog log = new PublishedLog(Shards).AddSettlements(10);
-        await PublishUntilBookedAsync(log);
-        await _app.StopAsync();
-        _channel.Dispose();
-        await _app.DisposeAsync();
+        await _served.PublishUntilBookedAsync(log);
+        await _served.DisposeAsync();
         log.AddSettlements(10);
 
-        await ServeAsync();
-        await PublishUntilBookedAsync(log);
+        _served = await ServedLedger.StartAsync(_postgres, _broker);
+        await _served.PublishUntilBookedAsync(log);
 
-        Assert.Equal(log.FundPaidFen, (await _ledger.GetTrialBalanceAsync(new GetTrialBalanceRequest())).FundPaidFen);
+        Assert.Equal(log.FundPaidFen, (await Client.GetTrialBalanceAsync(new GetTrialBalanceRequest())).FundPaidFen);
     }
 
     [Fact]
     public async Task Year_that_has_ended_is_closed_over_the_wire_and_a_present_one_is_not()
     {
-        await PublishUntilBookedAsync(new PublishedLog(Shards).AddSettlements(2));
+        await _served.PublishUntilBookedAsync(new PublishedLog(Shards).AddSettlements(2));
 
         Assert.Equal(2024, (await CloseAsync(2024)).ClosedThrough);
         Assert.Equal(2024, (await CloseAsync(2023)).ClosedThrough);
@@ -197,54 +188,7 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         await AssertStatusAsync(StatusCode.InvalidArgument, () => CloseAsync(0));
         await AssertStatusAsync(StatusCode.InvalidArgument, () => CloseAsync(int.MaxValue));
 
-        Task<CloseLedgerYearReply> CloseAsync(int year) => _ledger.CloseYearAsync(new CloseLedgerYearRequest { Year = year }).ResponseAsync;
-    }
-
-    [Fact]
-    public async Task Metrics_count_what_was_posted()
-    {
-        PublishedLog log = new PublishedLog(Shards).AddSettlements(10);
-        await PublishUntilBookedAsync(log);
-
-        using HttpClient http = new();
-        string metrics = await http.GetStringAsync(new Uri(_app.Addresses().Metrics, "/metrics"));
-
-        Assert.Matches("""claims_ledger_posted_total\{[^}]*kind="SETTLEMENT"[^}]*\} 40""", metrics);
-        Assert.Contains("claims_ledger_batch_duration_seconds_count", metrics, StringComparison.Ordinal);
-    }
-
-    private async Task ServeAsync()
-    {
-        WebApplicationBuilder builder = ServiceHost.CreateBuilder(
-            ["--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={_postgres}", $"--Claims:Kafka:bootstrap_servers={_broker.BootstrapServers}"], "ledger");
-        builder.Logging.ClearProviders();
-        LedgerSettings settings = builder.AddSettings<LedgerSettings>();
-        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role);
-        builder.Services.AddLedger();
-        _app = builder.Build();
-        _app.MapGrpcService<LedgerService>();
-        await _app.StartAsync();
-        _channel = GrpcChannel.ForAddress(_app.Addresses().Grpc);
-        _ledger = new Claims.V1.Ledger.LedgerClient(_channel);
-    }
-
-    /// <summary>As adjudication's relay does, over the wire.</summary>
-    private async Task PublishUntilBookedAsync(PublishedLog log)
-    {
-        using KafkaPublisher kafka = new(_broker);
-        using CancellationTokenSource deadline = new(RunningLedger.Deadline);
-        await _ledger.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = log.Epoch, Shards = Shards });
-        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = _ledger.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);
-        long[] committed = [.. Enumerable.Repeat(-1L, Shards)];
-        while (committed.Index().Any(shard => shard.Item < log.Shard(shard.Index).Count))
-        {
-            Assert.True(await watch.ResponseStream.MoveNext(deadline.Token));
-            foreach (ShardWatermark shard in watch.ResponseStream.Current.Shards)
-            {
-                if (committed[shard.Shard] < 0 || shard.Gap) kafka.Publish(log.Shard(shard.Shard).Skip((int)shard.Sequence));
-                committed[shard.Shard] = shard.Sequence;
-            }
-        }
+        Task<CloseLedgerYearReply> CloseAsync(int year) => Client.CloseYearAsync(new CloseLedgerYearRequest { Year = year }).ResponseAsync;
     }
 
     private static async Task<List<T>> ReadAsync<T>(AsyncServerStreamingCall<T> call)

@@ -49,3 +49,10 @@ public sealed class PostingDatabaseCollection : ICollectionFixture<LedgerDatabas
 {
     public const string Name = "PostgreSQL of posting";
 }
+
+/// <summary>Tests that read a process's metrics: meters of the same name in one process are one, so nothing else may count meanwhile.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class MetricsDatabaseCollection : ICollectionFixture<LedgerDatabase>
+{
+    public const string Name = "PostgreSQL of metrics";
+}

@@ -1,0 +1,70 @@
+using Claims.Hosting;
+using Claims.Kafka;
+using Claims.Ledger;
+using Claims.Ledger.Api;
+using Claims.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+
+namespace Ledger.Tests;
+
+/// <summary>The whole service in this process, on free ports, and a client of it.</summary>
+internal sealed class ServedLedger : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly EmbeddedBroker _broker;
+    private readonly GrpcChannel _channel;
+
+    private ServedLedger(WebApplication app, EmbeddedBroker broker)
+    {
+        _app = app;
+        _broker = broker;
+        _channel = GrpcChannel.ForAddress(app.Addresses().Grpc);
+        Client = new Claims.V1.Ledger.LedgerClient(_channel);
+    }
+
+    public Claims.V1.Ledger.LedgerClient Client { get; }
+
+    public Uri Metrics => _app.Addresses().Metrics;
+
+    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker broker)
+    {
+        WebApplicationBuilder builder = ServiceHost.CreateBuilder(
+            ["--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={postgres}", $"--Claims:Kafka:bootstrap_servers={broker.BootstrapServers}"], "ledger");
+        builder.Logging.ClearProviders();
+        LedgerSettings settings = builder.AddSettings<LedgerSettings>();
+        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role);
+        builder.Services.AddLedger();
+        WebApplication app = builder.Build();
+        app.MapGrpcService<LedgerService>();
+        await app.StartAsync();
+        return new ServedLedger(app, broker);
+    }
+
+    /// <summary>Publishes as adjudication's relay does: from the watermarks on, and again where the ledger asks, until all is in the books.</summary>
+    public async Task PublishUntilBookedAsync(PublishedLog log)
+    {
+        using KafkaPublisher kafka = new(_broker);
+        using CancellationTokenSource deadline = new(RunningLedger.Deadline);
+        await Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = log.Epoch, Shards = log.Shards });
+        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = Client.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);
+        long[] committed = [.. Enumerable.Repeat(-1L, log.Shards)];
+        while (committed.Index().Any(shard => shard.Item < log.Shard(shard.Index).Count))
+        {
+            Assert.True(await watch.ResponseStream.MoveNext(deadline.Token));
+            foreach (ShardWatermark shard in watch.ResponseStream.Current.Shards)
+            {
+                if (committed[shard.Shard] < 0 || shard.Gap) kafka.Publish(log.Shard(shard.Shard).Skip((int)shard.Sequence));
+                committed[shard.Shard] = shard.Sequence;
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _channel.Dispose();
+        await _app.DisposeAsync();
+    }
+}
