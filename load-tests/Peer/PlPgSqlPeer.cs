@@ -96,7 +96,7 @@ public sealed partial class PlPgSqlPeer : IAsyncDisposable
         await using NpgsqlCommand fill = database.CreateCommand(string.Create(CultureInfo.InvariantCulture, $"""
             INSERT INTO facility SELECT 'H' || n, '410105', (ARRAY['province_3a', 'other', 'grassroots'])[1 + n % 3] FROM generate_series(1, {Facilities}) n;
             INSERT INTO enrolment SELECT 'I' || n, 2025, '2025-01-01', '2025-12-31' FROM generate_series(1, {Insured}) n;
-            ANALYZE
+            ANALYZE facility, enrolment
             """));
         await fill.ExecuteNonQueryAsync(cancellationToken);
     }
