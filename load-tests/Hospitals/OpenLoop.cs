@@ -24,16 +24,16 @@ public sealed class OpenLoop(IReadOnlyList<CallInvoker> hospitals)
     {
         Dictionary<string, int> order = visits.Index().ToDictionary(visit => visit.Item.RequestId, visit => visit.Index);
         SettleReply[] replies = new SettleReply[visits.Count];
+        long[] dueTicks = new long[visits.Count];
         int answered = 0;
         TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
         AsyncDuplexStreamingCall<SettleRequest, SettleReply>[] calls =
             [.. hospitals.Select(hospital => new V1.Adjudication.AdjudicationClient(hospital).SettleStream(cancellationToken: cancellationToken))];
-        long ticksPerVisit = (long)(Stopwatch.Frequency / perSecond);
-        long begun = Stopwatch.GetTimestamp();
+        RateProfile rate = RateProfile.Constant(perSecond, TimeSpan.FromSeconds(visits.Count / perSecond));
         try
         {
             Task reading = Task.WhenAll(calls.Select(ReadAsync));
-            await Task.Factory.StartNew(Send, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+            await Pace.KeepAsync(rate, SendOneAsync, cancellationToken);
             await Task.WhenAny(reading, all.Task.WaitAsync(LastAnswerBound, cancellationToken)).Unwrap();
             await Task.WhenAll(calls.Select(call => call.RequestStream.CompleteAsync()));
             await reading;
@@ -44,15 +44,12 @@ public sealed class OpenLoop(IReadOnlyList<CallInvoker> hospitals)
             foreach (AsyncDuplexStreamingCall<SettleRequest, SettleReply> call in calls) call.Dispose();
         }
 
-        async Task Send()
+        Task SendOneAsync(long index, long due)
         {
-            for (int index = 0; index < visits.Count; index++)
-            {
-                long due = begun + (index * ticksPerVisit);
-                // Asleep to the millisecond: what this makes a visit late is part of its latency.
-                while (Stopwatch.GetTimestamp() < due) Thread.Sleep(1);
-                await calls[index % calls.Length].RequestStream.WriteAsync(visits[index], cancellationToken);
-            }
+            // By rounding, a profile may have one visit more than the list.
+            if (index >= visits.Count) return Task.CompletedTask;
+            dueTicks[index] = due;
+            return calls[index % calls.Length].RequestStream.WriteAsync(visits[(int)index], cancellationToken);
         }
 
         async Task ReadAsync(AsyncDuplexStreamingCall<SettleRequest, SettleReply> call)
@@ -62,7 +59,7 @@ public sealed class OpenLoop(IReadOnlyList<CallInvoker> hospitals)
                 long now = Stopwatch.GetTimestamp();
                 SettleReply reply = call.ResponseStream.Current;
                 int index = order[reply.RequestId];
-                latencies.Record(Stopwatch.GetElapsedTime(begun + (index * ticksPerVisit), now));
+                latencies.Record(Stopwatch.GetElapsedTime(dueTicks[index], now));
                 replies[index] = reply;
                 if (Interlocked.Increment(ref answered) == visits.Count) all.SetResult();
             }
