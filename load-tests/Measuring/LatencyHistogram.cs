@@ -34,6 +34,21 @@ public sealed class LatencyHistogram
         }
     }
 
+    /// <summary>Takes over what another has recorded.</summary>
+    public void Add(LatencyHistogram other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        for (int bucket = 0; bucket < Buckets; bucket++)
+        {
+            long here = Interlocked.Read(ref other._counts[bucket]);
+            if (here > 0) Interlocked.Add(ref _counts[bucket], here);
+        }
+
+        Interlocked.Add(ref _count, other.Count);
+        long most = Interlocked.Read(ref other._maxMicroseconds);
+        if (most > Interlocked.Read(ref _maxMicroseconds)) Interlocked.Exchange(ref _maxMicroseconds, most);
+    }
+
     /// <summary>The least latency that <paramref name="percent"/> of the values do not exceed, rounded up to its bucket's end.</summary>
     /// <param name="percent">Above 0, at most 100.</param>
     /// <exception cref="InvalidOperationException">Nothing was recorded.</exception>

@@ -4,9 +4,10 @@ namespace Claims.LoadTests.Measuring;
 
 /// <summary>What a process has used so far, as Linux counts it.</summary>
 /// <param name="CpuSeconds">Of all its threads, user and system.</param>
+/// <param name="SharedBytes">Of the resident memory, what other processes may have mapped as well: files and shared memory.</param>
 /// <param name="PeakResidentBytes">The most memory it ever had resident.</param>
 /// <param name="Handles">Open file descriptors now.</param>
-public readonly record struct ProcessUse(double CpuSeconds, long ResidentBytes, long PeakResidentBytes, int Handles)
+public readonly record struct ProcessUse(double CpuSeconds, long ResidentBytes, long SharedBytes, long PeakResidentBytes, int Handles)
 {
     // USER_HZ is 100 on every architecture that Linux's procfs reports to.
     private const double TicksPerSecond = 100;
@@ -20,15 +21,38 @@ public readonly record struct ProcessUse(double CpuSeconds, long ResidentBytes, 
         Dictionary<string, string> status = File.ReadLines($"/proc/{pid}/status")
             .Select(line => line.Split(':', 2))
             .ToDictionary(parts => parts[0], parts => parts[1].Trim());
-        return new ProcessUse(ticks / TicksPerSecond, Bytes(status["VmRSS"]), Bytes(status["VmHWM"]), Directory.GetFiles($"/proc/{pid}/fd").Length);
+        return new ProcessUse(
+            ticks / TicksPerSecond,
+            Bytes(status["VmRSS"]),
+            Bytes(status["RssFile"]) + Bytes(status["RssShmem"]),
+            Bytes(status["VmHWM"]),
+            Directory.GetFiles($"/proc/{pid}/fd").Length);
     }
 
-    /// <summary>Of a process and its children, such as PostgreSQL's.</summary>
+    /// <summary>Of a process and its children, such as PostgreSQL's; what they share is taken once, as much as the one that has most of it mapped.</summary>
     public static ProcessUse OfTree(int pid)
     {
-        ProcessUse[] all = [Of(pid), .. ChildrenOf(pid).Select(OfTree)];
+        ProcessUse[] all = [Of(pid), .. ChildrenOf(pid).Select(TryOfTree).OfType<ProcessUse>()];
+        long shared = all.Max(use => use.SharedBytes);
         return new ProcessUse(
-            all.Sum(use => use.CpuSeconds), all.Sum(use => use.ResidentBytes), all.Sum(use => use.PeakResidentBytes), all.Sum(use => use.Handles));
+            all.Sum(use => use.CpuSeconds),
+            all.Sum(use => use.ResidentBytes - use.SharedBytes) + shared,
+            shared,
+            all.Sum(use => use.PeakResidentBytes),
+            all.Sum(use => use.Handles));
+    }
+
+    /// <returns>Null where the process has ended.</returns>
+    public static ProcessUse? TryOfTree(int pid)
+    {
+        try
+        {
+            return OfTree(pid);
+        }
+        catch (Exception e) when (e is IOException or KeyNotFoundException)
+        {
+            return null;
+        }
     }
 
     private static int[] ChildrenOf(int pid) =>
