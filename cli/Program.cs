@@ -9,6 +9,7 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     DemoCommand.Create(),
     TestCommand.Create(),
     BenchCommand.Create(),
+    LoadCommand.Create(),
     UpCommand.Create(),
     DownCommand.Create(),
     StatusCommand.Create(),

@@ -1,9 +1,7 @@
 using System.CommandLine;
-using System.Diagnostics;
 
 namespace Claims.Cli.Commands;
 
-/// <summary>Runs load-tests/ in a process of its own: the instrument's memory and collector are not the command's.</summary>
 public static class BenchCommand
 {
     public static Command Create()
@@ -12,24 +10,7 @@ public static class BenchCommand
         {
             TreatUnmatchedTokensAsErrors = false,
         };
-        command.SetAction((result, cancel) => RunAsync([.. result.UnmatchedTokens], cancel));
+        command.SetAction((result, cancel) => LoadTests.RunAsync("bench", result.UnmatchedTokens, cancel));
         return command;
-    }
-
-    private static async Task<int> RunAsync(string[] arguments, CancellationToken cancellationToken)
-    {
-        ProcessStartInfo start = new(Environment.ProcessPath!, [Repository.Assembly("Claims.LoadTests"), "bench", .. arguments]) { UseShellExecute = false };
-        using Process bench = Process.Start(start) ?? throw new CommandException("dotnet could not be started.", ExitCodes.CannotStart);
-        try
-        {
-            await bench.WaitForExitAsync(cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            // It has had the same Ctrl-C and stops the servers that it started.
-            await bench.WaitForExitAsync(CancellationToken.None);
-            throw;
-        }
-        return bench.ExitCode;
     }
 }

@@ -109,7 +109,7 @@ public static class Verdict
             $"{Count(standing)} settlements and {Output.Yuan(fundPayFen)}, {Count(balance.StandingSettlements)} and {Output.Yuan(balance.FundPaidFen)}");
     }
 
-    private static Check TrialBalanceBalances(TrialBalance balance) => new(
+    public static Check TrialBalanceBalances(TrialBalance balance) => new(
         "debit = credit 借贷平衡",
         balance.Balanced && balance.DebitFen == balance.CreditFen,
         $"{Output.Yuan(balance.DebitFen)}, {Output.Yuan(balance.CreditFen)}");
@@ -124,7 +124,7 @@ public static class Verdict
             $"{Count(facilities.Count)} facilities, {Count(lines)} lines; {Count(differ)} facilities differ");
     }
 
-    private static Check NothingTamperedWith(AuditReport audit) => new(
+    public static Check NothingTamperedWith(AuditReport audit) => new(
         "the books verify: chain, postings, accumulators 账册校验",
         audit.Holds,
         audit.Findings.Find(finding => finding.Holds != true) is { } bad ? $"{bad.Name}: {bad.Detail}" : $"{Count(audit.Head.Link)} links of the chain, nothing changed by hand");

@@ -170,7 +170,8 @@ public sealed class Supervisor : IDisposable
         }
     }
 
-    private async Task StopAsync(string process)
+    /// <summary>SIGTERM, and SIGKILL where that is not enough; nothing where it does not run.</summary>
+    public async Task StopAsync(string process)
     {
         if (_state.Running(process) is { } record)
         {

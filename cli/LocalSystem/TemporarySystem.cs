@@ -57,6 +57,20 @@ public sealed class TemporarySystem : IAsyncDisposable
         await UpAsync(cancellationToken);
     }
 
+    /// <summary>Stops one process in order, as an operator would.</summary>
+    public async Task StopAsync(string process, CancellationToken cancellationToken)
+    {
+        using Supervisor supervisor = await Supervisor.OpenAsync(Layout, line => _tell($"  {line}"), cancellationToken);
+        await supervisor.StopAsync(process);
+    }
+
+    /// <summary>Starts what does not run, over the same data.</summary>
+    public async Task UpAsync(CancellationToken cancellationToken)
+    {
+        using Supervisor supervisor = await Supervisor.OpenAsync(Layout, line => _tell($"  {line}"), cancellationToken);
+        await supervisor.UpAsync(fresh: false, kafka: null, cancellationToken);
+    }
+
     /// <summary>The process that runs under this name.</summary>
     public int PidOf(string process) => SystemState.Read(Layout.StateFile).Running(process)?.Pid
         ?? throw new CommandException($"{process} does not run.", ExitCodes.Failed);
@@ -67,11 +81,5 @@ public sealed class TemporarySystem : IAsyncDisposable
         using (Supervisor supervisor = await Supervisor.OpenAsync(Layout, _ => { }, CancellationToken.None))
             await supervisor.DownAsync(CancellationToken.None);
         Directory.Delete(Layout.DataDirectory, recursive: true);
-    }
-
-    private async Task UpAsync(CancellationToken cancellationToken)
-    {
-        using Supervisor supervisor = await Supervisor.OpenAsync(Layout, line => _tell($"  {line}"), cancellationToken);
-        await supervisor.UpAsync(fresh: false, kafka: null, cancellationToken);
     }
 }
