@@ -2,12 +2,14 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using Claims.Cli;
 using Claims.LoadTests;
+using Claims.LoadTests.Scenarios;
 using Claims.PrivateServers;
 using Grpc.Core;
 
 RootCommand root = new("Measurements of the claims system: ratios in one run, against the peer and against the limit.")
 {
     BenchCommand.Create(),
+    LoadCommand.Create(),
 };
 ParseResult parsed = root.Parse(args);
 if (parsed.Action is ParseErrorAction errors)

@@ -1,0 +1,16 @@
+namespace Claims.LoadTests.Scenarios;
+
+public static class AllScenarios
+{
+    public static IReadOnlyList<Scenario> List { get; } =
+    [
+        HospitalStreams.Scenario,
+        HospitalUnary.Scenario,
+        MondayMorning.Scenario,
+        Mixed.Scenario,
+        HotInsured.Scenario,
+        HotFacility.Scenario,
+        Soak.Scenario,
+        LedgerOutage.Scenario,
+    ];
+}

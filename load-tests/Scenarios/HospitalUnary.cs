@@ -1,0 +1,24 @@
+using Claims.LoadTests.Scenarios.Loads;
+using static Claims.LoadTests.Scenarios.Thresholds;
+
+namespace Claims.LoadTests.Scenarios;
+
+public static class HospitalUnary
+{
+    public static Scenario Scenario { get; } = new()
+    {
+        Name = "hospital-unary",
+        Description = "Single calls over 1, 10, 100 and 500 connections in turn: what a call costs alone, and that many connections cost no more.",
+        Duration = TimeSpan.FromSeconds(80),
+        Load = new Callers(1, 10, 100, 500),
+        Thresholds =
+        [
+            EverythingAnswered,
+            RefusedAtMost(0),
+            LatencyAtMost(50, milliseconds: 20, "1 connections"),
+            LatencyAtMost(99, milliseconds: 2_000, "500 connections"),
+            AnsweredPerSecondAtLeast(500, "500 connections"),
+            ServicesResidentAtMost(megabytes: 400),
+        ],
+    };
+}

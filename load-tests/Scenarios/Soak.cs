@@ -1,0 +1,28 @@
+using Claims.LoadTests.Scenarios.Loads;
+using static Claims.LoadTests.Scenarios.Thresholds;
+
+namespace Claims.LoadTests.Scenarios;
+
+public static class Soak
+{
+    public static Scenario Scenario { get; } = new()
+    {
+        Name = "soak",
+        Description = "A steady rate for half an hour: memory and handles of every process, flat over the second half.",
+        WarmUp = TimeSpan.FromSeconds(20),
+        Duration = TimeSpan.FromMinutes(30),
+        Load = Arrivals.Constant(perSecond: 500),
+        Thresholds =
+        [
+            EverythingAnswered,
+            RefusedAtMost(0),
+            LatencyAtMost(99, milliseconds: 1_000),
+            PostedWithin(seconds: 15),
+            ServicesResidentAtMost(megabytes: 400),
+
+            // A collection more or less at the end of a short run is worth some megabytes.
+            MemoryIsFlat(percent: 3, megabytes: 12),
+            HandlesAreFlat(percent: 2, handles: 5),
+        ],
+    };
+}
