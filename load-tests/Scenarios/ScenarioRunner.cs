@@ -81,15 +81,14 @@ public static class ScenarioRunner
     {
         WholeSystem whole = new(answers);
         Ledger.LedgerClient ledger = new(services.Connect(services.Layout.LedgerAddress));
-        List<InsuredYear> years = [];
         try
         {
             using AsyncServerStreamingCall<SubLedgerEntry> entries =
                 ledger.ListEntries(new ListEntriesRequest(), null, DateTime.UtcNow + ListBound, cancellationToken);
             while (await entries.ResponseStream.MoveNext(cancellationToken)) whole.Add(entries.ResponseStream.Current);
-            using AsyncServerStreamingCall<InsuredYear> list =
+            using AsyncServerStreamingCall<InsuredYear> years =
                 ledger.ListInsuredYears(new ListInsuredYearsRequest(), null, DateTime.UtcNow + ListBound, cancellationToken);
-            while (await list.ResponseStream.MoveNext(cancellationToken)) years.Add(list.ResponseStream.Current);
+            while (await years.ResponseStream.MoveNext(cancellationToken)) whole.Add(years.ResponseStream.Current);
         }
         catch (RpcException e)
         {
@@ -98,6 +97,6 @@ public static class ScenarioRunner
 
         TrialBalance balance = await LedgerCommand.ReadTrialBalanceAsync(services, cancellationToken);
         AuditReport audit = await LedgerVerify.VerifyAsync(services, new VerifyRequest(), PostedBound, cancellationToken);
-        return whole.Judge(balance, years, audit);
+        return whole.Judge(balance, audit);
     }
 }

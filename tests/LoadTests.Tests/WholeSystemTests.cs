@@ -104,6 +104,9 @@ public sealed class WholeSystemTests
     public void Ledger_year_with_another_sum_is_noticed() => AssertFails(run => run.YearDeltaFen = 1, "the ledger's years");
 
     [Fact]
+    public void Insured_without_a_year_in_the_ledger_is_noticed() => AssertFails(run => run.YearsMissing = 1, "the ledger's years");
+
+    [Fact]
     public void Trial_balance_with_other_sums_is_noticed() => AssertFails(run => run.BalanceDeltaFen = 1, "sub-ledger = trial balance", "debit = credit");
 
     [Fact]
@@ -114,7 +117,7 @@ public sealed class WholeSystemTests
     {
         AnswerBook empty = new(new Traffic(new Mix(), Run.Insured));
 
-        IReadOnlyList<Check> checks = new WholeSystem(empty).Judge(new TrialBalance { Balanced = true }, [], new AuditReport([], new ChainHead()));
+        IReadOnlyList<Check> checks = new WholeSystem(empty).Judge(new TrialBalance { Balanced = true }, new AuditReport([], new ChainHead()));
 
         Assert.Contains(checks, check => !check.Holds && check.Name.StartsWith("acknowledged ⊆ posted", StringComparison.Ordinal));
     }
@@ -153,6 +156,8 @@ public sealed class WholeSystemTests
         public List<SettleReply> Replies { get; } = [];
 
         public long YearDeltaFen { get; set; }
+
+        public int YearsMissing { get; set; }
 
         public long BalanceDeltaFen { get; set; }
 
@@ -237,10 +242,12 @@ public sealed class WholeSystemTests
 
         public IReadOnlyList<Check> Judge()
         {
-            (long fundPayFen, long standing, InsuredYear[] years) = _frozen ?? Sums();
+            (long fundPayFen, long standing, InsuredYear[] sums) = _frozen ?? Sums();
+            InsuredYear[] years = [.. sums.Skip(YearsMissing)];
             years[0].CappedFundPayFen += YearDeltaFen;
             WholeSystem whole = new(Book);
             Entries.ForEach(whole.Add);
+            Array.ForEach(years, whole.Add);
             return whole.Judge(
                 new TrialBalance
                 {
@@ -250,7 +257,6 @@ public sealed class WholeSystemTests
                     FundPaidFen = fundPayFen + BalanceDeltaFen,
                     StandingSettlements = standing,
                 },
-                years,
                 new AuditReport([new Finding("CHAIN", "chain", ChainHolds, 1, "")], new ChainHead()));
         }
 
