@@ -10,23 +10,27 @@ namespace Claims.LoadTests.Hospitals;
 /// <param name="window">How far the hospital runs ahead of the answers.</param>
 public sealed class LoadStream(HospitalSide hospitals, V1.Adjudication.AdjudicationClient client, int window) : IAsyncDisposable
 {
-    private static readonly TimeSpan LastAnswerBound = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StallBound = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan PauseAfterBreak = TimeSpan.FromMilliseconds(200);
 
     private readonly int[] _newestOfInsured = new int[hospitals.Book.Traffic.Insured];
     private Connection? _open;
 
-    /// <summary>Whether there is room in the window at once.</summary>
+    /// <summary>Until there is room in the window. A stream that has not answered for a minute is given up.</summary>
     public async Task WaitForRoomAsync(CancellationToken cancellationToken)
     {
-        if (_open is { Broken: true } broken)
+        while (true)
         {
-            await CloseAsync(broken);
-            await Task.Delay(PauseAfterBreak, cancellationToken);
-        }
+            if (_open is { Broken: true } broken)
+            {
+                await CloseAsync(broken);
+                await Task.Delay(PauseAfterBreak, cancellationToken);
+            }
 
-        _open ??= Open(cancellationToken);
-        await _open.Room.WaitAsync(cancellationToken);
+            _open ??= Open(cancellationToken);
+            if (await _open.Room.WaitAsync(StallBound, cancellationToken)) return;
+            _open.Broken = true;
+        }
     }
 
     /// <summary>Sends one request, once there was room.</summary>
@@ -37,9 +41,9 @@ public sealed class LoadStream(HospitalSide hospitals, V1.Adjudication.Adjudicat
         Interlocked.Increment(ref open.Waiting);
         try
         {
-            await open.Call.RequestStream.WriteAsync(request, cancellationToken);
+            await open.Call.RequestStream.WriteAsync(request, cancellationToken).WaitAsync(StallBound, cancellationToken);
         }
-        catch (Exception e) when (e is RpcException or InvalidOperationException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is RpcException or InvalidOperationException or TimeoutException && !cancellationToken.IsCancellationRequested)
         {
             // A call that has ended says why on its reading side, which counts what it left unanswered.
             open.Broken = true;
@@ -53,7 +57,7 @@ public sealed class LoadStream(HospitalSide hospitals, V1.Adjudication.Adjudicat
         try
         {
             if (!open.Broken) await open.Call.RequestStream.CompleteAsync();
-            await open.Reading.WaitAsync(LastAnswerBound);
+            await open.Reading.WaitAsync(StallBound);
         }
         catch (Exception e) when (e is RpcException or InvalidOperationException or TimeoutException)
         {

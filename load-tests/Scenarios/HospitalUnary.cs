@@ -15,9 +15,9 @@ public static class HospitalUnary
         [
             EverythingAnswered,
             RefusedAtMost(0),
-            LatencyAtMost(50, milliseconds: 20, "1 connections"),
-            LatencyAtMost(99, milliseconds: 2_000, "500 connections"),
-            AnsweredPerSecondAtLeast(500, "500 connections"),
+            LatencyAtMost(50, milliseconds: 20, Callers.PhaseOf(1)),
+            LatencyAtMost(99, milliseconds: 2_000, Callers.PhaseOf(500)),
+            AnsweredPerSecondAtLeast(500, Callers.PhaseOf(500)),
             ServicesResidentAtMost(megabytes: 400),
         ],
     };

@@ -60,12 +60,12 @@ public static class Thresholds
     };
 
     /// <summary>Of a process that keeps what it is sent: a part that does not grow, and so much for each operation that was ever sent.</summary>
-    public static Threshold ResidentAtMost(string process, double megabytes, double bytesPerOperation) => measured =>
+    public static Threshold ResidentAtMost(string process, double megabytes, double bytesPerOperation = 0) => measured =>
     {
         double bound = megabytes + (measured.Phases.Sum(phase => phase.Sent) * bytesPerOperation / 1e6);
         double peak = (measured.PeakResidentBytes(process) ?? 0) / 1e6;
         return new Check(
-            string.Create(CultureInfo.InvariantCulture, $"{process}'s resident memory ≤ {megabytes:#,##0} MB + {bytesPerOperation:#,##0} B an operation"),
+            string.Create(CultureInfo.InvariantCulture, $"{process}'s resident memory ≤ {megabytes:#,##0} MB{(bytesPerOperation > 0 ? string.Create(CultureInfo.InvariantCulture, $" + {bytesPerOperation:#,##0} B an operation") : "")}"),
             peak > 0 && peak <= bound,
             string.Create(CultureInfo.InvariantCulture, $"{peak:#,##0} MB of {bound:#,##0} MB"));
     };

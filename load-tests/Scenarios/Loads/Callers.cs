@@ -9,6 +9,9 @@ public sealed record Callers(params IReadOnlyList<int> Steps) : Load
 {
     private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(30);
 
+    /// <summary>The name of a step's phase.</summary>
+    public static string PhaseOf(int connections) => string.Create(CultureInfo.InvariantCulture, $"{connections} connection{(connections == 1 ? "" : "s")}");
+
     public override string Shape => $"single calls, one at a time over each of {string.Join(", ", Steps)} connections in turn";
 
     public override Task WarmUpAsync(LoadRun run, TimeSpan duration, CancellationToken cancellationToken) =>
@@ -18,7 +21,7 @@ public sealed record Callers(params IReadOnlyList<int> Steps) : Load
     {
         foreach (int connections in Steps)
         {
-            run.Recorder.Begin(string.Create(CultureInfo.InvariantCulture, $"{connections} connections"), counts: true);
+            run.Recorder.Begin(PhaseOf(connections), counts: true);
             await CallAsync(run, connections, duration / Steps.Count, cancellationToken);
         }
     }
