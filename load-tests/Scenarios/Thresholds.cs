@@ -70,10 +70,10 @@ public static class Thresholds
             string.Create(CultureInfo.InvariantCulture, $"{peak:#,##0} MB of {bound:#,##0} MB"));
     };
 
-    /// <summary>Of each service and the broker, by the line of least squares through the second half of the run.</summary>
+    /// <summary>Of each service, by the line of least squares through the second half of the run.</summary>
     public static Threshold MemoryIsFlat(double percent, double megabytes) => Flat(
         string.Create(CultureInfo.InvariantCulture, $"memory is flat: over the second half at most +{percent:0.#} % or {megabytes:0} MB"),
-        use => use.ResidentBytes / 1e6, percent, megabytes, "MB", [.. Services, ProcessDefinitions.Broker]);
+        use => use.ResidentBytes / 1e6, percent, megabytes, "MB", Services);
 
     /// <summary>Of every process, likewise.</summary>
     public static Threshold HandlesAreFlat(double percent, double handles) => Flat(

@@ -100,6 +100,15 @@ public sealed class ReportTests
         Assert.False(Thresholds.ServicesResidentAtMost(299)(Measured()).Holds);
     }
 
+    [Fact]
+    public void Threshold_of_a_store_s_memory_grows_with_what_was_sent()
+    {
+        // 300 MB at most, 12 345 operations.
+        Assert.True(Thresholds.ResidentAtMost("broker", megabytes: 200, bytesPerOperation: 8_200)(Measured()).Holds);
+        Assert.False(Thresholds.ResidentAtMost("broker", megabytes: 200, bytesPerOperation: 8_000)(Measured()).Holds);
+        Assert.False(Thresholds.ResidentAtMost("redis", megabytes: 200)(Measured()).Holds);
+    }
+
     [Theory]
     [InlineData(0, true)]
     [InlineData(0.4, true)]
