@@ -16,6 +16,7 @@ public static class BenchCommand
 {
     private const int DefaultRounds = 5;
     private const int PostingRecords = 320_000;
+    private const int PostingWarmUp = 160_000;
     private const int PeerSeconds = 10;
     private const int Insured = 100_000;
     private const int SettleVisits = 200_000;
@@ -97,7 +98,7 @@ public static class BenchCommand
                     results.PeerPerSecond.Add(await peer.MeasureAsync(PeerSeconds, cancellationToken));
                 break;
             default:
-                results.PostingPerSecond.Add(await PostingBench.MeasureAsync(PostingRecords, _ => { }, cancellationToken));
+                results.Posting.Add(await PostingBench.MeasureAsync(PostingRecords, PostingWarmUp, _ => { }, cancellationToken));
                 break;
         }
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Claims.Cli;
 using Claims.LoadTests.Hospitals;
 using Claims.LoadTests.Measuring;
+using Claims.LoadTests.Posting;
 
 namespace Claims.LoadTests;
 
@@ -18,12 +19,14 @@ public sealed class BenchResults
 
     public List<double> PeerPerSecond { get; } = [];
 
-    public List<double> PostingPerSecond { get; } = [];
+    public List<PostingRound> Posting { get; } = [];
 
     /// <summary>By process, over the whole run.</summary>
     public Dictionary<string, long> PeakResidentBytes { get; } = [];
 
     private double? SettlePerSecond => MedianOf(Settle.Select(round => round.SettlePerSecond));
+
+    private IEnumerable<double> PostingRates => Posting.Select(round => round.PerSecond);
 
     private double? EndToEndPerSecond => MedianOf(Settle.Select(round => round.EndToEndPerSecond));
 
@@ -32,7 +35,7 @@ public sealed class BenchResults
         SettlePerSecond = Rounded(SettlePerSecond),
         UnaryPerSecond = Rounded(MedianOf(UnaryPerSecond)),
         EndToEndPerSecond = Rounded(EndToEndPerSecond),
-        PostingPerSecond = Rounded(MedianOf(PostingPerSecond)),
+        PostingPerSecond = Rounded(MedianOf(PostingRates)),
         RedisLimitPerSecond = Rounded(MedianOf(RedisLimitPerSecond)),
         PeerPerSecond = Rounded(MedianOf(PeerPerSecond)),
         P50Ms = LatencyMs(50),
@@ -40,7 +43,8 @@ public sealed class BenchResults
         P999Ms = LatencyMs(99.9),
         BatchSize = Rounded(MedianOf(Settle.Select(round => round.BatchSize)), 1),
         AllocatedBytesPerSettlement = Rounded(MedianOf(Settle.Select(round => round.AllocatedBytes))),
-        CpuMicrosecondsPerSettlement = CpuMicroseconds(),
+        CpuMicrosecondsPerSettlement = CpuMicroseconds([.. Settle.Select(round => round.CpuMicroseconds)]),
+        PostingCpuMicrosecondsPerSettlement = CpuMicroseconds([.. Posting.Select(round => round.CpuMicroseconds)]),
         PeakResidentBytes,
         Ratios = Ratios().ToDictionary(ratio => ratio.Name, ratio => Rounded(ratio.Value, 2)),
         Rounds = new
@@ -48,7 +52,7 @@ public sealed class BenchResults
             SettlePerSecond = Settle.Select(round => Rounded(round.SettlePerSecond)),
             EndToEndPerSecond = Settle.Select(round => Rounded(round.EndToEndPerSecond)),
             UnaryPerSecond = UnaryPerSecond.Select(rate => Rounded(rate)),
-            PostingPerSecond = PostingPerSecond.Select(rate => Rounded(rate)),
+            PostingPerSecond = PostingRates.Select(rate => Rounded(rate)),
             RedisLimitPerSecond = RedisLimitPerSecond.Select(rate => Rounded(rate)),
             PeerPerSecond = PeerPerSecond.Select(rate => Rounded(rate)),
         },
@@ -62,10 +66,13 @@ public sealed class BenchResults
         }));
         if (Ratios().ToArray() is { Length: > 0 } ratios)
             Output.Table(["ratio", ">of medians"], ratios.Select(ratio => new[] { ratio.Name, Text(ratio.Value, 2) }));
-        Output.Table(["process", ">CPU µs per settlement", ">peak resident MB"], CpuMicroseconds().Keys.Union(PeakResidentBytes.Keys).Select(process => new[]
+        Dictionary<string, double?> settling = CpuMicroseconds([.. Settle.Select(round => round.CpuMicroseconds)]);
+        Dictionary<string, double?> posting = CpuMicroseconds([.. Posting.Select(round => round.CpuMicroseconds)]);
+        Output.Table(["process", ">CPU µs per settlement", ">of posting alone", ">peak resident MB"], settling.Keys.Union(posting.Keys).Union(PeakResidentBytes.Keys).Select(process => new[]
         {
             process,
-            CpuMicroseconds().TryGetValue(process, out double? cpu) ? Text(cpu ?? 0, 1) : "",
+            settling.TryGetValue(process, out double? cpu) ? Text(cpu ?? 0, 1) : "",
+            posting.TryGetValue(process, out double? postingCpu) ? Text(postingCpu ?? 0, 1) : "",
             PeakResidentBytes.TryGetValue(process, out long bytes) ? Text(bytes / 1e6, 0) : "",
         }));
     }
@@ -77,7 +84,7 @@ public sealed class BenchResults
         ("visits in a call of the script", [.. Settle.Select(round => round.BatchSize)], 1),
         ("bytes allocated per settlement", [.. Settle.Select(round => round.AllocatedBytes)], 0),
         ("settled and acknowledged, single calls, /s", [.. UnaryPerSecond], 0),
-        ("posted by the ledger alone, /s", [.. PostingPerSecond], 0),
+        ("posted by the ledger alone, /s", [.. PostingRates], 0),
         ("limit: the script alone, /s", [.. RedisLimitPerSecond], 0),
         ("peer: one PL/pgSQL function, /s", [.. PeerPerSecond], 0),
         ("p50 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(50).TotalMilliseconds)], 2),
@@ -93,13 +100,13 @@ public sealed class BenchResults
             ("settleToPeer", SettlePerSecond, peer),
             ("settleToRedisLimit", SettlePerSecond, MedianOf(RedisLimitPerSecond)),
             ("endToEndToPeer", EndToEndPerSecond, peer),
-            ("postingToPeer", MedianOf(PostingPerSecond), peer),
+            ("postingToPeer", MedianOf(PostingRates), peer),
         }.Where(ratio => ratio.Over is not null && ratio.Under is not null).Select(ratio => (ratio.Name, ratio.Over!.Value / ratio.Under!.Value));
     }
 
-    private Dictionary<string, double?> CpuMicroseconds() => Settle.Count == 0
+    private static Dictionary<string, double?> CpuMicroseconds(IReadOnlyDictionary<string, double>[] rounds) => rounds.Length == 0
         ? []
-        : Settle[0].CpuMicroseconds.Keys.ToDictionary(process => process, process => Rounded(Median.Of(Settle.Select(round => round.CpuMicroseconds[process])), 1));
+        : rounds[0].Keys.ToDictionary(process => process, process => Rounded(Median.Of(rounds.Select(round => round[process])), 1));
 
     private double? LatencyMs(double percent) => Rounded(MedianOf(Latencies.Select(round => round.Percentile(percent).TotalMilliseconds)), 2);
 

@@ -62,6 +62,8 @@ public sealed class KafkaSettings
             ["queue.buffering.max.kbytes"] = "32768",
             ["message.timeout.ms"] = "30000",
             ["request.timeout.ms"] = "10000",
+            // Of a delivery only the error is looked at.
+            ["dotnet.producer.delivery.report.fields"] = "none",
         });
         // Brokers before 0.11 have no idempotence; one request at a time then keeps retried records in order.
         if (merged[Idempotence] == "false") merged.TryAdd(InFlight, "1");

@@ -20,21 +20,21 @@ public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker led
 
     private long Committed => _committed.Sum();
 
-    /// <summary>Returns once the ledger has committed every record.</summary>
+    /// <summary>Publishes each shard's first <paramref name="perShard"/> records; returns once the ledger has committed them.</summary>
     /// <exception cref="TimeoutException">The ledger has committed nothing for 30 s.</exception>
-    public async Task PublishAsync(CancellationToken cancellationToken)
+    public async Task PublishAsync(int perShard, CancellationToken cancellationToken)
     {
         KafkaSettings settings = new(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = brokers });
         using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(settings.Producer()).Build();
         using CancellationTokenSource done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task following = FollowAsync(done.Token);
-        while (Committed < log.Count)
+        while (Committed < (long)perShard * log.Shards)
         {
             if (following.IsCompleted) await following;
             if (Environment.TickCount64 - Volatile.Read(ref _progressAt) > StallBound.TotalMilliseconds)
-                throw new TimeoutException($"The ledger has stood at {Committed} of {log.Count} records for {StallBound.TotalSeconds} s.");
+                throw new TimeoutException($"The ledger has stood at {Committed} of {(long)perShard * log.Shards} records for {StallBound.TotalSeconds} s.");
             bool published = false;
-            for (int shard = 0; shard < log.Shards; shard++) published |= PublishNext(producer, shard);
+            for (int shard = 0; shard < log.Shards; shard++) published |= PublishNext(producer, shard, perShard);
             if (!published) await Task.Delay(Pause, cancellationToken);
         }
 
@@ -42,10 +42,10 @@ public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker led
         await following;
     }
 
-    private bool PublishNext(IProducer<Null, byte[]> producer, int shard)
+    private bool PublishNext(IProducer<Null, byte[]> producer, int shard, int last)
     {
         long position = Volatile.Read(ref _positions[shard]);
-        long end = Math.Min(Math.Min(position + AtATime, Volatile.Read(ref _committed[shard]) + Window), log.PerShard);
+        long end = Math.Min(Math.Min(position + AtATime, Volatile.Read(ref _committed[shard]) + Window), last);
         try
         {
             for (long sequence = position + 1; sequence <= end; sequence++)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -27,6 +28,9 @@ public sealed class CitationStore(IDatabase redis)
         uint key = _keys.GetOrAdd(citations, static c => BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(c))));
         return _known.ContainsKey((shard.Shard, key)) ? ValueTask.FromResult(key) : WriteAsync(shard, key, citations);
     }
+
+    /// <summary>Without a look into Redis.</summary>
+    public bool TryRead(ShardQueue shard, uint key, [NotNullWhen(true)] out Citations? citations) => _known.TryGetValue((shard.Shard, key), out citations);
 
     /// <exception cref="StoreUnavailableException">Redis did not answer, or the store has lost the citations.</exception>
     public async ValueTask<Citations> ReadAsync(ShardQueue shard, uint key)

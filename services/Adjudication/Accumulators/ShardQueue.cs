@@ -49,12 +49,17 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <summary>The highest number known to have been given out: a store below it has lost answers.</summary>
     public long LowestSequence => Volatile.Read(ref _lowestSequence);
 
+    /// <summary>What this queue has lately added to the outbox.</summary>
+    public RecentRecords Recent { get; } = new();
+
     /// <summary>Called after records were added to the outbox; set by the shard's relay.</summary>
     public Action? Appended { get; set; }
 
     public void Open(string epoch, long sequence)
     {
         RaiseLowestSequence(sequence);
+        // Of a store that was lost, or that another instance has gone on with.
+        Recent.Clear();
         _status = new ShardStatus(epoch, "");
     }
 
@@ -206,6 +211,7 @@ public sealed class ShardQueue : IAsyncDisposable
             if (reply.Outcome is StepOutcome.New && reply.Header.Sequence is > 0 and long sequence)
             {
                 RaiseLowestSequence(sequence);
+                Recent.Add(batch[i].Step.Appended(reply));
                 appended = true;
             }
 

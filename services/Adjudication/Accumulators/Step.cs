@@ -25,7 +25,9 @@ public enum StepMode
 
 /// <summary>One item of a batch for settle.lua.</summary>
 /// <param name="What">Terms of the visit, or the target of a cancellation or reversal.</param>
-public sealed record Step(StepMode Mode, string InsuredId, RedisValue What, string RequestField, byte[] Content)
+/// <param name="Content">Fingerprint, and what is stored with it.</param>
+/// <param name="Stored">What a settlement stores, as it is in <paramref name="Content"/>; null for anything else.</param>
+public sealed record Step(StepMode Mode, string InsuredId, RedisValue What, string RequestField, byte[] Content, StoredRequest? Stored = null)
 {
     public const int Arguments = 4;
 
@@ -55,6 +57,12 @@ public sealed record Step(StepMode Mode, string InsuredId, RedisValue What, stri
 
     /// <summary>A settlement named by its sequence, as the target of a cancellation.</summary>
     public static string TargetOf(long sequence) => $"#{sequence}";
+
+    /// <summary>The record that the script has appended to the outbox for this step, from its own words and what it answered.</summary>
+    /// <param name="reply">New and with a sequence.</param>
+    public RecentRecord Appended(StepReply reply) => new(InsuredId, RequestField, Mode is StepMode.Settle
+        ? new OutboxRecord(reply.Header, new StoredRecord(reply.Header, Content.AsMemory(0, Fingerprints.Bytes), Stored!), null)
+        : OutboxRecord.Read(reply.Bytes));
 
     public void WriteArguments(Span<RedisValue> arguments)
     {
@@ -109,6 +117,7 @@ public enum StepOutcome
     YearClosed,
 }
 
+/// <summary>What the script did for one request.</summary>
 /// <param name="Bytes">New: the header of a settlement or quote, the record of a cancellation or reversal. Replay: the record.</param>
 public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes)
 {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Coverage;
@@ -9,11 +10,11 @@ namespace Claims.Adjudication.Api;
 /// <summary>The contract that hospitals build against. A refusal is an answer; a status means that nothing is known to have been settled.</summary>
 public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings settings, TimeProvider time, ILogger<AdjudicationApi> log) : V1.Adjudication.AdjudicationBase
 {
-    public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) => AnswerAsync("settle", time.GetTimestamp(), desk.SettleAsync(request));
+    public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) => AnswerAsync("settle", time.GetTimestamp(), desk.SettleAsync(request)).AsTask();
 
-    public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) => AnswerAsync("pre_settle", time.GetTimestamp(), desk.QuoteAsync(request));
+    public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) => AnswerAsync("pre_settle", time.GetTimestamp(), new ValueTask<SettleReply>(desk.QuoteAsync(request))).AsTask();
 
-    public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) => AnswerAsync("cancel", time.GetTimestamp(), desk.CancelAsync(request));
+    public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) => AnswerAsync("cancel", time.GetTimestamp(), new ValueTask<SettleReply>(desk.CancelAsync(request))).AsTask();
 
     public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) => GuardAsync(desk.ReverseAsync(request));
 
@@ -97,7 +98,8 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         await foreach (SettleReply reply in replies.ReadAllAsync(cancellation)) await stream.WriteAsync(reply, cancellation);
     }
 
-    private async Task<SettleReply> AnswerAsync(string operation, long started, Task<SettleReply> answering)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<SettleReply> AnswerAsync(string operation, long started, ValueTask<SettleReply> answering)
     {
         SettleReply reply;
         try

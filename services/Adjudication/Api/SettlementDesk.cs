@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Coverage;
 using Claims.Adjudication.Rules;
@@ -18,7 +19,8 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
     /// <exception cref="EligibilityUnavailableException">Coverage cannot be known, and the request is not one settled before.</exception>
     /// <exception cref="StoreUnavailableException">The accumulators cannot be known, or the outcome is unknown.</exception>
     /// <exception cref="StoreBusyException">A bound is reached; nothing happened.</exception>
-    public async Task<SettleReply> SettleAsync(SettleRequest request)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<SettleReply> SettleAsync(SettleRequest request)
     {
         (Visit? visit, SettleReply? refused) = CheckRequest(request);
         if (visit is null) return refused!;
@@ -332,7 +334,8 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         visit.Request.InsuredId,
         terms,
         RequestField.Of(visit.Request.FacilityCode, visit.Request.RequestId),
-        Fingerprints.Content(visit.Request, stored));
+        Fingerprints.Content(visit.Request, stored),
+        stored);
 
     private static SettleReply Refused(SettleRequest request, Refusal refusal, ImmutableArray<LineOutcome> lines = default)
     {

@@ -9,37 +9,33 @@ namespace Claims.Adjudication.Outbox;
 public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublisher> log) : IDisposable
 {
     private static readonly byte[] Schema = Encoding.ASCII.GetBytes(SettledClaim.Descriptor.FullName);
-    private static readonly TimeSpan FullQueuePause = TimeSpan.FromMilliseconds(50);
+
+    // The client only reads them.
+    private static readonly Headers Untraced = new() { { ClaimsTopic.SchemaHeader, Schema } };
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(5);
 
     private readonly Lock _making = new();
     private IProducer<Null, byte[]>? _producer;
 
     /// <summary>Hands a record to the producer, whose queue is bounded; <paramref name="delivered"/> is told once whether the brokers have it.</summary>
-    /// <returns>False where the producer did not take it: it is to be handed over again later.</returns>
+    /// <returns>False where the producer did not take it: it is to be handed over again after a pause.</returns>
     /// <param name="traceParent">W3C trace context of the request behind the record, or null.</param>
-    public async Task<bool> TryPublishAsync(int partition, byte[] record, string? traceParent, Action<bool> delivered, CancellationToken cancellation)
+    public bool TryPublish(TopicPartition target, byte[] record, string? traceParent, Action<DeliveryReport<Null, byte[]>> delivered)
     {
-        Headers headers = new() { { ClaimsTopic.SchemaHeader, Schema } };
-        if (traceParent is not null) headers.Add(ClaimsTopic.TraceHeader, Encoding.ASCII.GetBytes(traceParent));
-        Message<Null, byte[]> message = new() { Value = record, Headers = headers };
-        TopicPartition target = new(ClaimsTopic.Name, new Partition(partition));
         IProducer<Null, byte[]> producer = Current();
         try
         {
-            producer.Produce(target, message, report => delivered(report.Error.Code is ErrorCode.NoError));
+            producer.Produce(target, new Message<Null, byte[]> { Value = record, Headers = traceParent is null ? Untraced : Traced(traceParent) }, delivered);
             return true;
         }
         catch (ProduceException<Null, byte[]> e) when (e.Error.Code is ErrorCode.Local_QueueFull)
         {
-            await Task.Delay(FullQueuePause, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return false;
         }
         catch (KafkaException e)
         {
             log.LogWarning("Kafka does not take records: {Reason}", e.Error.Reason);
             if (e.Error.IsFatal) Abandon(producer);
-            await Task.Delay(FullQueuePause, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return false;
         }
     }
@@ -53,6 +49,8 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
             _producer = null;
         }
     }
+
+    private static Headers Traced(string traceParent) => new() { { ClaimsTopic.SchemaHeader, Schema }, { ClaimsTopic.TraceHeader, Encoding.ASCII.GetBytes(traceParent) } };
 
     private IProducer<Null, byte[]> Current()
     {

@@ -1,6 +1,8 @@
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Rules;
+using Claims.Kafka;
 using Claims.V1;
+using Confluent.Kafka;
 using Google.Protobuf;
 using StackExchange.Redis;
 
@@ -27,11 +29,16 @@ public sealed class ShardRelay : IDisposable
     /// <summary>Published records that the ledger has not committed by then are taken for lost.</summary>
     private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(5);
 
+    /// <summary>What is at hand needs no call of Redis but this one, well before the lease runs out.</summary>
+    private static readonly TimeSpan LeaseRenewal = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan FullQueuePause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan ReleaseLimit = TimeSpan.FromSeconds(1);
 
     private readonly ShardQueue _shard;
     private readonly SettlementStore _store;
     private readonly KafkaPublisher _kafka;
+    private readonly TopicPartition _target;
     private readonly string _name;
     private readonly int _window;
     private readonly TimeProvider _time;
@@ -46,6 +53,7 @@ public sealed class ShardRelay : IDisposable
         _shard = shard;
         _store = store;
         _kafka = kafka;
+        _target = new TopicPartition(ClaimsTopic.Name, new Partition(shard.Shard));
         _name = name;
         _window = window;
         _time = time;
@@ -93,6 +101,8 @@ public sealed class ShardRelay : IDisposable
         long trimmed = 0;
         long progressMark = -1;
         long progressAt = _time.GetTimestamp();
+        long leasedAt = 0;
+        bool leaseHeld = false;
         while (!cancellation.IsCancellationRequested)
         {
             long committed = Committed;
@@ -121,29 +131,41 @@ public sealed class ShardRelay : IDisposable
 
             position = Math.Max(position, committed);
             bool trims = committed - trimmed >= TrimAfterRecords || (committed > trimmed && position == committed);
-            int count = (int)Math.Clamp(committed + _window - position, 0, LargestRead);
+            int room = (int)Math.Clamp(committed + _window - position, 0, LargestRead);
+            bool atHand = room > 0 && _shard.Recent.Has(position + 1);
             try
             {
-                RedisValue[] entries = (RedisValue[])(await _store.Scripts.CallAsync(
-                    Read,
-                    [_shard.Keys.Shard, _shard.Keys.Outbox, _shard.Keys.Lease],
-                    [epoch, _name, (long)Lease.TotalMilliseconds, trims ? committed : 0, position + 1, count]))!;
-                if ((string?)entries[0] == "LEASED")
+                RedisValue[] read = [];
+                if (!atHand || trims || !leaseHeld || _time.GetElapsedTime(leasedAt) > LeaseRenewal)
                 {
-                    position = committed;
-                    await WaitAsync(Idle, cancellation);
-                    continue;
+                    leasedAt = _time.GetTimestamp();
+                    read = (RedisValue[])(await _store.Scripts.CallAsync(
+                        Read,
+                        [_shard.Keys.Shard, _shard.Keys.Outbox, _shard.Keys.Lease],
+                        [epoch, _name, (long)Lease.TotalMilliseconds, trims ? committed : 0, position + 1, atHand ? 0 : room]))!;
+                    leaseHeld = (string?)read[0] != "LEASED";
+                    if (!leaseHeld)
+                    {
+                        position = committed;
+                        await WaitAsync(Idle, cancellation);
+                        continue;
+                    }
+
+                    if (trims) trimmed = committed;
                 }
 
-                if (trims) trimmed = committed;
-                position = await PublishAsync(epoch, position, entries, cancellation);
-                bool more = (entries.Length - 1) / 4 == LargestRead;
-                if (more) continue;
+                long before = position;
+                position = atHand ? PublishRecent(epoch, position, room) : await PublishReadAsync(epoch, position, read, cancellation);
+                if (position - before == LargestRead) continue;
                 await Task.Delay(Pause, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                await WaitAsync(Idle, cancellation);
+
+                // A record of another instance lies between those at hand: the next turn reads it from Redis.
+                bool hole = atHand && position > before && position < Math.Min(_shard.LowestSequence, committed + _window);
+                if (!hole) await WaitAsync(Idle, cancellation);
             }
             catch (Exception e) when (e is RedisException or TimeoutException or StoreUnavailableException)
             {
+                leaseHeld = false;
                 _log.LogWarning("Shard {Shard}: the outbox cannot be read: {Cause}", _shard.Shard, e.Message);
                 await WaitAsync(Idle, cancellation);
             }
@@ -163,11 +185,27 @@ public sealed class ShardRelay : IDisposable
         }
     }
 
-    private async Task<long> PublishAsync(string epoch, long position, RedisValue[] entries, CancellationToken cancellation)
+    /// <summary>Publishes what this instance itself has added last, as far as it goes without a hole.</summary>
+    /// <returns>The last sequence published.</returns>
+    private long PublishRecent(string epoch, long position, int room)
     {
-        for (int i = 1; i + 3 < entries.Length; i += 4)
+        for (long end = position + room; position < end; position++)
         {
-            OutboxRecord record = OutboxRecord.Read((byte[])entries[i + 3]!);
+            if (_shard.Recent.Take(position + 1) is not { } recent) break;
+            Citations? citations = null;
+            if (recent.Record.Citations is { } key && !_store.Citations.TryRead(_shard, key, out citations)) break;
+            if (!TryPublish(SettledClaims.Of(_shard.Shard, epoch, recent.InsuredId, recent.Field, recent.Record, citations), recent.Record)) break;
+        }
+
+        return position;
+    }
+
+    /// <param name="read">The script's reply: the shard's sequence, then four values an entry.</param>
+    private async Task<long> PublishReadAsync(string epoch, long position, RedisValue[] read, CancellationToken cancellation)
+    {
+        for (int i = 1; i + 3 < read.Length; i += 4)
+        {
+            OutboxRecord record = OutboxRecord.Read((byte[])read[i + 3]!);
             long sequence = record.Header.Sequence;
             if (sequence != position + 1)
             {
@@ -176,14 +214,24 @@ public sealed class ShardRelay : IDisposable
                 return position;
             }
 
-            string insuredId = _shard.Keys.InsuredIdOf((string)entries[i + 1]!);
+            string insuredId = _shard.Keys.InsuredIdOf((string)read[i + 1]!);
             Citations? citations = record.Citations is { } key ? await _store.Citations.ReadAsync(_shard, key) : null;
-            SettledClaim claim = SettledClaims.Of(_shard.Shard, epoch, insuredId, (string)entries[i + 2]!, record, citations);
-            if (!await _kafka.TryPublishAsync(_shard.Shard, claim.ToByteArray(), record.TraceParent, delivered => Delivered(sequence, delivered), cancellation)) return position;
+            if (!TryPublish(SettledClaims.Of(_shard.Shard, epoch, insuredId, (string)read[i + 2]!, record, citations), record))
+            {
+                await Task.Delay(FullQueuePause, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                return position;
+            }
+
             position = sequence;
         }
 
         return position;
+    }
+
+    private bool TryPublish(SettledClaim claim, OutboxRecord record)
+    {
+        long sequence = claim.Sequence;
+        return _kafka.TryPublish(_target, claim.ToByteArray(), record.TraceParent, report => Delivered(sequence, report.Error.Code is ErrorCode.NoError));
     }
 
     private void Delivered(long sequence, bool delivered)

@@ -36,27 +36,28 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
     /// <exception cref="UnbookableRecordException">Why not, without any personal data.</exception>
     public static BookableRecord Check(SettledClaim claim)
     {
-        Require(claim.Kind is Kind.Settlement or Kind.Cancellation or Kind.Restoration or Kind.RequestOnly, $"has the unknown kind {(int)claim.Kind}");
+        if (claim.Kind is not (Kind.Settlement or Kind.Cancellation or Kind.Restoration or Kind.RequestOnly)) throw new UnbookableRecordException($"has the unknown kind {(int)claim.Kind}");
         Require(claim.InsuredId.Length > 0 && claim.FacilityCode.Length > 0 && claim.RequestId.Length > 0, "lacks insured_id, facility_code or request_id");
         Require(claim.SettledAtUnixMs is > 0 && claim.SettledAtUnixMs <= LatestUnixMilliseconds, "has no settled_at_unix_ms");
-        Require(claim.RequestFingerprint.Length is 0 or FingerprintBytes, $"has a request_fingerprint of {claim.RequestFingerprint.Length} bytes");
+        if (claim.RequestFingerprint.Length is not (0 or FingerprintBytes)) throw new UnbookableRecordException($"has a request_fingerprint of {claim.RequestFingerprint.Length} bytes");
         DateOnly? visitDate = Date(claim.VisitDate);
-        long[] amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen, claim.DeductibleFen, claim.FundPayFen];
-        Require(Array.TrueForAll(amounts, fen => fen > long.MinValue), "has an amount out of range");
+        ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen, claim.DeductibleFen, claim.FundPayFen];
+        Require(!amounts.Contains(long.MinValue), "has an amount out of range");
         Require(claim.DeductibleFen is >= -LargestSummedFen and <= LargestSummedFen && claim.FundPayFen is >= -LargestSummedFen and <= LargestSummedFen, "has an amount out of range");
 
         if (claim.Kind == Kind.RequestOnly)
         {
-            Require(Array.TrueForAll(amounts, fen => fen == 0), "is REQUEST_ONLY and carries money");
+            Require(!amounts.ContainsAnyExcept(0L), "is REQUEST_ONLY and carries money");
             return new BookableRecord(claim, visitDate);
         }
 
         Require(visitDate is not null, "lacks visit_date");
         Require(claim.SettlementId.Length > 0, "lacks settlement_id");
         Require(claim.Kind == Kind.Settlement || claim.OriginalSettlementId.Length > 0, "lacks original_settlement_id");
-        Require(claim.VisitType is VisitType.Ordinary or VisitType.PrenatalCheck or VisitType.DeliveryNatural or VisitType.DeliveryCaesarean, $"has the unknown visit_type {(int)claim.VisitType}");
+        if (claim.VisitType is not (VisitType.Ordinary or VisitType.PrenatalCheck or VisitType.DeliveryNatural or VisitType.DeliveryCaesarean))
+            throw new UnbookableRecordException($"has the unknown visit_type {(int)claim.VisitType}");
         Require(claim.Scheme.Length > 0 && IsCounty(claim.FacilityCounty), "lacks scheme or facility_county");
-        Require(claim.RateBp is >= 0 and <= 10_000, $"has a rate of {claim.RateBp} basis points");
+        if (claim.RateBp is not (>= 0 and <= 10_000)) throw new UnbookableRecordException($"has a rate of {claim.RateBp} basis points");
         CheckAmounts(claim, claim.Kind == Kind.Cancellation ? -1 : 1);
         return new BookableRecord(claim, visitDate);
     }
@@ -84,7 +85,7 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
 
     private static Int128 RoundHalfUp(Int128 value, int divisor) => (value + divisor / 2) / divisor;
 
-    private static bool IsCounty(string code) => code.Length == 6 && code.All(char.IsAsciiDigit);
+    private static bool IsCounty(string code) => code.Length == 6 && !code.AsSpan().ContainsAnyExceptInRange('0', '9');
 
     private static DateOnly? Date(string text)
     {
