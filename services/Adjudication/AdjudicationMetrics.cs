@@ -40,7 +40,7 @@ public static class AdjudicationMetrics
 
     public static void Lookup(string kind, bool cached) => CacheLookups.Add(1, new("kind", kind), new("cached", cached ? "yes" : "no"));
 
-    public static void RecordsPublished(int records) => Published.Add(records);
+    public static void RecordsPublished(long records) => Published.Add(records);
 
     public static void Rewound(string cause) => Rewinds.Add(1, new KeyValuePair<string, object?>("cause", cause));
 

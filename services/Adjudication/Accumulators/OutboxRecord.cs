@@ -1,7 +1,7 @@
 namespace Claims.Adjudication.Accumulators;
 
 /// <summary>A record as it lies in the outbox: a settlement, or what undid or restored one.</summary>
-public sealed record OutboxRecord(RecordHeader Header, StoredRecord? Settlement, UndoingRecord? Undoing)
+public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Settlement, UndoingRecord? Undoing)
 {
     /// <summary>The citations' key of the settlement behind the record, null where there is none.</summary>
     public uint? Citations => (Settlement ?? Undoing!.Target)?.Request.Citations;

@@ -1,10 +1,11 @@
 namespace Claims.Adjudication.Accumulators;
 
-/// <summary>A record that this instance has just added to the outbox; Redis had it on disk before it was here.</summary>
-/// <param name="Field">The request field that the record lies under.</param>
-public sealed record RecentRecord(string InsuredId, string Field, OutboxRecord Record)
+/// <summary>A step that this instance has just taken, and what the script answered: Redis had the record on disk before.</summary>
+public readonly record struct RecentRecord(Step Step, StepReply Reply)
 {
-    public long Sequence => Record.Header.Sequence;
+    public long Sequence => Reply.Sequence;
+
+    public OutboxRecord Record => Step.Appended(Reply);
 }
 
 /// <summary>
@@ -17,11 +18,12 @@ public sealed class RecentRecords
     private const int Capacity = 256;
 
     private readonly Lock _lock = new();
-    private readonly RecentRecord?[] _ring = new RecentRecord?[Capacity];
+    private readonly (long Sequence, RecentRecord Record)[] _ring = new (long, RecentRecord)[Capacity];
 
     public void Add(RecentRecord record)
     {
-        lock (_lock) _ring[record.Sequence % Capacity] = record;
+        long sequence = record.Sequence;
+        lock (_lock) _ring[sequence % Capacity] = (sequence, record);
     }
 
     /// <summary>Takes the record out.</summary>
@@ -30,17 +32,17 @@ public sealed class RecentRecords
     {
         lock (_lock)
         {
-            ref RecentRecord? slot = ref _ring[sequence % Capacity];
-            if (slot?.Sequence != sequence) return null;
-            RecentRecord taken = slot;
-            slot = null;
+            ref (long Sequence, RecentRecord Record) slot = ref _ring[sequence % Capacity];
+            if (slot.Sequence != sequence) return null;
+            RecentRecord taken = slot.Record;
+            slot = default;
             return taken;
         }
     }
 
     public bool Has(long sequence)
     {
-        lock (_lock) return _ring[sequence % Capacity]?.Sequence == sequence;
+        lock (_lock) return _ring[sequence % Capacity].Sequence == sequence;
     }
 
     public void Clear()

@@ -208,10 +208,10 @@ public sealed class ShardQueue : IAsyncDisposable
         for (int i = 0; i < batch.Count; i++)
         {
             StepReply reply = StepReply.Read((byte[])replies[i]!);
-            if (reply.Outcome is StepOutcome.New && reply.Header.Sequence is > 0 and long sequence)
+            if (reply.Outcome is StepOutcome.New && reply.Sequence is > 0 and long sequence)
             {
                 RaiseLowestSequence(sequence);
-                Recent.Add(batch[i].Step.Appended(reply));
+                Recent.Add(new RecentRecord(batch[i].Step, reply));
                 appended = true;
             }
 

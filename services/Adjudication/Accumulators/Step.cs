@@ -26,7 +26,7 @@ public enum StepMode
 /// <summary>One item of a batch for settle.lua.</summary>
 /// <param name="What">Terms of the visit, or the target of a cancellation or reversal.</param>
 /// <param name="Content">Fingerprint, and what is stored with it.</param>
-/// <param name="Stored">What a settlement stores, as it is in <paramref name="Content"/>; null for anything else.</param>
+/// <param name="Stored">What a settlement stores, where it is at hand: the same as in <paramref name="Content"/>.</param>
 public sealed record Step(StepMode Mode, string InsuredId, RedisValue What, string RequestField, byte[] Content, StoredRequest? Stored = null)
 {
     public const int Arguments = 4;
@@ -36,6 +36,9 @@ public sealed record Step(StepMode Mode, string InsuredId, RedisValue What, stri
     /// (1 basis point gives 10^10 fen) passes the largest cap or allowance of a policy (10^9 fen). Amounts above it settle the same.
     /// </summary>
     private const long BaseLimitFen = 100_000_000_000_000;
+
+    // By mode, in the order of the enumeration; converted once, not for every visit.
+    private static readonly RedisValue[] ModeArguments = ["S", "Q", "L", "C", "V"];
 
     /// <summary>For a look at what is stored: nothing is computed.</summary>
     public static byte[] NoTerms { get; } = PackTerms(default, DateOnly.MinValue, 0, 0);
@@ -60,21 +63,16 @@ public sealed record Step(StepMode Mode, string InsuredId, RedisValue What, stri
 
     /// <summary>The record that the script has appended to the outbox for this step, from its own words and what it answered.</summary>
     /// <param name="reply">New and with a sequence.</param>
-    public RecentRecord Appended(StepReply reply) => new(InsuredId, RequestField, Mode is StepMode.Settle
-        ? new OutboxRecord(reply.Header, new StoredRecord(reply.Header, Content.AsMemory(0, Fingerprints.Bytes), Stored!), null)
-        : OutboxRecord.Read(reply.Bytes));
+    internal OutboxRecord Appended(StepReply reply)
+    {
+        if (Mode is not StepMode.Settle) return OutboxRecord.Read(reply.Bytes);
+        RecordHeader header = reply.Header;
+        return new OutboxRecord(header, Stored is null ? StoredRecord.Read(header, Content) : new StoredRecord(header, Content.AsMemory(0, Fingerprints.Bytes), Stored), null);
+    }
 
     public void WriteArguments(Span<RedisValue> arguments)
     {
-        arguments[0] = Mode switch
-        {
-            StepMode.Settle => "S",
-            StepMode.Quote => "Q",
-            StepMode.Look => "L",
-            StepMode.Cancel => "C",
-            StepMode.Reverse => "V",
-            _ => throw new InvalidOperationException($"{Mode} is no mode of the script."),
-        };
+        arguments[0] = ModeArguments[(int)Mode];
         arguments[1] = What;
         arguments[2] = RequestField;
         arguments[3] = Content;
@@ -122,6 +120,9 @@ public enum StepOutcome
 public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes)
 {
     public RecordHeader Header => RecordHeader.Read(Bytes.Span);
+
+    /// <summary>The header's sequence alone.</summary>
+    public long Sequence => RecordHeader.ReadSequence(Bytes.Span);
 
     public static StepReply Read(byte[] reply) => new(
         (char)reply[0] switch

@@ -66,7 +66,7 @@ public readonly record struct RecordHeader(
         (RecordKind)bytes[0],
         (RecordState)bytes[1],
         bytes[2] == (byte)'P',
-        BigEndian.ReadUInt48(bytes[3..]),
+        ReadSequence(bytes),
         BigEndian.ReadUInt48(bytes[9..]),
         BinaryPrimitives.ReadInt32BigEndian(bytes[15..]),
         BinaryPrimitives.ReadUInt32BigEndian(bytes[19..]),
@@ -76,10 +76,12 @@ public readonly record struct RecordHeader(
         BinaryPrimitives.ReadUInt32BigEndian(bytes[35..]),
         BinaryPrimitives.ReadUInt32BigEndian(bytes[39..]),
         BigEndian.ReadUInt48(bytes[43..]));
+
+    public static long ReadSequence(ReadOnlySpan<byte> bytes) => BigEndian.ReadUInt48(bytes[3..]);
 }
 
 /// <summary>A settlement as it lies in the store: header, 16 bytes of fingerprint, <see cref="StoredRequest"/>.</summary>
-public sealed record StoredRecord(RecordHeader Header, ReadOnlyMemory<byte> Fingerprint, StoredRequest Request)
+public readonly record struct StoredRecord(RecordHeader Header, ReadOnlyMemory<byte> Fingerprint, StoredRequest Request)
 {
     public static StoredRecord Read(ReadOnlyMemory<byte> bytes) => Read(RecordHeader.Read(bytes.Span), bytes[RecordHeader.Bytes..]);
 

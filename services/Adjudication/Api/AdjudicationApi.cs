@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Coverage;
@@ -10,11 +9,11 @@ namespace Claims.Adjudication.Api;
 /// <summary>The contract that hospitals build against. A refusal is an answer; a status means that nothing is known to have been settled.</summary>
 public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings settings, TimeProvider time, ILogger<AdjudicationApi> log) : V1.Adjudication.AdjudicationBase
 {
-    public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) => AnswerAsync("settle", time.GetTimestamp(), desk.SettleAsync(request)).AsTask();
+    public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) => AnswerAsync("settle", time.GetTimestamp(), desk.SettleAsync(request));
 
-    public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) => AnswerAsync("pre_settle", time.GetTimestamp(), new ValueTask<SettleReply>(desk.QuoteAsync(request))).AsTask();
+    public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) => AnswerAsync("pre_settle", time.GetTimestamp(), desk.QuoteAsync(request));
 
-    public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) => AnswerAsync("cancel", time.GetTimestamp(), new ValueTask<SettleReply>(desk.CancelAsync(request))).AsTask();
+    public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) => AnswerAsync("cancel", time.GetTimestamp(), desk.CancelAsync(request));
 
     public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) => GuardAsync(desk.ReverseAsync(request));
 
@@ -71,11 +70,14 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
             {
                 if (previous is not null) await previous;
                 if (failure is not null) return;
-                replies.Writer.TryWrite(await AnswerAsync("settle_stream", time.GetTimestamp(), desk.SettleAsync(request)));
+                long started = time.GetTimestamp();
+                SettleReply reply = await desk.SettleAsync(request);
+                Count("settle_stream", started, reply);
+                replies.Writer.TryWrite(reply);
             }
             catch (Exception e)
             {
-                Interlocked.CompareExchange(ref failure, e, null);
+                Interlocked.CompareExchange(ref failure, StatusOf(e) is { } status ? new RpcException(status) : e, null);
                 await broken.CancelAsync();
             }
             finally
@@ -98,23 +100,18 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         await foreach (SettleReply reply in replies.ReadAllAsync(cancellation)) await stream.WriteAsync(reply, cancellation);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<SettleReply> AnswerAsync(string operation, long started, ValueTask<SettleReply> answering)
+    private async Task<SettleReply> AnswerAsync(string operation, long started, Task<SettleReply> answering)
     {
-        SettleReply reply;
-        try
-        {
-            reply = await answering;
-        }
-        catch (Exception e) when (StatusOf(e) is { } status)
-        {
-            throw new RpcException(status);
-        }
+        SettleReply reply = await GuardAsync(answering);
+        Count(operation, started, reply);
+        return reply;
+    }
 
+    private void Count(string operation, long started, SettleReply reply)
+    {
         long paidFen = reply is { Decision: Decision.Settled or Decision.Cancelled, Replayed: false } ? reply.FundPayFen : 0;
         string decision = reply.Replayed ? "REPLAYED" : DecisionName(reply.Decision);
         AdjudicationMetrics.Answer(operation, decision, reply.ReasonCode, paidFen, time.GetElapsedTime(started));
-        return reply;
     }
 
     private static string DecisionName(Decision decision) => decision switch

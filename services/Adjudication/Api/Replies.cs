@@ -22,7 +22,7 @@ public static class Replies
 
     /// <summary>The answer to a settled or quoted visit; the same figures and the same words however often it is told.</summary>
     /// <exception cref="InvalidOperationException">The script's figures are not those of the rules: nothing is answered.</exception>
-    public static SettleReply Settled(Decision decision, int shard, string requestId, string facilityCode, string insuredId, StoredRecord record, Citations citations, bool replayed)
+    public static SettleReply Settled(Decision decision, int shard, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations, bool replayed)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
@@ -49,11 +49,11 @@ public static class Replies
     {
         int year = record.Header.VisitDate.Year;
         string originalRequestId = RequestField.Parse(record.TargetField).RequestId;
-        SettleReply reply = Figures(-1, requestId, facilityCode, insuredId, record.Target!, citations);
+        SettleReply reply = Figures(-1, requestId, facilityCode, insuredId, record.Target!.Value, citations);
         reply.Decision = Decision.Cancelled;
         reply.SettlementId = SettlementIds.Format(year, shard, record.Header.Sequence);
         reply.OriginalRequestId = originalRequestId;
-        reply.Trace = Trace.OfCancellation(SettlementIds.Format(year, shard, record.TargetSequence), record.Target!.Request.TotalFen, record.Header);
+        reply.Trace = Trace.OfCancellation(SettlementIds.Format(year, shard, record.TargetSequence), record.Target!.Value.Request.TotalFen, record.Header);
         reply.Replayed = replayed;
         foreach ((long sequence, long shortfallFen) in record.Headroom)
         {
@@ -67,15 +67,15 @@ public static class Replies
     public static SettleReply Restored(int shard, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)
     {
         string settlementId = SettlementIds.Format(record.Header.VisitDate.Year, shard, record.TargetSequence);
-        SettleReply reply = Figures(1, RequestField.Parse(record.TargetField).RequestId, facilityCode, insuredId, record.Target!, citations);
+        SettleReply reply = Figures(1, RequestField.Parse(record.TargetField).RequestId, facilityCode, insuredId, record.Target!.Value, citations);
         reply.Decision = Decision.Settled;
         reply.SettlementId = settlementId;
-        reply.Trace = Trace.OfRestoration(settlementId, record.Target!.Request.TotalFen, record.Header);
+        reply.Trace = Trace.OfRestoration(settlementId, record.Target!.Value.Request.TotalFen, record.Header);
         reply.Replayed = replayed;
         return reply;
     }
 
-    private static SettleReply Figures(int sign, string requestId, string facilityCode, string insuredId, StoredRecord record, Citations citations)
+    private static SettleReply Figures(int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
@@ -101,8 +101,9 @@ public static class Replies
             PolicyId = citations.PolicyId,
             PolicyHash = citations.PolicyHash,
         };
-        foreach (StoredLine line in request.Lines)
+        for (int index = 0; index < request.Lines.Count; index++)
         {
+            StoredLine line = request.Lines[index];
             reply.LineResults.Add(new LineResult
             {
                 LineId = line.LineId,

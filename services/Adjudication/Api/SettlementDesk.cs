@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using System.Runtime.CompilerServices;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Coverage;
 using Claims.Adjudication.Rules;
@@ -19,8 +18,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
     /// <exception cref="EligibilityUnavailableException">Coverage cannot be known, and the request is not one settled before.</exception>
     /// <exception cref="StoreUnavailableException">The accumulators cannot be known, or the outcome is unknown.</exception>
     /// <exception cref="StoreBusyException">A bound is reached; nothing happened.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<SettleReply> SettleAsync(SettleRequest request)
+    public async Task<SettleReply> SettleAsync(SettleRequest request)
     {
         (Visit? visit, SettleReply? refused) = CheckRequest(request);
         if (visit is null) return refused!;
@@ -66,7 +64,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         StepReply reply = await shard.RunAsync(UndoingStep(StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId, target));
         if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return Refused(RefusalOf(reply.Outcome));
         UndoingRecord record = UndoingRecord.Read(reply.Bytes);
-        Citations citations = await store.Citations.ReadAsync(shard, record.Target!.Request.Citations);
+        Citations citations = await store.Citations.ReadAsync(shard, record.Target!.Value.Request.Citations);
         return Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, reply.Outcome is StepOutcome.Replay);
 
         SettleReply Refused(Refusal why)
@@ -94,7 +92,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         UndoingRecord record = UndoingRecord.Read(reply.Bytes);
         if (record.Target is null) return new ReverseReply { Outcome = ReverseReply.Types.Outcome.NothingToUndo };
         bool replayed = reply.Outcome is StepOutcome.Replay;
-        Citations citations = await store.Citations.ReadAsync(shard, record.Target.Request.Citations);
+        Citations citations = await store.Citations.ReadAsync(shard, record.Target.Value.Request.Citations);
         return record.Header.State is RecordState.UndidCancellation
             ? new ReverseReply
             {
@@ -271,10 +269,10 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
                 return Replies.Settled(Decision.Settled, shard.Shard, found.RequestId, found.FacilityCode, insuredId, settlement, await CitationsOf(settlement), replayed: false);
             case (RecordKind.Cancellation, RecordState.Active) or (RecordKind.Reversal, RecordState.UndidSettlement):
                 UndoingRecord undoing = UndoingRecord.Read(found.Bytes);
-                return Replies.Cancelled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await CitationsOf(undoing.Target!), replayed: false);
+                return Replies.Cancelled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await CitationsOf(undoing.Target!.Value), replayed: false);
             case (RecordKind.Reversal, RecordState.UndidCancellation):
                 UndoingRecord restoring = UndoingRecord.Read(found.Bytes);
-                return Replies.Restored(shard.Shard, found.FacilityCode, insuredId, restoring, await CitationsOf(restoring.Target!), replayed: false);
+                return Replies.Restored(shard.Shard, found.FacilityCode, insuredId, restoring, await CitationsOf(restoring.Target!.Value), replayed: false);
             case (RecordKind.Settlement, RecordState.Cancelled):
                 return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.RequestCancelled));
             case (RecordKind.Reversal, _):
@@ -345,6 +343,6 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         return reply;
     }
 
-    private static SettleReply Settled(Decision decision, ShardQueue shard, SettleRequest request, StoredRecord record, Citations citations, bool replayed) =>
+    private static SettleReply Settled(Decision decision, ShardQueue shard, SettleRequest request, in StoredRecord record, Citations citations, bool replayed) =>
         Replies.Settled(decision, shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, replayed);
 }

@@ -11,7 +11,7 @@ public static class SettledClaims
 {
     /// <param name="field">The request field that the record lies under.</param>
     /// <param name="citations">Null where <see cref="OutboxRecord.Citations"/> is.</param>
-    public static SettledClaim Of(int shard, string epoch, string insuredId, string field, OutboxRecord record, Citations? citations)
+    public static SettledClaim Of(int shard, string epoch, string insuredId, string field, in OutboxRecord record, Citations? citations)
     {
         RecordHeader header = record.Header;
         (string facilityCode, string requestId) = RequestField.Parse(field);
@@ -50,11 +50,11 @@ public static class SettledClaims
         bool restores = header.State is RecordState.UndidCancellation;
         claim.Kind = restores ? SettledClaim.Types.Kind.Restoration : SettledClaim.Types.Kind.Cancellation;
         claim.OriginalSettlementId = SettlementIds.Format(header.VisitDay / 10_000, shard, undoing.TargetSequence);
-        Fill(claim, restores ? 1 : -1, undoing.Target, citations!);
+        Fill(claim, restores ? 1 : -1, undoing.Target.Value, citations!);
         return claim;
     }
 
-    private static void Fill(SettledClaim claim, int sign, StoredRecord record, Citations citations)
+    private static void Fill(SettledClaim claim, int sign, in StoredRecord record, Citations citations)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Claims.Adjudication.Rules;
@@ -18,16 +19,16 @@ public static class Trace
         StringBuilder text = (_builder ??= new StringBuilder(capacity: 512)).Clear();
         if (terms.AllowanceFen is { } allowanceFen)
         {
-            text.Append(Invariant, $"一、生育医疗补助定额{Yuan(allowanceFen)}元，费用总额{Yuan(totalFen)}元，按两者中较低者支付，不设起付标准，不占门诊统筹年度限额（{citations.VisitType}）。");
-            text.Append(Invariant, $"二、统筹基金支付{Yuan(settlement.FundPayFen)}元，个人负担{Yuan(totalFen - settlement.FundPayFen)}元。");
+            Write(text, $"一、生育医疗补助定额{Yuan(allowanceFen)}元，费用总额{Yuan(totalFen)}元，按两者中较低者支付，不设起付标准，不占门诊统筹年度限额（{citations.VisitType}）。");
+            Write(text, $"二、统筹基金支付{Yuan(settlement.FundPayFen)}元，个人负担{Yuan(totalFen - settlement.FundPayFen)}元。");
             return text.ToString();
         }
 
-        text.Append(Invariant, $"一、费用总额{Yuan(totalFen)}元，其中政策范围内{Yuan(inScopeFen)}元，以此为计算基数（{citations.VisitType}）。");
+        Write(text, $"一、费用总额{Yuan(totalFen)}元，其中政策范围内{Yuan(inScopeFen)}元，以此为计算基数（{citations.VisitType}）。");
         AppendDeductibleStep(text, terms, before, settlement, citations);
-        text.Append(Invariant, $"三、{TierName(tier)}支付比例{Percent(terms.RateBasisPoints)}：（{Yuan(inScopeFen)}－{Yuan(settlement.DeductibleFen)}）×{Percent(terms.RateBasisPoints)}＝{Yuan(settlement.UncappedFen)}元（{citations.Rate}）。");
+        Write(text, $"三、{TierName(tier)}支付比例{Percent(terms.RateBasisPoints)}：（{Yuan(inScopeFen)}－{Yuan(settlement.DeductibleFen)}）×{Percent(terms.RateBasisPoints)}＝{Yuan(settlement.UncappedFen)}元（{citations.Rate}）。");
         AppendCapStep(text, terms, before, settlement, citations);
-        text.Append(Invariant, $"五、统筹基金支付{Yuan(settlement.FundPayFen)}元，个人负担{Yuan(totalFen - settlement.FundPayFen)}元。");
+        Write(text, $"五、统筹基金支付{Yuan(settlement.FundPayFen)}元，个人负担{Yuan(totalFen - settlement.FundPayFen)}元。");
         return text.ToString();
     }
 
@@ -43,32 +44,32 @@ public static class Trace
     {
         if (terms.TariffFen == 0)
         {
-            text.Append(Invariant, $"二、基层定点医疗机构不设起付标准（{citations.Deductible}）。");
+            Write(text, $"二、基层定点医疗机构不设起付标准（{citations.Deductible}）。");
             return;
         }
 
-        text.Append(Invariant, $"二、起付标准{Yuan(terms.TariffFen)}元");
-        if (before.BorneFen > 0) text.Append(Invariant, $"，当日在本机构已负担{Yuan(before.BorneFen)}元");
-        text.Append(Invariant, $"，本次负担起付标准{Yuan(settlement.DeductibleFen)}元（{citations.Deductible}）。");
+        Write(text, $"二、起付标准{Yuan(terms.TariffFen)}元");
+        if (before.BorneFen > 0) Write(text, $"，当日在本机构已负担{Yuan(before.BorneFen)}元");
+        Write(text, $"，本次负担起付标准{Yuan(settlement.DeductibleFen)}元（{citations.Deductible}）。");
     }
 
     private static void AppendCapStep(StringBuilder text, Terms terms, Standing before, Settlement settlement, Citations citations)
     {
-        text.Append(Invariant, $"四、年度最高支付限额{Yuan(terms.CapFen)}元，此前已用{Yuan(before.CapUsedFen)}元");
+        Write(text, $"四、年度最高支付限额{Yuan(terms.CapFen)}元，此前已用{Yuan(before.CapUsedFen)}元");
         switch (settlement.ReasonCode)
         {
             case Reasons.CapExhausted:
                 text.Append("，限额已用完，本次不再支付");
                 break;
             case Reasons.CapReached:
-                text.Append(Invariant, $"，本次只能支付剩余的{Yuan(settlement.FundPayFen)}元");
+                Write(text, $"，本次只能支付剩余的{Yuan(settlement.FundPayFen)}元");
                 break;
             default:
                 text.Append("，本次未超过限额");
                 break;
         }
 
-        text.Append(Invariant, $"（{citations.Cap}）。");
+        Write(text, $"（{citations.Cap}）。");
     }
 
     private static string TierName(Tier tier) => tier switch
@@ -80,14 +81,36 @@ public static class Trace
 
     private static Amount Yuan(long fen) => new(fen);
 
+    private static void Write(StringBuilder text, [InterpolatedStringHandlerArgument(nameof(text))] Words words)
+    {
+        // The words have written themselves into the text.
+    }
+
     private static string Percent(int basisPoints) => string.Create(Invariant, $"{basisPoints / 100m:0.##}%");
 
-    /// <summary>Fen, written as yuan straight into the text: a trace holds a dozen of them.</summary>
-    private readonly record struct Amount(long Fen) : ISpanFormattable
+    /// <summary>Fen, told as yuan.</summary>
+    private readonly record struct Amount(long Fen)
     {
-        public bool TryFormat(Span<char> destination, out int charsWritten, ReadOnlySpan<char> format, IFormatProvider? provider) =>
-            destination.TryWrite(Invariant, $"{Fen / 100}.{Fen % 100:D2}", out charsWritten);
+        public override string ToString() => string.Create(Invariant, $"{Fen / 100}.{Fen % 100:D2}");
+    }
 
-        public string ToString(string? format, IFormatProvider? formatProvider) => string.Create(Invariant, $"{Fen / 100}.{Fen % 100:D2}");
+    /// <summary>Writes a sentence straight into the text: with a string for each of its dozen amounts, a trace cost more than the settlement.</summary>
+    [InterpolatedStringHandler]
+    private readonly ref struct Words
+    {
+        private readonly StringBuilder _text;
+
+        // The lengths that the compiler passes are for handlers with a buffer of their own.
+        public Words(int literalLength, int formattedCount, StringBuilder text) => _text = text;
+
+        public void AppendLiteral(string words) => _text.Append(words);
+
+        public void AppendFormatted(string words) => _text.Append(words);
+
+        public void AppendFormatted(Amount amount)
+        {
+            long rest = amount.Fen % 100;
+            _text.Append(amount.Fen / 100).Append('.').Append((char)('0' + (rest / 10))).Append((char)('0' + (rest % 10)));
+        }
     }
 }

@@ -66,7 +66,7 @@ public sealed class SettlementDeskTests : IAsyncLifetime
         Assert.True(again.Replayed);
         again.Replayed = false;
         Assert.Equal(first, again);
-        await Assert.ThrowsAsync<EligibilityUnavailableException>(() => _desk.SettleAsync(elsewhere).AsTask());
+        await Assert.ThrowsAsync<EligibilityUnavailableException>(() => _desk.SettleAsync(elsewhere));
     }
 
     [Fact]
