@@ -60,6 +60,8 @@ public static class BenchCommand
             await SettleBench.MeasureAsync(system, workload, SettleVisits, cancellationToken);
         }
 
+        if (parts.Contains("latency")) await LatencyAsync(system.Layout, workload, cancellationToken);
+
         for (int round = 1; round <= rounds; round++)
         {
             foreach (string part in Parts.Intersect(parts))

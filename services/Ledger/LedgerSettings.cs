@@ -32,11 +32,11 @@ public sealed class LedgerSettings : IValidatableObject
 
     /// <summary>Records in one transaction at most.</summary>
     [Range(1, 100_000)]
-    public int BatchRecords { get; init; } = 5_000;
+    public int BatchRecords { get; init; } = 10_000;
 
     /// <summary>How long the first record of a batch waits for more.</summary>
     [Range(0, 1_000)]
-    public int BatchMilliseconds { get; init; } = 20;
+    public int BatchMilliseconds { get; init; } = 100;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
         KafkaSettings.Problems(Kafka).Select(found => new ValidationResult(found.Problem, [found.Setting]));

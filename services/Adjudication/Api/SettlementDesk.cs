@@ -208,7 +208,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         Known known = await eligibility.FindAsync(request.FacilityCode, request.InsuredId, itemCodes);
         if (request.Lines.Count > 0)
         {
-            (Refusal? fault, ImmutableArray<LineOutcome> lines, FeeParts sum) = FeeLines.Split(request.Lines, visit.Date, code => known.Items.GetValueOrDefault(code, []));
+            (Refusal? fault, ImmutableArray<LineOutcome> lines, FeeParts sum) = Split(visit, known);
             if ((fault ?? RequestChecks.CheckAgainstLines(request, sum)) is { } bad) return (null, Refused(request, bad, lines));
             visit = visit with { Fees = sum, Lines = lines };
         }
@@ -216,6 +216,9 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         (CoveredVisit? covered, Refusal? refusal) = CoverageChecks.Check(pack, visit, known.Facility, known.Insured);
         return (covered, covered is null ? Refused(request, refusal!) : null);
     }
+
+    private static (Refusal? Fault, ImmutableArray<LineOutcome> Lines, FeeParts Sum) Split(Visit visit, Known known) =>
+        FeeLines.Split(visit.Request.Lines, visit.Date, code => known.Items.GetValueOrDefault(code, []));
 
     private async Task<SettleReply> AnswerStoredAsync(ShardQueue shard, SettleRequest request, StepReply reply)
     {

@@ -222,7 +222,7 @@ public sealed class EligibilityDirectory : BackgroundService
 }
 
 /// <summary>What Eligibility knows of a visit; null or absent where it does not know the code.</summary>
-public sealed record Known(FacilityTerms? Facility, InsuredTerms? Insured, ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> Items)
+public readonly record struct Known(FacilityTerms? Facility, InsuredTerms? Insured, ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> Items)
 {
     public static ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> NoItems { get; } = ImmutableDictionary.Create<string, ImmutableArray<CatalogueTerms>>(StringComparer.Ordinal);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Rules;
@@ -9,6 +10,10 @@ namespace Claims.Adjudication.Outbox;
 /// <summary>An outbox record in the words of the ledger's topic.</summary>
 public static class SettledClaims
 {
+    // The same few texts again and again: a day each day, and the counties of the province.
+    private static readonly ConcurrentDictionary<int, string> Days = new();
+    private static readonly ConcurrentDictionary<int, string> Counties = new();
+
     /// <param name="field">The request field that the record lies under.</param>
     /// <param name="citations">Null where <see cref="OutboxRecord.Citations"/> is.</param>
     public static SettledClaim Of(int shard, string epoch, string insuredId, string field, in OutboxRecord record, Citations? citations)
@@ -54,14 +59,16 @@ public static class SettledClaims
         return claim;
     }
 
+    private static string County(int code) => Counties.GetOrAdd(code, static number => number.ToString("000000", CultureInfo.InvariantCulture));
+
     private static void Fill(SettledClaim claim, int sign, in StoredRecord record, Citations citations)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
-        claim.VisitDate = header.VisitDate.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        claim.VisitDate = Days.GetOrAdd(header.VisitDay, static (_, date) => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), header.VisitDate);
         claim.VisitType = (VisitType)request.VisitType;
-        claim.InsuredCounty = request.InsuredCounty.ToString("000000", CultureInfo.InvariantCulture);
-        claim.FacilityCounty = request.FacilityCounty.ToString("000000", CultureInfo.InvariantCulture);
+        claim.InsuredCounty = County(request.InsuredCounty);
+        claim.FacilityCounty = County(request.FacilityCounty);
         claim.Tier = ((Tier)request.Tier).WireName();
         claim.TotalFen = sign * request.TotalFen;
         claim.FullSelfPayFen = sign * request.FullSelfPayFen;

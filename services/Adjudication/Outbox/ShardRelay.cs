@@ -23,8 +23,8 @@ public sealed class ShardRelay : IDisposable
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
 
-    /// <summary>Gathers records: 32 shards ask Redis at most 50 times a second each.</summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+    /// <summary>Gathers records: at 1 000 visits/s, 32 relays that publish every record alone cost more than settling them.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Published records that the ledger has not committed by then are taken for lost.</summary>
     private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(5);

@@ -43,7 +43,11 @@ public static class FeeLines
     public static (Refusal Refusal, ImmutableArray<LineOutcome> Lines)? Check(IReadOnlyList<FeeLine> lines)
     {
         // Most requests have no lines, and pay nothing for the checks of lines.
-        if (lines.Count == 0) return null;
+        return lines.Count == 0 ? null : CheckEach(lines);
+    }
+
+    private static (Refusal Refusal, ImmutableArray<LineOutcome> Lines)? CheckEach(IReadOnlyList<FeeLine> lines)
+    {
         if (lines.Count > Most) return (Refusal.Invalid("lines", $"超过 {Most} 条。"), []);
         for (int i = 0; i < lines.Count; i++)
         {

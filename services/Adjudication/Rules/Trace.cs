@@ -86,13 +86,16 @@ public static class Trace
         // The words have written themselves into the text.
     }
 
-    private static string Percent(int basisPoints) => string.Create(Invariant, $"{basisPoints / 100m:0.##}%");
+    private static Rate Percent(int basisPoints) => new(basisPoints);
 
     /// <summary>Fen, told as yuan.</summary>
     private readonly record struct Amount(long Fen)
     {
         public override string ToString() => string.Create(Invariant, $"{Fen / 100}.{Fen % 100:D2}");
     }
+
+    /// <summary>Basis points, told as per cent with as many decimals as there are.</summary>
+    private readonly record struct Rate(int BasisPoints);
 
     /// <summary>Writes a sentence straight into the text: with a string for each of its dozen amounts, a trace cost more than the settlement.</summary>
     [InterpolatedStringHandler]
@@ -111,6 +114,15 @@ public static class Trace
         {
             long rest = amount.Fen % 100;
             _text.Append(amount.Fen / 100).Append('.').Append((char)('0' + (rest / 10))).Append((char)('0' + (rest % 10)));
+        }
+
+        public void AppendFormatted(Rate rate)
+        {
+            int rest = rate.BasisPoints % 100;
+            _text.Append(rate.BasisPoints / 100);
+            if (rest > 0) _text.Append('.').Append((char)('0' + (rest / 10)));
+            if (rest % 10 > 0) _text.Append((char)('0' + (rest % 10)));
+            _text.Append('%');
         }
     }
 }

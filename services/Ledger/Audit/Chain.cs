@@ -36,12 +36,16 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, TimePr
     /// <summary>Why the chain is no longer extended, or empty. The database has another past than this instance has seen.</summary>
     public string Broken { get; private set; } = "";
 
+    /// <summary>Whether the last extension left something for the next, since a transaction takes only so much.</summary>
+    public bool HasMore { get; private set; }
+
     /// <summary>Chains what waits, as much as goes into one transaction.</summary>
     /// <param name="sweep">Look through all batches, not only the latest ids.</param>
     /// <returns>The number of links added; null while another instance chains, nothing is opened, or the chain is broken.</returns>
     /// <exception cref="NpgsqlException">PostgreSQL could not be asked.</exception>
     public async Task<int?> ExtendAsync(bool sweep, CancellationToken cancellationToken)
     {
+        HasMore = false;
         if (await store.ReadAsync(cancellationToken) is not { } opened) return null;
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -104,7 +108,7 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, TimePr
         return Broken.Length == 0;
     }
 
-    private static async Task<List<long>> UnchainedAsync(NpgsqlConnection connection, bool sweep, CancellationToken cancellationToken)
+    private async Task<List<long>> UnchainedAsync(NpgsqlConnection connection, bool sweep, CancellationToken cancellationToken)
     {
         long after = sweep ? 0 : await RecentAsync(connection, cancellationToken);
         await using NpgsqlCommand unchained = Command(Unchained, connection);
@@ -116,9 +120,12 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, TimePr
         while (await row.ReadAsync(cancellationToken))
         {
             rows += row.GetInt64(1);
-            if (batches.Count > 0 && rows > MostRows) break;
+            HasMore = batches.Count > 0 && rows > MostRows;
+            if (HasMore) break;
             batches.Add(row.GetInt64(0));
         }
+
+        HasMore |= batches.Count == MostBatches;
 
         return batches;
     }

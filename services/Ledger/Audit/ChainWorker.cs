@@ -25,7 +25,7 @@ internal sealed class ChainWorker(Chain chain, AuditMetrics metrics, TimeProvide
                 int added = await chain.ExtendAsync(sweep, stoppingToken) ?? 0;
                 if (added > 0) metrics.Chained(added);
                 if (sweep && added == 0) swept = clock.GetTimestamp();
-                if (sweep || added == 0) await ObserveAsync(stoppingToken);
+                if (sweep || !chain.HasMore) await ObserveAsync(stoppingToken);
                 Trouble(chain.Broken.Length == 0 ? "" : $"The chain is broken: {chain.Broken}. Nothing is chained until the database has its links back.");
                 if (told == 0 || clock.GetElapsedTime(told) >= TellInterval)
                 {
@@ -33,7 +33,8 @@ internal sealed class ChainWorker(Chain chain, AuditMetrics metrics, TimeProvide
                     told = clock.GetTimestamp();
                 }
 
-                if (added > 0) continue;
+                // A second's batches are chained together: one by one they cost as much again as posting them.
+                if (chain.HasMore) continue;
             }
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
             {

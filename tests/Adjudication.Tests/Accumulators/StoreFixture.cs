@@ -73,7 +73,8 @@ internal sealed class StoreFixture : IAsyncDisposable
             visit.Insured,
             Step.PackTerms(terms, visit.Day, visit.TotalFen, visit.InScopeFen),
             RequestField.Of(visit.Facility, visit.Request),
-            Fingerprints.Content(request, stored));
+            Fingerprints.Content(request, stored),
+            mode is StepMode.Settle ? stored : null);
     }
 
     public Task<StepReply> UndoAsync(StepMode mode, string insured, string facility, string request, string target) =>

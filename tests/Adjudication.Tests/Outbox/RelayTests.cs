@@ -49,7 +49,8 @@ public sealed class RelayTests
         await bench.PublishedAsync(60);
 
         Assert.Equal(60, bench.Received.Max(claim => claim.Sequence));
-        Assert.Equal(200, await bench.OutboxLengthAsync());
+        // The ten that are committed may have been trimmed.
+        Assert.InRange(await bench.OutboxLengthAsync(), 190, 200);
     }
 
     [Fact]
@@ -156,6 +157,24 @@ public sealed class RelayTests
     }
 
     [Fact]
+    public async Task Run_records_of_another_instance_between_its_own_arrive_in_order()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        await using SettlementStore other = new(bench.Fixture.Redis, shardCount: 1, longestOutbox: 1_000_000);
+        other.Shards[0].Open(StoreFixture.Epoch, 0);
+        bench.Relay.Commit(0, "connect");
+
+        for (int i = 1; i <= 60; i++)
+        {
+            ShardQueue instance = i % 3 == 0 ? other.Shards[0] : bench.Shard;
+            await instance.RunAsync(bench.Fixture.StepOf(StepMode.Settle, Bench.Visit(i)));
+        }
+
+        await bench.PublishedAsync(60);
+        Assert.Equal(Enumerable.Range(1, 60).Select(i => ((long)i, $"P{i}")), bench.Received.DistinctBy(claim => claim.Sequence).Select(claim => (claim.Sequence, claim.InsuredId)));
+    }
+
+    [Fact]
     public async Task Run_cancellation_and_restoration_reach_the_ledger_as_mirrors()
     {
         await using Bench bench = await Bench.StartAsync(window: 1_000);
@@ -228,9 +247,11 @@ public sealed class RelayTests
         {
             for (int i = from; i < from + count; i++)
             {
-                await Fixture.RunAsync(StepMode.Settle, new ModelVisit($"P{i}", "H1", $"r{i}", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 0, 30_000, null));
+                await Fixture.RunAsync(StepMode.Settle, Visit(i));
             }
         }
+
+        public static ModelVisit Visit(int number) => new($"P{number}", "H1", $"r{number}", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 0, 30_000, null);
 
         public Task PublishedAsync(int count) => EventuallyAsync(() => Task.FromResult(Received.Count >= count), $"fewer than {count} records arrived");
 
