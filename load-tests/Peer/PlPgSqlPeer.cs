@@ -93,6 +93,8 @@ public sealed partial class PlPgSqlPeer : IAsyncDisposable
         await using NpgsqlDataSource database = NpgsqlDataSource.Create(_address);
         await using NpgsqlCommand create = database.CreateCommand(Resource("peer.sql"));
         await create.ExecuteNonQueryAsync(cancellationToken);
+
+        // The tables that visits fill are not analyzed while they are empty: the function's plans would scan them as they grow.
         await using NpgsqlCommand fill = database.CreateCommand(string.Create(CultureInfo.InvariantCulture, $"""
             INSERT INTO facility SELECT 'H' || n, '410105', (ARRAY['province_3a', 'other', 'grassroots'])[1 + n % 3] FROM generate_series(1, {Facilities}) n;
             INSERT INTO enrolment SELECT 'I' || n, 2025, '2025-01-01', '2025-12-31' FROM generate_series(1, {Insured}) n;

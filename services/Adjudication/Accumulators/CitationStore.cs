@@ -35,7 +35,7 @@ public sealed class CitationStore(IDatabase redis)
     /// <exception cref="StoreUnavailableException">Redis did not answer, or the store has lost the citations.</exception>
     public async ValueTask<Citations> ReadAsync(ShardQueue shard, uint key)
     {
-        if (_known.TryGetValue((shard.Shard, key), out Citations? citations)) return citations;
+        if (TryRead(shard, key, out Citations? citations)) return citations;
         RedisValue stored = await GuardAsync(redis.HashGetAsync(shard.Keys.Citations, FieldOf(key)), shard);
         if (stored.IsNull) throw new StoreUnavailableException($"Shard {shard.Shard}: the citations of a stored settlement are missing.");
         citations = JsonSerializer.Deserialize<Citations>((byte[])stored!)!;

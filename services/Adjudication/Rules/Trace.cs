@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 
@@ -11,12 +10,10 @@ public static class Trace
     [ThreadStatic]
     private static StringBuilder? _builder;
 
-    private static CultureInfo Invariant => CultureInfo.InvariantCulture;
-
     /// <param name="totalFen">The visit's total; <paramref name="inScopeFen"/> is the part within the scope of the policy.</param>
     public static string Of(Terms terms, Tier tier, long totalFen, long inScopeFen, Standing before, Settlement settlement, Citations citations)
     {
-        StringBuilder text = (_builder ??= new StringBuilder(capacity: 512)).Clear();
+        StringBuilder text = Begin();
         if (terms.AllowanceFen is { } allowanceFen)
         {
             Write(text, $"一、生育医疗补助定额{Yuan(allowanceFen)}元，费用总额{Yuan(totalFen)}元，按两者中较低者支付，不设起付标准，不占门诊统筹年度限额（{citations.VisitType}）。");
@@ -33,12 +30,22 @@ public static class Trace
     }
 
     /// <param name="settlementId">The settlement that was undone; <paramref name="undone"/> has its figures, positive, and the standing before.</param>
-    public static string OfCancellation(string settlementId, long totalFen, Accumulators.RecordHeader undone) => string.Create(Invariant,
-        $"一、撤销结算{settlementId}，费用总额{Yuan(totalFen)}元。二、退回统筹基金支付{Yuan(undone.FundPayFen)}元，退回个人负担{Yuan(totalFen - undone.FundPayFen)}元。三、恢复起付标准{Yuan(undone.DeductibleFen)}元；年度已用限额由{Yuan(undone.CapUsedBeforeFen)}元恢复为{Yuan(undone.CapUsedBeforeFen - undone.CappedFundPayFen)}元。");
+    public static string OfCancellation(string settlementId, long totalFen, Accumulators.RecordHeader undone)
+    {
+        StringBuilder text = Begin();
+        Write(text, $"一、撤销结算{settlementId}，费用总额{Yuan(totalFen)}元。二、退回统筹基金支付{Yuan(undone.FundPayFen)}元，退回个人负担{Yuan(totalFen - undone.FundPayFen)}元。三、恢复起付标准{Yuan(undone.DeductibleFen)}元；年度已用限额由{Yuan(undone.CapUsedBeforeFen)}元恢复为{Yuan(undone.CapUsedBeforeFen - undone.CappedFundPayFen)}元。");
+        return text.ToString();
+    }
 
     /// <param name="settlementId">The settlement that stands again; <paramref name="restored"/> has its figures and the standing before.</param>
-    public static string OfRestoration(string settlementId, long totalFen, Accumulators.RecordHeader restored) => string.Create(Invariant,
-        $"一、撤销已冲正，结算{settlementId}恢复有效，费用总额{Yuan(totalFen)}元。二、统筹基金支付{Yuan(restored.FundPayFen)}元，个人负担{Yuan(totalFen - restored.FundPayFen)}元。三、年度已用限额由{Yuan(restored.CapUsedBeforeFen)}元变为{Yuan(restored.CapUsedBeforeFen + restored.CappedFundPayFen)}元。");
+    public static string OfRestoration(string settlementId, long totalFen, Accumulators.RecordHeader restored)
+    {
+        StringBuilder text = Begin();
+        Write(text, $"一、撤销已冲正，结算{settlementId}恢复有效，费用总额{Yuan(totalFen)}元。二、统筹基金支付{Yuan(restored.FundPayFen)}元，个人负担{Yuan(totalFen - restored.FundPayFen)}元。三、年度已用限额由{Yuan(restored.CapUsedBeforeFen)}元变为{Yuan(restored.CapUsedBeforeFen + restored.CappedFundPayFen)}元。");
+        return text.ToString();
+    }
+
+    private static StringBuilder Begin() => (_builder ??= new StringBuilder(capacity: 512)).Clear();
 
     private static void AppendDeductibleStep(StringBuilder text, Terms terms, Standing before, Settlement settlement, Citations citations)
     {
@@ -89,10 +96,7 @@ public static class Trace
     private static Rate Percent(int basisPoints) => new(basisPoints);
 
     /// <summary>Fen, told as yuan.</summary>
-    private readonly record struct Amount(long Fen)
-    {
-        public override string ToString() => string.Create(Invariant, $"{Fen / 100}.{Fen % 100:D2}");
-    }
+    private readonly record struct Amount(long Fen);
 
     /// <summary>Basis points, told as per cent with as many decimals as there are.</summary>
     private readonly record struct Rate(int BasisPoints);
