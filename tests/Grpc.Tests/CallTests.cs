@@ -29,6 +29,20 @@ public sealed class CallTests
     }
 
     [Fact]
+    public async Task Cancelled_call_never_looks_complete_to_the_server()
+    {
+        await using TestServer server = await TestServer.StartAsync();
+        using GrpcChannel channel = server.Channel(new GrpcChannelOptions { HttpHandler = new SlowToLetGo() });
+        using CancellationTokenSource cancel = new();
+        using AsyncDuplexStreamingCall<StreamingOutputRequest, StreamingOutputResponse> call = new TestService.TestServiceClient(channel).FullDuplexCall(cancellationToken: cancel.Token);
+        await call.RequestStream.WriteAsync(Ask(1));
+        Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
+        await Task.Factory.StartNew(cancel.Cancel, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await UntilAsync(() => server.Service.EndedDuplexCalls == 1);
+        Assert.Equal(1, server.Service.CancelledCalls);
+    }
+
+    [Fact]
     public async Task Disposed_call_cancels_its_handler()
     {
         await using TestServer server = await TestServer.StartAsync();
@@ -326,6 +340,29 @@ public sealed class CallTests
         using PeriodicTimer tick = new(TimeSpan.FromMilliseconds(5));
         while (!condition())
             Assert.True(await tick.WaitForNextTickAsync(limit.Token));
+    }
+
+    /// <summary>Leaves time between a call's end and that of the HTTP request behind it.</summary>
+    private sealed class SlowToLetGo() : DelegatingHandler(new SocketsHttpHandler())
+    {
+        private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            HttpResponseMessage response = await base.SendAsync(request, cancellationToken);
+            // The latest registration is called first, before the connection hears of it.
+            cancellationToken.Register(() => Thread.Sleep(Pause));
+            return new Response { Version = response.Version, Content = response.Content };
+        }
+
+        private sealed class Response : HttpResponseMessage
+        {
+            protected override void Dispose(bool disposing)
+            {
+                Thread.Sleep(Pause);
+                base.Dispose(disposing);
+            }
+        }
     }
 
     private static StreamingOutputRequest Ask(int bytes) => new() { ResponseParameters = { new ResponseParameters { Bytes = bytes } } };

@@ -11,9 +11,13 @@ public sealed class TestServiceImplementation : TestService.TestServiceBase
     public const string EchoTrailingKey = "x-grpc-test-echo-trailing-bin";
 
     private int _cancelled;
+    private int _endedDuplex;
 
     /// <summary>How many handlers have seen their call cancelled.</summary>
     public int CancelledCalls => Volatile.Read(ref _cancelled);
+
+    /// <summary>How many handlers of <see cref="FullDuplexCall"/> are done, whichever way.</summary>
+    public int EndedDuplexCalls => Volatile.Read(ref _endedDuplex);
 
     public override async Task<Empty> EmptyCall(Empty request, ServerCallContext context)
     {
@@ -60,6 +64,10 @@ public sealed class TestServiceImplementation : TestService.TestServiceBase
         {
             Interlocked.Increment(ref _cancelled);
             throw;
+        }
+        finally
+        {
+            Interlocked.Increment(ref _endedDuplex);
         }
     }
 

@@ -88,6 +88,9 @@ internal abstract class ClientCall : IDisposable
 
     protected bool Ended => _ended;
 
+    /// <summary>Ended from this side, before the server's status came.</summary>
+    protected bool Abandoned { get; private set; }
+
     /// <summary>What the writer of a request stream does when the call is over.</summary>
     protected virtual void OnEnded() { }
 
@@ -160,7 +163,9 @@ internal abstract class ClientCall : IDisposable
     }
 
     /// <summary>True to the first: only its status counts.</summary>
-    protected bool End(Status status, HttpResponseHeaders? trailers = null)
+    protected bool End(Status status, HttpResponseHeaders? trailers = null) => End(status, trailers, abandon: false);
+
+    private bool End(Status status, HttpResponseHeaders? trailers, bool abandon)
     {
         TaskCompletionSource<Metadata>? awaited;
         lock (_gate)
@@ -170,11 +175,15 @@ internal abstract class ClientCall : IDisposable
             _status = status;
             if (trailers is not null)
                 _trailers = MetadataOf(trailers);
+            Abandoned = abandon;
             _ended = true;
             awaited = _headersAwaited;
         }
         awaited?.TrySetException(FailureOf(status));
         ReleaseTriggers();
+        // Before anything else ends: a server that saw the stream of requests complete would take a cancelled call for a whole one.
+        if (abandon)
+            _cancellation.Cancel();
         OnEnded();
         Response?.Dispose();
         Request?.Dispose();
@@ -204,11 +213,7 @@ internal abstract class ClientCall : IDisposable
     private void OnDeadline() => Cancel(new Status(StatusCode.DeadlineExceeded, "Deadline Exceeded"));
 
     // The call ends here and now: nobody may be reading it, and the server shall know.
-    private void Cancel(Status status)
-    {
-        if (End(status))
-            _cancellation.Cancel();
-    }
+    private void Cancel(Status status) => End(status, trailers: null, abandon: true);
 
     private static bool TryStatusFrom(HttpResponseHeaders headers, out Status status)
     {
@@ -356,7 +361,10 @@ internal sealed class ClientCall<TRequest, TResponse>(GrpcChannel channel, Metho
     protected override void OnEnded()
     {
         _requests?.Fail(WriteFailure(new InvalidOperationException("The call is complete.")));
-        _requestContent?.End();
+        if (Abandoned)
+            _requestContent?.Abandon();
+        else
+            _requestContent?.End();
     }
 
     private MessageContent Frame(TRequest request)

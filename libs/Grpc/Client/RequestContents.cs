@@ -91,6 +91,13 @@ internal sealed class StreamedContent : HttpContent
         _stream.TrySetCanceled();
     }
 
+    /// <summary>Gives the call up: its stream is reset, never ended, so the server does not take what it has for all there is.</summary>
+    public void Abandon()
+    {
+        _ended.TrySetCanceled();
+        _stream.TrySetCanceled();
+    }
+
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
