@@ -15,12 +15,14 @@ public sealed class PrivateRedis : IAsyncDisposable
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
     private readonly ServerDirectory _directory;
+    private readonly IReadOnlyList<string> _settings;
     private ServerProcess? _owned;
 
-    private PrivateRedis(ServerDirectory directory, int port)
+    private PrivateRedis(ServerDirectory directory, int port, IReadOnlyList<string> settings)
     {
         _directory = directory;
         Port = port;
+        _settings = settings;
     }
 
     public int Port { get; }
@@ -33,11 +35,12 @@ public sealed class PrivateRedis : IAsyncDisposable
     /// <summary>A server that ends with this process or on disposal.</summary>
     /// <param name="directory">Where the data stays; null for a temporary place that disposal removes.</param>
     /// <param name="port">0 for any free port.</param>
+    /// <param name="settings">Further lines of redis.conf, over those of this class.</param>
     /// <exception cref="PrivateServerException">The port is busy, the package is missing, or the server does not get ready.</exception>
     public static async Task<PrivateRedis> StartAsync(
-        string? directory = null, int port = 0, CancellationToken cancellationToken = default)
+        string? directory = null, int port = 0, IReadOnlyList<string>? settings = null, CancellationToken cancellationToken = default)
     {
-        PrivateRedis redis = new(ServerDirectory.Open(directory, "redis"), port == 0 ? FreePort.Take() : port);
+        PrivateRedis redis = new(ServerDirectory.Open(directory, "redis"), port == 0 ? FreePort.Take() : port, settings ?? []);
         try
         {
             await redis.StartOwnedAsync(cancellationToken);
@@ -56,7 +59,7 @@ public sealed class PrivateRedis : IAsyncDisposable
     public static async Task<PrivateRedis> StartDetachedAsync(
         string directory, int port, string logFile, Action<ProcessIdentity> started, CancellationToken cancellationToken = default)
     {
-        PrivateRedis redis = new(ServerDirectory.Open(directory, "redis"), port);
+        PrivateRedis redis = new(ServerDirectory.Open(directory, "redis"), port, []);
         redis.Process = ServerProcess.StartDetached(redis.Command(logFile));
         started(redis.Process);
         try
@@ -73,7 +76,7 @@ public sealed class PrivateRedis : IAsyncDisposable
 
     /// <summary>The server that <see cref="StartDetachedAsync"/> started over this directory, running or not.</summary>
     public static PrivateRedis Attach(string directory, int port, ProcessIdentity process = default) =>
-        new(ServerDirectory.Open(directory, "redis"), port) { Process = process };
+        new(ServerDirectory.Open(directory, "redis"), port, []) { Process = process };
 
     /// <summary>SIGKILL, as a crash would be; the data stays.</summary>
     public async Task KillAsync()
@@ -143,6 +146,7 @@ public sealed class PrivateRedis : IAsyncDisposable
             maxmemory-policy noeviction
             hash-max-listpack-entries 512
             hash-max-listpack-value 512
+            {string.Join('\n', _settings)}
 
             """);
         return new ServerCommand(program, [_directory.File("redis.conf")], logFile) { WorkingDirectory = _directory.Path };

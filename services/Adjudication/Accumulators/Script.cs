@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Claims.Hosting;
@@ -42,14 +43,18 @@ public sealed class Script
     internal string Text => _text;
 }
 
-/// <summary>Calls of scripts on one Redis: each within a bounded time, refused at once while Redis keeps failing, and never made twice on its own.</summary>
-public sealed class ScriptCaller(IDatabase redis)
+/// <summary>
+/// Calls of one shard's scripts: each within a bounded time, refused at once while they keep failing, and never made twice on its own.
+/// One for each shard, so that a node of a cluster that is away takes down no other node's shards.
+/// </summary>
+/// <param name="name">The callee, a label of the metrics: <c>redis-s07</c>.</param>
+public sealed class ScriptCaller(IDatabase redis, string name)
 {
     /// <summary>Asynchronous calls of StackExchange.Redis 1.2.6 have no limit of their own. After it the outcome is unknown.</summary>
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
 
     /// <summary>No retry: whether a call that failed took effect is unknown, and the sender repeats the request, which finds its answer.</summary>
-    private readonly ResiliencePipeline _pipeline = OutgoingPipelines.Create("redis", CallLimit, maxRetries: 0, failure => failure is RedisConnectionException);
+    private readonly ResiliencePipeline _pipeline = OutgoingPipelines.Create(name, CallLimit, maxRetries: 0, failure => failure is RedisConnectionException);
 
     /// <exception cref="RedisServerException">The script refused; its message starts with the script's code.</exception>
     /// <exception cref="RedisException">No connection, or it broke: the outcome is unknown.</exception>
@@ -70,6 +75,11 @@ public sealed class ScriptCaller(IDatabase redis)
         }
     }
 
+    /// <summary>The node that holds the key now.</summary>
+    /// <exception cref="RedisException">No connection.</exception>
+    /// <exception cref="TimeoutException">No answer within 5 s.</exception>
+    public Task<EndPoint> NodeOfAsync(RedisKey key) => redis.IdentifyEndpointAsync(key).WaitAsync(CallLimit);
+
     private async Task<RedisResult> EvaluateAsync(Script script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation)
     {
         try
@@ -78,10 +88,11 @@ public sealed class ScriptCaller(IDatabase redis)
         }
         catch (RedisServerException e) when (e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
         {
-            foreach (System.Net.EndPoint endPoint in redis.Multiplexer.GetEndPoints())
+            foreach (EndPoint endPoint in redis.Multiplexer.GetEndPoints())
             {
+                // Replicas as well: who is the master may have changed and not be known here yet.
                 IServer server = redis.Multiplexer.GetServer(endPoint);
-                if (server.IsConnected && !server.IsSlave) await server.ScriptLoadAsync(script.Text).WaitAsync(cancellation);
+                if (server.IsConnected) await server.ScriptLoadAsync(script.Text).WaitAsync(cancellation);
             }
 
             return await redis.ScriptEvaluateAsync(script.Digest, keys, arguments).WaitAsync(cancellation);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StackExchange.Redis;
 
 namespace Claims.Adjudication.Accumulators;
@@ -16,14 +17,11 @@ public sealed class SettlementStore : IAsyncDisposable
     internal SettlementStore(IDatabase redis, int shardCount, long longestOutbox, Script? settle)
     {
         Redis = redis;
-        Scripts = new ScriptCaller(redis);
-        _shards = [.. Enumerable.Range(0, shardCount).Select(shard => new ShardQueue(shard, Scripts, longestOutbox, settle))];
+        _shards = [.. Enumerable.Range(0, shardCount).Select(shard => new ShardQueue(shard, new ScriptCaller(redis, string.Create(CultureInfo.InvariantCulture, $"redis-s{shard:00}")), longestOutbox, settle))];
         Citations = new CitationStore(redis);
     }
 
     public IDatabase Redis { get; }
-
-    public ScriptCaller Scripts { get; }
 
     public IReadOnlyList<ShardQueue> Shards => _shards;
 

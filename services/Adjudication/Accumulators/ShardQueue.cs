@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Claims.V1;
@@ -23,18 +24,17 @@ public sealed class ShardQueue : IAsyncDisposable
     private static readonly Script CloseYear = Script.FromResource("close_year.lua");
 
     private readonly Channel<Waiting> _queue = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(LongestQueue) { SingleReader = true });
-    private readonly ScriptCaller _redis;
     private readonly Script _settle;
     private readonly long _longestOutbox;
     private readonly Task _worker;
     private long _lowestSequence;
     private volatile ShardStatus _status = ShardStatus.Unopened;
 
-    internal ShardQueue(int shard, ScriptCaller redis, long longestOutbox, Script? settle = null)
+    internal ShardQueue(int shard, ScriptCaller scripts, long longestOutbox, Script? settle = null)
     {
         Shard = shard;
         Keys = new ShardKeys(shard);
-        _redis = redis;
+        Scripts = scripts;
         _longestOutbox = longestOutbox;
         _settle = settle ?? Settle;
         _worker = Task.Run(WorkAsync);
@@ -43,6 +43,8 @@ public sealed class ShardQueue : IAsyncDisposable
     public int Shard { get; }
 
     public ShardKeys Keys { get; }
+
+    public ScriptCaller Scripts { get; }
 
     public ShardStatus Status => _status;
 
@@ -95,7 +97,7 @@ public sealed class ShardQueue : IAsyncDisposable
         if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
         try
         {
-            RedisResult result = await _redis.CallAsync(Insured, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence]);
+            RedisResult result = await Scripts.CallAsync(Insured, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence]);
             RedisValue[] flat = (RedisValue[])result!;
             List<(string, byte[])> fields = new(flat.Length / 2);
             for (int i = 0; i < flat.Length; i += 2)
@@ -116,10 +118,14 @@ public sealed class ShardQueue : IAsyncDisposable
     public async IAsyncEnumerable<ShardPage> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         string cursor = "0";
+        EndPoint? node = null;
         do
         {
             cancellation.ThrowIfCancellationRequested();
             RedisResult[] page = await ReadPageAsync(cursor);
+            EndPoint now = await NodeAsync();
+            if (!now.Equals(node ?? now)) throw new StoreUnavailableException($"Shard {Shard} went from {node} to {now} while it was read; a cursor of the one means nothing to the other.");
+            node = now;
             cursor = (string)page[1]!;
             List<InsuredAccumulators> insured = new((page.Length - 2) / 2);
             for (int i = 2; i < page.Length; i += 2)
@@ -136,7 +142,7 @@ public sealed class ShardQueue : IAsyncDisposable
         if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
         try
         {
-            await _redis.CallAsync(CloseYear, [Keys.Shard], [epoch, year]);
+            await Scripts.CallAsync(CloseYear, [Keys.Shard], [epoch, year]);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -149,7 +155,19 @@ public sealed class ShardQueue : IAsyncDisposable
         if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
         try
         {
-            return (RedisResult[])(await _redis.CallAsync(Scan, [Keys.Shard], [epoch, LowestSequence, Keys.EveryInsured, cursor, ScannedKeys]))!;
+            return (RedisResult[])(await Scripts.CallAsync(Scan, [Keys.Shard, Keys.Nothing], [epoch, LowestSequence, Keys.EveryInsured, cursor, ScannedKeys]))!;
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw Understand(e);
+        }
+    }
+
+    private async Task<EndPoint> NodeAsync()
+    {
+        try
+        {
+            return await Scripts.NodeOfAsync(Keys.Shard);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -200,7 +218,7 @@ public sealed class ShardQueue : IAsyncDisposable
         }
 
         long started = Stopwatch.GetTimestamp();
-        RedisValue[] replies = (RedisValue[])(await _redis.CallAsync(_settle, keys, arguments))!;
+        RedisValue[] replies = (RedisValue[])(await Scripts.CallAsync(_settle, keys, arguments))!;
         AdjudicationMetrics.Batch(batch.Count, Stopwatch.GetElapsedTime(started));
 
         bool appended = false;
@@ -233,6 +251,10 @@ public sealed class ShardQueue : IAsyncDisposable
                 return new StoreUnavailableException(_status.Reason, failure);
             case "OUTBOXFULL":
                 return new StoreBusyException($"Shard {Shard} has {_longestOutbox} records that the ledger has not committed.");
+            case "TRYAGAIN":
+                return new StoreUnavailableException($"Shard {Shard} is being moved to another Redis node; nothing happened.", failure);
+            case "CLUSTERDOWN" or "LOADING" or "MASTERDOWN" or "READONLY":
+                return new StoreUnavailableException($"Shard {Shard}: Redis answers {code}; nothing happened.", failure);
             default:
                 return new StoreUnavailableException($"Shard {Shard}: Redis did not answer; the outcome is unknown.", failure);
         }

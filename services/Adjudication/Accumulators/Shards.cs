@@ -42,6 +42,9 @@ public sealed class ShardKeys(int shard)
     /// <summary>Hash: the citations that stored settlements refer to.</summary>
     public RedisKey Citations { get; } = Name(shard, "citations");
 
+    /// <summary>Never written. Asked for beside a key that exists, it makes Redis refuse while the shard is on two nodes at once.</summary>
+    public RedisKey Nothing { get; } = Name(shard, "nothing");
+
     /// <summary>Hash: accumulators and stored requests of one insured.</summary>
     public RedisKey Insured(string insuredId) => _insuredPrefix + insuredId;
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using Claims.V1;
 using Grpc.Core;
 using StackExchange.Redis;
@@ -18,7 +19,6 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        string lastFailure = "";
         while (!stoppingToken.IsCancellationRequested)
         {
             ImmutableArray<ShardQueue> closed = [.. store.Shards.Where(shard => shard.Status.Epoch is null)];
@@ -27,14 +27,10 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
                 try
                 {
                     await OpenAsync(closed, stoppingToken);
-                    lastFailure = "";
                 }
                 catch (Exception e) when (e is RpcException or RedisException or TimeoutException)
                 {
-                    string failure = e is RpcException ? "The ledger does not answer" : "Redis does not answer";
-                    foreach (ShardQueue shard in closed) shard.Close($"The store cannot be opened: {failure}.");
-                    if (failure != lastFailure) log.LogWarning(e, "The store cannot be opened yet: {Failure}", failure);
-                    lastFailure = failure;
+                    Wait(closed, e is RpcException ? "the ledger does not answer" : "Redis does not answer", e);
                 }
             }
 
@@ -62,15 +58,23 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
 
         Dictionary<int, long> watermarks = known.Watermarks.ToDictionary(mark => mark.Shard, mark => mark.Sequence);
         List<(ShardQueue Shard, long Sequence)> good = [];
-        foreach (ShardQueue shard in closed)
+        List<(ShardQueue Shard, Exception Cause)> silent = [];
+        foreach ((ShardQueue shard, RedisValue[] found, Exception? cause) in await Task.WhenAll(closed.Select(shard => FindAsync(shard, known))))
         {
-            RedisValue[] found = (RedisValue[])(await store.Scripts.CallAsync(Open, [shard.Keys.Shard], [known.Epoch, known.Initialised ? "0" : "1"]))!;
+            if (cause is not null)
+            {
+                silent.Add((shard, cause));
+                continue;
+            }
+
             long watermark = watermarks.GetValueOrDefault(shard.Shard);
             if (found.Length == 0) Refuse(shard, "its key is missing from Redis; run `claims rebuild`");
             else if ((string)found[0]! != known.Epoch) Refuse(shard, "Redis holds the store of another ledger");
             else if ((long)found[1] < Math.Max(watermark, shard.LowestSequence)) Refuse(shard, "Redis is behind what was acknowledged; run `claims rebuild`");
             else good.Add((shard, Math.Max(watermark, (long)found[1])));
         }
+
+        if (silent.Count > 0) Wait([.. silent.Select(shard => shard.Shard)], "Redis does not answer", silent[0].Cause);
 
         // Only a store whose every shard exists is confirmed: from then on a missing key means lost data.
         if (!known.Initialised && good.Count == store.Shards.Count)
@@ -91,6 +95,27 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         if (good.Count > 0) log.LogInformation("Opened {Shards} shards of store {Epoch}", good.Count, known.Epoch);
     }
 
+    /// <summary>One shard's key; the nodes of a cluster are asked at the same time, and one that is away keeps none of the others.</summary>
+    private static async Task<(ShardQueue Shard, RedisValue[] Found, Exception? Cause)> FindAsync(ShardQueue shard, Store known)
+    {
+        try
+        {
+            return (shard, (RedisValue[])(await shard.Scripts.CallAsync(Open, [shard.Keys.Shard], [known.Epoch, known.Initialised ? "0" : "1"]))!, null);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            return (shard, [], e);
+        }
+    }
+
+    /// <summary>Told once per cause, however often it is tried.</summary>
+    private void Wait(ImmutableArray<ShardQueue> closed, string cause, Exception exception)
+    {
+        string sentence = $"The store cannot be opened: {cause}.";
+        if (closed.Any(shard => shard.Status.Reason != sentence)) log.LogWarning(exception, "{Shards} shards cannot be opened yet: {Cause}", closed.Length, cause);
+        foreach (ShardQueue shard in closed) shard.Close(sentence);
+    }
+
     private void Refuse(ShardQueue shard, string reason)
     {
         string sentence = $"Shard {shard.Shard} stays closed: {reason}.";
@@ -98,22 +123,30 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         shard.Close(sentence);
     }
 
-    /// <summary>An acknowledgement means that the answer is on disk, which only an append-only file synced at every write gives.</summary>
+    /// <summary>
+    /// An acknowledgement means that the answer is on disk, which only an append-only file synced at every write gives, on
+    /// whichever node of a cluster is or becomes the master. Redis replicates after it has answered: a replica that takes over
+    /// by itself may lack answers that were given, and nobody could tell. So replicas may take over only when told to, which hands
+    /// over without loss; a master that dies comes back from its file.
+    /// </summary>
     /// <returns>Why this Redis does not give it, or null.</returns>
     private async Task<string?> FindDurabilityFaultAsync()
     {
-        foreach (System.Net.EndPoint endPoint in store.Redis.Multiplexer.GetEndPoints())
+        foreach (EndPoint endPoint in store.Redis.Multiplexer.GetEndPoints())
         {
             IServer server = store.Redis.Multiplexer.GetServer(endPoint);
-            if (!server.IsConnected || server.IsSlave) continue;
-            KeyValuePair<string, string>[] found = await server.ConfigGetAsync("append*").WaitAsync(RedisLimit);
-            Dictionary<string, string> settings = new(found, StringComparer.Ordinal);
-            if (settings.GetValueOrDefault("appendonly") != "yes" || settings.GetValueOrDefault("appendfsync") != "always")
-            {
+            if (!server.IsConnected) continue;
+            Dictionary<string, string> append = await SettingsAsync(server, "append*");
+            if (append.GetValueOrDefault("appendonly") != "yes" || append.GetValueOrDefault("appendfsync") != "always")
                 return "Redis must run with appendonly yes and appendfsync always";
-            }
+            if (server is { IsSlave: true, ServerType: ServerType.Cluster }
+                && (await SettingsAsync(server, "cluster-replica-no-failover")).GetValueOrDefault("cluster-replica-no-failover") != "yes")
+                return "replicas of a Redis Cluster must run with cluster-replica-no-failover yes";
         }
 
         return null;
     }
+
+    private static async Task<Dictionary<string, string>> SettingsAsync(IServer server, string pattern) =>
+        new(await server.ConfigGetAsync(pattern).WaitAsync(RedisLimit), StringComparer.Ordinal);
 }

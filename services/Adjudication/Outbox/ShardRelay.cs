@@ -144,7 +144,7 @@ public sealed class ShardRelay : IDisposable
                 if (behind || looks || trims)
                 {
                     lookedAt = _time.GetTimestamp();
-                    read = (RedisValue[])(await _store.Scripts.CallAsync(
+                    read = (RedisValue[])(await _shard.Scripts.CallAsync(
                         Read,
                         [_shard.Keys.Shard, _shard.Keys.Outbox, _shard.Keys.Lease],
                         [epoch, _name, (long)Lease.TotalMilliseconds, trims ? committed : 0, position + 1, atHand ? 0 : room]))!;

@@ -53,7 +53,9 @@ internal sealed class StoreFixture : IAsyncDisposable
 
     public Task<StepReply> RunAsync(StepMode mode, ModelVisit visit) => Store.ShardOf(visit.Insured).RunAsync(StepOf(mode, visit));
 
-    public Step StepOf(StepMode mode, ModelVisit visit)
+    public Step StepOf(StepMode mode, ModelVisit visit) => StepOf(mode, visit, Citations);
+
+    public static Step StepOf(StepMode mode, ModelVisit visit, uint citations)
     {
         Terms terms = new(visit.RateBasisPoints, visit.TariffFen, visit.CapFen, visit.AllowanceFen);
         SettleRequest request = new()
@@ -67,7 +69,7 @@ internal sealed class StoreFixture : IAsyncDisposable
             FullSelfPayFen = visit.TotalFen - visit.InScopeFen,
             InScopeFen = visit.InScopeFen,
         };
-        StoredRequest stored = new() { TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, AllowanceFen = visit.AllowanceFen ?? 0, Tier = 2, InsuredCounty = 410105, FacilityCounty = 410122, Citations = Citations, Trace = StoredTrace.OfCall() };
+        StoredRequest stored = new() { TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, AllowanceFen = visit.AllowanceFen ?? 0, Tier = 2, InsuredCounty = 410105, FacilityCounty = 410122, Citations = citations, Trace = StoredTrace.OfCall() };
         return new Step(
             mode,
             visit.Insured,
