@@ -20,6 +20,12 @@ public sealed class EligibilityDirectory : BackgroundService
     private const int LargestBatch = 500;
     private const int BatchesInFlight = 4;
 
+    /// <summary>
+    /// From one batch to the next. A question that comes later than this is asked at once; under load they gather, since a call with one
+    /// question costs nearly what one with ten does.
+    /// </summary>
+    private static readonly TimeSpan BetweenBatches = TimeSpan.FromMilliseconds(3);
+
     /// <summary>With the last question's own at most 5 000, Eligibility's bound: a request has at most 500 lines.</summary>
     private const int MostItems = 5_000 - FeeLines.Most;
     private const int LongestQueue = 20_000;
@@ -34,6 +40,8 @@ public sealed class EligibilityDirectory : BackgroundService
     private readonly TimeProvider _time;
     private readonly ILogger<EligibilityDirectory> _log;
     private readonly Channel<Question> _questions = Channel.CreateBounded<Question>(LongestQueue);
+    private readonly SemaphoreSlim _gathering = new(1, 1);
+    private long _gatheredAt;
     private long _version;
 
     /// <summary>One batched look-up, with its time limit, retries and breaker.</summary>
@@ -81,6 +89,7 @@ public sealed class EligibilityDirectory : BackgroundService
         _facilities.Dispose();
         _insured.Dispose();
         _items.Dispose();
+        _gathering.Dispose();
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
@@ -98,16 +107,8 @@ public sealed class EligibilityDirectory : BackgroundService
         List<Question> batch = new(LargestBatch);
         try
         {
-            while (await _questions.Reader.WaitToReadAsync(cancellation))
+            while (await GatherAsync(batch, cancellation))
             {
-                int items = 0;
-                while (batch.Count < LargestBatch && items < MostItems && _questions.Reader.TryRead(out Question? question))
-                {
-                    batch.Add(question);
-                    items += question.ItemCodes.Count;
-                }
-
-                if (batch.Count == 0) continue;
                 await AnswerAsync(batch, cancellation);
                 batch.Clear();
             }
@@ -115,6 +116,31 @@ public sealed class EligibilityDirectory : BackgroundService
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             foreach (Question question in batch) question.Answer.TrySetException(new EligibilityUnavailableException(new OperationCanceledException("The service is stopping.")));
+        }
+    }
+
+    /// <returns>False when there will be no more.</returns>
+    private async Task<bool> GatherAsync(List<Question> batch, CancellationToken cancellation)
+    {
+        await _gathering.WaitAsync(cancellation);
+        try
+        {
+            if (!await _questions.Reader.WaitToReadAsync(cancellation)) return false;
+            TimeSpan early = BetweenBatches - _time.GetElapsedTime(_gatheredAt);
+            if (early > TimeSpan.Zero) await Task.Delay(early, _time, cancellation);
+            int items = 0;
+            while (batch.Count < LargestBatch && items < MostItems && _questions.Reader.TryRead(out Question? question))
+            {
+                batch.Add(question);
+                items += question.ItemCodes.Count;
+            }
+
+            _gatheredAt = _time.GetTimestamp();
+            return true;
+        }
+        finally
+        {
+            _gathering.Release();
         }
     }
 

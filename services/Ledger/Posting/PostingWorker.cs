@@ -18,6 +18,9 @@ internal sealed class PostingWorker(
     private static readonly TimeSpan ShortestBackOff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
 
+    /// <summary>Whether anybody wants to know which settlements a batch came from.</summary>
+    public static bool IsTraced => Activities.HasListeners();
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
@@ -155,7 +158,7 @@ internal sealed class PostingWorker(
     /// <summary>A batch has many causes and no parent: it is linked to the settlements that were traced.</summary>
     private static IEnumerable<ActivityLink>? LinksOf(Selection selection)
     {
-        if (!Activities.HasListeners()) return null;
+        if (!IsTraced) return null;
         List<ActivityLink> links = [];
         foreach (FeedRecord record in selection.Sources)
         {

@@ -64,10 +64,18 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
     }
 
     private IConsumer<Ignore, byte[]> Build() =>
-        new ConsumerBuilder<Ignore, byte[]>(settings.Consumer())
+        new ConsumerBuilder<Ignore, byte[]>(Configuration())
             .SetLogHandler((_, message) => logger.LogDebug("librdkafka: {Message}", message.Message))
             .SetErrorHandler((_, error) => logger.LogWarning("Kafka at {BootstrapServers}: {Reason}", settings.BootstrapServers, error.Reason))
             .Build();
+
+    /// <summary>Headers are read only where traces are; few deployments need what a header costs on each record.</summary>
+    private ConsumerConfig Configuration()
+    {
+        ConsumerConfig configuration = settings.Consumer();
+        configuration.ConsumeResultFields = PostingWorker.IsTraced ? "headers" : "none";
+        return configuration;
+    }
 
     private static void RequireTopic(IConsumer<Ignore, byte[]> consumer, int shards)
     {
@@ -126,8 +134,8 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
         }
     }
 
-    private static string? TraceOf(Headers headers) =>
-        headers.TryGetLastBytes(ClaimsTopic.TraceHeader, out byte[] trace) ? Encoding.ASCII.GetString(trace) : null;
+    private static string? TraceOf(Headers? headers) =>
+        headers?.TryGetLastBytes(ClaimsTopic.TraceHeader, out byte[] trace) == true ? Encoding.ASCII.GetString(trace) : null;
 
     private static TopicPartition Partition(int shard) => new(ClaimsTopic.Name, shard);
 }
