@@ -62,6 +62,7 @@ public static class BenchCommand
 
         if (parts.Contains("latency")) await LatencyAsync(system.Layout, workload, cancellationToken);
 
+        using MachineNoise whole = MachineNoise.Listen();
         for (int round = 1; round <= rounds; round++)
         {
             foreach (string part in Parts.Intersect(parts))
@@ -71,6 +72,7 @@ public static class BenchCommand
             }
         }
 
+        results.StolenPercent = whole.End().StolenPercent;
         foreach (string process in ProcessDefinitions.StartOrder)
             results.PeakResidentBytes[process] = ProcessUse.Of(system.PidOf(process)).PeakResidentBytes;
         if (json) results.WriteJson();
@@ -89,7 +91,12 @@ public static class BenchCommand
                 results.UnaryPerSecond.Add(await UnaryBench.MeasureAsync(system.Layout, workload, UnaryVisits, UnaryConnections, UnaryCallers, cancellationToken));
                 break;
             case "latency":
-                results.Latencies.Add(await LatencyAsync(system.Layout, workload, cancellationToken));
+                using (MachineNoise noise = MachineNoise.Listen())
+                {
+                    results.Latencies.Add(await LatencyAsync(system.Layout, workload, cancellationToken));
+                    results.Late.Add(noise.End().Late);
+                }
+
                 break;
             case "limit":
                 int batch = results.Settle.Count > 0 ? (int)Math.Round(Median.Of(results.Settle.Select(round => round.BatchSize))) : AssumedBatch;

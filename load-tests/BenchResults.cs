@@ -15,6 +15,12 @@ public sealed class BenchResults
 
     public List<LatencyHistogram> Latencies { get; } = [];
 
+    /// <summary>How late a thread of this process woke while latencies were measured: what the machine adds to each.</summary>
+    public List<LatencyHistogram> Late { get; } = [];
+
+    /// <summary>Of the whole run.</summary>
+    public double StolenPercent { get; set; }
+
     public List<double> RedisLimitPerSecond { get; } = [];
 
     public List<double> PeerPerSecond { get; } = [];
@@ -38,9 +44,12 @@ public sealed class BenchResults
         PostingPerSecond = Rounded(MedianOf(PostingRates)),
         RedisLimitPerSecond = Rounded(MedianOf(RedisLimitPerSecond)),
         PeerPerSecond = Rounded(MedianOf(PeerPerSecond)),
-        P50Ms = LatencyMs(50),
-        P99Ms = LatencyMs(99),
-        P999Ms = LatencyMs(99.9),
+        P50Ms = PercentileMs(Latencies, 50),
+        P99Ms = PercentileMs(Latencies, 99),
+        P999Ms = PercentileMs(Latencies, 99.9),
+        MachineP99Ms = PercentileMs(Late, 99),
+        MachineP999Ms = PercentileMs(Late, 99.9),
+        StolenPercent = Rounded(StolenPercent, 1),
         BatchSize = Rounded(MedianOf(Settle.Select(round => round.BatchSize)), 1),
         AllocatedBytesPerSettlement = Rounded(MedianOf(Settle.Select(round => round.AllocatedBytes))),
         CpuMicrosecondsPerSettlement = CpuMicroseconds([.. Settle.Select(round => round.CpuMicroseconds)]),
@@ -90,6 +99,9 @@ public sealed class BenchResults
         ("p50 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(50).TotalMilliseconds)], 2),
         ("p99 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(99).TotalMilliseconds)], 2),
         ("p99.9 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(99.9).TotalMilliseconds)], 2),
+        ("p99 that a thread wakes late meanwhile, ms", [.. Late.Select(rounds => rounds.Percentile(99).TotalMilliseconds)], 2),
+        ("p99.9 that a thread wakes late meanwhile, ms", [.. Late.Select(rounds => rounds.Percentile(99.9).TotalMilliseconds)], 2),
+        ("processor time stolen by other machines, %", [StolenPercent], 1),
     }.Where(row => row.Rounds.Length > 0);
 
     private IEnumerable<(string Name, double Value)> Ratios()
@@ -108,7 +120,7 @@ public sealed class BenchResults
         ? []
         : rounds[0].Keys.ToDictionary(process => process, process => Rounded(Median.Of(rounds.Select(round => round[process])), 1));
 
-    private double? LatencyMs(double percent) => Rounded(MedianOf(Latencies.Select(round => round.Percentile(percent).TotalMilliseconds)), 2);
+    private static double? PercentileMs(List<LatencyHistogram> rounds, double percent) => Rounded(MedianOf(rounds.Select(round => round.Percentile(percent).TotalMilliseconds)), 2);
 
     private static double? MedianOf(IEnumerable<double> rounds) => rounds.ToArray() is { Length: > 0 } some ? Median.Of(some) : null;
 

@@ -33,11 +33,21 @@ public static class ScenarioRunner
         await new Workload(options.Insured).ImportAsync(services, cancellationToken);
 
         HospitalSide hospitals = new(new AnswerBook(new Traffic(scenario.Mix, options.Insured)), new LoadRecorder());
-        Measurements measured = await MeasureAsync(scenario, options, system, hospitals, tell, cancellationToken);
+        Measurements measured;
+        string machine;
+        using (MachineNoise noise = MachineNoise.Listen())
+        {
+            measured = await MeasureAsync(scenario, options, system, hospitals, tell, cancellationToken);
+            (LatencyHistogram late, double stolenPercent) = noise.End();
+            machine = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Machine.Describe()}; meanwhile {stolenPercent:0} % of its processor time went to others, and a thread woke {late.Percentile(99).TotalMilliseconds:0.0} ms late (p99)");
+        }
+
         tell("checking the books …");
         IReadOnlyList<Check> invariants = await CheckBooksAsync(services, hospitals.Book, cancellationToken);
         return new RunResult(
-            scenario, options, startedAt, Machine.Describe(), measured, [.. scenario.Thresholds.Select(threshold => threshold(measured))], invariants);
+            scenario, options, startedAt, machine, measured, [.. scenario.Thresholds.Select(threshold => threshold(measured))], invariants);
     }
 
     private static async Task<Measurements> MeasureAsync(

@@ -7,7 +7,7 @@ using NpgsqlTypes;
 
 namespace Claims.Eligibility;
 
-/// <summary>Reads facilities, coverage and items of the catalogue in one round trip.</summary>
+/// <summary>Facilities, coverage and items of the catalogue, in one round trip.</summary>
 internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
 {
     // The version is read first: data may then be newer than the version that it is labelled with, never older,
@@ -29,29 +29,42 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         FROM catalogue_item WHERE item_code = ANY($1) ORDER BY item_code, valid_from
         """;
 
-    public async Task<LookupReply> LookupAsync(IEnumerable<string> facilityCodes, IEnumerable<string> insuredIds, IEnumerable<string> itemCodes, CancellationToken cancellationToken)
+    /// <summary>Only what is asked for is queried: most look-ups name insured alone.</summary>
+    public async Task<LookupReply> LookupAsync(
+        IReadOnlyCollection<string> facilityCodes, IReadOnlyCollection<string> insuredIds, IReadOnlyCollection<string> itemCodes, CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
-        await using NpgsqlBatch batch = new(connection) { BatchCommands = { new(Version), Any(Facilities, facilityCodes), Any(Enrolments, insuredIds), Any(Items, itemCodes) } };
+        await using NpgsqlBatch batch = new(connection) { BatchCommands = { new(Version) } };
+        if (facilityCodes.Count > 0) batch.BatchCommands.Add(Any(Facilities, facilityCodes));
+        if (insuredIds.Count > 0) batch.BatchCommands.Add(Any(Enrolments, insuredIds));
+        if (itemCodes.Count > 0) batch.BatchCommands.Add(Any(Items, itemCodes));
         await using NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken);
 
         await reader.ReadAsync(cancellationToken);
         LookupReply reply = new() { Version = reader.GetInt64(0) };
-
-        await reader.NextResultAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken)) reply.Facilities.Add(ReadFacility(reader));
-
-        await reader.NextResultAsync(cancellationToken);
-        Insured? insured = null;
-        while (await reader.ReadAsync(cancellationToken))
+        if (facilityCodes.Count > 0)
         {
-            string insuredId = reader.GetString(0);
-            if (insured?.InsuredId != insuredId) reply.Insured.Add(insured = new() { InsuredId = insuredId });
-            insured.Coverages.Add(ReadCoverage(reader));
+            await reader.NextResultAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken)) reply.Facilities.Add(ReadFacility(reader));
         }
 
-        await reader.NextResultAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken)) reply.Items.Add(ReadItem(reader));
+        if (insuredIds.Count > 0)
+        {
+            await reader.NextResultAsync(cancellationToken);
+            Insured? insured = null;
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                string insuredId = reader.GetString(0);
+                if (insured?.InsuredId != insuredId) reply.Insured.Add(insured = new() { InsuredId = insuredId });
+                insured.Coverages.Add(ReadCoverage(reader));
+            }
+        }
+
+        if (itemCodes.Count > 0)
+        {
+            await reader.NextResultAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken)) reply.Items.Add(ReadItem(reader));
+        }
 
         return reply;
     }

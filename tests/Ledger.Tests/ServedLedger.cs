@@ -7,38 +7,54 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
+using FundingClient = Claims.V1.Funding.FundingClient;
+using ReconciliationClient = Claims.V1.Reconciliation.ReconciliationClient;
 
 namespace Ledger.Tests;
 
-/// <summary>The whole service in this process, on free ports, and a client of it.</summary>
+/// <summary>The whole service in this process, on free ports, and clients of it.</summary>
 internal sealed class ServedLedger : IAsyncDisposable
 {
     private readonly WebApplication _app;
-    private readonly EmbeddedBroker _broker;
+    private readonly EmbeddedBroker? _broker;
     private readonly GrpcChannel _channel;
 
-    private ServedLedger(WebApplication app, EmbeddedBroker broker)
+    private ServedLedger(WebApplication app, EmbeddedBroker? broker)
     {
         _app = app;
         _broker = broker;
         _channel = GrpcChannel.ForAddress(app.Addresses().Grpc);
         Client = new Claims.V1.Ledger.LedgerClient(_channel);
+        Funding = new FundingClient(_channel);
+        Reconciliation = new ReconciliationClient(_channel);
     }
 
     public Claims.V1.Ledger.LedgerClient Client { get; }
 
+    public FundingClient Funding { get; }
+
+    public ReconciliationClient Reconciliation { get; }
+
+    public IServiceProvider Services => _app.Services;
+
     public Uri Metrics => _app.Addresses().Metrics;
 
-    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker broker)
+    /// <param name="broker">Null: nothing is published, and nothing is read.</param>
+    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
-            ["--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={postgres}", $"--Claims:Kafka:bootstrap_servers={broker.BootstrapServers}"], "ledger");
+            [
+                "--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={postgres}", $"--Claims:Kafka:bootstrap_servers={broker?.BootstrapServers ?? "127.0.0.1:1"}",
+                $"--Claims:PolicyDirectory={Path.Combine(AppContext.BaseDirectory, "policy")}",
+            ], "ledger");
         builder.Logging.ClearProviders();
         LedgerSettings settings = builder.AddSettings<LedgerSettings>();
-        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role);
+        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner);
         builder.Services.AddLedger();
         WebApplication app = builder.Build();
         app.MapGrpcService<LedgerService>();
+        app.MapGrpcService<FundingService>();
+        app.MapGrpcService<ReconciliationService>();
         await app.StartAsync();
         return new ServedLedger(app, broker);
     }
@@ -46,7 +62,7 @@ internal sealed class ServedLedger : IAsyncDisposable
     /// <summary>Publishes as adjudication's relay does: from the watermarks on, and again where the ledger asks, until all is in the books.</summary>
     public async Task PublishUntilBookedAsync(PublishedLog log)
     {
-        using KafkaPublisher kafka = new(_broker);
+        using KafkaPublisher kafka = new(_broker ?? throw new InvalidOperationException("This ledger was started without a broker."));
         using CancellationTokenSource deadline = new(RunningLedger.Deadline);
         await Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = log.Epoch, Shards = log.Shards });
         using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = Client.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);

@@ -51,6 +51,14 @@ public sealed class ShardRelay : IDisposable
     private long _published;
     private volatile string? _rewindCause;
 
+    // Of the publishing loop alone: the last number handed to Kafka, the last trimmed, and when what was last seen or done.
+    private long _position;
+    private long _trimmed;
+    private long _progressMark = -1;
+    private long _progressAt;
+    private long _lookedAt;
+    private bool _leaseHeld;
+
     public ShardRelay(ShardQueue shard, SettlementStore store, KafkaPublisher kafka, string name, int window, TimeProvider time, ILogger log)
     {
         _shard = shard;
@@ -60,6 +68,7 @@ public sealed class ShardRelay : IDisposable
         _name = name;
         _window = window;
         _time = time;
+        _progressAt = time.GetTimestamp();
         _log = log;
         shard.Appended = Wake;
     }
@@ -100,12 +109,6 @@ public sealed class ShardRelay : IDisposable
 
     private async Task PublishUntilAsync(CancellationToken cancellation)
     {
-        long position = 0;
-        long trimmed = 0;
-        long progressMark = -1;
-        long progressAt = _time.GetTimestamp();
-        long lookedAt = 0;
-        bool leaseHeld = false;
         while (!cancellation.IsCancellationRequested)
         {
             long committed = Committed;
@@ -115,66 +118,87 @@ public sealed class ShardRelay : IDisposable
                 continue;
             }
 
-            if (committed != progressMark || position <= committed)
-            {
-                progressMark = committed;
-                progressAt = _time.GetTimestamp();
-            }
-            else if (_time.GetElapsedTime(progressAt) > StallLimit)
-            {
-                _rewindCause = "stall";
-            }
-
-            if (Interlocked.Exchange(ref _rewindCause, null) is { } cause)
-            {
-                if (position > committed) AdjudicationMetrics.Rewound(cause);
-                position = committed;
-                progressAt = _time.GetTimestamp();
-            }
-
-            position = Math.Max(position, committed);
-            int room = (int)Math.Clamp(committed + _window - position, 0, LargestRead);
-            bool atHand = room > 0 && _shard.Recent.Has(position + 1);
-            bool behind = room > 0 && !atHand && position < _shard.LowestSequence;
-            bool looks = !leaseHeld || _time.GetElapsedTime(lookedAt) >= LookInterval;
-            bool trims = committed - trimmed >= TrimAfterRecords || (looks && committed > trimmed);
+            GoBackWhereDue(committed);
             try
             {
-                RedisValue[] read = [];
-                if (behind || looks || trims)
-                {
-                    lookedAt = _time.GetTimestamp();
-                    read = (RedisValue[])(await _shard.Scripts.CallAsync(
-                        Read,
-                        [_shard.Keys.Shard, _shard.Keys.Outbox, _shard.Keys.Lease],
-                        [epoch, _name, (long)Lease.TotalMilliseconds, trims ? committed : 0, position + 1, atHand ? 0 : room]))!;
-                    leaseHeld = (string?)read[0] != "LEASED";
-                    if (!leaseHeld)
-                    {
-                        position = committed;
-                        await WaitAsync(Idle, cancellation);
-                        continue;
-                    }
-
-                    if (trims) trimmed = committed;
-                }
-
-                long before = position;
-                position = atHand ? PublishRecent(epoch, position, room) : await PublishReadAsync(epoch, position, read, cancellation);
-                if (position - before == LargestRead) continue;
-                await Task.Delay(Pause, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-
-                // A record of another instance lies between those at hand: the next turn reads it from Redis.
-                bool hole = atHand && position > before && position < Math.Min(_shard.LowestSequence, committed + _window);
-                if (!hole) await WaitAsync(Idle, cancellation);
+                await TakeTurnAsync(epoch, committed, cancellation);
             }
             catch (Exception e) when (e is RedisException or TimeoutException or StoreUnavailableException)
             {
-                leaseHeld = false;
+                _leaseHeld = false;
                 _log.LogWarning("Shard {Shard}: the outbox cannot be read: {Cause}", _shard.Shard, e.Message);
                 await WaitAsync(Idle, cancellation);
             }
         }
+    }
+
+    /// <summary>To the watermark, where the ledger or a delivery asked for it, or nothing has been committed for too long.</summary>
+    private void GoBackWhereDue(long committed)
+    {
+        if (committed != _progressMark || _position <= committed)
+        {
+            _progressMark = committed;
+            _progressAt = _time.GetTimestamp();
+        }
+        else if (_time.GetElapsedTime(_progressAt) > StallLimit)
+        {
+            _rewindCause = "stall";
+        }
+
+        if (Interlocked.Exchange(ref _rewindCause, null) is { } cause)
+        {
+            if (_position > committed) AdjudicationMetrics.Rewound(cause);
+            _position = committed;
+            _progressAt = _time.GetTimestamp();
+        }
+
+        _position = Math.Max(_position, committed);
+    }
+
+    /// <summary>Publishes what comes next, from what is at hand or from Redis, and waits for more.</summary>
+    private async Task TakeTurnAsync(string epoch, long committed, CancellationToken cancellation)
+    {
+        int room = (int)Math.Clamp(committed + _window - _position, 0, LargestRead);
+        bool atHand = room > 0 && _shard.Recent.Has(_position + 1);
+        bool behind = room > 0 && !atHand && _position < _shard.LowestSequence;
+        bool looks = !_leaseHeld || _time.GetElapsedTime(_lookedAt) >= LookInterval;
+        bool trims = committed - _trimmed >= TrimAfterRecords || (looks && committed > _trimmed);
+        RedisValue[] read = [];
+        if (behind || looks || trims)
+        {
+            read = await LookAsync(epoch, trims ? committed : 0, atHand ? 0 : room);
+            if (!_leaseHeld)
+            {
+                _position = committed;
+                await WaitAsync(Idle, cancellation);
+                return;
+            }
+
+            if (trims) _trimmed = committed;
+        }
+
+        long before = _position;
+        _position = atHand ? PublishRecent(epoch, before, room) : await PublishReadAsync(epoch, before, read, cancellation);
+        if (_position - before == LargestRead) return;
+        await Task.Delay(Pause, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // A record of another instance lies between those at hand: the next turn reads it from Redis.
+        bool hole = atHand && _position > before && _position < Math.Min(_shard.LowestSequence, committed + _window);
+        if (!hole) await WaitAsync(Idle, cancellation);
+    }
+
+    /// <summary>Renews the lease, trims and reads in one call of the script.</summary>
+    /// <param name="committed">What to trim up to, 0 for nothing.</param>
+    /// <param name="count">How many records to read.</param>
+    private async Task<RedisValue[]> LookAsync(string epoch, long committed, int count)
+    {
+        _lookedAt = _time.GetTimestamp();
+        RedisValue[] read = (RedisValue[])(await _shard.Scripts.CallAsync(
+            Read,
+            [_shard.Keys.Shard, _shard.Keys.Outbox, _shard.Keys.Lease],
+            [epoch, _name, (long)Lease.TotalMilliseconds, committed, _position + 1, count]))!;
+        _leaseHeld = (string?)read[0] != "LEASED";
+        return read;
     }
 
     /// <summary>Another relay need not wait for the lease to run out. Where Redis is away, it does.</summary>

@@ -1,12 +1,8 @@
 using Claims.Hosting;
 using Claims.Ledger;
-using Claims.Ledger.Api;
 using Claims.V1;
 using Grpc.Core;
-using Grpc.Net.Client;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 using FundingClient = Claims.V1.Funding.FundingClient;
 
@@ -16,39 +12,22 @@ namespace Ledger.Tests.Funding;
 [Collection(LedgerDatabaseCollection.Name)]
 public sealed class FundingApiTests(LedgerDatabase databases) : IAsyncLifetime
 {
-    private WebApplication _app = null!;
-    private GrpcChannel _channel = null!;
+    private ServedLedger _served = null!;
     private FundingClient _funding = null!;
 
     public async Task InitializeAsync()
     {
         string postgres = databases.Server.ConnectionString($"funding_{Guid.NewGuid():n}");
-        WebApplicationBuilder builder = ServiceHost.CreateBuilder(
-            [
-                "--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={postgres}", "--Claims:Kafka:bootstrap_servers=127.0.0.1:1",
-                $"--Claims:PolicyDirectory={Path.Combine(AppContext.BaseDirectory, "policy")}",
-            ], "ledger");
-        builder.Logging.ClearProviders();
-        LedgerSettings settings = builder.AddSettings<LedgerSettings>();
-        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner);
-        builder.Services.AddLedger();
-        _app = builder.Build();
-        _app.MapGrpcService<FundingService>();
-        await _app.StartAsync();
-        _channel = GrpcChannel.ForAddress(_app.Addresses().Grpc);
-        _funding = new FundingClient(_channel);
+        _served = await ServedLedger.StartAsync(postgres);
+        _funding = _served.Funding;
     }
 
-    public async Task DisposeAsync()
-    {
-        _channel.Dispose();
-        await _app.DisposeAsync();
-    }
+    public async Task DisposeAsync() => await _served.DisposeAsync();
 
     [Fact]
     public async Task Service_works_as_the_role_that_only_appends()
     {
-        await using NpgsqlCommand who = _app.Services.GetRequiredService<NpgsqlDataSource>().CreateCommand("SELECT current_user::text");
+        await using NpgsqlCommand who = _served.Services.GetRequiredService<NpgsqlDataSource>().CreateCommand("SELECT current_user::text");
         Assert.Equal(LedgerServices.Role, await who.ExecuteScalarAsync());
     }
 
@@ -106,10 +85,10 @@ public sealed class FundingApiTests(LedgerDatabase databases) : IAsyncLifetime
     {
         int year = ChinaTime.Today(TimeProvider.System).Year;
         await _funding.SetPlanAsync(new SetPlanRequest { County = "410105", Year = year, PlanFen = 1_000, Revision = 1, Actor = "clerk" });
-        await Assert.Single(_app.Services.GetServices<Microsoft.Extensions.Hosting.IHostedService>().OfType<Claims.Ledger.Funding.PlanWatch>()).RefreshAsync(CancellationToken.None);
+        await Assert.Single(_served.Services.GetServices<Microsoft.Extensions.Hosting.IHostedService>().OfType<Claims.Ledger.Funding.PlanWatch>()).RefreshAsync(CancellationToken.None);
 
         using HttpClient http = new();
-        string metrics = await http.GetStringAsync(new Uri(_app.Addresses().Metrics, "/metrics"));
+        string metrics = await http.GetStringAsync(new Uri(_served.Metrics, "/metrics"));
 
         Assert.Contains($"claims_ledger_plan_warning_percent{{county=\"410105\",year=\"{year}\"}} 0", metrics, StringComparison.Ordinal);
         Assert.Equal("金水区", Assert.Single((await _funding.ListPlansAsync(new ListPlansRequest { Year = year })).Plans).Name);

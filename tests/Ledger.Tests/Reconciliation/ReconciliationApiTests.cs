@@ -1,11 +1,5 @@
-using Claims.Hosting;
-using Claims.Ledger;
-using Claims.Ledger.Api;
 using Claims.V1;
 using Grpc.Core;
-using Grpc.Net.Client;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Logging;
 
 namespace Ledger.Tests.Reconciliation;
 
@@ -16,8 +10,7 @@ public sealed class ReconciliationApiTests(LedgerDatabase databases) : IAsyncLif
     private static readonly ReconciliationPeriod Days = new() { From = "2024-03-21", To = "2024-03-21" };
 
     private readonly PublishedLog _log = new PublishedLog(2).AddSettlements(30);
-    private WebApplication _app = null!;
-    private GrpcChannel _channel = null!;
+    private ServedLedger _served = null!;
     private Claims.V1.Reconciliation.ReconciliationClient _client = null!;
 
     public async Task InitializeAsync()
@@ -29,24 +22,11 @@ public sealed class ReconciliationApiTests(LedgerDatabase databases) : IAsyncLif
             await ledger.BookAsync(_log);
         }
 
-        WebApplicationBuilder builder = ServiceHost.CreateBuilder(
-            ["--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={postgres}", "--Claims:Kafka:bootstrap_servers=127.0.0.1:1"], "ledger");
-        builder.Logging.ClearProviders();
-        LedgerSettings settings = builder.AddSettings<LedgerSettings>();
-        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly);
-        builder.Services.AddLedger();
-        _app = builder.Build();
-        _app.MapGrpcService<ReconciliationService>();
-        await _app.StartAsync();
-        _channel = GrpcChannel.ForAddress(_app.Addresses().Grpc);
-        _client = new Claims.V1.Reconciliation.ReconciliationClient(_channel);
+        _served = await ServedLedger.StartAsync(postgres);
+        _client = _served.Reconciliation;
     }
 
-    public async Task DisposeAsync()
-    {
-        _channel.Dispose();
-        await _app.DisposeAsync();
-    }
+    public async Task DisposeAsync() => await _served.DisposeAsync();
 
     [Fact]
     public async Task Totals_of_every_facility_are_those_of_its_entries_and_balance_with_themselves()
