@@ -12,7 +12,8 @@ internal sealed class RedisCluster : IAsyncDisposable
 {
     public const int Masters = 3;
     private const int Slots = 16_384;
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan HandOverLimit = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("claims-cluster-");
@@ -86,8 +87,20 @@ internal sealed class RedisCluster : IAsyncDisposable
     /// <summary>Hands the first master's slots to its replica without loss, and waits until they have changed places.</summary>
     public async Task HandOverAsync()
     {
-        await Replica.TellAsync("CLUSTER", "FAILOVER");
-        await UntilAsync(async () => (await Replica.TellAsync("ROLE")).StartsWith("master", StringComparison.Ordinal));
+        long asked = 0;
+        await UntilAsync(async () =>
+        {
+            if ((await Replica.TellAsync("ROLE")).StartsWith("master", StringComparison.Ordinal)) return true;
+
+            // On a busy machine the five seconds that Redis allows for it may run out; then nothing has changed hands.
+            if (Environment.TickCount64 - asked > HandOverLimit.TotalMilliseconds)
+            {
+                await Replica.TellAsync("CLUSTER", "FAILOVER");
+                asked = Environment.TickCount64;
+            }
+
+            return false;
+        });
         await UntilAsync(async () => (await Nodes[0].TellAsync("ROLE")).StartsWith("slave", StringComparison.Ordinal));
     }
 
