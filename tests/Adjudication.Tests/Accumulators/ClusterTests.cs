@@ -143,6 +143,8 @@ public sealed class ClusterTests
 
     private static async Task AssertNothingLostAsync(Instance instance, ConcurrentQueue<Effect> effects)
     {
+        // Progress was made through either instance; this one may still be reconnecting, or hold back for a moment after failures.
+        foreach (string insured in effects.Select(effect => effect.Visit.Insured).Distinct()) await RedisCluster.UntilAsync(() => AnswersAsync(instance, insured));
         Assert.Equal(effects.Count, effects.Select(effect => effect.Visit.Request).Distinct().Count());
         foreach (IGrouping<int, Effect> shard in effects.GroupBy(effect => Shards.Of(effect.Visit.Insured, ShardCount)))
         {
@@ -166,6 +168,19 @@ public sealed class ClusterTests
         {
             StepReply again = await instance.Store.ShardOf(effect.Visit.Insured).RunAsync(StoreFixture.StepOf(StepMode.Settle, effect.Visit, citations: 0));
             Assert.Equal((StepOutcome.Replay, effect.Header), (again.Outcome, again.Header));
+        }
+    }
+
+    private static async Task<bool> AnswersAsync(Instance instance, string insured)
+    {
+        try
+        {
+            await instance.Store.ShardOf(insured).ReadInsuredAsync(insured);
+            return true;
+        }
+        catch (StoreUnavailableException)
+        {
+            return false;
         }
     }
 
