@@ -62,7 +62,7 @@ public static class BenchCommand
 
         if (parts.Contains("latency")) await LatencyAsync(system.Layout, workload, cancellationToken);
 
-        using MachineNoise whole = MachineNoise.Listen();
+        (long Stolen, long Total) before = MachineNoise.ProcessorTicksNow();
         for (int round = 1; round <= rounds; round++)
         {
             foreach (string part in Parts.Intersect(parts))
@@ -72,7 +72,7 @@ public static class BenchCommand
             }
         }
 
-        results.StolenPercent = whole.End().StolenPercent;
+        results.StolenPercent = MachineNoise.StolenPercent(before, MachineNoise.ProcessorTicksNow());
         foreach (string process in ProcessDefinitions.StartOrder)
             results.PeakResidentBytes[process] = ProcessUse.Of(system.PidOf(process)).PeakResidentBytes;
         if (json) results.WriteJson();

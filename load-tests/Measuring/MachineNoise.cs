@@ -13,7 +13,7 @@ public sealed class MachineNoise : IDisposable
     private static readonly TimeSpan Nap = TimeSpan.FromMilliseconds(1);
 
     private readonly LatencyHistogram _late = new();
-    private readonly (long Stolen, long Total) _before = ProcessorTicks(ReadProcessorLine());
+    private readonly (long Stolen, long Total) _before = ProcessorTicksNow();
     private readonly ManualResetEventSlim _ended = new();
     private readonly Thread _napping;
 
@@ -30,7 +30,7 @@ public sealed class MachineNoise : IDisposable
     {
         _ended.Set();
         _napping.Join();
-        return (_late, StolenPercent(_before, ProcessorTicks(ReadProcessorLine())));
+        return (_late, StolenPercent(_before, ProcessorTicksNow()));
     }
 
     public void Dispose()
@@ -50,7 +50,7 @@ public sealed class MachineNoise : IDisposable
     public static double StolenPercent((long Stolen, long Total) before, (long Stolen, long Total) after) =>
         after.Total == before.Total ? 0 : 100.0 * (after.Stolen - before.Stolen) / (after.Total - before.Total);
 
-    private static string ReadProcessorLine() => File.ReadLines("/proc/stat").First();
+    public static (long Stolen, long Total) ProcessorTicksNow() => ProcessorTicks(File.ReadLines("/proc/stat").First());
 
     private void NapUntilEnded()
     {

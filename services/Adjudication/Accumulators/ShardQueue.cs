@@ -94,23 +94,14 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
     public async Task<IReadOnlyList<(string Field, byte[] Value)>> ReadInsuredAsync(string insuredId)
     {
-        if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
-        try
+        RedisValue[] flat = (RedisValue[])(await AskAsync(epoch => Scripts.CallAsync(Insured, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence])))!;
+        List<(string, byte[])> fields = new(flat.Length / 2);
+        for (int i = 0; i < flat.Length; i += 2)
         {
-            RedisResult result = await Scripts.CallAsync(Insured, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence]);
-            RedisValue[] flat = (RedisValue[])result!;
-            List<(string, byte[])> fields = new(flat.Length / 2);
-            for (int i = 0; i < flat.Length; i += 2)
-            {
-                fields.Add(((string)flat[i]!, (byte[])flat[i + 1]!));
-            }
+            fields.Add(((string)flat[i]!, (byte[])flat[i + 1]!));
+        }
 
-            return fields;
-        }
-        catch (Exception e) when (e is RedisException or TimeoutException)
-        {
-            throw Understand(e);
-        }
+        return fields;
     }
 
     /// <summary>Everything stored of the shard, page by page as Redis scans: an insured may come twice, one that is new meanwhile not at all.</summary>
@@ -122,8 +113,9 @@ public sealed class ShardQueue : IAsyncDisposable
         do
         {
             cancellation.ThrowIfCancellationRequested();
-            RedisResult[] page = await ReadPageAsync(cursor);
-            EndPoint now = await NodeAsync();
+            string from = cursor;
+            RedisResult[] page = (RedisResult[])(await AskAsync(epoch => Scripts.CallAsync(Scan, [Keys.Shard, Keys.Nothing], [epoch, LowestSequence, Keys.EveryInsured, from, ScannedKeys])))!;
+            EndPoint now = await AskAsync(_ => Scripts.NodeOfAsync(Keys.Shard));
             if (!now.Equals(node ?? now)) throw new StoreUnavailableException($"Shard {Shard} went from {node} to {now} while it was read; a cursor of the one means nothing to the other.");
             node = now;
             cursor = (string)page[1]!;
@@ -137,37 +129,15 @@ public sealed class ShardQueue : IAsyncDisposable
 
     /// <summary>From its return on, no visit of the year or an earlier one is settled or undone.</summary>
     /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
-    public async Task CloseYearAsync(int year)
+    public Task CloseYearAsync(int year) => AskAsync(epoch => Scripts.CallAsync(CloseYear, [Keys.Shard], [epoch, year]));
+
+    /// <summary>A call beside the queue, while the shard is open.</summary>
+    private async Task<T> AskAsync<T>(Func<string, Task<T>> call)
     {
         if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
         try
         {
-            await Scripts.CallAsync(CloseYear, [Keys.Shard], [epoch, year]);
-        }
-        catch (Exception e) when (e is RedisException or TimeoutException)
-        {
-            throw Understand(e);
-        }
-    }
-
-    private async Task<RedisResult[]> ReadPageAsync(string cursor)
-    {
-        if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
-        try
-        {
-            return (RedisResult[])(await Scripts.CallAsync(Scan, [Keys.Shard, Keys.Nothing], [epoch, LowestSequence, Keys.EveryInsured, cursor, ScannedKeys]))!;
-        }
-        catch (Exception e) when (e is RedisException or TimeoutException)
-        {
-            throw Understand(e);
-        }
-    }
-
-    private async Task<EndPoint> NodeAsync()
-    {
-        try
-        {
-            return await Scripts.NodeOfAsync(Keys.Shard);
+            return await call(epoch);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {

@@ -1,7 +1,7 @@
 -- One page of what a shard has stored, in Redis' own order; an insured may come twice.
+-- KEYS[1] shard hash   ARGV[1] epoch   ARGV[2] lowest sequence that this store can be at
 -- KEYS[2] never exists: while the shard moves to another node of a cluster, key by key, Redis refuses to look for it beside
 -- KEYS[1], and what has gone already is not missed by mistake.
--- KEYS[1] shard hash   ARGV[1] epoch   ARGV[2] lowest sequence that this store can be at
 -- ARGV[3] pattern of the shard's insured hashes   ARGV[4] cursor, '0' to begin   ARGV[5] keys to look at
 -- Reply: the shard's sequence, the next cursor ('0' at the end), then per insured its key and all of its hash.
 local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq')

@@ -10,6 +10,7 @@ namespace Adjudication.Tests.Accumulators;
 public sealed class ClusterTests
 {
     private const int ShardCount = 8;
+    private const int People = 12;
     private const int CapFen = 30_000;
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
 
@@ -30,7 +31,7 @@ public sealed class ClusterTests
         ConcurrentDictionary<string, int> refusals = new(StringComparer.Ordinal);
 
         // Two clients for each insured, one at each instance, so that both compete for the same accumulators all the time.
-        Task clients = Task.WhenAll(Enumerable.Range(0, 24).Select(client => Task.Run(() =>
+        Task clients = Task.WhenAll(Enumerable.Range(0, 2 * People).Select(client => Task.Run(() =>
             VisitAsync(client % 2 == 0 ? [one, other] : [other, one], client, effects, refusals, enough.Token, limit.Token))));
 
         for (int shard = 0; shard < ShardCount; shard++)
@@ -101,7 +102,7 @@ public sealed class ClusterTests
     private static async Task VisitAsync(
         Instance[] instances, int client, ConcurrentQueue<Effect> effects, ConcurrentDictionary<string, int> refusals, CancellationToken enough, CancellationToken limit)
     {
-        string insured = InsuredOf(client / 2 % ShardCount, client / 2 / ShardCount);
+        string insured = PersonOf(client / 2);
         for (int visit = 0; !enough.IsCancellationRequested; visit++)
         {
             ModelVisit request = VisitOf(insured, $"c{client}v{visit}");
@@ -137,7 +138,7 @@ public sealed class ClusterTests
     private static Task ProgressAsync(ConcurrentQueue<Effect> effects)
     {
         int before = effects.Count;
-        HashSet<string> insured = [.. Enumerable.Range(0, 12).Select(number => InsuredOf(number % ShardCount, number / ShardCount))];
+        HashSet<string> insured = [.. Enumerable.Range(0, People).Select(PersonOf)];
         return RedisCluster.UntilAsync(() => Task.FromResult(insured.IsSubsetOf(effects.Skip(before).Select(effect => effect.Visit.Insured))));
     }
 
@@ -196,6 +197,9 @@ public sealed class ClusterTests
 
     private static ModelVisit VisitOf(string insured, string request) =>
         new(insured, "H1", request, new DateOnly(2024, 3, 5), 700, 700, 6500, 0, CapFen, null);
+
+    /// <summary>One of those who come all the time; every shard has some.</summary>
+    private static string PersonOf(int number) => InsuredOf(number % ShardCount, number / ShardCount);
 
     /// <summary>Some insured of the shard.</summary>
     private static string InsuredOf(int shard, int number = 0) =>
