@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Claims.Cli.LocalSystem;
 
 namespace Claims.Cli;
 
@@ -10,6 +11,7 @@ public static class LoadTests
     public static async Task<int> RunAsync(string command, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
         ProcessStartInfo start = new(Environment.ProcessPath!, [Repository.Assembly("Claims.LoadTests"), command, .. arguments]) { UseShellExecute = false };
+        start.Environment[ProcessorShare.Setting.Key] = ProcessorShare.Setting.Value;
         using Process instrument = Process.Start(start) ?? throw new CommandException("dotnet could not be started.", ExitCodes.CannotStart);
         try
         {

@@ -58,7 +58,10 @@ public static class ProcessDefinitions
         ServerCommand command = new(
             Environment.ProcessPath!,
             [Repository.Assembly("Claims.Cli", "claims"), "broker", "--address-file", layout.BrokerAddressFile],
-            layout.LogFile(Broker));
+            layout.LogFile(Broker))
+        {
+            Environment = new Dictionary<string, string>([ProcessorShare.Setting]),
+        };
         return new ProcessDefinition(
             Broker,
             "embedded",
@@ -106,7 +109,7 @@ public static class ProcessDefinitions
         ServerCommand command = new(Environment.ProcessPath!, [assembly], layout.LogFile(name))
         {
             WorkingDirectory = Path.GetDirectoryName(assembly)!,
-            Environment = settings.ToDictionary(setting => $"Claims__{setting.Key}", setting => setting.Value),
+            Environment = new Dictionary<string, string>([ProcessorShare.Setting, .. settings.Select(setting => KeyValuePair.Create($"Claims__{setting.Key}", setting.Value))]),
         };
         return new ProcessDefinition(
             name,

@@ -24,7 +24,7 @@ public sealed class EligibilityDirectory : BackgroundService
     /// From one batch to the next. A question that comes later than this is asked at once; under load they gather, since a call with one
     /// question costs nearly what one with ten does.
     /// </summary>
-    private static readonly TimeSpan BetweenBatches = TimeSpan.FromMilliseconds(3);
+    private static readonly TimeSpan BetweenBatches = TimeSpan.FromMilliseconds(5);
 
     /// <summary>With the last question's own at most 5 000, Eligibility's bound: a request has at most 500 lines.</summary>
     private const int MostItems = 5_000 - FeeLines.Most;

@@ -1,4 +1,5 @@
 using Adjudication.Tests.Accumulators;
+using Adjudication.Tests.Coverage;
 using Claims.Adjudication;
 using Claims.Adjudication.Api;
 using Claims.Adjudication.Coverage;
@@ -184,7 +185,7 @@ public sealed class SettlementDeskTests : IAsyncLifetime
             Insured insured = new() { InsuredId = "P01" };
             foreach (int year in (int[])[2024, 2025, 2026])
             {
-                insured.Coverages.Add(new Coverage { PlanYear = year, Scheme = "resident", County = "410105", Paid = true, WaitingFrom = $"{year}-01-01", CoveredFrom = $"{year}-01-01", CoveredTo = $"{year}-12-31" });
+                insured.Coverages.Add(new Claims.V1.Coverage { PlanYear = year, Scheme = "resident", County = "410105", Paid = true, WaitingFrom = $"{year}-01-01", CoveredFrom = $"{year}-01-01", CoveredTo = $"{year}-12-31" });
             }
 
             reply.Insured.Add(insured);
@@ -199,21 +200,5 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     private sealed class FixedTime(DateTimeOffset now) : TimeProvider
     {
         public override DateTimeOffset GetUtcNow() => now;
-    }
-
-    /// <summary>The directory's change notices are not part of these tests: every call ends UNAVAILABLE.</summary>
-    private sealed class NoCalls : CallInvoker
-    {
-        public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw Refusal;
-
-        public override TResponse BlockingUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw Refusal;
-
-        public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw Refusal;
-
-        public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options) => throw Refusal;
-
-        public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? host, CallOptions options) => throw Refusal;
-
-        private static RpcException Refusal => new(new Status(StatusCode.Unavailable, "no change notices"));
     }
 }
