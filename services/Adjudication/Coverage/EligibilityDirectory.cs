@@ -232,12 +232,15 @@ public sealed class EligibilityDirectory : BackgroundService
         insured.InsuredId,
         [.. insured.Coverages.Select(row => new EnrolmentTerms(
             row.PlanYear,
-            row.Scheme,
-            row.County,
+            Shared(row.Scheme),
+            Shared(row.County),
             row.Paid,
             DateOrNull(row.WaitingFrom) ?? DateOnly.MaxValue,
             DateOrNull(row.CoveredFrom) ?? DateOnly.MaxValue,
             DateOrNull(row.CoveredTo) ?? DateOnly.MinValue))]);
+
+    /// <summary>One text for all who have the same: what is held of an insured is few objects, since a full collection visits every one of them.</summary>
+    private static string Shared(string word) => string.Intern(word);
 
     private static DateOnly? DateOrNull(string date) => date.Length == 0 ? null : DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture);
 

@@ -21,7 +21,7 @@ public sealed record InsuredTerms(string InsuredId, ImmutableArray<EnrolmentTerm
 }
 
 /// <summary>One enrolment: waiting from <paramref name="WaitingFrom"/>, covered from <paramref name="CoveredFrom"/> to <paramref name="CoveredTo"/>; the dates mean nothing where unpaid.</summary>
-public sealed record EnrolmentTerms(int PlanYear, string Scheme, string County, bool Paid, DateOnly WaitingFrom, DateOnly CoveredFrom, DateOnly CoveredTo);
+public readonly record struct EnrolmentTerms(int PlanYear, string Scheme, string County, bool Paid, DateOnly WaitingFrom, DateOnly CoveredFrom, DateOnly CoveredTo);
 
 /// <summary>What a covered visit is settled by.</summary>
 public sealed record CoveredVisit(Visit Visit, FacilityTerms Facility, EnrolmentTerms Enrolment, OutpatientPolicy Policy, Terms Terms);
@@ -36,8 +36,7 @@ public static class CoverageChecks
         if (facility.PooledFrom is null || date < facility.PooledFrom || date > facility.PooledTo) return Refused(Reasons.FacilityNotPooled);
 
         if (insured is null) return Refused(Reasons.InsuredUnknown);
-        EnrolmentTerms? enrolment = insured.EnrolmentOf(date.Year);
-        if (enrolment is null) return Refused(Reasons.NotCoveredOnDate);
+        if (insured.EnrolmentOf(date.Year) is not { } enrolment) return Refused(Reasons.NotCoveredOnDate);
         if (enrolment.Scheme != "resident") return Refused(Reasons.WrongScheme);
         if (pack.CountiesOutsidePooling.ContainsKey(enrolment.County)) return Refused(Reasons.OutsidePoolingArea);
         if (!enrolment.Paid || date < enrolment.WaitingFrom || date > enrolment.CoveredTo) return Refused(Reasons.NotCoveredOnDate);
