@@ -8,11 +8,14 @@ public static class Machine
     /// <returns>Processors, memory, kernel and runtime in one line.</returns>
     public static string Describe()
     {
-        string processor = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim()
-            ?? "processor of unknown model";
+        string[] cpuInfo = File.ReadAllLines("/proc/cpuinfo");
+
+        // Of the machine: the runtime's own count is this process's share of them.
+        int processors = cpuInfo.Count(line => line.StartsWith("processor", StringComparison.Ordinal));
+        string processor = cpuInfo.FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? "processor of unknown model";
         string memory = File.ReadLines("/proc/meminfo").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{Environment.ProcessorCount} × {processor}, {long.Parse(memory, CultureInfo.InvariantCulture) / 1e6:0} GB, Linux {Environment.OSVersion.Version}, .NET {Environment.Version}");
+            $"{processors} × {processor}, {long.Parse(memory, CultureInfo.InvariantCulture) / 1e6:0} GB, Linux {Environment.OSVersion.Version}, .NET {Environment.Version}");
     }
 }
