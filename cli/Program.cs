@@ -29,7 +29,7 @@ try
     return await parsed.InvokeAsync(new InvocationConfiguration
     {
         EnableDefaultExceptionHandler = false,
-        // A foreground `up` stops six processes after Ctrl-C.
+        // A foreground `up` stops seven processes after Ctrl-C.
         ProcessTerminationTimeout = TimeSpan.FromMinutes(2),
     });
 }

@@ -1,4 +1,5 @@
 using Claims.Cli.LocalSystem;
+using Claims.Hosting;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -15,7 +16,7 @@ public sealed class Services : IDisposable
 
     public CallInvoker Connect(string address)
     {
-        GrpcChannel channel = GrpcChannel.ForAddress(address);
+        GrpcChannel channel = ClaimsChannel.To(address);
         _channels.Add(channel);
         return channel.CreateCallInvoker();
     }

@@ -18,7 +18,7 @@ public static class BenchCommand
     private const int PostingRecords = 320_000;
     private const int PostingWarmUp = 160_000;
     private const int PeerSeconds = 10;
-    private const int Insured = 100_000;
+    private const int DefaultInsured = 100_000;
     private const int SettleVisits = 200_000;
     private const int UnaryVisits = 40_000;
     private const int UnaryConnections = 8;
@@ -31,27 +31,45 @@ public static class BenchCommand
     // Before the service has said how large its batches are.
     private const int AssumedBatch = 32;
 
-    private static readonly string[] Parts = ["settle", "unary", "latency", "limit", "peer", "posting"];
+    private static readonly string[] InRounds = ["settle", "unary", "latency", "limit", "peer", "posting"];
+
+    // Measured once: it does not depend on what else the machine does.
+    private const string Memory = "memory";
+
+    private static readonly string[] Parts = [.. InRounds, Memory];
 
     public static Command Create()
     {
-        Option<int> rounds = new("--rounds") { Description = "Of each measurement; the median counts.", DefaultValueFactory = _ => DefaultRounds };
-        rounds.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 1) result.AddError("--rounds must be at least 1.");
-        });
+        Option<int> rounds = CommonOptions.AtLeastOne<int>("--rounds", "Of each measurement; the median counts.", DefaultRounds);
         Option<string[]> only = new("--only") { Description = $"Only these of {string.Join(", ", Parts)}.", AllowMultipleArgumentsPerToken = true };
         only.AcceptOnlyFromAmong(Parts);
+        Option<int> insured = CommonOptions.AtLeastOne<int>("--insured", "People in the system, each as likely to come as another.", DefaultInsured);
         Option<bool> json = CommonOptions.Json();
-        Command command = new("bench", "Measure the system against the peer and against the limit; medians and ratios.") { rounds, only, json };
-        command.SetAction((result, cancel) => RunAsync(result.GetValue(rounds), result.GetValue(only) is { Length: > 0 } some ? some : Parts, result.GetValue(json), cancel));
+        Command command = new("bench", "Measure the system against the peer and against the limit; medians and ratios.") { rounds, only, insured, json };
+        command.SetAction(async (result, cancel) =>
+        {
+            string[] parts = result.GetValue(only) is { Length: > 0 } some ? some : Parts;
+            BenchResults results = await RunAsync(result.GetValue(rounds), parts, result.GetValue(insured), cancel);
+            if (result.GetValue(json)) results.WriteJson();
+            else results.Print();
+            return ExitCodes.Done;
+        });
         return command;
     }
 
-    private static async Task<int> RunAsync(int rounds, string[] parts, bool json, CancellationToken cancellationToken)
+    private static async Task<BenchResults> RunAsync(int rounds, string[] parts, int insured, CancellationToken cancellationToken)
     {
-        BenchResults results = new();
-        Workload workload = new(Insured);
+        BenchResults results = new() { Insured = insured };
+        Workload workload = new(insured);
+        if (parts.Contains(Memory))
+        {
+            Output.Progress("memory of a settled year …");
+            results.StoreBytesPerInsuredYear = await StoreMemory.MeasureAsync(workload, cancellationToken);
+        }
+
+        string[] inRounds = [.. InRounds.Intersect(parts)];
+        if (inRounds.Length == 0) return results;
+
         await using TemporarySystem system = await TemporarySystem.StartAsync("bench", _ => { }, cancellationToken);
         using (Services services = new(system.Layout)) await workload.ImportAsync(services, cancellationToken);
         if (parts.Contains("settle"))
@@ -65,7 +83,7 @@ public static class BenchCommand
         (long Stolen, long Total) before = MachineNoise.ProcessorTicksNow();
         for (int round = 1; round <= rounds; round++)
         {
-            foreach (string part in Parts.Intersect(parts))
+            foreach (string part in inRounds)
             {
                 Output.Progress(string.Create(CultureInfo.InvariantCulture, $"round {round} of {rounds}, {part} …"));
                 await MeasureAsync(part, system, workload, results, cancellationToken);
@@ -75,9 +93,7 @@ public static class BenchCommand
         results.StolenPercent = MachineNoise.StolenPercent(before, MachineNoise.ProcessorTicksNow());
         foreach (string process in ProcessDefinitions.StartOrder)
             results.PeakResidentBytes[process] = ProcessUse.Of(system.PidOf(process)).PeakResidentBytes;
-        if (json) results.WriteJson();
-        else results.Print();
-        return ExitCodes.Done;
+        return results;
     }
 
     private static async Task MeasureAsync(string part, TemporarySystem system, Workload workload, BenchResults results, CancellationToken cancellationToken)

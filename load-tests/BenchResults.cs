@@ -9,6 +9,9 @@ namespace Claims.LoadTests;
 /// <summary>What every round of a bench came to, and the medians and ratios of it. What was not measured is absent.</summary>
 public sealed class BenchResults
 {
+    /// <summary>People in the system.</summary>
+    public required int Insured { get; init; }
+
     public List<SettleRound> Settle { get; } = [];
 
     public List<double> UnaryPerSecond { get; } = [];
@@ -18,14 +21,17 @@ public sealed class BenchResults
     /// <summary>How late a thread of this process woke while latencies were measured: what the machine adds to each.</summary>
     public List<LatencyHistogram> Late { get; } = [];
 
-    /// <summary>Of the whole run.</summary>
-    public double StolenPercent { get; set; }
+    /// <summary>Of all rounds.</summary>
+    public double? StolenPercent { get; set; }
 
     public List<double> RedisLimitPerSecond { get; } = [];
 
     public List<double> PeerPerSecond { get; } = [];
 
     public List<PostingRound> Posting { get; } = [];
+
+    /// <summary>Of Redis' memory, with three settlements.</summary>
+    public double? StoreBytesPerInsuredYear { get; set; }
 
     /// <summary>By process, over the whole run.</summary>
     public Dictionary<string, long> PeakResidentBytes { get; } = [];
@@ -50,6 +56,8 @@ public sealed class BenchResults
         MachineP99Ms = PercentileMs(Late, 99),
         MachineP999Ms = PercentileMs(Late, 99.9),
         StolenPercent = Rounded(StolenPercent, 1),
+        Insured,
+        StoreBytesPerInsuredYear = Rounded(StoreBytesPerInsuredYear),
         BatchSize = Rounded(MedianOf(Settle.Select(round => round.BatchSize)), 1),
         AllocatedBytesPerSettlement = Rounded(MedianOf(Settle.Select(round => round.AllocatedBytes))),
         CpuMicrosecondsPerSettlement = CpuMicroseconds([.. Settle.Select(round => round.CpuMicroseconds)]),
@@ -60,10 +68,14 @@ public sealed class BenchResults
         {
             SettlePerSecond = Settle.Select(round => Rounded(round.SettlePerSecond)),
             EndToEndPerSecond = Settle.Select(round => Rounded(round.EndToEndPerSecond)),
+            AllocatedBytesPerSettlement = Settle.Select(round => Rounded(round.AllocatedBytes)),
             UnaryPerSecond = UnaryPerSecond.Select(rate => Rounded(rate)),
             PostingPerSecond = PostingRates.Select(rate => Rounded(rate)),
             RedisLimitPerSecond = RedisLimitPerSecond.Select(rate => Rounded(rate)),
             PeerPerSecond = PeerPerSecond.Select(rate => Rounded(rate)),
+            P50Ms = Latencies.Select(round => PercentileMs([round], 50)),
+            P99Ms = Latencies.Select(round => PercentileMs([round], 99)),
+            P999Ms = Latencies.Select(round => PercentileMs([round], 99.9)),
         },
     });
 
@@ -77,7 +89,9 @@ public sealed class BenchResults
             Output.Table(["ratio", ">of medians"], ratios.Select(ratio => new[] { ratio.Name, Text(ratio.Value, 2) }));
         Dictionary<string, double?> settling = CpuMicroseconds([.. Settle.Select(round => round.CpuMicroseconds)]);
         Dictionary<string, double?> posting = CpuMicroseconds([.. Posting.Select(round => round.CpuMicroseconds)]);
-        Output.Table(["process", ">CPU µs per settlement", ">of posting alone", ">peak resident MB"], settling.Keys.Union(posting.Keys).Union(PeakResidentBytes.Keys).Select(process => new[]
+        string[] processes = [.. settling.Keys.Union(posting.Keys).Union(PeakResidentBytes.Keys)];
+        if (processes.Length == 0) return;
+        Output.Table(["process", ">CPU µs per settlement", ">of posting alone", ">peak resident MB"], processes.Select(process => new[]
         {
             process,
             settling.TryGetValue(process, out double? cpu) ? Text(cpu ?? 0, 1) : "",
@@ -101,8 +115,11 @@ public sealed class BenchResults
         ("p99.9 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(99.9).TotalMilliseconds)], 2),
         ("p99 that a thread wakes late meanwhile, ms", [.. Late.Select(rounds => rounds.Percentile(99).TotalMilliseconds)], 2),
         ("p99.9 that a thread wakes late meanwhile, ms", [.. Late.Select(rounds => rounds.Percentile(99.9).TotalMilliseconds)], 2),
-        ("processor time stolen by other machines, %", [StolenPercent], 1),
+        ("processor time stolen by other machines, %", [.. OneOf(StolenPercent)], 1),
+        ("bytes of Redis' memory, insured-year of three settlements", [.. OneOf(StoreBytesPerInsuredYear)], 0),
     }.Where(row => row.Rounds.Length > 0);
+
+    private static IEnumerable<double> OneOf(double? measured) => measured is { } some ? [some] : [];
 
     private IEnumerable<(string Name, double Value)> Ratios()
     {

@@ -17,6 +17,18 @@ public static class CommonOptions
 
     public static Option<DateOnly?> OptionalDay(string name, string description) => new(name) { Description = description, CustomParser = ParseDay };
 
+    /// <summary>A whole number from 1.</summary>
+    /// <param name="otherwise">Where it is not named.</param>
+    public static Option<T> AtLeastOne<T>(string name, string description, T? otherwise = default)
+    {
+        Option<T> option = new(name) { Description = description, DefaultValueFactory = _ => otherwise! };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<T>() is < 1) result.AddError($"{name} must be at least 1.");
+        });
+        return option;
+    }
+
     /// <summary>A file that is named on the command line and must be there.</summary>
     public static Argument<FileInfo> ExistingFile(string name, string description) =>
         new Argument<FileInfo>(name) { Description = description }.AcceptExistingOnly();

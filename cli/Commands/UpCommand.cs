@@ -31,7 +31,7 @@ public static class UpCommand
             await supervisor.UpAsync(fresh, string.IsNullOrEmpty(kafka) ? null : kafka, cancellationToken);
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
-            $"Ready after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, data in {layout.DataDirectory}"));
+            $"Ready after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, clinics' HTTP on 127.0.0.1:{layout.GatewayPort}, data in {layout.DataDirectory}"));
         if (detach)
             return ExitCodes.Done;
 

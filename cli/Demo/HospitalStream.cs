@@ -28,7 +28,7 @@ public sealed class HospitalStream(
                 await StreamUnansweredAsync(cancellationToken);
                 return;
             }
-            catch (RpcException e) when (IsTransient(e.StatusCode) && !cancellationToken.IsCancellationRequested)
+            catch (RpcException e) when (OutageClock.IsPassing(e) && !cancellationToken.IsCancellationRequested)
             {
                 _outage.Failed();
                 if (_outage.IsGone)
@@ -37,9 +37,6 @@ public sealed class HospitalStream(
             }
         }
     }
-
-    private static bool IsTransient(StatusCode status) =>
-        status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.ResourceExhausted;
 
     private async Task StreamUnansweredAsync(CancellationToken cancellationToken)
     {

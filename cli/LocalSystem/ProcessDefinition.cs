@@ -22,8 +22,9 @@ public static class ProcessDefinitions
     public const string Eligibility = "eligibility";
     public const string Ledger = "ledger";
     public const string Adjudication = "adjudication";
+    public const string Gateway = "gateway";
 
-    public static readonly IReadOnlyList<string> StartOrder = [Redis, Postgres, Broker, Eligibility, Ledger, Adjudication];
+    public static readonly IReadOnlyList<string> StartOrder = [Redis, Postgres, Broker, Eligibility, Ledger, Adjudication, Gateway];
 
     /// <summary>The ports that a process listens on, each with the words for it in an error message.</summary>
     public static IReadOnlyList<(int Port, string Purpose)> PortsOf(SystemLayout layout, string process) => process switch
@@ -33,6 +34,7 @@ public static class ProcessDefinitions
         Eligibility => [(layout.EligibilityPort, "eligibility (gRPC)"), (layout.EligibilityMetricsPort, "eligibility (metrics)")],
         Ledger => [(layout.LedgerPort, "ledger (gRPC)"), (layout.LedgerMetricsPort, "ledger (metrics)")],
         Adjudication => [(layout.AdjudicationPort, "adjudication (gRPC)"), (layout.AdjudicationMetricsPort, "adjudication (metrics)")],
+        Gateway => [(layout.GatewayPort, "gateway (HTTP)"), (layout.GatewayMetricsPort, "gateway (metrics)")],
         _ => [],
     };
 
@@ -98,6 +100,12 @@ public static class ProcessDefinitions
             ["Kafka__bootstrap_servers"] = kafka,
         });
 
+    public static ProcessDefinition GatewayService(SystemLayout layout) => Service(
+        layout, Gateway, "Claims.Gateway", layout.GatewayPort, layout.GatewayMetricsPort, new()
+        {
+            ["AdjudicationAddress"] = layout.AdjudicationAddress,
+        });
+
     private static ProcessDefinition Service(
         SystemLayout layout, string name, string project, int port, int metricsPort, Dictionary<string, string> settings)
     {
@@ -126,6 +134,7 @@ public static class ProcessDefinitions
         Eligibility => IsHealthyAsync(layout.EligibilityMetricsPort, cancellationToken),
         Ledger => IsHealthyAsync(layout.LedgerMetricsPort, cancellationToken),
         Adjudication => IsHealthyAsync(layout.AdjudicationMetricsPort, cancellationToken),
+        Gateway => IsHealthyAsync(layout.GatewayMetricsPort, cancellationToken),
         _ => throw new ArgumentOutOfRangeException(nameof(process), process, "no such process"),
     };
 

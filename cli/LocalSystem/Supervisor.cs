@@ -117,6 +117,7 @@ public sealed class Supervisor : IDisposable
 
         PrivateRedis redis = PrivateRedis.Attach(_layout.RedisDirectory, _layout.RedisPort);
         await EnsureAllAsync([ProcessDefinitions.AdjudicationService(_layout, redis.Configuration, brokers)], cancellationToken);
+        await EnsureAllAsync([ProcessDefinitions.GatewayService(_layout)], cancellationToken);
     }
 
     private async Task EnsureAllAsync(IEnumerable<ProcessDefinition> definitions, CancellationToken cancellationToken)

@@ -13,15 +13,18 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public int AdjudicationPort => PortBase + 1;
     public int EligibilityPort => PortBase + 2;
     public int LedgerPort => PortBase + 3;
+    public int GatewayPort => PortBase + 4;
     public int AdjudicationMetricsPort => PortBase + 11;
     public int EligibilityMetricsPort => PortBase + 12;
     public int LedgerMetricsPort => PortBase + 13;
+    public int GatewayMetricsPort => PortBase + 14;
     public int RedisPort => PortBase + 21;
     public int PostgresPort => PortBase + 22;
 
     public string AdjudicationAddress => $"http://127.0.0.1:{AdjudicationPort}";
     public string EligibilityAddress => $"http://127.0.0.1:{EligibilityPort}";
     public string LedgerAddress => $"http://127.0.0.1:{LedgerPort}";
+    public string GatewayAddress => $"http://127.0.0.1:{GatewayPort}";
 
     public string RedisDirectory => Path.Combine(DataDirectory, "redis");
     public string PostgresDirectory => Path.Combine(DataDirectory, "postgres");

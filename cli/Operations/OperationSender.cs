@@ -60,7 +60,7 @@ public sealed class OperationSender(IReadOnlyList<CallInvoker> callInvokers, Act
                 _outage.Answered();
                 return new Answer(reply, Status.DefaultSuccess);
             }
-            catch (RpcException e) when (IsTransient(e.StatusCode))
+            catch (RpcException e) when (OutageClock.IsPassing(e))
             {
                 _outage.Failed();
                 mine.Failed();
@@ -79,9 +79,6 @@ public sealed class OperationSender(IReadOnlyList<CallInvoker> callInvokers, Act
 
     private static int LaneOf(string insuredId) =>
         (int)(unchecked((uint)string.GetHashCode(insuredId, StringComparison.Ordinal)) % Lanes);
-
-    private static bool IsTransient(StatusCode status) =>
-        status is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.ResourceExhausted;
 
     private static async Task<IMessage> CallAsync(
         V1.Adjudication.AdjudicationClient client, Operation operation, DateTime deadline, CancellationToken cancellationToken) =>

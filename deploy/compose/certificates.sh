@@ -11,8 +11,8 @@ cd "$directory"
   -subj "/O=claims/CN=claims development authority" -addext "basicConstraints=critical,CA:TRUE" \
   -addext "keyUsage=critical,keyCertSign,cRLSign" -keyout ca.key -out ca.crt 2>/dev/null
 
-# "hospital" is what a caller from outside presents.
-for name in adjudication eligibility ledger hospital; do
+# "hospital" and "clinic" are what callers from outside present.
+for name in adjudication eligibility ledger gateway hospital clinic; do
   openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc \
     -subj "/O=claims/CN=$name" -keyout "$name.key" -out "$name.csr" 2>/dev/null
   openssl x509 -req -in "$name.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days "$days" -out "$name.crt" -extfile <(

@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -60,6 +61,8 @@ public static class ServiceHost
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("System", LogLevel.Warning);
+        // A line for every status that is not OK; what fails for reasons of its own is told by CallGuard.
+        builder.Logging.AddFilter("Grpc", LogLevel.Warning);
         // One line per command, with its SQL.
         builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
         // Who asks for readiness gets the reason; as a log line it would come with every probe.
@@ -75,13 +78,14 @@ public static class ServiceHost
 
     /// <summary>Binds section <c>Claims</c> to <typeparamref name="TSettings"/> and to <see cref="HostSettings"/>, both by DataAnnotations, and opens the ports they name.</summary>
     /// <remarks>On a fault: one sentence per setting on standard error, and the process ends with <see cref="ExitConfiguration"/>.</remarks>
+    /// <param name="mainPort">What <see cref="HostSettings.Port"/> speaks.</param>
     /// <returns>The settings, also registered as a singleton.</returns>
-    public static TSettings AddSettings<TSettings>(this WebApplicationBuilder builder) where TSettings : class, new()
+    public static TSettings AddSettings<TSettings>(this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc) where TSettings : class, new()
     {
         try
         {
             s_starting = builder.Environment.ApplicationName;
-            return builder.ReadSettings<TSettings>();
+            return builder.ReadSettings<TSettings>(mainPort);
         }
         catch (SettingsException exception)
         {
@@ -92,7 +96,7 @@ public static class ServiceHost
     }
 
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
-    internal static TSettings ReadSettings<TSettings>(this WebApplicationBuilder builder) where TSettings : class, new()
+    internal static TSettings ReadSettings<TSettings>(this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc) where TSettings : class, new()
     {
         List<string> errors = [];
         HostSettings host = SettingsReader.Read<HostSettings>(builder.Configuration, errors);
@@ -103,16 +107,25 @@ public static class ServiceHost
         builder.Services.AddSingleton(settings);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(host.DrainSeconds));
         builder.Services.Configure<ConsoleLifetimeOptions>(options => options.SuppressStatusMessages = true);
-        builder.Services.AddSingleton<Telemetry>();
-        // First of the hosted services: what the others measure while they start is counted.
-        builder.Services.AddHostedService(services => services.GetRequiredService<Telemetry>());
+        builder.Services.AddTelemetry(builder.Environment.ApplicationName, host);
         builder.Services.AddSingleton<IStartupFilter, OperationsEndpoint>();
         builder.Services.AddSingleton<Channels>();
-        builder.Services.AddSingleton<CallGuard>();
-        builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<CallGuard>());
-        builder.Services.AddGrpcHealthChecks(health => health.Services.Map("", registration => registration.Tags.Contains(Readiness.Tag)));
-        builder.Services.AddGrpcReflection();
-        Ports.Configure(builder, host);
+        builder.Services.AddSingleton<CallsInProgress>();
+        builder.Services.AddHealthChecks();
+        builder.Services.AddSingleton(new Served(mainPort));
+        if (mainPort == MainPort.Grpc)
+        {
+            builder.Services.AddSingleton<CallGuard>();
+            builder.Services.AddSingleton<OpenStreams>();
+            builder.Services.AddHostedService(services => services.GetRequiredService<OpenStreams>());
+            builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<CallGuard>());
+            builder.Services.AddGrpcHealthChecks(health => health.Services.Map("", registration => registration.Tags.Contains(Readiness.Tag)));
+            // Whoever watches health is told within these; who asks is told at once.
+            builder.Services.Configure<HealthCheckPublisherOptions>(watched => (watched.Delay, watched.Period) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5)));
+            builder.Services.AddGrpcReflection();
+        }
+
+        Ports.Configure(builder, host, mainPort);
         return settings;
     }
 
@@ -123,8 +136,13 @@ public static class ServiceHost
         ArgumentNullException.ThrowIfNull(app);
         string service = app.Services.GetRequiredService<ServiceName>().Value;
         s_starting = null;
-        app.MapGrpcHealthChecksService();
-        app.MapGrpcReflectionService();
+        MainPort mainPort = app.Services.GetRequiredService<Served>().MainPort;
+        if (mainPort == MainPort.Grpc)
+        {
+            app.MapGrpcHealthChecksService();
+            app.MapGrpcReflectionService();
+        }
+
         ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Claims.Hosting.ServiceHost");
         await using (app)
         {
@@ -141,12 +159,16 @@ public static class ServiceHost
             }
             catch (Exception exception)
             {
-                await Console.Error.WriteLineAsync(CannotStart(service, exception.Message));
+                // One that fails before the rest has started takes the start down with it, as a mere cancellation.
+                await Console.Error.WriteLineAsync(FailedBackground(app, service) ?? CannotStart(service, exception.Message));
                 return exception.InnerException is AddressInUseException ? ExitUnavailable : ExitSoftware;
             }
 
             ServiceAddresses addresses = app.Addresses();
-            logger.LogInformation(new EventId(1, "started"), "Serving gRPC at {GrpcAddress} and metrics at {MetricsAddress}.", addresses.Grpc, addresses.Metrics);
+            if (mainPort == MainPort.Grpc)
+                logger.LogInformation(new EventId(1, "started"), "Serving gRPC at {GrpcAddress} and metrics at {MetricsAddress}.", addresses.Main, addresses.Metrics);
+            else
+                logger.LogInformation(new EventId(1, "started"), "Serving HTTP at {HttpAddress} and metrics at {MetricsAddress}.", addresses.Main, addresses.Metrics);
             if (!app.Services.GetRequiredService<HostSettings>().Tls.IsConfigured)
             {
                 logger.LogInformation(new EventId(3, "loopback_only"), "Without mutual TLS (Claims__Tls__Certificate, Claims__Tls__Key, Claims__Tls__ClientCa) only loopback is served.");
@@ -155,9 +177,9 @@ public static class ServiceHost
             await app.WaitForShutdownAsync();
 
             // The host stops when a background service fails, and would then report success.
-            if (app.Services.GetServices<IHostedService>().OfType<BackgroundService>().FirstOrDefault(background => background.ExecuteTask is { IsFaulted: true }) is { } failed)
+            if (FailedBackground(app, service) is { } failed)
             {
-                await Console.Error.WriteLineAsync($"{service} stopped because {failed.GetType().Name} failed: {failed.ExecuteTask!.Exception!.GetBaseException().Message.ReplaceLineEndings(" ")}");
+                await Console.Error.WriteLineAsync(failed);
                 return ExitSoftware;
             }
 
@@ -165,6 +187,12 @@ public static class ServiceHost
             return 0;
         }
     }
+
+    /// <returns>The sentence for a background part that has failed, or null.</returns>
+    private static string? FailedBackground(WebApplication app, string service) =>
+        app.Services.GetServices<IHostedService>().OfType<BackgroundService>().FirstOrDefault(background => background.ExecuteTask is { IsFaulted: true }) is { } failed
+            ? $"{service} stopped because {failed.GetType().Name} failed: {failed.ExecuteTask!.Exception!.GetBaseException().Message.ReplaceLineEndings(" ")}"
+            : null;
 
     private static string CannotStart(string service, string reason) => $"{service} cannot start: {reason.ReplaceLineEndings(" ").TrimEnd('.')}.";
 
@@ -177,8 +205,10 @@ public static class ServiceHost
     }
 }
 
-/// <param name="Grpc"><c>http://127.0.0.1:5101</c></param>
+/// <param name="Main"><c>http://127.0.0.1:5101</c></param>
 /// <param name="Metrics"><c>http://127.0.0.1:5111</c></param>
-public sealed record ServiceAddresses(Uri Grpc, Uri Metrics);
+public sealed record ServiceAddresses(Uri Main, Uri Metrics);
 
 internal sealed record ServiceName(string Value);
+
+internal sealed record Served(MainPort MainPort);

@@ -11,14 +11,24 @@ public static class FreePort
     private const int First = 20_000;
     private const int End = 32_000;
 
-    /// <summary>The first of <paramref name="count"/> neighbouring ports, all free now.</summary>
+    private static readonly Lock Taking = new();
+    private static int _next = RandomNumberGenerator.GetInt32(First, End);
+
+    /// <summary>
+    /// The first of <paramref name="count"/> neighbouring ports, all free now. Each process goes through the range from a place of its own:
+    /// a port that was taken and is not bound yet is not given out a second time.
+    /// </summary>
     public static int Take(int count = 1)
     {
-        for (int attempt = 0; attempt < 1000; attempt++)
+        lock (Taking)
         {
-            int port = RandomNumberGenerator.GetInt32(First, End - count);
-            if (Enumerable.Range(port, count).All(IsFree))
-                return port;
+            for (int attempt = 0; attempt < 1000; attempt++)
+            {
+                int port = _next + count <= End ? _next : First;
+                _next = port + count;
+                if (Enumerable.Range(port, count).All(IsFree))
+                    return port;
+            }
         }
         throw new PrivateServerException($"No {count} neighbouring free ports were found between {First} and {End}.");
     }

@@ -58,8 +58,10 @@ public sealed class HospitalSide(AnswerBook book, LoadRecorder recorder)
     public void NoteFailure(RpcException failure)
     {
         ArgumentNullException.ThrowIfNull(failure);
-        _failures.AddOrUpdate($"{failure.StatusCode}: {failure.Status.Detail}", 1, (_, times) => times + 1);
+        NoteFailure($"{failure.StatusCode}: {failure.Status.Detail}");
     }
+
+    public void NoteFailure(string what) => _failures.AddOrUpdate(what, 1, (_, times) => times + 1);
 
     /// <summary>One call with one answer; an error is counted and not thrown.</summary>
     public async Task CallAsync(V1.Adjudication.AdjudicationClient client, Operation operation, TimeSpan bound, CancellationToken cancellationToken)

@@ -7,10 +7,17 @@ namespace Claims.LoadTests.Hospitals;
 
 /// <summary>
 /// Visits that arrive when they arrive, whether or not earlier ones have been answered: each latency counts from the moment at which
-/// the visit was due, so that a system that falls behind cannot hide it by being asked less.
+/// the visit was due, so that a system that falls behind cannot hide it by being asked less. Requests are encoded before and answers
+/// decoded after: the load generator takes as little of the machine as it can.
 /// </summary>
 public sealed class OpenLoop(IReadOnlyList<CallInvoker> hospitals)
 {
+    private static readonly Marshaller<byte[]> Bytes = Marshallers.Create((byte[] message) => message, message => message);
+
+    /// <summary>The contract's stream without its messages.</summary>
+    private static readonly Method<byte[], byte[]> SettleStream =
+        new(MethodType.DuplexStreaming, V1.Adjudication.Descriptor.FullName, nameof(SettleStream), Bytes, Bytes);
+
     private static readonly TimeSpan LastAnswerBound = TimeSpan.FromSeconds(30);
 
     /// <summary>Sends the visits at an even rate, each over the next hospital's stream in turn.</summary>
@@ -23,12 +30,13 @@ public sealed class OpenLoop(IReadOnlyList<CallInvoker> hospitals)
         IReadOnlyList<SettleRequest> visits, double perSecond, LatencyHistogram latencies, CancellationToken cancellationToken)
     {
         Dictionary<string, int> order = visits.Index().ToDictionary(visit => visit.Item.RequestId, visit => visit.Index);
-        SettleReply[] replies = new SettleReply[visits.Count];
+        byte[][] requests = [.. visits.Select(RawStream.Encode)];
+        byte[][] answers = new byte[visits.Count][];
         long[] dueTicks = new long[visits.Count];
         int answered = 0;
         TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        AsyncDuplexStreamingCall<SettleRequest, SettleReply>[] calls =
-            [.. hospitals.Select(hospital => new V1.Adjudication.AdjudicationClient(hospital).SettleStream(cancellationToken: cancellationToken))];
+        AsyncDuplexStreamingCall<byte[], byte[]>[] calls =
+            [.. hospitals.Select(hospital => hospital.AsyncDuplexStreamingCall(SettleStream, null, new CallOptions(cancellationToken: cancellationToken)))];
         RateProfile rate = RateProfile.Constant(perSecond, TimeSpan.FromSeconds(visits.Count / perSecond));
         try
         {
@@ -37,11 +45,11 @@ public sealed class OpenLoop(IReadOnlyList<CallInvoker> hospitals)
             await Task.WhenAny(reading, all.Task.WaitAsync(LastAnswerBound, cancellationToken)).Unwrap();
             await Task.WhenAll(calls.Select(call => call.RequestStream.CompleteAsync()));
             await reading;
-            return replies;
+            return [.. RawStream.Decode(answers)];
         }
         finally
         {
-            foreach (AsyncDuplexStreamingCall<SettleRequest, SettleReply> call in calls) call.Dispose();
+            foreach (AsyncDuplexStreamingCall<byte[], byte[]> call in calls) call.Dispose();
         }
 
         Task SendOneAsync(long index, long due)
@@ -49,18 +57,18 @@ public sealed class OpenLoop(IReadOnlyList<CallInvoker> hospitals)
             // By rounding, a profile may have one visit more than the list.
             if (index >= visits.Count) return Task.CompletedTask;
             dueTicks[index] = due;
-            return calls[index % calls.Length].RequestStream.WriteAsync(visits[(int)index], cancellationToken);
+            return calls[index % calls.Length].RequestStream.WriteAsync(requests[index], cancellationToken);
         }
 
-        async Task ReadAsync(AsyncDuplexStreamingCall<SettleRequest, SettleReply> call)
+        async Task ReadAsync(AsyncDuplexStreamingCall<byte[], byte[]> call)
         {
             while (await call.ResponseStream.MoveNext(cancellationToken))
             {
                 long now = Stopwatch.GetTimestamp();
-                SettleReply reply = call.ResponseStream.Current;
-                int index = order[reply.RequestId];
+                byte[] answer = call.ResponseStream.Current;
+                int index = order[RawStream.RequestIdOf(answer)];
                 latencies.Record(Stopwatch.GetElapsedTime(dueTicks[index], now));
-                replies[index] = reply;
+                answers[index] = answer;
                 if (Interlocked.Increment(ref answered) == visits.Count) all.SetResult();
             }
         }

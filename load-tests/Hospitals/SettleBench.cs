@@ -29,7 +29,7 @@ public static class SettleBench
         byte[][][] hospitals = [.. Enumerable.Range(0, Streams)
             .Select(_ => Enumerable.Range(0, visits / Streams).Select(_ => RawStream.Encode(workload.Next())).ToArray())];
         List<byte[]>[] answers = [.. hospitals.Select(requests => new List<byte[]>(requests.Length))];
-        RawStream[] streams = [.. hospitals.Select(_ => new RawStream(services.Connect(system.Layout.AdjudicationAddress)))];
+        RawStream[] streams = [.. hospitals.Select(_ => new RawStream(new Uri(system.Layout.AdjudicationAddress)))];
         Counters before = await Counters.ReadAsync(system, cancellationToken);
 
         long begun = Stopwatch.GetTimestamp();

@@ -17,6 +17,9 @@ public sealed class Workload(int insured, int seed = 1)
     public const int MaxTotalFen = 40_000;
     public const string VisitDate = "2025-06-18";
 
+    // A file is one transaction, and lies in memory here.
+    private const int MostPeopleInAFile = 1_000_000;
+
     private readonly Random _random = new(seed);
     private long _number;
 
@@ -32,11 +35,16 @@ public sealed class Workload(int insured, int seed = 1)
             facilities.Append(CultureInfo.InvariantCulture, $"{FacilityCode(number)},示范医院{number},410105,{level},hospital,2024-01-01,\n");
         }
 
-        StringBuilder people = new("insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on\n");
-        for (int number = 0; number < Insured; number++)
-            people.Append(CultureInfo.InvariantCulture, $"{InsuredId(number)},示范,resident,410105,general,2025,2024-11-05,1980-01-01,\n");
         await ImportCommand.RunAsync(services, ImportKind.Facilities, "facilities.csv", Csv(facilities), cancellationToken);
-        await ImportCommand.RunAsync(services, ImportKind.Insured, "insured.csv", Csv(people), cancellationToken);
+        for (int first = 0; first < Insured; first += MostPeopleInAFile)
+        {
+            StringBuilder people = new("insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on\n");
+            int end = Math.Min(Insured, first + MostPeopleInAFile);
+            for (int number = first; number < end; number++)
+                people.Append(CultureInfo.InvariantCulture, $"{InsuredId(number)},示范,resident,410105,general,2025,2024-11-05,1980-01-01,\n");
+            await ImportCommand.RunAsync(services, ImportKind.Insured, "insured.csv", Csv(people), cancellationToken);
+            if (end < Insured) Output.Progress(string.Create(CultureInfo.InvariantCulture, $"{end:#,##0} of {Insured:#,##0} insured imported …"));
+        }
     }
 
     /// <summary>The next visit; its request id is new.</summary>

@@ -90,6 +90,9 @@ public sealed class AnswerBook(Traffic traffic)
         entry.AskedAgain = true;
     }
 
+    /// <summary>The request may be on its way more than once before it is answered: its first answer may be the stored one.</summary>
+    public void MayBeSentAgain(int number) => At(number).AskedAgain = true;
+
     /// <param name="dueTicks">Of the operation that was answered; 0 where the answer is unexpected.</param>
     /// <param name="number">Of the operation, or -1.</param>
     public AnswerKind Answer(SettleReply reply, out int number, out long dueTicks)
@@ -107,9 +110,10 @@ public sealed class AnswerBook(Traffic traffic)
         ref Entry entry = ref At(number);
         int digest = DigestOf(
             reply.SettlementId, reply.TotalFen, reply.InScopeFen, reply.DeductibleFen, reply.FundPayFen, reply.CapUsedBeforeFen, reply.CapUsedAfterFen);
-        if (entry.Known == Known.Sent && !reply.Replayed)
+        if (entry.Known == Known.Sent && (entry.AskedAgain || !reply.Replayed))
         {
             dueTicks = entry.DueTicks;
+            entry.AskedAgain = false;
             entry.Digest = digest;
             bool effective = reply.Decision is Decision.Settled or Decision.Cancelled;
             entry.Known = effective ? Known.Acknowledged : Known.Refused;

@@ -5,6 +5,18 @@ namespace Claims.LoadTests.Measuring;
 /// <param name="Growth">From the first point's moment to the last's.</param>
 public readonly record struct Trend(double PerSecond, double Growth, double Mean)
 {
+    /// <summary>
+    /// Of the lowest point of each stretch, for what rises and falls back by itself: a rise that stays raises the lows as well. Of all points
+    /// where they do not make three stretches.
+    /// </summary>
+    public static Trend OfLows(IReadOnlyCollection<(double Second, double Value)> points, double stretchSeconds)
+    {
+        ArgumentNullException.ThrowIfNull(points);
+        double first = points.Count == 0 ? 0 : points.Min(point => point.Second);
+        (double, double)[] lows = [.. points.GroupBy(point => Math.Floor((point.Second - first) / stretchSeconds)).Select(stretch => stretch.MinBy(point => point.Value))];
+        return Of(lows.Length < 3 ? points : lows);
+    }
+
     /// <exception cref="ArgumentException">Fewer than two points, or all of one moment.</exception>
     public static Trend Of(IReadOnlyCollection<(double Second, double Value)> points)
     {

@@ -10,7 +10,6 @@ public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker led
 {
     // As RelayWindow of adjudication.
     private const int Window = 5_000;
-    private const int AtATime = 500;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan StallBound = TimeSpan.FromSeconds(30);
 
@@ -45,22 +44,21 @@ public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker led
     private bool PublishNext(IProducer<Null, byte[]> producer, int shard, int last)
     {
         long position = Volatile.Read(ref _positions[shard]);
-        long end = Math.Min(Math.Min(position + AtATime, Volatile.Read(ref _committed[shard]) + Window), last);
+        if (position >= last) return false;
+        (byte[] message, long end) = log.MessageOf(shard, position + 1);
+        if (end > Volatile.Read(ref _committed[shard]) + Window) return false;
         try
         {
-            for (long sequence = position + 1; sequence <= end; sequence++)
-            {
-                producer.Produce(new TopicPartition(ClaimsTopic.Name, shard), new Message<Null, byte[]> { Value = log.Record(shard, sequence) });
-                // The ledger may have asked for another position meanwhile.
-                if (Interlocked.CompareExchange(ref _positions[shard], sequence, sequence - 1) != sequence - 1) return true;
-            }
+            producer.Produce(new TopicPartition(ClaimsTopic.Name, shard), new Message<Null, byte[]> { Value = message });
         }
         catch (ProduceException<Null, byte[]> e) when (e.Error.Code is ErrorCode.Local_QueueFull)
         {
             return false;
         }
 
-        return end > position;
+        // The ledger may have asked for another position meanwhile.
+        Interlocked.CompareExchange(ref _positions[shard], end, position);
+        return true;
     }
 
     private async Task FollowAsync(CancellationToken cancellationToken)

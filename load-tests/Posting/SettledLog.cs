@@ -1,10 +1,11 @@
 using System.Globalization;
+using Claims.Kafka;
 using Claims.V1;
 using Google.Protobuf;
 
 namespace Claims.LoadTests.Posting;
 
-/// <summary>What adjudication would have settled, numbered per shard and in the bytes of the topic.</summary>
+/// <summary>What adjudication would have settled, numbered per shard and in the messages of the topic.</summary>
 public sealed class SettledLog
 {
     private const int Facilities = 200;
@@ -13,29 +14,46 @@ public sealed class SettledLog
 
     private static readonly string[] Counties = ["410102", "410103", "410105", "410122", "410182", "410184"];
 
-    private readonly byte[][][] _records;
+    /// <summary>Of one message: about what gathers in a beat of the relay at full speed.</summary>
+    public const int MessageRecords = 100;
 
-    private SettledLog(byte[][][] records) => _records = records;
+    private readonly byte[][][] _messages;
 
-    public int Shards => _records.Length;
+    private SettledLog(byte[][][] messages, int perShard)
+    {
+        _messages = messages;
+        PerShard = perShard;
+    }
 
-    public int PerShard => _records[0].Length;
+    public int Shards => _messages.Length;
+
+    public int PerShard { get; }
 
     public long Count => (long)Shards * PerShard;
 
-    /// <summary>The record of this shard and sequence; sequences start at 1.</summary>
-    public byte[] Record(int shard, long sequence) => _records[shard][sequence - 1];
+    /// <summary>The message with the record of this shard and sequence; sequences start at 1.</summary>
+    /// <returns>And its last sequence.</returns>
+    public (byte[] Message, long Last) MessageOf(int shard, long sequence)
+    {
+        long message = (sequence - 1) / MessageRecords;
+        return (_messages[shard][message], Math.Min((message + 1) * MessageRecords, PerShard));
+    }
 
     /// <param name="epoch">Of the store that the ledger keeps books for.</param>
     public static SettledLog Generate(string epoch, int shards, int perShard)
     {
-        byte[][][] records = new byte[shards][][];
+        byte[][][] messages = new byte[shards][][];
         Parallel.For(0, shards, shard =>
         {
             Random random = new(shard);
-            records[shard] = [.. Enumerable.Range(1, perShard).Select(sequence => Settlement(epoch, shard, sequence, random).ToByteArray())];
+            SettledMessage message = new();
+            messages[shard] = [.. Enumerable.Range(1, perShard).Select(sequence => Settlement(epoch, shard, sequence, random)).Chunk(MessageRecords).Select(records =>
+            {
+                foreach (SettledClaim record in records) message.Add(record);
+                return message.Take();
+            })];
         });
-        return new SettledLog(records);
+        return new SettledLog(messages, perShard);
     }
 
     private static SettledClaim Settlement(string epoch, int shard, int sequence, Random random)

@@ -12,9 +12,9 @@ public static class ReportHtml
 {
     private const string Style = """
         :root { color-scheme: light dark; --paper: #fbfbfa; --ink: #1c2024; --soft: #60666d; --rule: #d9dce0; --card: #ffffff; --good: #0b7a4b; --bad: #c0262d; --warm: #00000010;
-          --c1: #2563eb; --c2: #c2570c; --c3: #0f8a5f; --c4: #b3261e; --c5: #7c3aed; --c6: #0e7490; --c7: #6b7280; }
+          --c1: #2563eb; --c2: #c2570c; --c3: #0f8a5f; --c4: #b3261e; --c5: #7c3aed; --c6: #0e7490; --c7: #6b7280; --c8: #a8740a; }
         @media (prefers-color-scheme: dark) { :root { --paper: #14171a; --ink: #e6e8ea; --soft: #9aa2aa; --rule: #333a41; --card: #1b1f23; --good: #4cc38a; --bad: #ff7b72; --warm: #ffffff12;
-          --c1: #6ea8fe; --c2: #f0a458; --c3: #4cc38a; --c4: #ff7b72; --c5: #b79bff; --c6: #56c5d8; --c7: #a8b0b8; } }
+          --c1: #6ea8fe; --c2: #f0a458; --c3: #4cc38a; --c4: #ff7b72; --c5: #b79bff; --c6: #56c5d8; --c7: #a8b0b8; --c8: #e0c15a; } }
         * { box-sizing: border-box; }
         body { font: 15px/1.5 system-ui, "Noto Sans", sans-serif; background: var(--paper); color: var(--ink); max-width: 1200px; margin: 0 auto; padding: 28px 20px 60px; }
         h1 { font-size: 26px; margin: 0; }
@@ -34,8 +34,8 @@ public static class ReportHtml
         .unit, .none { color: var(--soft); } .key { white-space: nowrap; } .key i { display: inline-block; width: 12px; height: 3px; margin-right: 5px; vertical-align: middle; }
         svg { width: 100%; height: auto; display: block; } .tick { font-size: 11px; fill: var(--soft); } .grid { stroke: var(--rule); stroke-width: 1; fill: none; } .axis { stroke: var(--soft); fill: none; }
         .line { fill: none; stroke-width: 1.6; stroke-linejoin: round; } .warm { fill: var(--warm); } .mark { stroke: var(--ink); stroke-dasharray: 3 3; fill: none; } .marked { font-size: 11px; fill: var(--ink); }
-        .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); } .c3 { stroke: var(--c3); } .c4 { stroke: var(--c4); } .c5 { stroke: var(--c5); } .c6 { stroke: var(--c6); } .c7 { stroke: var(--c7); }
-        .k1 { background: var(--c1); } .k2 { background: var(--c2); } .k3 { background: var(--c3); } .k4 { background: var(--c4); } .k5 { background: var(--c5); } .k6 { background: var(--c6); } .k7 { background: var(--c7); }
+        .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); } .c3 { stroke: var(--c3); } .c4 { stroke: var(--c4); } .c5 { stroke: var(--c5); } .c6 { stroke: var(--c6); } .c7 { stroke: var(--c7); } .c8 { stroke: var(--c8); }
+        .k1 { background: var(--c1); } .k2 { background: var(--c2); } .k3 { background: var(--c3); } .k4 { background: var(--c4); } .k5 { background: var(--c5); } .k6 { background: var(--c6); } .k7 { background: var(--c7); } .k8 { background: var(--c8); }
         .notes { color: var(--soft); font-size: 13px; max-width: 90ch; }
         """;
 

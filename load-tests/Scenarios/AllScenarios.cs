@@ -10,6 +10,7 @@ public static class AllScenarios
         Mixed.Scenario,
         HotInsured.Scenario,
         HotFacility.Scenario,
+        ClinicGateway.Scenario,
         Soak.Scenario,
         LedgerOutage.Scenario,
     ];

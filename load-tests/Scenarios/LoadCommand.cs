@@ -18,14 +18,14 @@ public static class LoadCommand
         Argument<string[]> names = new("name") { Description = "Scenarios, or all; see --list.", Arity = ArgumentArity.ZeroOrMore };
         names.AcceptOnlyFromAmong([All, .. AllScenarios.List.Select(scenario => scenario.Name)]);
         Option<bool> list = new("--list") { Description = "Name every scenario, what it does, and how long." };
-        Option<int?> seconds = AtLeastOne<int?>("--seconds", "Of load, instead of the scenario's own duration.");
+        Option<int?> seconds = CommonOptions.AtLeastOne<int?>("--seconds", "Of load, instead of the scenario's own duration.");
         Option<double> rateScale = new("--rate-scale") { Description = "Multiplies every rate of arrivals.", DefaultValueFactory = _ => 1 };
         rateScale.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<double>() <= 0) result.AddError("--rate-scale must be above 0.");
         });
-        Option<int> insured = AtLeastOne<int>("--insured", "People in the system.", DefaultInsured);
-        Option<int> visits = AtLeastOne<int>("--visits", "Settlements that wait in ledger-outage.", DefaultVisits);
+        Option<int> insured = CommonOptions.AtLeastOne<int>("--insured", "People in the system.", DefaultInsured);
+        Option<int> visits = CommonOptions.AtLeastOne<int>("--visits", "Settlements that wait in ledger-outage.", DefaultVisits);
         Option<DirectoryInfo?> report = new("--report") { Description = "Directory for the report instead of artifacts/load/<scenario>-<time>; of several scenarios, one below it each." };
         Option<bool> json = CommonOptions.Json();
         Command command = new("load", "Put load scenarios on a whole system; exit code 0 only if every threshold and invariant holds.")
@@ -99,14 +99,4 @@ public static class LoadCommand
     private static string Text(TimeSpan duration) => duration.TotalMinutes >= 2
         ? string.Create(CultureInfo.InvariantCulture, $"{duration.TotalMinutes:0.#} min")
         : string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0} s");
-
-    private static Option<T> AtLeastOne<T>(string name, string description, T? otherwise = default)
-    {
-        Option<T> option = new(name) { Description = description, DefaultValueFactory = _ => otherwise! };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<T>() is < 1) result.AddError($"{name} must be at least 1.");
-        });
-        return option;
-    }
 }

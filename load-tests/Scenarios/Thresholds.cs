@@ -70,18 +70,26 @@ public static class Thresholds
             string.Create(CultureInfo.InvariantCulture, $"{peak:#,##0} MB of {bound:#,##0} MB"));
     };
 
+    /// <summary>Of a figure that only its load has: what the run is to show has happened in it.</summary>
+    public static Threshold FigureAtLeast(string figure, double least) => measured =>
+    {
+        double found = measured.Figures.GetValueOrDefault(figure);
+        return new Check(
+            string.Create(CultureInfo.InvariantCulture, $"{figure} ≥ {least:#,##0}"), found >= least, string.Create(CultureInfo.InvariantCulture, $"{found:#,##0}"));
+    };
+
     /// <summary>Of each service, by the line of least squares through the second half of the run.</summary>
     public static Threshold MemoryIsFlat(double percent, double megabytes) => Flat(
         string.Create(CultureInfo.InvariantCulture, $"memory is flat: over the second half at most +{percent:0.#} % or {megabytes:0} MB"),
-        use => use.ResidentBytes / 1e6, percent, megabytes, "MB", Services);
+        use => use.ResidentBytes / 1e6, Trend.Of, percent, megabytes, "MB", Services);
 
-    /// <summary>Of every process, likewise.</summary>
+    /// <summary>Of every process, likewise, by the lows: a backend of PostgreSQL opens files until its idle connection is closed, after 300 s.</summary>
     public static Threshold HandlesAreFlat(double percent, double handles) => Flat(
         string.Create(CultureInfo.InvariantCulture, $"handles are flat: over the second half at most +{percent:0.#} % or {handles:0}"),
-        use => use.Handles, percent, handles, "", ProcessDefinitions.StartOrder);
+        use => use.Handles, points => Trend.OfLows(points, stretchSeconds: 300), percent, handles, "", ProcessDefinitions.StartOrder);
 
     private static Threshold Flat(
-        string name, Func<ProcessSample, double> value, double percent, double least, string unit, IReadOnlyList<string> processes) => measured =>
+        string name, Func<ProcessSample, double> value, Func<(double, double)[], Trend> trendOf, double percent, double least, string unit, IReadOnlyList<string> processes) => measured =>
     {
         List<string> details = [];
         bool flat = true;
@@ -91,7 +99,7 @@ public static class Thresholds
             (double, double)[] points =
                 [.. measured.Of(process).Where(sample => sample.Second >= half && sample.Second <= measured.MeasuredTo).Select(sample => (sample.Second, value(sample.Use)))];
             if (points.Length < 2) return new Check(name, false, $"{process} was seen less than twice in the second half");
-            Trend trend = Trend.Of(points);
+            Trend trend = trendOf(points);
             flat &= trend.Growth <= Math.Max(trend.Mean * percent / 100, least);
             details.Add(string.Create(CultureInfo.InvariantCulture, $"{process} {trend.Growth:+0.0;-0.0;0} {unit}").TrimEnd());
         }

@@ -6,6 +6,7 @@ using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Policy;
 using Claims.V1;
+using Grpc.AspNetCore.Server.Model;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
@@ -28,7 +29,7 @@ public static class AdjudicationServices
         builder.Services.AddSingleton<EligibilityDirectory>();
         builder.Services.AddHostedService(services => services.GetRequiredService<EligibilityDirectory>());
 
-        builder.Services.AddSingleton<IConnectionMultiplexer>(_ => ConnectionMultiplexer.Connect(OptionsOf(settings.Redis)));
+        builder.Services.AddSingleton<IConnectionMultiplexer>(_ => ConnectionMultiplexer.Connect(StoreConnection.OptionsOf(settings.Redis)));
         builder.Services.AddSingleton(services =>
             new SettlementStore(services.GetRequiredService<IConnectionMultiplexer>().GetDatabase(), settings.Shards, settings.OutboxMaxPerShard));
         builder.Services.AddHostedService<StoreOpener>();
@@ -36,6 +37,7 @@ public static class AdjudicationServices
 
         // Without state of their own; as singletons a call makes no scope.
         builder.Services.AddSingleton<AdjudicationApi>();
+        builder.Services.AddSingleton<IServiceMethodProvider<AdjudicationApi>, AnswerStream>();
         builder.Services.AddSingleton<OperationsApi>();
 
         builder.Services.AddSingleton(new KafkaSettings(settings.Kafka));
@@ -43,20 +45,6 @@ public static class AdjudicationServices
         builder.Services.AddSingleton<OutboxRelay>();
         builder.Services.AddHostedService(services => services.GetRequiredService<OutboxRelay>());
         builder.Services.AddHealthChecks().AddCheck<ShardsOpen>("shards", tags: [Readiness.Tag]);
-    }
-
-    private static ConfigurationOptions OptionsOf(string redis)
-    {
-        ConfigurationOptions options = ConfigurationOptions.Parse(redis);
-
-        // The service starts without Redis and answers UNAVAILABLE until it is there.
-        options.AbortOnConnectFail = false;
-
-        // CONFIG GET tells whether every write is synced.
-        options.AllowAdmin = true;
-        options.ConnectTimeout = 2_000;
-        options.KeepAlive = 10;
-        return options;
     }
 
     /// <summary>Ready while any shard answers; degraded, and telling why, while some do not.</summary>

@@ -10,6 +10,6 @@ builder.AddClaimsClient<Ledger.LedgerClient>("ledger", settings.LedgerAddress, T
 builder.AddAdjudication(settings);
 
 WebApplication app = builder.Build();
-app.MapGrpcService<AdjudicationApi>();
+AnswerStream.Map(app);
 app.MapGrpcService<OperationsApi>();
 return await ServiceHost.RunAsync(app);

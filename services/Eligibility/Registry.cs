@@ -30,8 +30,9 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         """;
 
     /// <summary>Only what is asked for is queried: most look-ups name insured alone.</summary>
+    /// <param name="inNumbers">Insured as <see cref="Enrolled"/>.</param>
     public async Task<LookupReply> LookupAsync(
-        IReadOnlyCollection<string> facilityCodes, IReadOnlyCollection<string> insuredIds, IReadOnlyCollection<string> itemCodes, CancellationToken cancellationToken)
+        IReadOnlyCollection<string> facilityCodes, IReadOnlyList<string> insuredIds, IReadOnlyCollection<string> itemCodes, bool inNumbers, CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlBatch batch = new(connection) { BatchCommands = { new(Version) } };
@@ -58,6 +59,8 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
                 if (insured?.InsuredId != insuredId) reply.Insured.Add(insured = new() { InsuredId = insuredId });
                 insured.Coverages.Add(ReadCoverage(reader));
             }
+
+            if (inNumbers) InNumbers.Tell(reply, insuredIds);
         }
 
         if (itemCodes.Count > 0)

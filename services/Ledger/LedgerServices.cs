@@ -29,6 +29,7 @@ internal static class LedgerServices
         services.AddSingleton<ShardSharing>();
         services.AddSingleton<ShardStates>();
         services.AddSingleton<RecordFeed>();
+        services.AddSingleton<RecentHashes>();
         services.AddSingleton<Books>();
         services.AddSingleton<BookReader>();
         services.AddSingleton<EntryReader>();

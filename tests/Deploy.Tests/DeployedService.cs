@@ -3,19 +3,22 @@ using System.ComponentModel.DataAnnotations;
 using System.Reflection;
 using Claims.Adjudication;
 using Claims.Eligibility;
+using Claims.Gateway;
 using Claims.Hosting;
 using Claims.Ledger;
 
 namespace Deploy.Tests;
 
 /// <summary>A service as deployments see it: its name and the settings that it reads.</summary>
-internal sealed record DeployedService(string Name, Type Settings)
+/// <param name="PortName">Of its own port, by what it speaks.</param>
+internal sealed record DeployedService(string Name, Type Settings, string PortName = "grpc")
 {
     public static readonly IReadOnlyList<DeployedService> All =
     [
         new("adjudication", typeof(AdjudicationSettings)),
         new("eligibility", typeof(EligibilitySettings)),
         new("ledger", typeof(LedgerSettings)),
+        new("gateway", typeof(GatewaySettings), "http"),
     ];
 
     public static DeployedService Named(string name) => All.Single(service => service.Name == name);

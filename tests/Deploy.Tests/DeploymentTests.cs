@@ -20,15 +20,16 @@ public sealed class DeploymentTests
     [Theory, MemberData(nameof(Services))]
     public void Kubernetes_ports_are_those_the_service_is_told_to_open(string service)
     {
+        string main = DeployedService.Named(service).PortName;
         Yaml container = Container(service);
         Dictionary<string, string> ports = container["ports"].Items.ToDictionary(port => port["name"].Text, port => port["containerPort"].Text, StringComparer.Ordinal);
-        Assert.Equal(Variable(container, "Claims__Port"), ports["grpc"]);
+        Assert.Equal(Variable(container, "Claims__Port"), ports[main]);
         Assert.Equal(Variable(container, "Claims__MetricsPort"), ports["metrics"]);
         Assert.Equal(ports["metrics"], Deployment(service)["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"].Text);
 
         Yaml port = Assert.Single(Object("Service", service)["spec"]["ports"].Items);
-        Assert.Equal("grpc", port["targetPort"].Text);
-        Assert.Equal(ports["grpc"], port["port"].Text);
+        Assert.Equal(main, port["targetPort"].Text);
+        Assert.Equal(ports[main], port["port"].Text);
         foreach ((string probe, string path) in new[] { ("startupProbe", "/healthz/live"), ("livenessProbe", "/healthz/live"), ("readinessProbe", "/healthz/ready") })
         {
             Assert.Equal(("metrics", path), (container[probe]["httpGet"]["port"].Text, container[probe]["httpGet"]["path"].Text));
@@ -39,15 +40,16 @@ public sealed class DeploymentTests
     public void Compose_publishes_the_ports_the_service_is_told_to_open_on_loopback(string service)
     {
         Yaml environment = Compose(service)["environment"];
-        string grpc = environment["Claims__Port"].Text;
+        string main = environment["Claims__Port"].Text;
         string metrics = environment["Claims__MetricsPort"].Text;
 
-        Assert.Equal([$"127.0.0.1:{grpc}:{grpc}", $"127.0.0.1:{metrics}:{metrics}"], Compose(service)["ports"].Items.Select(port => port.Text));
+        Assert.Equal([$"127.0.0.1:{main}:{main}", $"127.0.0.1:{metrics}:{metrics}"], Compose(service)["ports"].Items.Select(port => port.Text));
     }
 
     [Theory]
     [InlineData("adjudication", "eligibility", "Claims__EligibilityAddress")]
     [InlineData("adjudication", "ledger", "Claims__LedgerAddress")]
+    [InlineData("gateway", "adjudication", "Claims__AdjudicationAddress")]
     public void Addresses_name_the_service_its_port_and_tls(string caller, string callee, string variable)
     {
         string expected = $"https://{callee}:{Object("Service", callee)["spec"]["ports"].Items.Single()["port"].Text}";
@@ -110,6 +112,19 @@ public sealed class DeploymentTests
         Assert.Equal(service, Object("Service", service)["spec"]["selector"][label].Text);
         Assert.Equal(service, Object("PodDisruptionBudget", service)["spec"]["selector"]["matchLabels"][label].Text);
         Assert.Equal(service, Object("NetworkPolicy", service)["spec"]["podSelector"]["matchLabels"][label].Text);
+    }
+
+    [Theory]
+    [InlineData("adjudication", "eligibility")]
+    [InlineData("ledger", "eligibility")]
+    [InlineData("adjudication", "ledger")]
+    [InlineData("gateway", "adjudication")]
+    public void Network_policies_let_a_service_reach_what_it_calls(string caller, string callee)
+    {
+        Yaml rule = Assert.Single(Object("NetworkPolicy", callee)["spec"]["ingress"].Items);
+
+        Assert.Contains(caller, rule["from"].Items.Select(from => from.Find("podSelector")?["matchLabels"]["app.kubernetes.io/name"].Text));
+        Assert.Equal([DeployedService.Named(callee).PortName], rule["ports"].Items.Select(port => port["port"].Text));
     }
 
     [Fact]

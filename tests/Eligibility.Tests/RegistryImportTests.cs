@@ -1,6 +1,8 @@
+using System.Text.Json;
 using Claims.Eligibility.Import;
 using Claims.Hosting;
 using Claims.V1;
+using Npgsql;
 
 namespace Claims.Eligibility.Tests;
 
@@ -20,7 +22,7 @@ public sealed class RegistryImportTests(PostgresServer postgres)
             FacilityHeader + SoundFacility + "F2,\"某村\"\"一\"\"卫生室, 东\",410182,village,none,clinic,2024-01-01,2024-06-30\r\nF3,未签约,410122,county,2A,hospital,,");
         Assert.Equal(3, result.Rows);
 
-        LookupReply reply = await registry.Registry.LookupAsync(["F2", "F9", "F3"], [], [], CancellationToken.None);
+        LookupReply reply = await registry.Registry.LookupAsync(["F2", "F9", "F3"], [], [], inNumbers: false, CancellationToken.None);
         Assert.Equal(result.Version, reply.Version);
         Facility expected = new() { FacilityCode = "F2", Name = "某村\"一\"卫生室, 东", County = "410182", AdminLevel = AdminLevel.Village, Grade = "none", Kind = "clinic", PooledFrom = "2024-01-01", PooledTo = "2024-06-30" };
         Assert.Equal(expected, Assert.Single(reply.Facilities, facility => facility.FacilityCode == "F2"));
@@ -36,7 +38,7 @@ public sealed class RegistryImportTests(PostgresServer postgres)
             InsuredHeader + "P2,李四,resident,410105,general,2025,2025-03-01,1980-01-01,\nP1,张三,employee,410181,general,2024,,1980-01-01,\n"
             + "P2,李四,resident,410122,low_income,2024,2024-03-01,1980-01-01,\n");
 
-        LookupReply reply = await registry.Registry.LookupAsync([], ["P1", "P2", "P3"], [], CancellationToken.None);
+        LookupReply reply = await registry.Registry.LookupAsync([], ["P1", "P2", "P3"], [], inNumbers: false, CancellationToken.None);
         Coverage unpaid = new() { PlanYear = 2024, Scheme = "employee", County = "410181", Category = "general" };
         Coverage exempt = new() { PlanYear = 2024, Scheme = "resident", County = "410122", Category = "low_income", Paid = true, WaitingFrom = "2024-03-01", CoveredFrom = "2024-03-01", CoveredTo = "2024-12-31" };
         Coverage waiting = new() { PlanYear = 2025, Scheme = "resident", County = "410105", Category = "general", Paid = true, WaitingFrom = "2025-03-01", CoveredFrom = "2025-03-31", CoveredTo = "2025-12-31" };
@@ -44,6 +46,32 @@ public sealed class RegistryImportTests(PostgresServer postgres)
         Assert.Equal(new Insured { InsuredId = "P2", Coverages = { exempt, waiting } }, Assert.Single(reply.Insured, insured => insured.InsuredId == "P2"));
         Assert.Equal(2, reply.Insured.Count);
         Assert.DoesNotContain("张三", reply.ToString(), StringComparison.Ordinal);
+
+        LookupReply inNumbers = await registry.Registry.LookupAsync([], ["P3", "P1", "P2", "P1"], [], inNumbers: true, CancellationToken.None);
+        Claims.V1.Enrolment unpaidInNumbers = new() { PlanYear = 2024, Scheme = "employee", County = "410181" };
+        Claims.V1.Enrolment exemptInNumbers = new() { PlanYear = 2024, County = "410122", Paid = true, WaitingFrom = 20240301, CoveredFrom = 20240301, CoveredTo = 20241231 };
+        Claims.V1.Enrolment waitingInNumbers = new() { PlanYear = 2025, County = "410105", Paid = true, WaitingFrom = 20250301, CoveredFrom = 20250331, CoveredTo = 20251231 };
+        Assert.Equal(
+            [new Enrolled { Position = 1, Enrolments = { unpaidInNumbers } }, new Enrolled { Position = 2, Enrolments = { exemptInNumbers, waitingInNumbers } }],
+            inNumbers.Enrolled.OrderBy(insured => insured.Position));
+        Assert.Empty(inNumbers.Insured);
+    }
+
+    [Fact]
+    public async Task Look_up_after_a_large_import_is_planned_for_the_few_rows_it_finds()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportInsuredAsync(InsuredHeader + string.Concat(Enumerable.Range(0, 20_000).Select(number => $"P{number},张三,resident,410105,general,2025,2024-11-05,1980-01-01,\n")));
+
+        await using NpgsqlCommand explain = registry.Database.CreateCommand("""
+            SET plan_cache_mode = force_generic_plan;
+            PREPARE look_up (text[]) AS SELECT scheme FROM enrolment WHERE insured_id = ANY ($1);
+            EXPLAIN (FORMAT JSON) EXECUTE look_up ('{P1,P2}')
+            """);
+        using JsonDocument plan = JsonDocument.Parse((string)(await explain.ExecuteScalarAsync())!);
+
+        // PostgreSQL takes an array that it does not know yet to have ten elements.
+        Assert.Equal(10, plan.RootElement[0].GetProperty("Plan").GetProperty("Plan Rows").GetInt64());
     }
 
     [Fact]
@@ -72,7 +100,7 @@ public sealed class RegistryImportTests(PostgresServer postgres)
 
         Assert.Equal(first.Version + 1, second.Version);
         Assert.Equal(2, await registry.CountAsync("enrolment"));
-        LookupReply reply = await registry.Registry.LookupAsync([], ["P1", "P2"], [], CancellationToken.None);
+        LookupReply reply = await registry.Registry.LookupAsync([], ["P1", "P2"], [], inNumbers: false, CancellationToken.None);
         Assert.Equal("2024-01-01 2024-03-02", string.Join(' ', reply.Insured.OrderBy(insured => insured.InsuredId).Select(insured => insured.Coverages[0].CoveredFrom)));
     }
 

@@ -56,7 +56,7 @@ public sealed class VectorTests(PostgresServer postgres)
         string facilityCode = request.GetProperty("facilityCode").GetString()!;
         string insuredId = request.GetProperty("insuredId").GetString()!;
         string visitType = request.GetProperty("visitType").GetString()!;
-        LookupReply found = await registry.Registry.LookupAsync([facilityCode], [insuredId], [], CancellationToken.None);
+        LookupReply found = await registry.Registry.LookupAsync([facilityCode], [insuredId], [], inNumbers: false, CancellationToken.None);
 
         if (found.Facilities is not [{ } facility]) return "FACILITY_UNKNOWN";
         if (facility.PooledFrom.Length == 0 || day < Day(facility.PooledFrom) || (facility.PooledTo.Length > 0 && day > Day(facility.PooledTo))) return "FACILITY_NOT_POOLED";

@@ -36,6 +36,55 @@ public sealed class CallGuardTests
     }
 
     [Fact]
+    public async Task Caller_that_is_gone_is_no_failure_of_the_service()
+    {
+        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Behaviour behaviour = new()
+        {
+            Settle = async (_, context) =>
+            {
+                entered.SetResult();
+                try
+                {
+                    await Task.Delay(Timeout.Infinite, context.CancellationToken);
+                }
+                finally
+                {
+                    left.SetResult();
+                }
+
+                return new SettleReply();
+            },
+        };
+        await using InProcessService service = await InProcessService.StartAsync(behaviour);
+        using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
+        using AsyncUnaryCall<SettleReply> call = new Adjudication.AdjudicationClient(channel).SettleAsync(new SettleRequest());
+        await entered.Task.WaitAsync(Bound);
+
+        call.Dispose();
+
+        await left.Task.WaitAsync(Bound);
+        await service.StopAsync().WaitAsync(Bound);
+        Assert.Empty(service.Log);
+    }
+
+    [Fact]
+    public async Task Stream_whose_caller_is_gone_is_no_failure_of_the_service()
+    {
+        await using InProcessService service = await InProcessService.StartAsync(new Behaviour());
+        using (GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc))
+        {
+            using AsyncDuplexStreamingCall<SettleRequest, SettleReply> stream = new Adjudication.AdjudicationClient(channel).SettleStream();
+            await stream.RequestStream.WriteAsync(new SettleRequest { RequestId = "R1" });
+            Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Bound));
+        }
+
+        await service.StopAsync().WaitAsync(Bound);
+        Assert.Empty(service.Log);
+    }
+
+    [Fact]
     public async Task Call_beyond_the_bound_is_resource_exhausted_until_one_ends()
     {
         TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
@@ -89,6 +91,48 @@ public sealed class ClaimsClientTests
         Assert.Equal(StatusCode.Unavailable, last.StatusCode);
         Assert.Contains("is not called for a moment", last.Status.Detail, StringComparison.Ordinal);
     }
+
+    /// <summary>As a server does that stops: .NET's client then says INTERNAL.</summary>
+    [Fact]
+    public async Task Callee_that_closes_the_connection_on_a_call_is_unavailable()
+    {
+        using TcpListener callee = new(IPAddress.Loopback, 0);
+        callee.Start();
+        Task closing = CloseOnFirstCallAsync(callee);
+        await using ServiceProvider caller = Caller(new Uri($"http://{callee.LocalEndpoint}"), Long);
+
+        RpcException broken = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+
+        await closing.WaitAsync(Long);
+        Assert.Equal(StatusCode.Unavailable, broken.StatusCode);
+        Assert.Contains("NO_ERROR", broken.Status.Detail, StringComparison.Ordinal);
+    }
+
+    private static async Task CloseOnFirstCallAsync(TcpListener callee)
+    {
+        const byte Settings = 4;
+        const byte Headers = 1;
+        const byte Acknowledges = 1;
+        using TcpClient connection = await callee.AcceptTcpClientAsync();
+        NetworkStream stream = connection.GetStream();
+        byte[] received = new byte[16 * 1024];
+        await stream.ReadExactlyAsync(received.AsMemory(0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".Length));
+        await stream.WriteAsync(Frame(Settings, flags: 0));
+        await stream.WriteAsync(Frame(Settings, Acknowledges));
+        byte kind;
+        do
+        {
+            await stream.ReadExactlyAsync(received.AsMemory(0, 9));
+            kind = received[3];
+            await stream.ReadExactlyAsync(received.AsMemory(0, (received[0] << 16) | (received[1] << 8) | received[2]));
+        }
+        while (kind != Headers);
+
+        // GOAWAY: stream 1 was seen, no error.
+        await stream.WriteAsync(Frame(7, flags: 0, 0, 0, 0, 1, 0, 0, 0, 0));
+    }
+
+    private static byte[] Frame(byte kind, byte flags, params byte[] payload) => [0, 0, (byte)payload.Length, kind, flags, 0, 0, 0, 0, .. payload];
 
     private static ServiceProvider Caller(Uri callee, TimeSpan timeout)
     {

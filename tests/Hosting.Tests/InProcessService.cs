@@ -18,7 +18,7 @@ internal sealed class InProcessService : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public Uri Grpc => _app.Addresses().Grpc;
+    public Uri Grpc => _app.Addresses().Main;
 
     public Uri Metrics => _app.Addresses().Metrics;
 

@@ -5,7 +5,9 @@ using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Hosting.Tests;
 
@@ -53,6 +55,35 @@ public sealed class MutualTlsTests : IDisposable
         await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(new Uri($"https://localhost:{callee.Grpc.Port}/")));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Http_port_serves_either_version_to_a_caller_with_a_certificate_and_to_nobody_else(int version)
+    {
+        Authority authority = new(_directory, "bureau");
+        WebApplicationBuilder builder = ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0", .. authority.Issue("gateway", "localhost")], "sample");
+        builder.ReadSettings<NoSettings>(MainPort.Http);
+        builder.Logging.ClearProviders();
+        await using WebApplication app = builder.Build();
+        app.MapGet("/version", (HttpContext context) => context.Request.Protocol);
+        await app.StartAsync();
+        string[] files = [.. authority.Issue("clinic", "clinic").Select(setting => setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..])];
+        using X509Certificate2 certificate = X509Certificate2.CreateFromPemFile(files[0], files[1]);
+        using HttpClient clinic = Client([certificate]);
+        using HttpClient anonymous = Client([]);
+
+        Assert.Equal(version == 1 ? "HTTP/1.1" : "HTTP/2", await clinic.GetStringAsync(Address()));
+        await Assert.ThrowsAsync<HttpRequestException>(() => anonymous.GetStringAsync(Address()));
+
+        Uri Address() => new($"https://localhost:{app.Addresses().Main.Port}/version");
+
+        HttpClient Client(X509CertificateCollection certificates)
+        {
+            SocketsHttpHandler handler = new() { SslOptions = { CertificateChainPolicy = authority.Trust(), ClientCertificates = certificates } };
+            return new HttpClient(handler) { DefaultRequestVersion = new Version(version, version == 1 ? 1 : 0), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        }
+    }
+
     [Fact]
     public async Task Server_certificate_of_another_name_is_refused_by_the_caller()
     {
@@ -61,7 +92,8 @@ public sealed class MutualTlsTests : IDisposable
         await using ServiceProvider caller = Caller(callee.Grpc, authority.Issue("gateway", "gateway"));
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
-        Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+        Assert.Equal(StatusCode.Internal, refused.StatusCode);
+        Assert.Contains("certificate", refused.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

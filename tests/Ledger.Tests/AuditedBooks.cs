@@ -110,7 +110,7 @@ internal sealed class Audit : IAsyncDisposable
     public Chain Chain { get; }
 
     /// <summary>As another instance of the ledger, or this one after a restart.</summary>
-    public Chain NewChain() => new(Database, _store, TimeProvider.System);
+    public Chain NewChain() => new(Database, _store, new RecentHashes(), TimeProvider.System);
 
     public async Task ChainAllAsync()
     {

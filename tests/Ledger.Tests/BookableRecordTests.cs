@@ -102,10 +102,6 @@ public sealed class BookableRecordTests
         Assert.Throws<UnbookableRecordException>(() => BookableRecord.Check(mirror));
     }
 
-    [Fact]
-    public void Bytes_that_are_no_record_are_refused() =>
-        Assert.Throws<UnbookableRecordException>(() => BookableRecord.Parse([0xff, 0xff]));
-
     private static SettledClaim Settlement() => new PublishedLog(1).AddSettlement(0, record =>
     {
         record.VisitDate = "2024-03-01";

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Claims.Ledger.Audit;
 using Claims.V1;
 using Npgsql;
@@ -32,7 +33,7 @@ public sealed class ChainTests(LedgerDatabase databases)
             """);
         await using NpgsqlConnection connection = await audit.Database.OpenConnectionAsync();
 
-        using BatchRows rows = (await BatchRows.ReadAsync(connection, [88], CancellationToken.None))[88];
+        using BatchRows rows = (await BatchRows.ReadAsync(connection, [88], recent: null, CancellationToken.None))[88];
         ChainLink link = ChainLink.Of(ChainEnd.Beginning("0123456789abcdef0123456789abcdef"), 88, new DateTimeOffset(2025, 6, 18, 4, 0, 1, TimeSpan.Zero), rows);
 
         Assert.Equal(
@@ -46,6 +47,55 @@ public sealed class ChainTests(LedgerDatabase databases)
             ],
             RowIndex.Read(rows.Index));
         Assert.Equal("1f3c23f901fd345d58b1ca96f9167c08dddd9d9358efd73caf4ee6697347e80c", Convert.ToHexStringLower(link.Hash));
+    }
+
+    [Fact]
+    public async Task Hashes_of_what_was_posted_are_those_of_what_PostgreSQL_has()
+    {
+        PublishedLog log = new PublishedLog(3).AddSettlements(40);
+        SettledClaim settlement = log.AddSettlement(1, record => record.InsuredId = "参保人0001");
+        log.AddMirror(settlement, Kind.Cancellation);
+        log.AddSettlement(2, record =>
+        {
+            record.Kind = Kind.RequestOnly;
+            record.SettlementId = record.VisitDate = "";
+            record.TotalFen = record.FullSelfPayFen = record.InScopeFen = record.FundPayFen = record.CapUsedAfterFen = 0;
+        });
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
+        await ledger.OpenAsync(log);
+        await ledger.BookAsync(log);
+        RecentHashes recent = ledger.Get<RecentHashes>();
+        await using NpgsqlConnection connection = await ledger.Database.OpenConnectionAsync();
+        Assert.NotNull(recent.Find(1));
+
+        using BatchRows atHand = (await BatchRows.ReadAsync(connection, [1], recent, CancellationToken.None))[1];
+        using BatchRows read = (await BatchRows.ReadAsync(connection, [1], recent: null, CancellationToken.None))[1];
+
+        Assert.Equal(RowIndex.Read(read.Index), RowIndex.Read(atHand.Index));
+        Assert.Equal(Convert.ToHexString(read.Hash), Convert.ToHexString(atHand.Hash));
+        Assert.Equal(log.Records.Count(), RowIndex.Read(read.Index)!.Count(row => row.Table == ChainedTable.SubLedger.Number));
+    }
+
+    [Fact]
+    public void Recent_hashes_beyond_the_bound_go_oldest_first_and_chained_ones_at_once()
+    {
+        RecentHashes recent = new();
+        for (long batch = 1; batch <= 4; batch++) recent.Add(batch, Of(100_000));
+        Assert.Equal([false, true, true, true], Enumerable.Range(1, 4).Select(batch => recent.Find(batch) is not null));
+
+        recent.Chained([2, 3]);
+        recent.Add(5, Of(100_000));
+        recent.Add(6, Of(100_000));
+
+        Assert.Equal([false, false, true, true, true], Enumerable.Range(2, 5).Select(batch => recent.Find(batch) is not null));
+
+        static SubLedgerHashes Of(int rows)
+        {
+            SubLedgerHashes hashes = new(rows);
+            using IncrementalHash sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            for (int row = 0; row < rows; row++) hashes.Add(0, row, ChainedTable.SubLedger, [1], sha);
+            return hashes;
+        }
     }
 
     [Fact]

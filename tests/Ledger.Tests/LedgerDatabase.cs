@@ -50,7 +50,7 @@ public sealed class PostingDatabaseCollection : ICollectionFixture<LedgerDatabas
     public const string Name = "PostgreSQL of posting";
 }
 
-/// <summary>Tests that read a process's metrics: meters of the same name in one process are one, so nothing else may count meanwhile.</summary>
+/// <summary>Tests that read a process's metrics or heap: meters of the same name in one process are one, and so is the heap, so nothing else may run meanwhile.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class MetricsDatabaseCollection : ICollectionFixture<LedgerDatabase>
 {

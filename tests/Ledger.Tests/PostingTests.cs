@@ -302,7 +302,7 @@ public sealed class PostingTests(LedgerDatabase databases)
     [Fact]
     public async Task Records_that_cannot_be_posted_for_now_wait_in_the_broker_and_not_in_memory()
     {
-        const int MostInMemory = 10_000;
+        const int MostInMemory = 64;
         PublishedLog log = new PublishedLog(Shards).AddSettlements(5_000);
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
         using KafkaPublisher kafka = new(broker);
@@ -321,7 +321,7 @@ public sealed class PostingTests(LedgerDatabase databases)
                     most = Math.Max(most, ledger.Waiting);
                     return most >= MostInMemory;
                 },
-                () => $"{most} records in memory");
+                () => $"{most} messages in memory");
         }
 
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);

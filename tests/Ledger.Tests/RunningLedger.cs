@@ -39,8 +39,8 @@ internal sealed class RunningLedger : IAsyncDisposable
     /// <summary>Partitions that are being read.</summary>
     public int Reading => _services.GetRequiredService<RecordFeed>().Partitions;
 
-    /// <summary>Records that have been read and wait to be posted.</summary>
-    public int Waiting => _services.GetRequiredService<RecordFeed>().Records.Count;
+    /// <summary>Messages that have been read and wait to be posted.</summary>
+    public int Waiting => _services.GetRequiredService<RecordFeed>().Messages.Count;
 
     public OwnShards Own => _services.GetRequiredService<OwnShards>();
 

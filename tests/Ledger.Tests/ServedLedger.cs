@@ -23,7 +23,7 @@ internal sealed class ServedLedger : IAsyncDisposable
     {
         _app = app;
         _broker = broker;
-        _channel = GrpcChannel.ForAddress(app.Addresses().Grpc);
+        _channel = GrpcChannel.ForAddress(app.Addresses().Main);
         Client = new Claims.V1.Ledger.LedgerClient(_channel);
         Funding = new FundingClient(_channel);
         Reconciliation = new ReconciliationClient(_channel);

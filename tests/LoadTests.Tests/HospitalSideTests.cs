@@ -1,8 +1,12 @@
+using System.Net;
+using System.Text;
 using Claims.Cli.Tests;
 using Claims.LoadTests.Hospitals;
 using Claims.LoadTests.Invariants;
 using Claims.LoadTests.Measuring;
+using Claims.PrivateServers;
 using Claims.V1;
+using Google.Protobuf;
 using Grpc.Core;
 
 namespace Claims.LoadTests.Tests;
@@ -10,6 +14,7 @@ namespace Claims.LoadTests.Tests;
 public sealed class HospitalSideTests
 {
     private const int Window = 4;
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
 
     [Fact]
     public async Task Stream_that_breaks_counts_what_it_left_unanswered_and_is_opened_again()
@@ -58,6 +63,56 @@ public sealed class HospitalSideTests
 
         Assert.Equal((1, 0, 1), (phase.Sent, phase.Answered, phase.Errors));
         Assert.Equal("ResourceExhausted: busy", hospitals.Failures.Keys.Single());
+    }
+
+    [Fact]
+    public async Task Clinic_whose_line_drops_sends_the_same_request_until_it_is_answered()
+    {
+        string address = $"http://127.0.0.1:{FreePort.Take(1)}/";
+        using HttpListener gateway = new() { Prefixes = { address } };
+        gateway.Start();
+        HospitalSide hospitals = Hospitals(new Mix());
+        LoadPhase phase = hospitals.Recorder.Begin("load", counts: true);
+        using Clinic clinic = new(hospitals, new Uri(address));
+
+        Task calling = clinic.CallAsync(hospitals.Next(0), dropAfter: TimeSpan.FromMilliseconds(100), CancellationToken.None);
+        (HttpListenerContext unanswered, string first) = await TakeAsync();
+        (HttpListenerContext refused, string second) = await TakeAsync();
+        refused.Response.StatusCode = 503;
+        refused.Response.Close();
+        (HttpListenerContext answered, string third) = await TakeAsync();
+        SettleReply reply = Settled(JsonParser.Default.Parse<SettleRequest>(third));
+        reply.Replayed = true;
+        answered.Response.Close(Encoding.UTF8.GetBytes(JsonFormatter.Default.Format(reply)), willBlock: true);
+        await calling.WaitAsync(Bound);
+        unanswered.Response.Abort();
+
+        Assert.Equal((first, first), (second, third));
+        Assert.Equal((1, 1, 0), (phase.Sent, phase.Answered, phase.Errors));
+        Assert.Equal((1, 1), (clinic.Dropped, clinic.FoundAgain));
+        Assert.Equal((Known.Acknowledged, 0), (hospitals.Book.KnownOf(0), hospitals.Book.Unexpected));
+
+        async Task<(HttpListenerContext, string)> TakeAsync()
+        {
+            HttpListenerContext context = await gateway.GetContextAsync().WaitAsync(Bound);
+            using StreamReader body = new(context.Request.InputStream, Encoding.UTF8);
+            return (context, await body.ReadToEndAsync());
+        }
+    }
+
+    [Fact]
+    public void Stored_answer_is_a_first_answer_only_where_the_request_may_have_been_sent_twice()
+    {
+        HospitalSide hospitals = Hospitals(new Mix());
+        SettleReply once = Settled(hospitals.Next(0).Settle!);
+        SettleReply twice = Settled(hospitals.Next(0).Settle!);
+        (once.Replayed, twice.Replayed) = (true, true);
+        hospitals.Book.MayBeSentAgain(1);
+
+        hospitals.Answered(once);
+        hospitals.Answered(twice);
+
+        Assert.Equal((Known.Sent, Known.Acknowledged, 1), (hospitals.Book.KnownOf(0), hospitals.Book.KnownOf(1), hospitals.Book.Unexpected));
     }
 
     [Fact]

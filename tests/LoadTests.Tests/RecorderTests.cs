@@ -60,6 +60,15 @@ public sealed class RecorderTests
     }
 
     [Fact]
+    public void Trend_of_lows_leaves_out_what_falls_back_and_keeps_what_stays()
+    {
+        (double, double)[] saw = [.. Enumerable.Range(0, 900).Select(second => ((double)second, 100.0 + ((second + 150) % 300)))];
+        Assert.Equal(0, Trend.OfLows(saw, stretchSeconds: 300).Growth, precision: 6);
+        Assert.InRange(Trend.OfLows([.. saw.Select(point => (point.Item1, point.Item2 + (point.Item1 / 10)))], stretchSeconds: 300).Growth, 55, 65);
+        Assert.Equal(Trend.Of(saw[..500]), Trend.OfLows(saw[..500], stretchSeconds: 300));
+    }
+
+    [Fact]
     public void Trend_of_one_moment_is_refused() => Assert.Throws<ArgumentException>(() => Trend.Of([(1, 2), (1, 3)]));
 
     private static void Answer(LoadRecorder recorder, int milliseconds, bool refused = false)

@@ -1,4 +1,9 @@
 using System.Text.Json;
+using Claims.V1;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Reflection.V1Alpha;
 
 namespace Claims.SystemTests;
 
@@ -6,7 +11,7 @@ namespace Claims.SystemTests;
 public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningSystem>
 {
     private const string InsuredHeader = "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on";
-    private static readonly string[] Processes = ["redis", "postgres", "broker", "eligibility", "ledger", "adjudication"];
+    private static readonly string[] Processes = ["redis", "postgres", "broker", "eligibility", "ledger", "adjudication", "gateway"];
 
     [Fact]
     public async Task Up_leaves_alone_what_runs()
@@ -16,6 +21,25 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
         RunningSystem.AssertDone(await system.RunAsync("up", "--detach"));
 
         Assert.Equal(before, await PidsAsync());
+    }
+
+    [Theory]
+    [InlineData(1, "claims.v1.Adjudication", "claims.v1.AdjudicationOperations")]
+    [InlineData(2, "claims.v1.Eligibility")]
+    [InlineData(3, "claims.v1.Audit", "claims.v1.Funding", "claims.v1.Ledger", "claims.v1.LedgerShards", "claims.v1.Reconciliation")]
+    public async Task Services_are_described_by_reflection(int port, params string[] services)
+    {
+        using AsyncDuplexStreamingCall<ServerReflectionRequest, ServerReflectionResponse> call =
+            new ServerReflection.ServerReflectionClient(system.Connect(system.PortBase + port)).ServerReflectionInfo();
+        await call.RequestStream.WriteAsync(new ServerReflectionRequest { ListServices = "" });
+        Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
+        Assert.Equal(services, call.ResponseStream.Current.ListServicesResponse.Service.Select(service => service.Name).Where(name => name.StartsWith("claims.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+
+        await call.RequestStream.WriteAsync(new ServerReflectionRequest { FileContainingSymbol = services[0] });
+        Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
+        FileDescriptorProto[] files = [.. call.ResponseStream.Current.FileDescriptorResponse.FileDescriptorProto.Select(FileDescriptorProto.Parser.ParseFrom)];
+        Assert.Contains(files, file => file.Service.Any(service => $"{file.Package}.{service.Name}" == services[0]));
+        await call.RequestStream.CompleteAsync();
     }
 
     [Fact]
@@ -170,6 +194,51 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
 
         static long BalanceFen(JsonElement trial, string account) =>
             trial.GetProperty("accounts").EnumerateArray().Single(row => row.GetProperty("code").GetString() == account).GetProperty("balanceFen").GetInt64();
+    }
+
+    [Fact]
+    public async Task Clinic_settles_over_http_as_a_hospital_does_and_either_finds_the_answer_again()
+    {
+        string facilities = system.Write("clinic-facilities.csv", """
+            facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to
+            OC01,示范村卫生室,410182,village,none,clinic,2024-01-01,
+
+            """);
+        string insured = system.Write("clinic-insured.csv", $"""
+            {InsuredHeader}
+            OC000001,甲,resident,410182,general,2025,2024-11-05,1980-01-01,
+
+            """);
+        RunningSystem.AssertDone(await system.RunAsync("import", "facilities", facilities));
+        RunningSystem.AssertDone(await system.RunAsync("import", "insured", insured));
+        SettleRequest visit = new()
+        {
+            RequestId = "OC1",
+            FacilityCode = "OC01",
+            InsuredId = "OC000001",
+            VisitDate = "2025-06-18",
+            VisitType = VisitType.Ordinary,
+            TotalFen = 10_000,
+            InScopeFen = 10_000,
+        };
+
+        SettleReply overHttp = await PostAsync();
+        SettleReply overGrpc = await new Adjudication.AdjudicationClient(system.Connect(system.PortBase + 1)).SettleAsync(visit);
+        SettleReply again = await PostAsync();
+
+        Assert.Equal((Decision.Settled, 6_500, false), (overHttp.Decision, overHttp.FundPayFen, overHttp.Replayed));
+        Assert.Equal(new SettleReply(overHttp) { Replayed = true }, overGrpc);
+        Assert.Equal(overGrpc, again);
+
+        async Task<SettleReply> PostAsync()
+        {
+            using HttpClient clinic = new();
+            using StringContent json = new(JsonFormatter.Default.Format(visit));
+            using HttpResponseMessage answer = await clinic.PostAsync(new Uri($"http://127.0.0.1:{system.PortBase + 4}/v1/settle"), json);
+            string body = await answer.Content.ReadAsStringAsync();
+            Assert.True(answer.IsSuccessStatusCode, body);
+            return JsonParser.Default.Parse<SettleReply>(body);
+        }
     }
 
     [Fact]

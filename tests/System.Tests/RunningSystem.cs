@@ -48,6 +48,9 @@ public sealed class RunningSystem : IAsyncLifetime
 
     public static string VectorFile(string set, string name) => Path.Combine(RepositoryRoot(), "tests", "vectors", set, name);
 
+    /// <summary>The contract as hospitals get it.</summary>
+    public static string ContractFile => Path.Combine(RepositoryRoot(), "protos", "claims", "v1", "adjudication.proto");
+
     public string Write(string name, string text)
     {
         string path = FilePath(name);

@@ -5,7 +5,7 @@ namespace Claims.Hosting;
 /// <summary>The settings that every service has, section <c>Claims</c>.</summary>
 public sealed class HostSettings : IValidatableObject
 {
-    /// <summary>gRPC, HTTP/2. 0: any free port.</summary>
+    /// <summary>The service's own: gRPC, or HTTP for a service that says so. 0: any free port.</summary>
     [Required, Range(0, 65535)]
     public int Port { get; init; }
 
@@ -23,7 +23,7 @@ public sealed class HostSettings : IValidatableObject
     [Range(0.0, 1.0)]
     public double TraceSampleRatio { get; init; } = 0.01;
 
-    /// <summary>gRPC calls in progress at once, streams included; one more is answered RESOURCE_EXHAUSTED.</summary>
+    /// <summary>Calls in progress at once, streams included; one more is answered RESOURCE_EXHAUSTED, over HTTP 429.</summary>
     [Range(1, 1_000_000)]
     public int MaxConcurrentRequests { get; init; } = 10_000;
 

@@ -46,7 +46,7 @@ internal sealed class Channels(HostSettings settings) : IDisposable
         lock (_gate)
         {
             if (_channels.TryGetValue(address, out GrpcChannel? channel)) return channel;
-            SocketsHttpHandler handler = GrpcChannel.CreateHandler();
+            SocketsHttpHandler handler = ClaimsChannel.CreateHandler();
             if (settings.Tls.IsConfigured)
             {
                 Tls tls = Tls.Load(settings.Tls);
@@ -55,7 +55,7 @@ internal sealed class Channels(HostSettings settings) : IDisposable
                 handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, errors) => tls.TrustsServer(certificate, errors);
             }
 
-            return _channels[address] = GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+            return _channels[address] = ClaimsChannel.To(address, handler);
         }
     }
 
@@ -134,6 +134,10 @@ internal sealed class OutgoingCalls(string name, TimeSpan timeout, int maxRetrie
             catch (RpcException exception) when (exception.StatusCode == StatusCode.Cancelled && cancellationToken.IsCancellationRequested)
             {
                 throw new OperationCanceledException("The attempt was given up.", exception, cancellationToken);
+            }
+            catch (RpcException exception) when (exception.StatusCode != StatusCode.Unavailable && ClaimsChannel.IsBroken(exception))
+            {
+                throw new RpcException(new Status(StatusCode.Unavailable, exception.Status.Detail, exception.Status.DebugException));
             }
         }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
@@ -11,19 +10,15 @@ namespace Claims.Hosting;
 /// <summary>Around every gRPC call that is served: a bound on how many run, an orderly end when the service stops, and no exception that escapes unlogged.</summary>
 internal sealed class CallGuard : Interceptor
 {
-    private static readonly Meter Meter = new("Claims.Hosting");
-    private static readonly UpDownCounter<int> InProgress = Meter.CreateUpDownCounter<int>("claims_calls_in_progress", description: "gRPC calls being served, streams included.");
-    private static readonly Counter<long> TurnedAway = Meter.CreateCounter<long>("claims_calls_turned_away_total", description: "gRPC calls answered RESOURCE_EXHAUSTED because too many were in progress.");
-    private static readonly Counter<long> Failed = Meter.CreateCounter<long>("claims_calls_failed_total", description: "gRPC calls that ended with an exception nothing had foreseen.");
-
-    private readonly int _bound;
+    private readonly CallsInProgress _calls;
+    private readonly OpenStreams _streams;
     private readonly CancellationToken _stopping;
     private readonly ILogger<CallGuard> _logger;
-    private int _inProgress;
 
-    public CallGuard(HostSettings settings, IHostApplicationLifetime lifetime, ILogger<CallGuard> logger)
+    public CallGuard(CallsInProgress calls, OpenStreams streams, IHostApplicationLifetime lifetime, ILogger<CallGuard> logger)
     {
-        _bound = settings.MaxConcurrentRequests;
+        _calls = calls;
+        _streams = streams;
         _stopping = lifetime.ApplicationStopping;
         _logger = logger;
     }
@@ -39,6 +34,8 @@ internal sealed class CallGuard : Interceptor
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
         GuardAsync(context, request, async () =>
         {
+            // Where Grpc.AspNetCore looks for it when a context is not its own.
+            context.UserState["__HttpContext"] = context.GetHttpContext();
             using StoppableContext stoppable = new(context, _stopping);
             try
             {
@@ -56,36 +53,36 @@ internal sealed class CallGuard : Interceptor
     public override Task DuplexStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
         GuardAsync(context, request: null, async () =>
         {
-            StoppableReader<TRequest> reader = new(requestStream, _stopping);
-            await continuation(reader, responseStream, context);
-            return reader.Stopped ? throw Stopping() : true;
+            _streams.Begin();
+            try
+            {
+                using StoppableReader<TRequest> reader = new(requestStream, _stopping);
+                await continuation(reader, responseStream, context);
+                return reader.Stopped ? throw Stopping() : true;
+            }
+            finally
+            {
+                _streams.End();
+            }
         });
 
     private async Task<T> GuardAsync<T>(ServerCallContext context, object? request, Func<Task<T>> call)
     {
-        if (Interlocked.Increment(ref _inProgress) > _bound)
-        {
-            Interlocked.Decrement(ref _inProgress);
-            TurnedAway.Add(1);
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
-        }
-
-        InProgress.Add(1);
+        if (!_calls.TryBegin()) throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
         try
         {
             return await call();
         }
         catch (Exception exception) when (exception is not RpcException && !context.CancellationToken.IsCancellationRequested)
         {
-            Failed.Add(1);
+            CallsInProgress.CountFailure();
             _logger.LogError(new EventId(1, "call_failed"), exception, "{Method} failed for insured {InsuredId}, facility {FacilityCode}, request {RequestId}.",
                 context.Method, Mask.Insured(Field(request, "insured_id")), Field(request, "facility_code"), Field(request, "request_id"));
             throw new RpcException(new Status(StatusCode.Internal, "The service failed; its log has the cause."));
         }
         finally
         {
-            InProgress.Add(-1);
-            Interlocked.Decrement(ref _inProgress);
+            _calls.End();
         }
     }
 
@@ -97,8 +94,12 @@ internal sealed class CallGuard : Interceptor
             : null;
 
     /// <summary>Ends as if the caller had said its last, once the service stops.</summary>
-    private sealed class StoppableReader<T>(IAsyncStreamReader<T> inner, CancellationToken stopping) : IAsyncStreamReader<T>
+    private sealed class StoppableReader<T>(IAsyncStreamReader<T> inner, CancellationToken stopping) : IAsyncStreamReader<T>, IDisposable
     {
+        // One for all reads with the same token, which is usual: a visit of a stream costs no registration.
+        private CancellationTokenSource? _either;
+        private CancellationToken _of;
+
         public bool Stopped { get; private set; }
 
         public T Current => inner.Current;
@@ -106,18 +107,32 @@ internal sealed class CallGuard : Interceptor
         public Task<bool> MoveNext(CancellationToken cancellationToken)
         {
             if (stopping.IsCancellationRequested) return EndAsync();
-            Task<bool> next = inner.MoveNext(cancellationToken);
+            Task<bool> next = inner.MoveNext(Either(cancellationToken));
             // Under load the next message is usually there already, and costs nothing more.
-            return next.IsCompleted ? next : WaitAsync(next);
+            return next.IsCompletedSuccessfully ? next : WaitAsync(next, cancellationToken);
         }
 
-        private async Task<bool> WaitAsync(Task<bool> next)
+        public void Dispose() => _either?.Dispose();
+
+        private CancellationToken Either(CancellationToken cancellationToken)
+        {
+            if (_either is null || _of != cancellationToken)
+            {
+                _either?.Dispose();
+                _either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
+                _of = cancellationToken;
+            }
+
+            return _either.Token;
+        }
+
+        private async Task<bool> WaitAsync(Task<bool> next, CancellationToken cancellationToken)
         {
             try
             {
-                return await next.WaitAsync(stopping);
+                return await next;
             }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested && !next.IsCompleted)
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
                 return await EndAsync();
             }
@@ -154,6 +169,10 @@ internal sealed class CallGuard : Interceptor
         protected override WriteOptions? WriteOptionsCore { get => inner.WriteOptions; set => inner.WriteOptions = value; }
 
         protected override IDictionary<object, object> UserStateCore => inner.UserState;
+
+        protected override AuthContext AuthContextCore => inner.AuthContext;
+
+        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => inner.CreatePropagationToken(options);
 
         protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => inner.WriteResponseHeadersAsync(responseHeaders);
 

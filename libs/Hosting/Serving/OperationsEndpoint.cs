@@ -6,8 +6,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Claims.Hosting;
 
-/// <summary>What the metrics port answers: <c>/metrics</c>, <c>/healthz/live</c>, <c>/healthz/ready</c>, and nothing else; the gRPC port answers none of them.</summary>
-internal sealed class OperationsEndpoint(HealthCheckService health, Telemetry telemetry) : IStartupFilter
+/// <summary>What the metrics port answers: <c>/metrics</c>, <c>/healthz/live</c>, <c>/healthz/ready</c>, and nothing else; the service's own port answers none of them.</summary>
+internal sealed class OperationsEndpoint(HealthCheckService health, MetricsScrape metrics) : IStartupFilter
 {
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
@@ -40,7 +40,7 @@ internal sealed class OperationsEndpoint(HealthCheckService health, Telemetry te
 
     private async Task AnswerMetricsAsync(HttpContext context)
     {
-        if (await telemetry.ScrapeAsync(context.RequestAborted) is not { } text)
+        if (await metrics.ScrapeAsync(context.RequestAborted) is not { } text)
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
             return;

@@ -9,10 +9,20 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Claims.Hosting;
 
-/// <summary>The two ports of a service: gRPC and operations.</summary>
+/// <summary>What a service speaks on its own port.</summary>
+public enum MainPort
+{
+    /// <summary>gRPC, health and reflection with it: HTTP/2, without TLS by prior knowledge.</summary>
+    Grpc,
+
+    /// <summary>HTTP/1.1, and HTTP/2 where TLS lets both sides agree on it.</summary>
+    Http,
+}
+
+/// <summary>The two ports of a service: its own and that of operations.</summary>
 internal static class Ports
 {
-    public static void Configure(WebApplicationBuilder builder, HostSettings settings)
+    public static void Configure(WebApplicationBuilder builder, HostSettings settings, MainPort mainPort)
     {
         IPAddress address = BindingAddress(settings);
         HttpsConnectionAdapterOptions? https = null;
@@ -31,16 +41,25 @@ internal static class Ports
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            // A hospital's stream stays open for days and may be silent for hours: its size and pace are not a request's.
-            // Messages are bounded by gRPC, dead peers are found by ping.
-            kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Limits.MinRequestBodyDataRate = null;
+            if (mainPort == MainPort.Grpc)
+            {
+                // A hospital's stream stays open for days and may be silent for hours: its size and pace are not a request's.
+                // Messages are bounded by gRPC, dead peers are found by ping.
+                kestrel.Limits.MaxRequestBodySize = null;
+                kestrel.Limits.MinRequestBodyDataRate = null;
+            }
+
             kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
             kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1_000;
             kestrel.Listen(address, settings.Port, listen =>
             {
-                listen.Protocols = HttpProtocols.Http2;
+                listen.Protocols = (mainPort, https) switch
+                {
+                    (MainPort.Grpc, _) => HttpProtocols.Http2,
+                    (_, null) => HttpProtocols.Http1,
+                    _ => HttpProtocols.Http1AndHttp2,
+                };
                 if (https is not null) listen.UseHttps(https);
             });
             kestrel.Listen(address, settings.MetricsPort, listen =>

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
@@ -8,63 +8,33 @@ using OpenTelemetry.Trace;
 
 namespace Claims.Hosting;
 
-/// <summary>Collects the meters and traces named <c>Claims.*</c> and the runtime's own, from start to stop of the service.</summary>
-internal sealed class Telemetry(ServiceName service, HostSettings settings) : IHostedService, IDisposable
+/// <summary>The meters and traces named <c>Claims.*</c> and the runtime's own, from start to stop of the service.</summary>
+internal static class Telemetry
 {
     private static readonly double[] LatencyBucketsSeconds =
         [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
 
-    private const int CollectTimeoutMilliseconds = 5_000;
-
-    private readonly SemaphoreSlim _scraping = new(1);
-    private readonly Scrape _scrape = new();
-    private MeterProvider? _meters;
-    private TracerProvider? _traces;
-
-    public Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>Registers metrics for <see cref="MetricsScrape"/>, and an OTLP exporter of metrics and traces where one is set.</summary>
+    public static IServiceCollection AddTelemetry(this IServiceCollection services, string service, HostSettings settings)
     {
-        ResourceBuilder resource = ResourceBuilder.CreateEmpty().AddService(service.Value, serviceNamespace: "claims");
-        MeterProviderBuilder metering = Sdk.CreateMeterProviderBuilder()
-            .SetResourceBuilder(resource)
-            .AddMeter("Claims.*", "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql")
-            .AddView(View)
-            .AddReader(new BaseExportingMetricReader(_scrape));
+        services.AddSingleton<MetricsScrape>();
+        OpenTelemetryBuilder telemetry = services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.Clear().AddService(service, serviceNamespace: "claims"))
+            .WithMetrics(metering => metering
+                .AddMeter("Claims.*", "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql")
+                .AddView(View)
+                .AddReader(provider => new BaseExportingMetricReader(provider.GetRequiredService<MetricsScrape>())));
         if (settings.OtlpEndpoint is { } collector)
         {
-            metering.AddOtlpExporter(otlp => Address(otlp, collector));
-            _traces = Sdk.CreateTracerProviderBuilder()
-                .SetResourceBuilder(resource)
-                .SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(settings.TraceSampleRatio)))
-                .AddSource("Claims.*", "Microsoft.AspNetCore", "System.Net.Http")
-                .AddOtlpExporter(otlp => Address(otlp, collector))
-                .Build();
+            telemetry
+                .WithMetrics(metering => metering.AddOtlpExporter(otlp => Address(otlp, collector)))
+                .WithTracing(tracing => tracing
+                    .SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(settings.TraceSampleRatio)))
+                    .AddSource("Claims.*", "Microsoft.AspNetCore", "System.Net.Http")
+                    .AddOtlpExporter(otlp => Address(otlp, collector)));
         }
 
-        _meters = metering.Build();
-        return Task.CompletedTask;
-    }
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <summary>All metrics as of now, in the exposition format; null when they could not be collected.</summary>
-    public async Task<string?> ScrapeAsync(CancellationToken cancellationToken)
-    {
-        await _scraping.WaitAsync(cancellationToken);
-        try
-        {
-            return _scrape.Collect?.Invoke(CollectTimeoutMilliseconds) == true ? _scrape.Text : null;
-        }
-        finally
-        {
-            _scraping.Release();
-        }
-    }
-
-    public void Dispose()
-    {
-        _meters?.Dispose();
-        _traces?.Dispose();
-        _scraping.Dispose();
+        return services;
     }
 
     private static void Address(OtlpExporterOptions otlp, Uri collector)
@@ -83,20 +53,5 @@ internal sealed class Telemetry(ServiceName service, HostSettings settings) : IH
         return instrument is Histogram<double> { Advice: null } && (instrument.Unit == "s" || instrument.Name.EndsWith("_seconds", StringComparison.Ordinal))
             ? new ExplicitBucketHistogramConfiguration { Boundaries = LatencyBucketsSeconds }
             : null;
-    }
-
-    [ExportModes(ExportModes.Pull)]
-    private sealed class Scrape : BaseExporter<Metric>, IPullMetricExporter
-    {
-        /// <summary>Set by the reader; gathers everything and exports it here.</summary>
-        public Func<int, bool>? Collect { get; set; }
-
-        public string Text { get; private set; } = "";
-
-        public override ExportResult Export(in Batch<Metric> batch)
-        {
-            Text = PrometheusText.Write(batch);
-            return ExportResult.Success;
-        }
     }
 }

@@ -5,7 +5,11 @@ public readonly record struct RecentRecord(Step Step, StepReply Reply)
 {
     public long Sequence => Reply.Sequence;
 
-    public OutboxRecord Record => Step.Appended(Reply);
+    /// <summary>The record as the script has appended it, from the step's own words and what it answered.</summary>
+    /// <param name="into">Holds a settlement's request from now on; it may have held another one.</param>
+    public OutboxRecord Read(StoredRequest into) => Step.Mode is StepMode.Settle
+        ? new OutboxRecord(Reply.Header, StoredRecord.Read(Reply.Header, Step.Content, into), null)
+        : OutboxRecord.Read(Reply.Bytes, into);
 }
 
 /// <summary>
@@ -14,8 +18,8 @@ public readonly record struct RecentRecord(Step Step, StepReply Reply)
 /// </summary>
 public sealed class RecentRecords
 {
-    // Of 32 shards, at less than 1 kB each: at most 8 MB.
-    private const int Capacity = 256;
+    // What a shard adds in a second at full speed. Of 32 shards, at 500 bytes each: at most 16 MB.
+    private const int Capacity = 1_024;
 
     private readonly Lock _lock = new();
     private readonly (long Sequence, RecentRecord Record)[] _ring = new (long, RecentRecord)[Capacity];

@@ -50,20 +50,37 @@ public sealed class Script
 /// <param name="name">The callee, a label of the metrics: <c>redis-s07</c>.</param>
 public sealed class ScriptCaller(IDatabase redis, string name)
 {
-    /// <summary>Asynchronous calls of StackExchange.Redis 1.2.6 have no limit of their own. After it the outcome is unknown.</summary>
+    /// <summary>After it the outcome is unknown. The client's own limit is no shorter.</summary>
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
 
     /// <summary>No retry: whether a call that failed took effect is unknown, and the sender repeats the request, which finds its answer.</summary>
-    private readonly ResiliencePipeline _pipeline = OutgoingPipelines.Create(name, CallLimit, maxRetries: 0, failure => failure is RedisConnectionException);
+    private readonly ResiliencePipeline _pipeline = OutgoingPipelines.Create(name, CallLimit, maxRetries: 0, failure => failure is RedisConnectionException or TimeoutException);
 
     /// <exception cref="RedisServerException">The script refused; its message starts with the script's code.</exception>
     /// <exception cref="RedisException">No connection, or it broke: the outcome is unknown.</exception>
     /// <exception cref="TimeoutException">No answer within 5 s, the outcome is unknown; or Redis keeps failing and was not called.</exception>
     public async Task<RedisResult> CallAsync(Script script, RedisKey[] keys, RedisValue[] arguments)
     {
+        ResilienceContext context = ResilienceContextPool.Shared.Get();
         try
         {
-            return await _pipeline.ExecuteAsync(async cancellation => await EvaluateAsync(script, keys, arguments, cancellation));
+            // Failures as values: as exceptions each layer of the pipeline would throw them anew.
+            Outcome<RedisResult> outcome = await _pipeline.ExecuteOutcomeAsync(
+                static async (context, call) =>
+                {
+                    try
+                    {
+                        return Outcome.FromResult(await call.Caller.EvaluateAsync(call.Script, call.Keys, call.Arguments, context.CancellationToken));
+                    }
+                    catch (Exception e) when (e is RedisException or TimeoutException or OperationCanceledException)
+                    {
+                        return Outcome.FromException<RedisResult>(e);
+                    }
+                },
+                context,
+                (Caller: this, Script: script, Keys: keys, Arguments: arguments));
+            outcome.ThrowIfException();
+            return outcome.Result!;
         }
         catch (TimeoutRejectedException e)
         {
@@ -73,12 +90,17 @@ public sealed class ScriptCaller(IDatabase redis, string name)
         {
             throw new TimeoutException("Redis has failed repeatedly and is not called for a moment.", e);
         }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
     }
 
     /// <summary>The node that holds the key now.</summary>
     /// <exception cref="RedisException">No connection.</exception>
-    /// <exception cref="TimeoutException">No answer within 5 s.</exception>
-    public Task<EndPoint> NodeOfAsync(RedisKey key) => redis.IdentifyEndpointAsync(key).WaitAsync(CallLimit);
+    /// <exception cref="TimeoutException">No answer within 5 s, or no node is known.</exception>
+    public async Task<EndPoint> NodeOfAsync(RedisKey key) =>
+        await redis.IdentifyEndpointAsync(key).WaitAsync(CallLimit) ?? throw new TimeoutException($"No node is known for {key}.");
 
     private async Task<RedisResult> EvaluateAsync(Script script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation)
     {

@@ -27,6 +27,9 @@ public sealed class SettlementStore : IAsyncDisposable
 
     public CitationStore Citations { get; }
 
+    /// <summary>Whether more visits wait than half of the shards take with their next call.</summary>
+    public bool IsOverloaded => _shards.Sum(shard => shard.Waiting) > _shards.Length * ShardQueue.LargestBatch / 2;
+
     public ShardQueue ShardOf(string insuredId) => _shards[Accumulators.Shards.Of(insuredId, _shards.Length)];
 
     public async ValueTask DisposeAsync()

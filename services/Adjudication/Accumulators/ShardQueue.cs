@@ -1,7 +1,8 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Runtime.CompilerServices;
-using System.Threading.Channels;
+using System.Threading.Tasks.Sources;
 using Claims.V1;
 using StackExchange.Redis;
 
@@ -14,7 +15,9 @@ namespace Claims.Adjudication.Accumulators;
 public sealed class ShardQueue : IAsyncDisposable
 {
     private const int LongestQueue = 4096;
-    private const int LargestBatch = 64;
+    /// <summary>Visits in one call of the script at most.</summary>
+    public const int LargestBatch = 64;
+
 
     // Keys of all shards that one page looks through: below a millisecond in which Redis does nothing else.
     private const int ScannedKeys = 500;
@@ -23,10 +26,16 @@ public sealed class ShardQueue : IAsyncDisposable
     private static readonly Script Scan = Script.FromResource("scan.lua");
     private static readonly Script CloseYear = Script.FromResource("close_year.lua");
 
-    private readonly Channel<Waiting> _queue = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(LongestQueue) { SingleReader = true });
+    // Replies that one work item of the thread pool tells: an item for each cost more than what it did, and one for all would
+    // have kept the other core idle.
+    private const int ToldAtATime = 16;
+
+    private readonly Lock _gate = new();
+    private readonly Queue<WaitingStep> _queue = new();
+    private readonly ConcurrentQueue<WaitingStep> _unused = new();
     private readonly Script _settle;
-    private readonly long _longestOutbox;
-    private readonly Task _worker;
+    private bool _isSending;
+    private TaskCompletionSource? _disposed;
     private long _lowestSequence;
     private volatile ShardStatus _status = ShardStatus.Unopened;
 
@@ -35,9 +44,8 @@ public sealed class ShardQueue : IAsyncDisposable
         Shard = shard;
         Keys = new ShardKeys(shard);
         Scripts = scripts;
-        _longestOutbox = longestOutbox;
+        LongestOutbox = longestOutbox;
         _settle = settle ?? Settle;
-        _worker = Task.Run(WorkAsync);
     }
 
     public int Shard { get; }
@@ -50,6 +58,12 @@ public sealed class ShardQueue : IAsyncDisposable
 
     /// <summary>The highest number known to have been given out: a store below it has lost answers.</summary>
     public long LowestSequence => Volatile.Read(ref _lowestSequence);
+
+    /// <summary>Records that the outbox may hold before requests are turned away.</summary>
+    public long LongestOutbox { get; }
+
+    /// <summary>Visits that wait for the next call.</summary>
+    public int Waiting => _queue.Count;
 
     /// <summary>What this queue has lately added to the outbox.</summary>
     public RecentRecords Recent { get; } = new();
@@ -79,15 +93,26 @@ public sealed class ShardQueue : IAsyncDisposable
         }
     }
 
+    /// <summary>To be awaited once: what waits is used again.</summary>
     /// <exception cref="StoreUnavailableException">The shard is closed, or the outcome is unknown.</exception>
     /// <exception cref="StoreBusyException">The queue or the outbox is full; nothing happened.</exception>
-    public Task<StepReply> RunAsync(Step step)
+    public ValueTask<StepReply> RunAsync(in Step step)
     {
-        if (_status.Epoch is null) throw new StoreUnavailableException(_status.Reason);
-        Waiting waiting = new(step);
-        return _queue.Writer.TryWrite(waiting)
-            ? waiting.Reply
-            : throw new StoreBusyException($"Shard {Shard} already has {LongestQueue} requests waiting.");
+        if (_status.Epoch is null) return ValueTask.FromException<StepReply>(new StoreUnavailableException(_status.Reason));
+        if (!_unused.TryDequeue(out WaitingStep? waiting)) waiting = new WaitingStep(_unused);
+        ValueTask<StepReply> reply = waiting.For(step);
+        lock (_gate)
+        {
+            if (_disposed is not null) return ValueTask.FromException<StepReply>(new StoreUnavailableException($"Shard {Shard}: the service is stopping."));
+            if (_queue.Count >= LongestQueue) return ValueTask.FromException<StepReply>(new StoreBusyException($"Shard {Shard} already has {LongestQueue} requests waiting."));
+            _queue.Enqueue(waiting);
+            if (_isSending) return reply;
+            _isSending = true;
+        }
+
+        // On the caller's thread as far as the call of Redis: an idle shard loses no time to a change of threads.
+        _ = SendAllAsync();
+        return reply;
     }
 
     /// <summary>Every field stored of one insured.</summary>
@@ -145,69 +170,107 @@ public sealed class ShardQueue : IAsyncDisposable
         }
     }
 
+    /// <summary>Once what waits has been answered.</summary>
     public async ValueTask DisposeAsync()
     {
-        _queue.Writer.TryComplete();
-        await _worker;
+        lock (_gate)
+        {
+            _disposed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (!_isSending) _disposed.TrySetResult();
+        }
+
+        await _disposed.Task;
     }
 
-    private async Task WorkAsync()
+    /// <summary>Sends until nothing waits.</summary>
+    private async Task SendAllAsync()
     {
-        List<Waiting> batch = new(LargestBatch);
-        while (await _queue.Reader.WaitToReadAsync())
+        bool more;
+        do
         {
-            while (batch.Count < LargestBatch && _queue.Reader.TryRead(out Waiting? waiting)) batch.Add(waiting);
+            WaitingStep[] batch = TakeBatch();
+            StepReply[] replies = new StepReply[batch.Length];
+            Exception? failure = null;
             try
             {
-                await SendAsync(batch);
+                await SendAsync(batch, replies);
             }
             catch (Exception e)
             {
-                Exception cause = e is RedisException or TimeoutException ? Understand(e) : e;
-                foreach (Waiting waiting in batch) waiting.Fail(cause);
+                failure = e is RedisException or TimeoutException ? Understand(e) : e;
             }
 
-            batch.Clear();
+            more = HasMore();
+            Tell(batch, replies, failure, mayRunHere: !more);
+        }
+        while (more);
+    }
+
+    private WaitingStep[] TakeBatch()
+    {
+        lock (_gate)
+        {
+            WaitingStep[] batch = new WaitingStep[Math.Min(_queue.Count, LargestBatch)];
+            for (int i = 0; i < batch.Length; i++) batch[i] = _queue.Dequeue();
+            return batch;
         }
     }
 
-    private async Task SendAsync(List<Waiting> batch)
+    private bool HasMore()
+    {
+        lock (_gate)
+        {
+            _isSending = _queue.Count > 0;
+            if (!_isSending) _disposed?.TrySetResult();
+            return _isSending;
+        }
+    }
+
+    private async Task SendAsync(WaitingStep[] batch, StepReply[] replies)
     {
         if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
-        RedisKey[] keys = new RedisKey[2 + batch.Count];
-        RedisValue[] arguments = new RedisValue[3 + (batch.Count * Step.Arguments)];
+        RedisKey[] keys = new RedisKey[2 + batch.Length];
+        RedisValue[] arguments = new RedisValue[3 + batch.Length];
         keys[0] = Keys.Shard;
         keys[1] = Keys.Outbox;
         arguments[0] = epoch;
         arguments[1] = LowestSequence;
-        arguments[2] = _longestOutbox;
-        for (int i = 0; i < batch.Count; i++)
+        arguments[2] = LongestOutbox;
+        for (int i = 0; i < batch.Length; i++)
         {
             keys[2 + i] = Keys.Insured(batch[i].Step.InsuredId);
-            batch[i].Step.WriteArguments(arguments.AsSpan(3 + (i * Step.Arguments), Step.Arguments));
+            arguments[3 + i] = batch[i].Step.Item;
         }
 
         long started = Stopwatch.GetTimestamp();
-        RedisValue[] replies = (RedisValue[])(await Scripts.CallAsync(_settle, keys, arguments))!;
-        AdjudicationMetrics.Batch(batch.Count, Stopwatch.GetElapsedTime(started));
+        StepReply.ReadAll((byte[])(await Scripts.CallAsync(_settle, keys, arguments))!, replies);
+        AdjudicationMetrics.Batch(batch.Length, Stopwatch.GetElapsedTime(started));
 
         bool appended = false;
-        Answered answered = new(batch.Count);
-        for (int i = 0; i < batch.Count; i++)
+        for (int i = 0; i < batch.Length; i++)
         {
-            StepReply reply = StepReply.Read((byte[])replies[i]!);
-            if (reply.Outcome is StepOutcome.New && reply.Sequence is > 0 and long sequence)
-            {
-                RaiseLowestSequence(sequence);
-                Recent.Add(new RecentRecord(batch[i].Step, reply));
-                appended = true;
-            }
-
-            answered.Add(batch[i], reply);
+            if (replies[i].Outcome is not StepOutcome.New || replies[i].Sequence is not (> 0 and long sequence)) continue;
+            RaiseLowestSequence(sequence);
+            if (batch[i].Step.Mode is StepMode.Settle)
+                replies[i] = replies[i] with { SettlementId = SettlementIds.Format(replies[i].Header.VisitDay / 10_000, Shard, sequence) };
+            Recent.Add(new RecentRecord(batch[i].Step, replies[i]));
+            appended = true;
         }
 
-        answered.Tell();
         if (appended) Appended?.Invoke();
+    }
+
+    /// <param name="mayRunHere">Where few wait for this call and none for the next, they are spared the change of threads.</param>
+    private static void Tell(WaitingStep[] batch, StepReply[] replies, Exception? failure, bool mayRunHere)
+    {
+        if (mayRunHere && batch.Length <= ToldAtATime)
+        {
+            new Told(batch, replies, failure, 0).TellAll();
+            return;
+        }
+
+        for (int first = 0; first < batch.Length; first += ToldAtATime)
+            ThreadPool.UnsafeQueueUserWorkItem(static part => part.TellAll(), new Told(batch, replies, failure, first), preferLocal: false);
     }
 
     /// <summary>What a failed call means for the shard and for the sender.</summary>
@@ -220,7 +283,7 @@ public sealed class ShardQueue : IAsyncDisposable
                 Close($"Shard {Shard}: {failure.Message}.");
                 return new StoreUnavailableException(_status.Reason, failure);
             case "OUTBOXFULL":
-                return new StoreBusyException($"Shard {Shard} has {_longestOutbox} records that the ledger has not committed.");
+                return new StoreBusyException($"Shard {Shard} has {LongestOutbox} records that the ledger has not committed.");
             case "TRYAGAIN":
                 return new StoreUnavailableException($"Shard {Shard} is being moved to another Redis node; nothing happened.", failure);
             case "CLUSTERDOWN" or "LOADING" or "MASTERDOWN" or "READONLY":
@@ -230,43 +293,53 @@ public sealed class ShardQueue : IAsyncDisposable
         }
     }
 
-    private sealed class Waiting(Step step)
+    /// <summary>Some of the replies of one call on their way to who waits for them.</summary>
+    private readonly record struct Told(WaitingStep[] Batch, StepReply[] Replies, Exception? Failure, int First)
     {
-        // Continuations run where the reply is told, which is never this queue's own loop.
-        private readonly TaskCompletionSource<StepReply> _reply = new();
-
-        public Step Step { get; } = step;
-
-        public Task<StepReply> Reply => _reply.Task;
-
-        public void Tell(StepReply reply) => _reply.TrySetResult(reply);
-
-        public void Fail(Exception cause) => ThreadPool.UnsafeQueueUserWorkItem(static failed => failed._reply.TrySetException(failed.Cause), (_reply, Cause: cause), preferLocal: false);
+        public void TellAll()
+        {
+            for (int i = First; i < Math.Min(First + ToldAtATime, Batch.Length); i++) Batch[i].Tell(Replies[i], Failure);
+        }
     }
 
-    /// <summary>
-    /// The replies of one call on their way to who waits for them: 16 to a work item of the thread pool. An item for each cost more
-    /// than what it did, and one for all would have kept the other core idle.
-    /// </summary>
-    private sealed class Answered(int count)
+    /// <summary>A step and who waits for its reply; used again once the reply has been taken.</summary>
+    private sealed class WaitingStep(ConcurrentQueue<WaitingStep> unused) : IValueTaskSource<StepReply>
     {
-        private const int AtATime = 16;
+        // Continuations run where the reply is told: never while this queue has anything else to do.
+        private ManualResetValueTaskSourceCore<StepReply> _reply;
 
-        private readonly (Waiting Waiting, StepReply Reply)[] _answers = new (Waiting, StepReply)[count];
-        private int _count;
+        public Step Step { get; private set; }
 
-        public void Add(Waiting waiting, StepReply reply) => _answers[_count++] = (waiting, reply);
-
-        public void Tell()
+        public ValueTask<StepReply> For(in Step step)
         {
-            for (int first = 0; first < _count; first += AtATime)
-                ThreadPool.UnsafeQueueUserWorkItem(static part => part.Answers.TellFrom(part.First), (Answers: this, First: first), preferLocal: false);
+            Step = step;
+            return new ValueTask<StepReply>(this, _reply.Version);
         }
 
-        private void TellFrom(int first)
+        public void Tell(StepReply reply, Exception? failure)
         {
-            foreach ((Waiting waiting, StepReply reply) in _answers.AsSpan(first, Math.Min(AtATime, _count - first))) waiting.Tell(reply);
+            if (failure is null) _reply.SetResult(reply);
+            else _reply.SetException(failure);
         }
+
+        public StepReply GetResult(short token)
+        {
+            try
+            {
+                return _reply.GetResult(token);
+            }
+            finally
+            {
+                _reply.Reset();
+                Step = default;
+                unused.Enqueue(this);
+            }
+        }
+
+        public ValueTaskSourceStatus GetStatus(short token) => _reply.GetStatus(token);
+
+        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+            _reply.OnCompleted(continuation, state, token, flags);
     }
 }
 

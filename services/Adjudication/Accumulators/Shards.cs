@@ -30,6 +30,9 @@ public sealed class ShardKeys(int shard)
 {
     private readonly string _insuredPrefix = Name(shard, "i:");
 
+    // Put before a visit's insured without a text for both together.
+    private readonly RedisKey _insuredPrefixUtf8 = Encoding.UTF8.GetBytes(Name(shard, "i:"));
+
     /// <summary>Hash: epoch, seq (last number given out), committed (the ledger's watermark when the outbox was last trimmed).</summary>
     public RedisKey Shard { get; } = Name(shard, "shard");
 
@@ -46,7 +49,7 @@ public sealed class ShardKeys(int shard)
     public RedisKey Nothing { get; } = Name(shard, "nothing");
 
     /// <summary>Hash: accumulators and stored requests of one insured.</summary>
-    public RedisKey Insured(string insuredId) => _insuredPrefix + insuredId;
+    public RedisKey Insured(string insuredId) => ((RedisKey)insuredId).Prepend(_insuredPrefixUtf8);
 
     /// <summary>A pattern that the keys of all insured of the shard match.</summary>
     public RedisValue EveryInsured => _insuredPrefix + "*";

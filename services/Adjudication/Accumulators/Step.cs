@@ -1,6 +1,9 @@
 using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
 using Claims.Adjudication.Rules;
-using StackExchange.Redis;
+using Claims.V1;
+using Google.Protobuf;
 
 namespace Claims.Adjudication.Accumulators;
 
@@ -24,59 +27,81 @@ public enum StepMode
 }
 
 /// <summary>One item of a batch for settle.lua.</summary>
-/// <param name="What">Terms of the visit, or the target of a cancellation or reversal.</param>
-/// <param name="Content">Fingerprint, and what is stored with it.</param>
-/// <param name="Stored">What a settlement stores, where it is at hand: the same as in <paramref name="Content"/>.</param>
-public sealed record Step(StepMode Mode, string InsuredId, RedisValue What, string RequestField, byte[] Content, StoredRequest? Stored = null)
+/// <param name="Item">As the script reads it: the mode, then VISIT or UNDOING with what they name.</param>
+/// <param name="ContentStart">Where in the item the content begins: fingerprint, and what is stored with it.</param>
+public readonly record struct Step(StepMode Mode, string InsuredId, string FacilityCode, string RequestId, byte[] Item, int ContentStart)
 {
-    public const int Arguments = 4;
-
     /// <summary>
     /// Largest base that the script computes with, 10^14 fen: exact in its doubles, and so large that the smallest rate
     /// (1 basis point gives 10^10 fen) passes the largest cap or allowance of a policy (10^9 fen). Amounts above it settle the same.
     /// </summary>
     private const long BaseLimitFen = 100_000_000_000_000;
 
-    // By mode, in the order of the enumeration; converted once, not for every visit.
-    private static readonly RedisValue[] ModeArguments = ["S", "Q", "L", "C", "V"];
+    private const int ModeBytes = 1;
+    private const int VisitBytes = 39;
+    private const int UndoingBytes = 2;
 
-    /// <summary>For a look at what is stored: nothing is computed.</summary>
-    public static byte[] NoTerms { get; } = PackTerms(default, DateOnly.MinValue, 0, 0);
+    /// <summary>Fingerprint and message: what the script keeps of the request.</summary>
+    public ReadOnlyMemory<byte> Content => Item.AsMemory(ContentStart);
 
-    /// <summary>TERMS of settle.lua.</summary>
-    public static byte[] PackTerms(Terms terms, DateOnly date, long totalFen, long inScopeFen)
+    /// <param name="mode">Settle, Quote or Look.</param>
+    /// <param name="terms">Of a look at what is stored nothing is computed: none.</param>
+    /// <param name="stored">What is to be kept; null where nothing is.</param>
+    public static Step Visit(StepMode mode, SettleRequest request, DateOnly date, in Terms terms, long totalFen, long inScopeFen, StoredRequest? stored)
     {
-        byte[] packed = new byte[33];
-        packed[0] = (byte)(terms.Capped ? 'P' : 'F');
-        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(1), (uint)((date.Year * 10_000) + (date.Month * 100) + date.Day));
-        BigEndian.WriteUInt48(packed.AsSpan(5), Math.Min(inScopeFen, BaseLimitFen));
-        BigEndian.WriteUInt48(packed.AsSpan(11), Math.Min(totalFen, BaseLimitFen));
-        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(17), (uint)terms.TariffFen);
-        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(21), (uint)terms.RateBasisPoints);
-        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(25), (uint)terms.CapFen);
-        BinaryPrimitives.WriteUInt32BigEndian(packed.AsSpan(29), (uint)(terms.AllowanceFen ?? 0));
-        return packed;
+        int facilityBytes = Encoding.UTF8.GetByteCount(request.FacilityCode);
+        int requestBytes = RequestField.BytesOf(facilityBytes, request.RequestId);
+        int contentStart = ModeBytes + VisitBytes + requestBytes;
+        byte[] item = new byte[contentStart + Fingerprints.Bytes + (stored?.CalculateSize() ?? 0)];
+        Span<byte> visit = item.AsSpan(ModeBytes);
+        item[0] = (byte)Letter(mode);
+        visit[0] = (byte)(terms.Capped ? 'P' : 'F');
+        date.TryFormat(visit[1..], out _, "yyyyMMdd", CultureInfo.InvariantCulture);
+        BigEndian.WriteUInt48(visit[9..], Math.Min(inScopeFen, BaseLimitFen));
+        BigEndian.WriteUInt48(visit[15..], Math.Min(totalFen, BaseLimitFen));
+        BinaryPrimitives.WriteUInt32BigEndian(visit[21..], (uint)terms.TariffFen);
+        BinaryPrimitives.WriteUInt32BigEndian(visit[25..], (uint)terms.RateBasisPoints);
+        BinaryPrimitives.WriteUInt32BigEndian(visit[29..], (uint)terms.CapFen);
+        BinaryPrimitives.WriteUInt32BigEndian(visit[33..], (uint)(terms.AllowanceFen ?? 0));
+        visit[37] = checked((byte)facilityBytes);
+        visit[38] = checked((byte)requestBytes);
+        RequestField.Write(request.FacilityCode, request.RequestId, visit[VisitBytes..]);
+        Fingerprints.Write(request, item.AsSpan(contentStart));
+        stored?.WriteTo(item.AsSpan(contentStart + Fingerprints.Bytes));
+        return new Step(mode, request.InsuredId, request.FacilityCode, request.RequestId, item, contentStart);
+    }
+
+    /// <param name="mode">Cancel or Reverse.</param>
+    /// <param name="target">The request field of what is undone, or <see cref="TargetOf"/> of a sequence.</param>
+    public static Step Undoing(StepMode mode, string insuredId, string facilityCode, string requestId, string target, StoredUndoing stored)
+    {
+        int targetBytes = Encoding.UTF8.GetByteCount(target);
+        int requestBytes = RequestField.BytesOf(Encoding.UTF8.GetByteCount(facilityCode), requestId);
+        int contentStart = ModeBytes + UndoingBytes + targetBytes + requestBytes;
+        byte[] item = new byte[contentStart + Fingerprints.Bytes + stored.CalculateSize()];
+        item[0] = (byte)Letter(mode);
+        item[1] = checked((byte)targetBytes);
+        item[2] = checked((byte)requestBytes);
+        Span<byte> names = item.AsSpan(ModeBytes + UndoingBytes);
+        Encoding.UTF8.GetBytes(target, names);
+        RequestField.Write(facilityCode, requestId, names[targetBytes..]);
+        Fingerprints.Write(Letter(mode), target, item.AsSpan(contentStart));
+        stored.WriteTo(item.AsSpan(contentStart + Fingerprints.Bytes));
+        return new Step(mode, insuredId, facilityCode, requestId, item, contentStart);
     }
 
     /// <summary>A settlement named by its sequence, as the target of a cancellation.</summary>
     public static string TargetOf(long sequence) => $"#{sequence}";
 
-    /// <summary>The record that the script has appended to the outbox for this step, from its own words and what it answered.</summary>
-    /// <param name="reply">New and with a sequence.</param>
-    internal OutboxRecord Appended(StepReply reply)
+    private static char Letter(StepMode mode) => mode switch
     {
-        if (Mode is not StepMode.Settle) return OutboxRecord.Read(reply.Bytes);
-        RecordHeader header = reply.Header;
-        return new OutboxRecord(header, Stored is null ? StoredRecord.Read(header, Content) : new StoredRecord(header, Content.AsMemory(0, Fingerprints.Bytes), Stored), null);
-    }
-
-    public void WriteArguments(Span<RedisValue> arguments)
-    {
-        arguments[0] = ModeArguments[(int)Mode];
-        arguments[1] = What;
-        arguments[2] = RequestField;
-        arguments[3] = Content;
-    }
+        StepMode.Settle => 'S',
+        StepMode.Quote => 'Q',
+        StepMode.Look => 'L',
+        StepMode.Cancel => 'C',
+        StepMode.Reverse => 'V',
+        _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, null),
+    };
 }
 
 public enum StepOutcome
@@ -117,15 +142,29 @@ public enum StepOutcome
 
 /// <summary>What the script did for one request.</summary>
 /// <param name="Bytes">New: the header of a settlement or quote, the record of a cancellation or reversal. Replay: the record.</param>
-public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes)
+/// <param name="SettlementId">Of a new settlement; otherwise empty.</param>
+public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes, string SettlementId = "")
 {
     public RecordHeader Header => RecordHeader.Read(Bytes.Span);
 
     /// <summary>The header's sequence alone.</summary>
     public long Sequence => RecordHeader.ReadSequence(Bytes.Span);
 
-    public static StepReply Read(byte[] reply) => new(
-        (char)reply[0] switch
+    /// <summary>The replies of a batch, in the order of its items.</summary>
+    public static void ReadAll(ReadOnlyMemory<byte> batch, Span<StepReply> replies)
+    {
+        foreach (ref StepReply reply in replies)
+        {
+            int length = BinaryPrimitives.ReadInt32BigEndian(batch.Span);
+            reply = Read(batch.Slice(sizeof(int), length));
+            batch = batch[(sizeof(int) + length)..];
+        }
+
+        if (!batch.IsEmpty) throw new InvalidDataException($"settle.lua answered more than the {replies.Length} items that it was asked.");
+    }
+
+    private static StepReply Read(ReadOnlyMemory<byte> reply) => new(
+        (char)reply.Span[0] switch
         {
             'N' => StepOutcome.New,
             'R' => StepOutcome.Replay,
@@ -140,5 +179,5 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
             'Y' => StepOutcome.YearClosed,
             char other => throw new InvalidDataException($"settle.lua answered with an unknown outcome '{other}'."),
         },
-        reply.AsMemory(1));
+        reply[1..]);
 }

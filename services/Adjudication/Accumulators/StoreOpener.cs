@@ -139,7 +139,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             Dictionary<string, string> append = await SettingsAsync(server, "append*");
             if (append.GetValueOrDefault("appendonly") != "yes" || append.GetValueOrDefault("appendfsync") != "always")
                 return "Redis must run with appendonly yes and appendfsync always";
-            if (server is { IsSlave: true, ServerType: ServerType.Cluster }
+            if (server is { IsReplica: true, ServerType: ServerType.Cluster }
                 && (await SettingsAsync(server, "cluster-replica-no-failover")).GetValueOrDefault("cluster-replica-no-failover") != "yes")
                 return "replicas of a Redis Cluster must run with cluster-replica-no-failover yes";
         }

@@ -91,6 +91,25 @@ public readonly record struct StoredRecord(RecordHeader Header, ReadOnlyMemory<b
         content[..Fingerprints.Bytes],
         StoredRequest.Parser.ParseFrom(content.Span[Fingerprints.Bytes..]));
 
+    /// <summary>The same as <see cref="Read(RecordHeader, ReadOnlyMemory{byte})"/>, into a message that may have held another request.</summary>
+    public static StoredRecord Read(RecordHeader header, ReadOnlyMemory<byte> content, StoredRequest into)
+    {
+        Clear(into);
+        into.MergeFrom(content.Span[Fingerprints.Bytes..]);
+        return new StoredRecord(header, content[..Fingerprints.Bytes], into);
+    }
+
+    /// <summary>Every field as in a new message.</summary>
+    internal static void Clear(StoredRequest request)
+    {
+        request.VisitType = request.RateBp = request.Tier = request.InsuredCounty = request.FacilityCounty = 0;
+        request.TotalFen = request.FullSelfPayFen = request.OverLimitFen = request.PreSelfPayFen = request.InScopeFen = request.AllowanceFen = 0;
+        request.Citations = 0;
+        request.SettledAtUnixMs = 0;
+        request.Lines.Clear();
+        request.Trace = ByteString.Empty;
+    }
+
     public Terms Terms => new(Request.RateBp, Header.TariffFen, Header.CapFen, Header.Capped ? null : Request.AllowanceFen);
 }
 
@@ -150,10 +169,29 @@ public static class RequestField
 {
     public static string Of(string facilityCode, string requestId) => $"q{facilityCode}\n{requestId}";
 
+    /// <summary>Length in UTF-8.</summary>
+    public static int BytesOf(int facilityBytes, string requestId) => 2 + facilityBytes + Encoding.UTF8.GetByteCount(requestId);
+
+    /// <summary>The same as <see cref="Of"/>, in UTF-8.</summary>
+    public static void Write(string facilityCode, string requestId, Span<byte> field)
+    {
+        field[0] = (byte)'q';
+        int end = 1 + Encoding.UTF8.GetBytes(facilityCode, field[1..]);
+        field[end] = (byte)'\n';
+        Encoding.UTF8.GetBytes(requestId, field[(end + 1)..]);
+    }
+
     public static (string FacilityCode, string RequestId) Parse(string field)
     {
         int end = field.IndexOf('\n', StringComparison.Ordinal);
         return (field[1..end], field[(end + 1)..]);
+    }
+
+    /// <param name="field">In UTF-8.</param>
+    public static (string FacilityCode, string RequestId) Parse(ReadOnlySpan<byte> field)
+    {
+        int end = field.IndexOf((byte)'\n');
+        return (Encoding.UTF8.GetString(field[1..end]), Encoding.UTF8.GetString(field[(end + 1)..]));
     }
 }
 
@@ -216,24 +254,6 @@ public static class Fingerprints
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(content, hash);
         hash[..Bytes].CopyTo(fingerprint);
-    }
-
-    /// <summary>Fingerprint followed by the message: what the script keeps for a new settlement.</summary>
-    public static byte[] Content(SettleRequest request, StoredRequest? stored)
-    {
-        byte[] content = new byte[Bytes + (stored?.CalculateSize() ?? 0)];
-        Write(request, content);
-        stored?.WriteTo(content.AsSpan(Bytes));
-        return content;
-    }
-
-    /// <summary>Fingerprint followed by the message: what the script keeps for a cancellation (C) or reversal (V).</summary>
-    public static byte[] Content(char kind, string target, StoredUndoing stored)
-    {
-        byte[] content = new byte[Bytes + stored.CalculateSize()];
-        Write(kind, target, content);
-        stored.WriteTo(content.AsSpan(Bytes));
-        return content;
     }
 }
 

@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Coverage;
 using Claims.V1;
@@ -31,25 +30,17 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
     /// Settles what arrives, many insured at a time, each insured's requests one after the other in the order sent.
     /// At most a bounded number are in flight; beyond it the stream is not read. A request whose outcome cannot be known ends
     /// the stream with its status, after the answers that are known; the sender repeats what has no answer.
+    /// Mapped by <see cref="AnswerStream"/> in place of the generated method.
     /// </summary>
-    public override async Task SettleStream(IAsyncStreamReader<SettleRequest> requestStream, IServerStreamWriter<SettleReply> responseStream, ServerCallContext context)
+    public async Task SettleStream(IAsyncStreamReader<SettleRequest> requestStream, IServerStreamWriter<Answer> responseStream, ServerCallContext context)
     {
-        using SemaphoreSlim room = new(settings.StreamInFlight);
-        Channel<SettleReply> replies = Channel.CreateUnbounded<SettleReply>(new UnboundedChannelOptions { SingleReader = true });
-        Task writing = WriteAsync(replies.Reader, responseStream, context.CancellationToken);
-        Dictionary<string, Task> latest = new(StringComparer.Ordinal);
         using CancellationTokenSource broken = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         Exception? failure = null;
+        using VisitsUnderWay visits = new(
+            desk, responseStream, settings.StreamInFlight, time, (reply, begun) => Count("settle_stream", begun, reply), Fail, context.CancellationToken);
         try
         {
-            while (await requestStream.MoveNext(broken.Token))
-            {
-                await room.WaitAsync(broken.Token);
-                SettleRequest request = requestStream.Current;
-                latest.TryGetValue(request.InsuredId, out Task? previous);
-                latest[request.InsuredId] = SettleNextAsync(request, previous);
-                if (latest.Count > 2 * settings.StreamInFlight) ForgetFinished(latest);
-            }
+            while (await requestStream.MoveNext(broken.Token)) await visits.AddAsync(requestStream.Current, broken.Token);
         }
         catch (OperationCanceledException) when (broken.IsCancellationRequested)
         {
@@ -57,50 +48,19 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         }
         finally
         {
-            await Task.WhenAll(latest.Values);
-            replies.Writer.Complete();
-            await writing;
+            await visits.EndAsync();
         }
 
         if (failure is not null) throw failure;
 
-        async Task SettleNextAsync(SettleRequest request, Task? previous)
+        void Fail(Exception e)
         {
-            try
-            {
-                if (previous is not null) await previous;
-                if (failure is not null) return;
-                long started = time.GetTimestamp();
-                SettleReply reply = await desk.SettleAsync(request);
-                Count("settle_stream", started, reply);
-                replies.Writer.TryWrite(reply);
-            }
-            catch (Exception e)
-            {
-                Interlocked.CompareExchange(ref failure, StatusOf(e) is { } status ? new RpcException(status) : e, null);
-                await broken.CancelAsync();
-            }
-            finally
-            {
-                room.Release();
-            }
+            Interlocked.CompareExchange(ref failure, StatusOf(e) is { } status ? new RpcException(status) : e, null);
+            _ = broken.CancelAsync();
         }
     }
 
-    private static void ForgetFinished(Dictionary<string, Task> latest)
-    {
-        foreach ((string insuredId, Task task) in latest)
-        {
-            if (task.IsCompleted) latest.Remove(insuredId);
-        }
-    }
-
-    private static async Task WriteAsync(ChannelReader<SettleReply> replies, IServerStreamWriter<SettleReply> stream, CancellationToken cancellation)
-    {
-        await foreach (SettleReply reply in replies.ReadAllAsync(cancellation)) await stream.WriteAsync(reply, cancellation);
-    }
-
-    private async Task<SettleReply> AnswerAsync(string operation, long started, Task<SettleReply> answering)
+    private async Task<SettleReply> AnswerAsync(string operation, long started, ValueTask<SettleReply> answering)
     {
         SettleReply reply = await GuardAsync(answering);
         Count(operation, started, reply);
@@ -123,7 +83,7 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         _ => "UNSPECIFIED",
     };
 
-    private async Task<T> GuardAsync<T>(Task<T> answering)
+    private async Task<T> GuardAsync<T>(ValueTask<T> answering)
     {
         try
         {

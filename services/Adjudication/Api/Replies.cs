@@ -7,22 +7,33 @@ namespace Claims.Adjudication.Api;
 /// <summary>Settlements and refusals in the words of the contract.</summary>
 public static class Replies
 {
-    public static SettleReply Refused(string requestId, string facilityCode, string insuredId, Refusal refusal) => new()
+    public static SettleReply Refused(string requestId, string facilityCode, string insuredId, Refusal refusal)
     {
-        RequestId = requestId,
-        FacilityCode = facilityCode,
-        InsuredId = insuredId,
-        Decision = Decision.Refused,
-        ReasonCode = refusal.Code,
-        ReasonText = refusal.Text,
-    };
+        SettleReply reply = new();
+        Refuse(reply, requestId, facilityCode, insuredId, refusal);
+        return reply;
+    }
+
+    /// <summary>The same, in a reply that may have said something else before.</summary>
+    public static void Refuse(SettleReply reply, string requestId, string facilityCode, string insuredId, Refusal refusal)
+    {
+        Clear(reply);
+        reply.RequestId = requestId;
+        reply.FacilityCode = facilityCode;
+        reply.InsuredId = insuredId;
+        reply.Decision = Decision.Refused;
+        reply.ReasonCode = refusal.Code;
+        reply.ReasonText = refusal.Text;
+    }
 
     /// <summary>Why a line could not be computed.</summary>
     public static LineResult LineOf(LineOutcome line) => new() { LineId = line.LineId, ReasonCode = line.ReasonCode };
 
     /// <summary>The answer to a settled or quoted visit; the same figures and the same words however often it is told.</summary>
+    /// <param name="settlementId">Empty for a quote.</param>
     /// <exception cref="InvalidOperationException">The script's figures are not those of the rules: nothing is answered.</exception>
-    public static SettleReply Settled(Decision decision, int shard, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations, bool replayed)
+    public static void Settle(
+        Answer answer, Decision decision, string settlementId, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations, bool replayed)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
@@ -31,18 +42,29 @@ public static class Replies
         if (settlement.DeductibleFen != header.DeductibleFen || settlement.FundPayFen != header.FundPayFen)
         {
             throw new InvalidOperationException(
-                $"Shard {shard}, sequence {header.Sequence}: the script says deductible {header.DeductibleFen}, fund {header.FundPayFen}; the rules say {settlement.DeductibleFen}, {settlement.FundPayFen}.");
+                $"Settlement {settlementId}: the script says deductible {header.DeductibleFen}, fund {header.FundPayFen}; the rules say {settlement.DeductibleFen}, {settlement.FundPayFen}.");
         }
 
-        SettleReply reply = Figures(1, requestId, facilityCode, insuredId, record, citations);
+        SettleReply reply = answer.Reply;
+        FillFigures(reply, 1, requestId, facilityCode, insuredId, record, citations);
         reply.Decision = decision;
-        reply.SettlementId = decision is Decision.Quoted ? "" : SettlementIds.Format(header.VisitDate.Year, shard, header.Sequence);
+        reply.SettlementId = settlementId;
         reply.ReasonCode = settlement.ReasonCode;
         reply.ReasonText = Reasons.TextOf(settlement.ReasonCode);
-        reply.Trace = Trace.Of(terms, (Tier)request.Tier, request.TotalFen, request.InScopeFen, header.Before, settlement, citations);
         reply.Replayed = replayed;
-        return reply;
+        answer.Calculation = new Calculation(terms, (Tier)request.Tier, request.TotalFen, request.InScopeFen, header.Before, settlement, citations);
     }
+
+    /// <summary>The answer to a settlement that was settled before.</summary>
+    /// <inheritdoc cref="Settle" path="/exception"/>
+    public static SettleReply Settled(int shard, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations, bool replayed)
+    {
+        Answer answer = new();
+        Settle(answer, Decision.Settled, IdOf(shard, record.Header), requestId, facilityCode, insuredId, record, citations, replayed);
+        return answer.Whole();
+    }
+
+    public static string IdOf(int shard, in RecordHeader header) => SettlementIds.Format(header.VisitDate.Year, shard, header.Sequence);
 
     /// <summary>The negative mirror of a settlement that was cancelled or reversed.</summary>
     public static SettleReply Cancelled(int shard, string requestId, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)
@@ -77,30 +99,35 @@ public static class Replies
 
     private static SettleReply Figures(int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations)
     {
+        SettleReply reply = new();
+        FillFigures(reply, sign, requestId, facilityCode, insuredId, record, citations);
+        return reply;
+    }
+
+    private static void FillFigures(SettleReply reply, int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations)
+    {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
         long usedAfterFen = header.CapUsedBeforeFen + (sign * header.CappedFundPayFen);
-        SettleReply reply = new()
-        {
-            RequestId = requestId,
-            FacilityCode = facilityCode,
-            InsuredId = insuredId,
-            TotalFen = sign * request.TotalFen,
-            FullSelfPayFen = sign * request.FullSelfPayFen,
-            OverLimitFen = sign * request.OverLimitFen,
-            PreSelfPayFen = sign * request.PreSelfPayFen,
-            InScopeFen = sign * request.InScopeFen,
-            DeductibleFen = sign * header.DeductibleFen,
-            RateBp = request.RateBp,
-            FundPayFen = sign * header.FundPayFen,
-            SelfPayFen = sign * (request.TotalFen - header.FundPayFen),
-            CapFen = header.CapFen,
-            CapUsedBeforeFen = header.CapUsedBeforeFen,
-            CapUsedAfterFen = usedAfterFen,
-            CapRemainingFen = Math.Max(header.CapFen - usedAfterFen, 0),
-            PolicyId = citations.PolicyId,
-            PolicyHash = citations.PolicyHash,
-        };
+        Clear(reply);
+        reply.RequestId = requestId;
+        reply.FacilityCode = facilityCode;
+        reply.InsuredId = insuredId;
+        reply.TotalFen = sign * request.TotalFen;
+        reply.FullSelfPayFen = sign * request.FullSelfPayFen;
+        reply.OverLimitFen = sign * request.OverLimitFen;
+        reply.PreSelfPayFen = sign * request.PreSelfPayFen;
+        reply.InScopeFen = sign * request.InScopeFen;
+        reply.DeductibleFen = sign * header.DeductibleFen;
+        reply.RateBp = request.RateBp;
+        reply.FundPayFen = sign * header.FundPayFen;
+        reply.SelfPayFen = sign * (request.TotalFen - header.FundPayFen);
+        reply.CapFen = header.CapFen;
+        reply.CapUsedBeforeFen = header.CapUsedBeforeFen;
+        reply.CapUsedAfterFen = usedAfterFen;
+        reply.CapRemainingFen = Math.Max(header.CapFen - usedAfterFen, 0);
+        reply.PolicyId = citations.PolicyId;
+        reply.PolicyHash = citations.PolicyHash;
         for (int index = 0; index < request.Lines.Count; index++)
         {
             StoredLine line = request.Lines[index];
@@ -113,7 +140,21 @@ public static class Replies
                 InScopeFen = sign * line.InScopeFen,
             });
         }
+    }
 
-        return reply;
+    /// <summary>Every field as in a new message: what is used again must say nothing of another visit.</summary>
+    internal static void Clear(SettleReply reply)
+    {
+        reply.RequestId = reply.FacilityCode = reply.InsuredId = reply.SettlementId = reply.OriginalRequestId = "";
+        reply.ReasonCode = reply.ReasonText = reply.PolicyId = reply.PolicyHash = reply.Trace = "";
+        reply.Decision = Decision.Unspecified;
+        reply.TotalFen = reply.FullSelfPayFen = reply.OverLimitFen = reply.PreSelfPayFen = reply.InScopeFen = 0;
+        reply.DeductibleFen = reply.FundPayFen = reply.SelfPayFen = 0;
+        reply.CapFen = reply.CapUsedBeforeFen = reply.CapUsedAfterFen = 0;
+        reply.ClearCapRemainingFen();
+        reply.RateBp = 0;
+        reply.Replayed = false;
+        reply.LineResults.Clear();
+        reply.Headroom.Clear();
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Runtime.ExceptionServices;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Coverage;
 using Claims.Adjudication.Rules;
@@ -13,52 +14,46 @@ namespace Claims.Adjudication.Api;
 public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory eligibility, PolicyPack pack, TimeProvider time)
 {
     // One for each policy, tier and visit type of the pack.
-    private readonly ConcurrentDictionary<(string PolicyId, Tier, VisitType), Citations> _citations = new();
+    private readonly ConcurrentDictionary<(string PolicyId, Tier Tier, VisitType VisitType), Citations> _citations = new();
 
+    /// <inheritdoc cref="SettleAsync(SettleRequest, Answer)"/>
+    public async ValueTask<SettleReply> SettleAsync(SettleRequest request)
+    {
+        Answer answer = new();
+        await SettleAsync(request, answer);
+        return answer.Whole();
+    }
+
+    /// <param name="answer">Takes the answer; it may have held another one before.</param>
     /// <exception cref="EligibilityUnavailableException">Coverage cannot be known, and the request is not one settled before.</exception>
     /// <exception cref="StoreUnavailableException">The accumulators cannot be known, or the outcome is unknown.</exception>
     /// <exception cref="StoreBusyException">A bound is reached; nothing happened.</exception>
-    public async Task<SettleReply> SettleAsync(SettleRequest request)
+    public async ValueTask SettleAsync(SettleRequest request, Answer answer)
     {
-        (Visit? visit, SettleReply? refused) = CheckRequest(request);
-        if (visit is null) return refused!;
-
-        ShardQueue shard = store.ShardOf(request.InsuredId);
-        CoveredVisit? covered = null;
-        EligibilityUnavailableException? unknown = null;
+        if (CheckRequest(request, answer) is not { } visit) return;
+        Known known;
         try
         {
-            (covered, refused) = await CheckCoverageAsync(visit);
+            known = await FindAsync(visit);
         }
         catch (EligibilityUnavailableException e)
         {
-            // Whatever was settled before is answered even so.
-            unknown = e;
+            await AnswerUnknownAsync(visit, answer, e);
+            return;
         }
 
-        if (covered is null)
-        {
-            StepReply found = await shard.RunAsync(StepFor(StepMode.Look, visit, Step.NoTerms, stored: null));
-            if (found.Outcome is StepOutcome.Missing) return unknown is null ? refused! : throw unknown;
-            return await AnswerStoredAsync(shard, request, found);
-        }
-
-        (StoredRequest stored, Citations citations) = await StoredRequestAsync(shard, covered);
-        StepReply reply = await shard.RunAsync(StepFor(StepMode.Settle, visit, TermsOf(covered), stored));
-        return reply.Outcome is StepOutcome.New
-            ? Settled(Decision.Settled, shard, request, new StoredRecord(reply.Header, default, stored), citations, replayed: false)
-            : await AnswerStoredAsync(shard, request, reply);
+        if (TryBegin(visit, known, answer, out SettlingStep step, out ValueTask otherwise)) await EndAsync(await step.Reply, request, step.Shard, step.Citations, answer);
+        else await otherwise;
     }
 
     /// <summary>Takes a settlement back: the cap and the deductible are restored, and the answer is its negative mirror.</summary>
     /// <exception cref="StoreUnavailableException">The store cannot be known, or the outcome is unknown.</exception>
     /// <exception cref="StoreBusyException">A bound is reached; nothing happened.</exception>
-    public async Task<SettleReply> CancelAsync(CancelRequest request)
+    public async ValueTask<SettleReply> CancelAsync(CancelRequest request)
     {
+        if (RequestChecks.CheckKey(request.RequestId, request.FacilityCode, request.InsuredId) is { } badKey) return Refused(badKey);
         ShardQueue shard = store.ShardOf(request.InsuredId);
-        (string? target, Refusal? refusal) = RequestChecks.CheckKey(request.RequestId, request.FacilityCode, request.InsuredId) is { } badKey
-            ? (null, badKey)
-            : TargetOf(request, shard);
+        (string? target, Refusal? refusal) = TargetOf(request, shard);
         if (target is null) return Refused(refusal!);
 
         StepReply reply = await shard.RunAsync(UndoingStep(StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId, target));
@@ -77,7 +72,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
 
     /// <summary>Undoes whatever the original request did; marks it where it never came.</summary>
     /// <inheritdoc cref="CancelAsync" path="/exception"/>
-    public async Task<ReverseReply> ReverseAsync(ReverseRequest request)
+    public async ValueTask<ReverseReply> ReverseAsync(ReverseRequest request)
     {
         Refusal? refusal = RequestChecks.CheckKey(request.RequestId, request.FacilityCode, request.InsuredId)
             ?? RequestChecks.CheckCode("original_request_id", request.OriginalRequestId)
@@ -108,25 +103,26 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         static ReverseReply Refused(Refusal why) => new() { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = why.Code, ReasonText = why.Text };
     }
 
-    /// <summary>The same answer as <see cref="SettleAsync"/> would give to a new request, without effect; it neither reads nor writes stored requests.</summary>
-    /// <inheritdoc cref="SettleAsync" path="/exception"/>
-    public async Task<SettleReply> QuoteAsync(SettleRequest request)
+    /// <summary>The same answer as <see cref="SettleAsync(SettleRequest)"/> would give to a new request, without effect; it neither reads nor writes stored requests.</summary>
+    /// <inheritdoc cref="SettleAsync(SettleRequest, Answer)" path="/exception"/>
+    public async ValueTask<SettleReply> QuoteAsync(SettleRequest request)
     {
-        (Visit? visit, SettleReply? refused) = CheckRequest(request);
-        if (visit is null) return refused!;
-        (CoveredVisit? covered, refused) = await CheckCoverageAsync(visit);
-        if (covered is null) return refused!;
+        Answer answer = new();
+        if (CheckRequest(request, answer) is not { } visit) return answer.Reply;
+        if (CheckCoverage(visit, await FindAsync(visit), answer) is not { } covered) return answer.Reply;
 
         ShardQueue shard = store.ShardOf(request.InsuredId);
-        (StoredRequest stored, Citations citations) = await StoredRequestAsync(shard, covered);
-        StepReply reply = await shard.RunAsync(StepFor(StepMode.Quote, visit, TermsOf(covered), stored));
-        if (reply.Outcome is not StepOutcome.New) return Refused(request, RefusalOf(reply.Outcome));
-        return Settled(Decision.Quoted, shard, request, new StoredRecord(reply.Header, default, stored), citations, replayed: false);
+        Citations citations = CitationsOf(covered);
+        FillStored(answer.Stored, covered, await store.Citations.KeyOfAsync(shard, citations));
+        StepReply reply = await shard.RunAsync(StepFor(StepMode.Quote, covered, answer.Stored));
+        if (reply.Outcome is not StepOutcome.New) Refuse(answer, request, RefusalOf(reply.Outcome));
+        else Settle(answer, Decision.Quoted, "", request, new StoredRecord(reply.Header, default, answer.Stored), citations, replayed: false);
+        return answer.Whole();
     }
 
     /// <summary>What a repeat of the request would be answered: the settlement while it stands, a cancellation's mirror, or that it was cancelled or reversed.</summary>
     /// <exception cref="StoreUnavailableException">The store cannot be known.</exception>
-    public async Task<SettleReply> FindAsync(GetSettlementRequest request)
+    public async ValueTask<SettleReply> FindAsync(GetSettlementRequest request)
     {
         string requestId = request.KeyCase is GetSettlementRequest.KeyOneofCase.RequestId ? request.RequestId : "";
         Refusal? refusal = RequestChecks.CheckCode("facility_code", request.FacilityCode)
@@ -155,7 +151,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
     public Task CloseYearAsync(int year) => Task.WhenAll(store.Shards.Select(shard => shard.CloseYearAsync(year)));
 
     /// <exception cref="StoreUnavailableException">The store cannot be known: the remaining cap is not answered as 0.</exception>
-    public async Task<V1.Accumulators> AccumulatorsAsync(GetAccumulatorsRequest request)
+    public async ValueTask<V1.Accumulators> AccumulatorsAsync(GetAccumulatorsRequest request)
     {
         ShardQueue shard = store.ShardOf(request.InsuredId);
         IReadOnlyList<(string Field, byte[] Value)> fields = await shard.ReadInsuredAsync(request.InsuredId);
@@ -194,38 +190,132 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         return reply;
     }
 
-    private (Visit?, SettleReply?) CheckRequest(SettleRequest request)
+    // The stages of a settlement, for SettleAsync and for the stream, which takes them without an object for each wait.
+
+    /// <returns>Null where the request is refused, and the answer says why.</returns>
+    internal Visit? CheckRequest(SettleRequest request, Answer answer)
     {
         (Visit? visit, Refusal? refusal) = RequestChecks.Check(request, ChinaTime.Today(time));
-        if (visit is null) return (null, Refused(request, refusal!));
-        return FeeLines.Check(request.Lines) is { } fault ? (null, Refused(request, fault.Refusal, fault.Lines)) : (visit, null);
+        if (visit is null)
+        {
+            Refuse(answer, request, refusal!);
+            return null;
+        }
+
+        if (FeeLines.Check(request.Lines) is not { } fault) return visit;
+        Refuse(answer, request, fault.Refusal, fault.Lines);
+        return null;
     }
 
-    private async ValueTask<(CoveredVisit?, SettleReply?)> CheckCoverageAsync(Visit visit)
+    /// <exception cref="EligibilityUnavailableException">Coverage cannot be known.</exception>
+    internal ValueTask<Known> FindAsync(in Visit visit)
     {
         SettleRequest request = visit.Request;
         string[] itemCodes = request.Lines.Count == 0 ? [] : [.. request.Lines.Select(line => line.ItemCode).Distinct(StringComparer.Ordinal)];
-        Known known = await eligibility.FindAsync(request.FacilityCode, request.InsuredId, itemCodes);
+        return eligibility.FindAsync(request.FacilityCode, request.InsuredId, itemCodes);
+    }
+
+    /// <returns>Null where the visit is refused, and the answer says why.</returns>
+    private CoveredVisit? CheckCoverage(Visit visit, in Known known, Answer answer)
+    {
+        SettleRequest request = visit.Request;
         if (request.Lines.Count > 0)
         {
             (Refusal? fault, ImmutableArray<LineOutcome> lines, FeeParts sum) = Split(visit, known);
-            if ((fault ?? RequestChecks.CheckAgainstLines(request, sum)) is { } bad) return (null, Refused(request, bad, lines));
+            if ((fault ?? RequestChecks.CheckAgainstLines(request, sum)) is { } bad)
+            {
+                Refuse(answer, request, bad, lines);
+                return null;
+            }
+
             visit = visit with { Fees = sum, Lines = lines };
         }
 
         (CoveredVisit? covered, Refusal? refusal) = CoverageChecks.Check(pack, visit, known.Facility, known.Insured);
-        return (covered, covered is null ? Refused(request, refusal!) : null);
+        if (covered is null) Refuse(answer, request, refusal!);
+        return covered;
     }
 
-    private static (Refusal? Fault, ImmutableArray<LineOutcome> Lines, FeeParts Sum) Split(Visit visit, Known known) =>
-        FeeLines.Split(visit.Request.Lines, visit.Date, code => known.Items.GetValueOrDefault(code, []));
-
-    private async Task<SettleReply> AnswerStoredAsync(ShardQueue shard, SettleRequest request, StepReply reply)
+    private static (Refusal? Fault, ImmutableArray<LineOutcome> Lines, FeeParts Sum) Split(in Visit visit, in Known known)
     {
-        if (reply.Outcome is not StepOutcome.Replay) return Refused(request, RefusalOf(reply.Outcome));
+        ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> items = known.Items;
+        return FeeLines.Split(visit.Request.Lines, visit.Date, code => items.GetValueOrDefault(code, []));
+    }
+
+    /// <summary>Whatever was settled before is answered although coverage cannot be known.</summary>
+    /// <param name="why">Thrown where nothing is stored of the request.</param>
+    internal async ValueTask AnswerUnknownAsync(Visit visit, Answer answer, EligibilityUnavailableException why)
+    {
+        if (!await TryAnswerStoredAsync(visit, answer)) ExceptionDispatchInfo.Throw(why);
+    }
+
+    /// <summary>Sends a covered visit to the store.</summary>
+    /// <param name="step">The store's reply, for <see cref="EndAsync"/>.</param>
+    /// <param name="otherwise">Of a visit that takes another way: completes when it is answered.</param>
+    internal bool TryBegin(in Visit visit, in Known known, Answer answer, out SettlingStep step, out ValueTask otherwise)
+    {
+        step = default;
+        if (CheckCoverage(visit, known, answer) is not { } covered)
+        {
+            otherwise = AnswerStoredOrRefusedAsync(visit, answer);
+            return false;
+        }
+
+        ShardQueue shard = store.ShardOf(visit.Request.InsuredId);
+        Citations citations = CitationsOf(covered);
+        ValueTask<uint> key = store.Citations.KeyOfAsync(shard, citations);
+        if (!key.IsCompletedSuccessfully)
+        {
+            otherwise = SettleCitedAsync(covered, shard, citations, key, answer);
+            return false;
+        }
+
+        FillStored(answer.Stored, covered, key.Result);
+        step = new SettlingStep(shard.RunAsync(StepFor(StepMode.Settle, covered, answer.Stored)), shard, citations);
+        otherwise = default;
+        return true;
+    }
+
+    /// <summary>Answers by what the store has replied: at once, unless the request was settled before.</summary>
+    internal ValueTask EndAsync(in StepReply reply, SettleRequest request, ShardQueue shard, Citations citations, Answer answer)
+    {
+        if (reply.Outcome is not StepOutcome.New) return AnswerStoredAsync(shard, request, reply, answer);
+        Settle(answer, Decision.Settled, reply.SettlementId, request, new StoredRecord(reply.Header, default, answer.Stored), citations, replayed: false);
+        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask SettleCitedAsync(CoveredVisit covered, ShardQueue shard, Citations citations, ValueTask<uint> key, Answer answer)
+    {
+        FillStored(answer.Stored, covered, await key);
+        await EndAsync(await shard.RunAsync(StepFor(StepMode.Settle, covered, answer.Stored)), covered.Visit.Request, shard, citations, answer);
+    }
+
+    /// <summary>What would be refused now may have been settled before, and then its answer stands.</summary>
+    /// <param name="answer">Says the refusal.</param>
+    private async ValueTask AnswerStoredOrRefusedAsync(Visit visit, Answer answer) => await TryAnswerStoredAsync(visit, answer);
+
+    /// <returns>False where nothing is stored of the request; the answer is as it was.</returns>
+    private async ValueTask<bool> TryAnswerStoredAsync(Visit visit, Answer answer)
+    {
+        SettleRequest request = visit.Request;
+        ShardQueue shard = store.ShardOf(request.InsuredId);
+        StepReply found = await shard.RunAsync(Step.Visit(StepMode.Look, request, visit.Date, default, 0, 0, stored: null));
+        if (found.Outcome is StepOutcome.Missing) return false;
+        await AnswerStoredAsync(shard, request, found, answer);
+        return true;
+    }
+
+    private async ValueTask AnswerStoredAsync(ShardQueue shard, SettleRequest request, StepReply reply, Answer answer)
+    {
+        if (reply.Outcome is not StepOutcome.Replay)
+        {
+            Refuse(answer, request, RefusalOf(reply.Outcome));
+            return;
+        }
+
         StoredRecord record = StoredRecord.Read(reply.Bytes);
         Citations citations = await store.Citations.ReadAsync(shard, record.Request.Citations);
-        return Settled(Decision.Settled, shard, request, record, citations, replayed: true);
+        Settle(answer, Decision.Settled, Replies.IdOf(shard.Shard, record.Header), request, record, citations, replayed: true);
     }
 
     private static Refusal RefusalOf(StepOutcome outcome) => Refusal.Of(outcome switch
@@ -256,12 +346,9 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         }
     }
 
-    private Step UndoingStep(StepMode mode, string insuredId, string facilityCode, string requestId, string target) => new(
-        mode,
-        insuredId,
-        target,
-        RequestField.Of(facilityCode, requestId),
-        Fingerprints.Content(mode is StepMode.Cancel ? 'C' : 'V', target, new StoredUndoing { UndoneAtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(), Trace = StoredTrace.OfCall() }));
+    private Step UndoingStep(StepMode mode, string insuredId, string facilityCode, string requestId, string target) => Step.Undoing(
+        mode, insuredId, facilityCode, requestId, target,
+        new StoredUndoing { UndoneAtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(), Trace = StoredTrace.OfCall() });
 
     private async Task<SettleReply> TellAsync(ShardQueue shard, string insuredId, StoredAnswer found)
     {
@@ -269,7 +356,7 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         {
             case (RecordKind.Settlement, RecordState.Active):
                 StoredRecord settlement = StoredRecord.Read(found.Bytes);
-                return Replies.Settled(Decision.Settled, shard.Shard, found.RequestId, found.FacilityCode, insuredId, settlement, await CitationsOf(settlement), replayed: false);
+                return Replies.Settled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, settlement, await CitationsOf(settlement), replayed: false);
             case (RecordKind.Cancellation, RecordState.Active) or (RecordKind.Reversal, RecordState.UndidSettlement):
                 UndoingRecord undoing = UndoingRecord.Read(found.Bytes);
                 return Replies.Cancelled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await CitationsOf(undoing.Target!.Value), replayed: false);
@@ -287,29 +374,29 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
         ValueTask<Citations> CitationsOf(StoredRecord record) => store.Citations.ReadAsync(shard, record.Request.Citations);
     }
 
-    private async ValueTask<(StoredRequest Stored, Citations Citations)> StoredRequestAsync(ShardQueue shard, CoveredVisit covered)
+    private Citations CitationsOf(in CoveredVisit covered) => _citations.GetOrAdd(
+        (covered.Policy.PolicyId, covered.Facility.Tier, covered.Visit.Request.VisitType),
+        static (of, known) => Citations.For(known.pack, known.Policy, of.Tier, of.VisitType),
+        (pack, covered.Policy));
+
+    /// <summary>Every field is written: it may have held another visit's before.</summary>
+    private void FillStored(StoredRequest stored, in CoveredVisit covered, uint citations)
     {
-        SettleRequest request = covered.Visit.Request;
-        Citations citations = _citations.GetOrAdd(
-            (covered.Policy.PolicyId, covered.Facility.Tier, request.VisitType), static (_, of) => Citations.For(of.pack, of.Policy, of.Tier, of.VisitType),
-            (pack, covered.Policy, covered.Facility.Tier, request.VisitType));
-        StoredRequest stored = new()
-        {
-            VisitType = (int)request.VisitType,
-            TotalFen = covered.Visit.TotalFen,
-            FullSelfPayFen = covered.Visit.Fees.FullSelfPayFen,
-            OverLimitFen = covered.Visit.Fees.OverLimitFen,
-            PreSelfPayFen = covered.Visit.Fees.PreSelfPayFen,
-            InScopeFen = covered.Visit.Fees.InScopeFen,
-            RateBp = covered.Terms.RateBasisPoints,
-            AllowanceFen = covered.Terms.AllowanceFen ?? 0,
-            Tier = (int)covered.Facility.Tier,
-            InsuredCounty = CountyNumber(covered.Enrolment.County),
-            FacilityCounty = CountyNumber(covered.Facility.County),
-            Citations = await store.Citations.KeyOfAsync(shard, citations),
-            SettledAtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(),
-            Trace = StoredTrace.OfCall(),
-        };
+        stored.VisitType = (int)covered.Visit.Request.VisitType;
+        stored.TotalFen = covered.Visit.TotalFen;
+        stored.FullSelfPayFen = covered.Visit.Fees.FullSelfPayFen;
+        stored.OverLimitFen = covered.Visit.Fees.OverLimitFen;
+        stored.PreSelfPayFen = covered.Visit.Fees.PreSelfPayFen;
+        stored.InScopeFen = covered.Visit.Fees.InScopeFen;
+        stored.RateBp = covered.Terms.RateBasisPoints;
+        stored.AllowanceFen = covered.Terms.AllowanceFen ?? 0;
+        stored.Tier = (int)covered.Facility.Tier;
+        stored.InsuredCounty = CountyNumber(covered.Enrolment.County);
+        stored.FacilityCounty = CountyNumber(covered.Facility.County);
+        stored.Citations = citations;
+        stored.SettledAtUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds();
+        stored.Trace = StoredTrace.OfCall();
+        stored.Lines.Clear();
         foreach (LineOutcome line in covered.Visit.Lines)
         {
             stored.Lines.Add(new StoredLine
@@ -321,31 +408,24 @@ public sealed class SettlementDesk(SettlementStore store, EligibilityDirectory e
                 InScopeFen = line.Parts.InScopeFen,
             });
         }
-
-        return (stored, citations);
     }
 
     private static int CountyNumber(string county) => int.Parse(county, System.Globalization.CultureInfo.InvariantCulture);
 
-    private static byte[] TermsOf(CoveredVisit covered) =>
-        Step.PackTerms(covered.Terms, covered.Visit.Date, covered.Visit.TotalFen, covered.Visit.Fees.InScopeFen);
+    private static Step StepFor(StepMode mode, in CoveredVisit covered, StoredRequest stored) => Step.Visit(
+        mode, covered.Visit.Request, covered.Visit.Date, covered.Terms, covered.Visit.TotalFen, covered.Visit.Fees.InScopeFen, stored);
 
-    private static Step StepFor(StepMode mode, Visit visit, byte[] terms, StoredRequest? stored) => new(
-        mode,
-        visit.Request.InsuredId,
-        terms,
-        RequestField.Of(visit.Request.FacilityCode, visit.Request.RequestId),
-        Fingerprints.Content(visit.Request, stored),
-        stored);
-
-    private static SettleReply Refused(SettleRequest request, Refusal refusal, ImmutableArray<LineOutcome> lines = default)
+    private static void Refuse(Answer answer, SettleRequest request, Refusal refusal, ImmutableArray<LineOutcome> lines = default)
     {
-        SettleReply reply = Replies.Refused(request.RequestId, request.FacilityCode, request.InsuredId, refusal);
-        if (lines.IsDefaultOrEmpty) return reply;
-        foreach (LineOutcome line in lines) reply.LineResults.Add(Replies.LineOf(line));
-        return reply;
+        answer.Calculation = null;
+        Replies.Refuse(answer.Reply, request.RequestId, request.FacilityCode, request.InsuredId, refusal);
+        if (lines.IsDefaultOrEmpty) return;
+        foreach (LineOutcome line in lines) answer.Reply.LineResults.Add(Replies.LineOf(line));
     }
 
-    private static SettleReply Settled(Decision decision, ShardQueue shard, SettleRequest request, in StoredRecord record, Citations citations, bool replayed) =>
-        Replies.Settled(decision, shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, replayed);
+    private static void Settle(Answer answer, Decision decision, string settlementId, SettleRequest request, in StoredRecord record, Citations citations, bool replayed) =>
+        Replies.Settle(answer, decision, settlementId, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, replayed);
 }
+
+/// <summary>A visit that is with the store.</summary>
+internal readonly record struct SettlingStep(ValueTask<StepReply> Reply, ShardQueue Shard, Citations Citations);

@@ -1,10 +1,14 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Threading.Channels;
+using System.Threading.Tasks.Sources;
+using BitFaster.Caching;
+using BitFaster.Caching.Lru;
 using Claims.Adjudication.Rules;
 using Claims.V1;
 using Grpc.Core;
-using Microsoft.Extensions.Caching.Memory;
 
 namespace Claims.Adjudication.Coverage;
 
@@ -24,22 +28,24 @@ public sealed class EligibilityDirectory : BackgroundService
     /// From one batch to the next. A question that comes later than this is asked at once; under load they gather, since a call with one
     /// question costs nearly what one with ten does.
     /// </summary>
-    private static readonly TimeSpan BetweenBatches = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan BetweenBatches = TimeSpan.FromMilliseconds(2);
 
     /// <summary>With the last question's own at most 5 000, Eligibility's bound: a request has at most 500 lines.</summary>
     private const int MostItems = 5_000 - FeeLines.Most;
     private const int LongestQueue = 20_000;
+    private const string UsualScheme = "resident";
+    private static readonly string[] NoCodes = [];
     private static readonly TimeSpan WatchRetry = TimeSpan.FromSeconds(1);
 
     private readonly Eligibility.EligibilityClient _eligibility;
     private readonly LookupCall _lookup;
-    private readonly TimeSpan _held;
-    private readonly MemoryCache _facilities;
-    private readonly MemoryCache _insured;
-    private readonly MemoryCache _items;
+    private readonly ICache<string, FacilityTerms> _facilities;
+    private readonly ICache<string, InsuredTerms> _insured;
+    private readonly ICache<string, ImmutableArray<CatalogueTerms>> _items;
     private readonly TimeProvider _time;
     private readonly ILogger<EligibilityDirectory> _log;
     private readonly Channel<Question> _questions = Channel.CreateBounded<Question>(LongestQueue);
+    private readonly ConcurrentQueue<Question> _unused = new();
     private readonly SemaphoreSlim _gathering = new(1, 1);
     private long _gatheredAt;
     private long _version;
@@ -51,10 +57,10 @@ public sealed class EligibilityDirectory : BackgroundService
     {
         _eligibility = eligibility;
         _lookup = lookup;
-        _held = TimeSpan.FromSeconds(settings.EligibilityCacheSeconds);
-        _facilities = new MemoryCache(new MemoryCacheOptions { SizeLimit = settings.EligibilityCacheEntries / 10 });
-        _insured = new MemoryCache(new MemoryCacheOptions { SizeLimit = settings.EligibilityCacheEntries });
-        _items = new MemoryCache(new MemoryCacheOptions { SizeLimit = settings.EligibilityCacheEntries });
+        TimeSpan held = TimeSpan.FromSeconds(settings.EligibilityCacheSeconds);
+        _facilities = Cache<FacilityTerms>(settings.EligibilityCacheEntries / 10, held);
+        _insured = Cache<InsuredTerms>(settings.EligibilityCacheEntries, held);
+        _items = Cache<ImmutableArray<CatalogueTerms>>(settings.EligibilityCacheEntries, held);
         _time = time;
         _log = log;
     }
@@ -63,16 +69,16 @@ public sealed class EligibilityDirectory : BackgroundService
     /// <exception cref="EligibilityUnavailableException">Neither the cache nor the service could tell.</exception>
     public ValueTask<Known> FindAsync(string facilityCode, string insuredId, IReadOnlyCollection<string> itemCodes)
     {
-        bool facilityHeld = _facilities.TryGetValue(facilityCode, out FacilityTerms? facility);
-        bool insuredHeld = _insured.TryGetValue(insuredId, out InsuredTerms? insured);
-        AdjudicationMetrics.Lookup("facility", facilityHeld);
-        AdjudicationMetrics.Lookup("insured", insuredHeld);
+        bool facilityHeld = _facilities.TryGet(facilityCode, out FacilityTerms? facility);
+        bool insuredHeld = _insured.TryGet(insuredId, out InsuredTerms? insured);
+        AdjudicationMetrics.Lookup(LookupKind.Facility, facilityHeld);
+        AdjudicationMetrics.Lookup(LookupKind.Insured, insuredHeld);
         ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> items = Known.NoItems;
         List<string>? asked = null;
         foreach (string code in itemCodes)
         {
-            bool held = _items.TryGetValue(code, out ImmutableArray<CatalogueTerms> periods);
-            AdjudicationMetrics.Lookup("item", held);
+            bool held = _items.TryGet(code, out ImmutableArray<CatalogueTerms> periods);
+            AdjudicationMetrics.Lookup(LookupKind.Item, held);
             if (held) items = items.SetItem(code, periods);
             else (asked ??= []).Add(code);
         }
@@ -80,34 +86,38 @@ public sealed class EligibilityDirectory : BackgroundService
         Known known = new(facility, insured, items);
         return facilityHeld && insuredHeld && asked is null
             ? ValueTask.FromResult(known)
-            : AskAsync(known, new Question(facilityHeld ? null : facilityCode, insuredHeld ? null : insuredId, asked ?? []));
+            : AskAsync(known, facilityHeld ? null : facilityCode, insuredHeld ? null : insuredId, (IReadOnlyList<string>?)asked ?? NoCodes);
     }
 
     public override void Dispose()
     {
         base.Dispose();
-        _facilities.Dispose();
-        _insured.Dispose();
-        _items.Dispose();
         _gathering.Dispose();
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll([WatchAsync(stoppingToken), .. Enumerable.Range(0, BatchesInFlight).Select(_ => AskAsync(stoppingToken))]);
-
-    private async ValueTask<Known> AskAsync(Known held, Question question)
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (!_questions.Writer.TryWrite(question)) throw new EligibilityUnavailableException(new InvalidOperationException($"{LongestQueue} look-ups are waiting."));
-        Known found = await question.Answer.Task;
-        return new Known(held.Facility ?? found.Facility, held.Insured ?? found.Insured, held.Items.AddRange(found.Items));
+        await Task.WhenAll([WatchAsync(stoppingToken), .. Enumerable.Range(0, BatchesInFlight).Select(_ => AskAsync(stoppingToken))]);
+        _questions.Writer.Complete();
+        EligibilityUnavailableException stopping = new(new OperationCanceledException("The service is stopping."));
+        while (_questions.Reader.TryRead(out Question? question)) question.Fail(stopping);
+    }
+
+    private ValueTask<Known> AskAsync(Known held, string? facilityCode, string? insuredId, IReadOnlyList<string> itemCodes)
+    {
+        if (!_unused.TryDequeue(out Question? question)) question = new Question(_unused);
+        question.Ask(held, facilityCode, insuredId, itemCodes);
+        if (!_questions.Writer.TryWrite(question))
+            question.Fail(new EligibilityUnavailableException(new InvalidOperationException($"{LongestQueue} look-ups are waiting, or the service is stopping.")));
+        return question.Answered;
     }
 
     private async Task AskAsync(CancellationToken cancellation)
     {
-        List<Question> batch = new(LargestBatch);
+        Batch batch = new();
         try
         {
-            while (await GatherAsync(batch, cancellation))
+            while (await GatherAsync(batch.Questions, cancellation))
             {
                 await AnswerAsync(batch, cancellation);
                 batch.Clear();
@@ -115,7 +125,7 @@ public sealed class EligibilityDirectory : BackgroundService
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            foreach (Question question in batch) question.Answer.TrySetException(new EligibilityUnavailableException(new OperationCanceledException("The service is stopping.")));
+            // The batch that was under way has been told.
         }
     }
 
@@ -144,47 +154,42 @@ public sealed class EligibilityDirectory : BackgroundService
         }
     }
 
-    private async Task AnswerAsync(List<Question> batch, CancellationToken cancellation)
+    private async Task AnswerAsync(Batch batch, CancellationToken cancellation)
     {
-        LookupRequest request = new();
-        request.FacilityCodes.AddRange(batch.Select(question => question.FacilityCode).OfType<string>().Distinct(StringComparer.Ordinal));
-        request.InsuredIds.AddRange(batch.Select(question => question.InsuredId).OfType<string>().Distinct(StringComparer.Ordinal));
-        request.ItemCodes.AddRange(batch.SelectMany(question => question.ItemCodes).Distinct(StringComparer.Ordinal));
         try
         {
+            LookupRequest request = batch.ToRequest();
             LookupReply reply = await _lookup(request, cancellation);
-            Dictionary<string, FacilityTerms> facilities = reply.Facilities.Select(ToTerms).ToDictionary(facility => facility.Code, StringComparer.Ordinal);
-            Dictionary<string, InsuredTerms> insured = reply.Insured.Select(ToTerms).ToDictionary(person => person.InsuredId, StringComparer.Ordinal);
+            if (reply.Insured.Count > 0) throw new NotSupportedException("Eligibility is older than this service and has to be updated first.");
+            foreach (Facility facility in reply.Facilities) batch.Facilities[facility.FacilityCode] = ToTerms(facility);
+            foreach (Enrolled enrolled in reply.Enrolled)
+            {
+                string insured = request.InsuredIds[enrolled.Position];
+                batch.Insured[insured] = ToTerms(insured, enrolled);
+            }
 
-            Dictionary<string, ImmutableArray<CatalogueTerms>> items = reply.Items.Select(ToTerms)
-                .GroupBy(item => item.ItemCode, StringComparer.Ordinal)
-                .ToDictionary(periods => periods.Key, periods => periods.ToImmutableArray(), StringComparer.Ordinal);
+            foreach (IGrouping<string, CatalogueTerms> periods in reply.Items.Select(ToTerms).GroupBy(item => item.ItemCode, StringComparer.Ordinal))
+                batch.Items[periods.Key] = [.. periods];
 
             // An answer read before the newest change is used once and not held.
             if (reply.Version >= Volatile.Read(ref _version))
             {
-                foreach (FacilityTerms facility in facilities.Values) _facilities.Set(facility.Code, facility, Hold());
-                foreach (InsuredTerms person in insured.Values) _insured.Set(person.InsuredId, person, Hold());
-                foreach ((string code, ImmutableArray<CatalogueTerms> periods) in items) _items.Set(code, periods, Hold());
+                foreach (FacilityTerms facility in batch.Facilities.Values) _facilities.AddOrUpdate(facility.Code, facility);
+                foreach (InsuredTerms person in batch.Insured.Values) _insured.AddOrUpdate(person.InsuredId, person);
+                foreach ((string code, ImmutableArray<CatalogueTerms> periods) in batch.Items) _items.AddOrUpdate(code, periods);
             }
 
-            foreach (Question question in batch)
-            {
-                question.Answer.TrySetResult(new Known(
-                    question.FacilityCode is null ? null : facilities.GetValueOrDefault(question.FacilityCode),
-                    question.InsuredId is null ? null : insured.GetValueOrDefault(question.InsuredId),
-                    question.ItemCodes.Where(items.ContainsKey).ToImmutableDictionary(code => code, code => items[code], StringComparer.Ordinal)));
-            }
+            batch.Answer();
         }
         catch (Exception e)
         {
-            EligibilityUnavailableException failure = new(e);
-            foreach (Question question in batch) question.Answer.TrySetException(failure);
+            batch.Fail(new EligibilityUnavailableException(e));
             if (e is OperationCanceledException && cancellation.IsCancellationRequested) throw;
         }
     }
 
-    private MemoryCacheEntryOptions Hold() => new() { Size = 1, AbsoluteExpirationRelativeToNow = _held };
+    private static ICache<string, T> Cache<T>(int entries, TimeSpan held) =>
+        new ConcurrentLruBuilder<string, T>().WithCapacity(entries).WithExpireAfterWrite(held).WithKeyComparer(StringComparer.Ordinal).Build();
 
     private async Task WatchAsync(CancellationToken cancellation)
     {
@@ -228,25 +233,149 @@ public sealed class EligibilityDirectory : BackgroundService
         DateOrNull(item.ValidFrom) ?? DateOnly.MinValue,
         DateOrNull(item.ValidTo));
 
-    private static InsuredTerms ToTerms(Insured insured) => new(
-        insured.InsuredId,
-        [.. insured.Coverages.Select(row => new EnrolmentTerms(
-            row.PlanYear,
-            Shared(row.Scheme),
-            Shared(row.County),
-            row.Paid,
-            DateOrNull(row.WaitingFrom) ?? DateOnly.MaxValue,
-            DateOrNull(row.CoveredFrom) ?? DateOnly.MaxValue,
-            DateOrNull(row.CoveredTo) ?? DateOnly.MinValue))]);
+    private static InsuredTerms ToTerms(string insuredId, Enrolled enrolled)
+    {
+        EnrolmentTerms[] enrolments = new EnrolmentTerms[enrolled.Enrolments.Count];
+        for (int i = 0; i < enrolments.Length; i++)
+        {
+            Enrolment row = enrolled.Enrolments[i];
+            enrolments[i] = new EnrolmentTerms(
+                row.PlanYear,
+                row.Scheme.Length == 0 ? UsualScheme : Shared(row.Scheme),
+                Shared(row.County),
+                row.Paid,
+                DateOrNull(row.WaitingFrom) ?? DateOnly.MaxValue,
+                DateOrNull(row.CoveredFrom) ?? DateOnly.MaxValue,
+                DateOrNull(row.CoveredTo) ?? DateOnly.MinValue);
+        }
+
+        return new(insuredId, ImmutableCollectionsMarshal.AsImmutableArray(enrolments));
+    }
 
     /// <summary>One text for all who have the same: what is held of an insured is few objects, since a full collection visits every one of them.</summary>
     private static string Shared(string word) => string.Intern(word);
 
+    /// <param name="date">yyyymmdd, or 0.</param>
+    private static DateOnly? DateOrNull(int date) => date == 0 ? null : new DateOnly(date / 10_000, date / 100 % 100, date % 100);
+
     private static DateOnly? DateOrNull(string date) => date.Length == 0 ? null : DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    private sealed record Question(string? FacilityCode, string? InsuredId, IReadOnlyCollection<string> ItemCodes)
+    /// <summary>One visit's, and who waits for the answer; used again once that has been taken.</summary>
+    private sealed class Question(ConcurrentQueue<Question> unused) : IValueTaskSource<Known>
     {
-        public TaskCompletionSource<Known> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Continuations run where the answer is told: see Batch.
+        private ManualResetValueTaskSourceCore<Known> _answer;
+        private Known _known;
+
+        /// <summary>Null where it need not be asked.</summary>
+        public string? FacilityCode { get; private set; }
+
+        /// <summary>Null where it need not be asked.</summary>
+        public string? InsuredId { get; private set; }
+
+        public IReadOnlyList<string> ItemCodes { get; private set; } = NoCodes;
+
+        /// <summary>To be awaited once.</summary>
+        public ValueTask<Known> Answered => new(this, _answer.Version);
+
+        public void Ask(Known held, string? facilityCode, string? insuredId, IReadOnlyList<string> itemCodes) =>
+            (_known, FacilityCode, InsuredId, ItemCodes) = (held, facilityCode, insuredId, itemCodes);
+
+        public void Fail(Exception e) => _answer.SetException(e);
+
+        public void Answer() => _answer.SetResult(_known);
+
+        /// <summary>Adds to what is held what was found of the rest.</summary>
+        public void Complete(Batch batch) => _known = new(
+            FacilityCode is null ? _known.Facility : batch.Facilities.GetValueOrDefault(FacilityCode),
+            InsuredId is null ? _known.Insured : batch.Insured.GetValueOrDefault(InsuredId),
+            ItemCodes.Count == 0 ? _known.Items : _known.Items.AddRange(ItemCodes.Where(batch.Items.ContainsKey).Select(code => KeyValuePair.Create(code, batch.Items[code]))));
+
+        public Known GetResult(short token)
+        {
+            try
+            {
+                return _answer.GetResult(token);
+            }
+            finally
+            {
+                _answer.Reset();
+                (_known, FacilityCode, InsuredId, ItemCodes) = (default, null, null, NoCodes);
+                unused.Enqueue(this);
+            }
+        }
+
+        public ValueTaskSourceStatus GetStatus(short token) => _answer.GetStatus(token);
+
+        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+            _answer.OnCompleted(continuation, state, token, flags);
+    }
+
+    /// <summary>The questions of one look-up and what was found; used again for the next.</summary>
+    private sealed class Batch
+    {
+        // As with the store's replies: a work item of the thread pool for each costs more than what it does.
+        private const int ToldAtATime = 16;
+
+        private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
+
+        public List<Question> Questions { get; } = new(LargestBatch);
+
+        public Dictionary<string, FacilityTerms> Facilities { get; } = new(StringComparer.Ordinal);
+
+        public Dictionary<string, InsuredTerms> Insured { get; } = new(StringComparer.Ordinal);
+
+        public Dictionary<string, ImmutableArray<CatalogueTerms>> Items { get; } = new(StringComparer.Ordinal);
+
+        /// <summary>Each code once.</summary>
+        public LookupRequest ToRequest()
+        {
+            LookupRequest request = new() { Enrolled = true };
+            foreach (Question question in Questions)
+            {
+                if (question.FacilityCode is { } code && _asked.Add(code)) request.FacilityCodes.Add(code);
+            }
+
+            _asked.Clear();
+            foreach (Question question in Questions)
+            {
+                if (question.InsuredId is { } insured && _asked.Add(insured)) request.InsuredIds.Add(insured);
+            }
+
+            _asked.Clear();
+            foreach (Question question in Questions)
+            {
+                foreach (string code in question.ItemCodes)
+                {
+                    if (_asked.Add(code)) request.ItemCodes.Add(code);
+                }
+            }
+
+            _asked.Clear();
+            return request;
+        }
+
+        public void Answer()
+        {
+            foreach (Question question in Questions) question.Complete(this);
+            Tell(static question => question.Answer());
+        }
+
+        public void Fail(EligibilityUnavailableException failure) => Tell(question => question.Fail(failure));
+
+        public void Clear()
+        {
+            Questions.Clear();
+            Facilities.Clear();
+            Insured.Clear();
+            Items.Clear();
+        }
+
+        private void Tell(Action<Question> each)
+        {
+            // Their own: this batch is used again meanwhile.
+            foreach (Question[] told in Questions.Chunk(ToldAtATime)) ThreadPool.UnsafeQueueUserWorkItem(told => Array.ForEach(told, each), told, preferLocal: false);
+        }
     }
 }
 

@@ -17,15 +17,15 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
     private readonly Lock _making = new();
     private IProducer<Null, byte[]>? _producer;
 
-    /// <summary>Hands a record to the producer, whose queue is bounded; <paramref name="delivered"/>, if given, is told once whether the brokers have it.</summary>
+    /// <summary>Hands a message to the producer, whose queue is bounded; <paramref name="delivered"/> is told once whether the brokers have it.</summary>
     /// <returns>False where the producer did not take it: it is to be handed over again after a pause.</returns>
     /// <param name="traceParent">W3C trace context of the request behind the record, or null.</param>
-    public bool TryPublish(TopicPartition target, byte[] record, string? traceParent, Action<DeliveryReport<Null, byte[]>>? delivered)
+    public bool TryPublish(TopicPartition target, byte[] message, string? traceParent, Action<DeliveryReport<Null, byte[]>> delivered)
     {
         IProducer<Null, byte[]> producer = Current();
         try
         {
-            producer.Produce(target, new Message<Null, byte[]> { Value = record, Headers = traceParent is null ? Untraced : Traced(traceParent) }, delivered);
+            producer.Produce(target, new Message<Null, byte[]> { Value = message, Headers = traceParent is null ? Untraced : Traced(traceParent) }, delivered);
             return true;
         }
         catch (ProduceException<Null, byte[]> e) when (e.Error.Code is ErrorCode.Local_QueueFull)

@@ -14,54 +14,63 @@ public static class SettledClaims
     private static readonly ConcurrentDictionary<int, string> Days = new();
     private static readonly ConcurrentDictionary<int, string> Counties = new();
 
-    /// <param name="field">The request field that the record lies under.</param>
     /// <param name="citations">Null where <see cref="OutboxRecord.Citations"/> is.</param>
-    public static SettledClaim Of(int shard, string epoch, string insuredId, string field, in OutboxRecord record, Citations? citations)
+    public static SettledClaim Of(int shard, string epoch, string insuredId, string facilityCode, string requestId, in OutboxRecord record, Citations? citations)
+    {
+        SettledClaim claim = new();
+        Fill(claim, shard, epoch, "", insuredId, facilityCode, requestId, record, citations);
+        return claim;
+    }
+
+    /// <summary>Says the record in a claim that may have said another one before: every field is written.</summary>
+    /// <param name="settlementId">Where it has been told already; empty to tell it here.</param>
+    public static void Fill(
+        SettledClaim claim, int shard, string epoch, string settlementId, string insuredId, string facilityCode, string requestId, in OutboxRecord record, Citations? citations)
     {
         RecordHeader header = record.Header;
-        (string facilityCode, string requestId) = RequestField.Parse(field);
-        SettledClaim claim = new()
-        {
-            Shard = shard,
-            Sequence = header.Sequence,
-            Epoch = epoch,
-            SettlementId = SettlementIds.Format(header.VisitDay / 10_000, shard, header.Sequence),
-            FacilityCode = facilityCode,
-            InsuredId = insuredId,
-            RequestId = requestId,
-            Scheme = "resident",
-        };
-
+        claim.Shard = shard;
+        claim.Sequence = header.Sequence;
+        claim.Epoch = epoch;
+        claim.SettlementId = settlementId.Length > 0 ? settlementId : SettlementIds.Format(header.VisitDay / 10_000, shard, header.Sequence);
+        claim.FacilityCode = facilityCode;
+        claim.InsuredId = insuredId;
+        claim.RequestId = requestId;
+        claim.Scheme = "resident";
+        claim.Following.Clear();
         if (record.Settlement is { } settlement)
         {
             claim.Kind = SettledClaim.Types.Kind.Settlement;
-            claim.RequestFingerprint = ByteString.CopyFrom(settlement.Fingerprint.Span);
+            claim.RequestFingerprint = UnsafeByteOperations.UnsafeWrap(settlement.Fingerprint);
             claim.SettledAtUnixMs = settlement.Request.SettledAtUnixMs;
             claim.ReasonCode = Adjudicator.Adjudicate(settlement.Terms, settlement.Request.TotalFen, settlement.Request.InScopeFen, header.Before).ReasonCode;
-            Fill(claim, 1, settlement, citations!);
-            return claim;
+            claim.OriginalRequestId = "";
+            claim.OriginalSettlementId = "";
+            FillFigures(claim, 1, settlement, citations!);
+            return;
         }
 
         UndoingRecord undoing = record.Undoing!;
-        claim.RequestFingerprint = ByteString.CopyFrom(undoing.Fingerprint.Span);
+        claim.RequestFingerprint = UnsafeByteOperations.UnsafeWrap(undoing.Fingerprint);
         claim.SettledAtUnixMs = undoing.Own.UndoneAtUnixMs;
+        claim.ReasonCode = "";
         claim.OriginalRequestId = RequestField.Parse(undoing.TargetField).RequestId;
-        if (undoing.Target is null)
+        if (undoing.Target is not { } target)
         {
             claim.Kind = SettledClaim.Types.Kind.RequestOnly;
-            return claim;
+            claim.OriginalSettlementId = "";
+            FillNothing(claim);
+            return;
         }
 
         bool restores = header.State is RecordState.UndidCancellation;
         claim.Kind = restores ? SettledClaim.Types.Kind.Restoration : SettledClaim.Types.Kind.Cancellation;
         claim.OriginalSettlementId = SettlementIds.Format(header.VisitDay / 10_000, shard, undoing.TargetSequence);
-        Fill(claim, restores ? 1 : -1, undoing.Target.Value, citations!);
-        return claim;
+        FillFigures(claim, restores ? 1 : -1, target, citations!);
     }
 
     private static string County(int code) => Counties.GetOrAdd(code, static number => number.ToString("000000", CultureInfo.InvariantCulture));
 
-    private static void Fill(SettledClaim claim, int sign, in StoredRecord record, Citations citations)
+    private static void FillFigures(SettledClaim claim, int sign, in StoredRecord record, Citations citations)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
@@ -83,5 +92,14 @@ public static class SettledClaims
         claim.CapUsedAfterFen = header.CapUsedBeforeFen + (sign * header.CappedFundPayFen);
         claim.PolicyId = citations.PolicyId;
         claim.PolicyHash = citations.PolicyHash;
+    }
+
+    private static void FillNothing(SettledClaim claim)
+    {
+        claim.VisitDate = claim.InsuredCounty = claim.FacilityCounty = claim.Tier = claim.PolicyId = claim.PolicyHash = "";
+        claim.VisitType = VisitType.Unspecified;
+        claim.TotalFen = claim.FullSelfPayFen = claim.OverLimitFen = claim.PreSelfPayFen = claim.InScopeFen = claim.DeductibleFen = claim.FundPayFen = 0;
+        claim.CapFen = claim.CapUsedBeforeFen = claim.CapUsedAfterFen = 0;
+        claim.RateBp = 0;
     }
 }

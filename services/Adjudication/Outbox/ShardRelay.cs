@@ -3,7 +3,6 @@ using Claims.Adjudication.Rules;
 using Claims.Kafka;
 using Claims.V1;
 using Confluent.Kafka;
-using Google.Protobuf;
 using StackExchange.Redis;
 
 namespace Claims.Adjudication.Outbox;
@@ -14,7 +13,8 @@ namespace Claims.Adjudication.Outbox;
 /// </summary>
 public sealed class ShardRelay : IDisposable
 {
-    private const int LargestRead = 500;
+    /// <summary>Records in one turn: some 50 kB, which a reply and a message must be to be collected with what is young.</summary>
+    private const int LargestRead = 250;
 
     /// <summary>Trimming writes to Redis, so it waits until it is worth a write.</summary>
     private const int TrimAfterRecords = 500;
@@ -38,6 +38,12 @@ public sealed class ShardRelay : IDisposable
     /// </summary>
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// Visits go before books: while they wait in the shards' queues nothing is published, for this long at most and until a fifth of the
+    /// outbox is full. Then the books get their share whatever waits.
+    /// </summary>
+    private static readonly TimeSpan LongestStandBack = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan FullQueuePause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan ReleaseLimit = TimeSpan.FromSeconds(1);
 
@@ -54,12 +60,17 @@ public sealed class ShardRelay : IDisposable
     private long _published;
     private volatile string? _rewindCause;
 
-    // Of the publishing loop alone: the last number handed to Kafka, the last trimmed, and when what was last seen or done.
+    // Of the publishing loop alone: what is being gathered, the last number handed to Kafka, the last trimmed, and when what was last
+    // seen or done.
+    private readonly SettledMessage _message = new();
+    private readonly SettledClaim _claim = new();
+    private readonly StoredRequest _request = new();
     private long _position;
     private long _trimmed;
     private long _progressMark = -1;
     private long _progressAt;
     private long _lookedAt;
+    private long _stoodBackAt;
     private bool _leaseHeld;
 
     public ShardRelay(ShardQueue shard, SettlementStore store, KafkaPublisher kafka, string name, int window, TimeProvider time, ILogger log)
@@ -73,8 +84,12 @@ public sealed class ShardRelay : IDisposable
         _time = time;
         _progressAt = time.GetTimestamp();
         _log = log;
+        VisitsWait = () => store.IsOverloaded;
         shard.Appended = Wake;
     }
+
+    /// <summary>Whether the books stand back for visits; replaced in tests.</summary>
+    internal Func<bool> VisitsWait { get; set; }
 
     /// <summary>The ledger's watermark as last heard, -1 before it was heard.</summary>
     public long Committed => Volatile.Read(ref _committed);
@@ -161,12 +176,12 @@ public sealed class ShardRelay : IDisposable
     /// <summary>Publishes what comes next, from what is at hand or from Redis, and waits for more.</summary>
     private async Task TakeTurnAsync(string epoch, long committed, CancellationToken cancellation)
     {
-        int room = (int)Math.Clamp(committed + _window - _position, 0, LargestRead);
+        int room = StandsBack() ? 0 : (int)Math.Clamp(committed + _window - _position, 0, LargestRead);
         bool atHand = room > 0 && _shard.Recent.Has(_position + 1);
         bool behind = room > 0 && !atHand && _position < _shard.LowestSequence;
         bool looks = !_leaseHeld || _time.GetElapsedTime(_lookedAt) >= LookInterval;
         bool trims = committed - _trimmed >= TrimAfterRecords || (looks && committed > _trimmed);
-        RedisValue[] read = [];
+        ReadOnlyMemory<byte> read = default;
         if (behind || looks || trims)
         {
             read = await LookAsync(epoch, trims ? committed : 0, atHand ? 0 : room);
@@ -181,7 +196,8 @@ public sealed class ShardRelay : IDisposable
         }
 
         long before = _position;
-        _position = atHand ? PublishRecent(epoch, before, room) : await PublishReadAsync(epoch, before, read, cancellation);
+        if (atHand) PublishRecent(epoch, room);
+        else await PublishReadAsync(epoch, read, cancellation);
         if (_position - before == LargestRead) return;
         await Task.Delay(UntilNextBeat(), _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
@@ -190,20 +206,29 @@ public sealed class ShardRelay : IDisposable
         if (!hole) await WaitAsync(Idle, cancellation);
     }
 
+    private bool StandsBack()
+    {
+        bool mayStandBack = _shard.LowestSequence - _position < _shard.LongestOutbox / 5 && VisitsWait();
+        if (!mayStandBack) _stoodBackAt = 0;
+        else if (_stoodBackAt == 0) _stoodBackAt = _time.GetTimestamp();
+        return mayStandBack && _time.GetElapsedTime(_stoodBackAt) < LongestStandBack;
+    }
+
     private TimeSpan UntilNextBeat() => Beat - TimeSpan.FromTicks(_time.GetElapsedTime(0).Ticks % Beat.Ticks);
 
     /// <summary>Renews the lease, trims and reads in one call of the script.</summary>
     /// <param name="committed">What to trim up to, 0 for nothing.</param>
     /// <param name="count">How many records to read.</param>
-    private async Task<RedisValue[]> LookAsync(string epoch, long committed, int count)
+    /// <returns>The records.</returns>
+    private async Task<ReadOnlyMemory<byte>> LookAsync(string epoch, long committed, int count)
     {
         _lookedAt = _time.GetTimestamp();
-        RedisValue[] read = (RedisValue[])(await _shard.Scripts.CallAsync(
+        RedisValue[] reply = (RedisValue[])(await _shard.Scripts.CallAsync(
             Read,
             [_shard.Keys.Shard, _shard.Keys.Outbox, _shard.Keys.Lease],
             [epoch, _name, (long)Lease.TotalMilliseconds, committed, _position + 1, count]))!;
-        _leaseHeld = (string?)read[0] != "LEASED";
-        return read;
+        _leaseHeld = (string?)reply[0] != "LEASED";
+        return _leaseHeld ? (byte[])reply[1]! : default(ReadOnlyMemory<byte>);
     }
 
     /// <summary>Another relay need not wait for the lease to run out. Where Redis is away, it does.</summary>
@@ -220,56 +245,63 @@ public sealed class ShardRelay : IDisposable
     }
 
     /// <summary>Publishes what this instance itself has added last, as far as it goes without a hole.</summary>
-    /// <returns>The last sequence published.</returns>
-    private long PublishRecent(string epoch, long position, int room)
+    private void PublishRecent(string epoch, int room)
     {
-        for (long end = position + room; position < end; position++)
+        _message.Clear();
+        for (long sequence = _position + 1, end = _position + room; sequence <= end; sequence++)
         {
-            if (_shard.Recent.Take(position + 1) is not { } recent) break;
+            if (_shard.Recent.Take(sequence) is not { } recent) break;
             Citations? citations = null;
-            OutboxRecord record = recent.Record;
+            OutboxRecord record = recent.Read(_request);
             if (record.Citations is { } key && !_store.Citations.TryRead(_shard, key, out citations)) break;
-            SettledClaim claim = SettledClaims.Of(_shard.Shard, epoch, recent.Step.InsuredId, recent.Step.RequestField, record, citations);
-            if (!TryPublish(claim, record, isLast: position + 1 == end || !_shard.Recent.Has(position + 2))) break;
+            SettledClaims.Fill(_claim, _shard.Shard, epoch, recent.Reply.SettlementId, recent.Step.InsuredId, recent.Step.FacilityCode, recent.Step.RequestId, record, citations);
+            if (!Gather(record.TraceParent)) return;
         }
 
-        return position;
+        HandOver();
     }
 
-    /// <param name="read">The script's reply: the shard's sequence, then four values an entry.</param>
-    private async Task<long> PublishReadAsync(string epoch, long position, RedisValue[] read, CancellationToken cancellation)
+    /// <param name="read">Records as the script gives them.</param>
+    private async Task PublishReadAsync(string epoch, ReadOnlyMemory<byte> read, CancellationToken cancellation)
     {
-        for (int i = 1; i + 3 < read.Length; i += 4)
+        _message.Clear();
+        bool taken = true;
+        for (long next = _position + 1; taken && !read.IsEmpty; next++)
         {
-            OutboxRecord record = OutboxRecord.Read((byte[])read[i + 3]!);
-            long sequence = record.Header.Sequence;
-            if (sequence != position + 1)
+            OutboxEntry entry = OutboxEntry.Take(ref read, _request);
+            if (entry.Record.Header.Sequence != next)
             {
                 // The ledger refuses to book past a hole, and so does the relay: nothing behind it can be known to be whole.
-                _log.LogCritical("Shard {Shard}: the outbox goes from {From} to {To}; it has lost records", _shard.Shard, position, sequence);
-                return position;
+                _log.LogCritical("Shard {Shard}: the outbox goes from {From} to {To}; it has lost records", _shard.Shard, next - 1, entry.Record.Header.Sequence);
+                break;
             }
 
-            string insuredId = _shard.Keys.InsuredIdOf((string)read[i + 1]!);
-            Citations? citations = record.Citations is { } key ? await _store.Citations.ReadAsync(_shard, key) : null;
-            if (!TryPublish(SettledClaims.Of(_shard.Shard, epoch, insuredId, (string)read[i + 2]!, record, citations), record, isLast: i + 7 >= read.Length))
-            {
-                await Task.Delay(FullQueuePause, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                return position;
-            }
-
-            position = sequence;
+            Citations? citations = entry.Record.Citations is { } key ? await _store.Citations.ReadAsync(_shard, key) : null;
+            SettledClaims.Fill(_claim, _shard.Shard, epoch, "", _shard.Keys.InsuredIdOf(entry.InsuredKey), entry.FacilityCode, entry.RequestId, entry.Record, citations);
+            taken = Gather(entry.Record.TraceParent);
         }
 
-        return position;
+        if (!taken || !HandOver())
+            await Task.Delay(FullQueuePause, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    /// <param name="isLast">Of those published in a row: its delivery tells of all. One that was lost among them is a gap to the ledger.</param>
-    private bool TryPublish(SettledClaim claim, in OutboxRecord record, bool isLast)
+    /// <summary>Puts the claim into the message that is being gathered. One whose trace was recorded goes alone, for the sake of its header.</summary>
+    /// <returns>False where Kafka does not take the messages before it, or its own.</returns>
+    private bool Gather(string? traceParent)
     {
-        byte[] bytes = new byte[claim.CalculateSize()];
-        claim.WriteTo(bytes);
-        return _kafka.TryPublish(_target, bytes, record.TraceParent, isLast ? DeliveredUpTo(claim.Sequence) : null);
+        if ((traceParent is not null || !_message.Takes(_claim)) && !HandOver()) return false;
+        _message.Add(_claim);
+        return traceParent is null || HandOver(traceParent);
+    }
+
+    /// <summary>Hands what has been gathered to Kafka, if anything has, and moves the position behind it.</summary>
+    private bool HandOver(string? traceParent = null)
+    {
+        if (_message.Records == 0) return true;
+        long last = _position + _message.Records;
+        if (!_kafka.TryPublish(_target, _message.Take(), traceParent, DeliveredUpTo(last))) return false;
+        _position = last;
+        return true;
     }
 
     private Action<DeliveryReport<Null, byte[]>> DeliveredUpTo(long sequence) => report => Delivered(sequence, report.Error.Code is ErrorCode.NoError);

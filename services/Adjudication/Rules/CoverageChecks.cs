@@ -24,7 +24,7 @@ public sealed record InsuredTerms(string InsuredId, ImmutableArray<EnrolmentTerm
 public readonly record struct EnrolmentTerms(int PlanYear, string Scheme, string County, bool Paid, DateOnly WaitingFrom, DateOnly CoveredFrom, DateOnly CoveredTo);
 
 /// <summary>What a covered visit is settled by.</summary>
-public sealed record CoveredVisit(Visit Visit, FacilityTerms Facility, EnrolmentTerms Enrolment, OutpatientPolicy Policy, Terms Terms);
+public readonly record struct CoveredVisit(Visit Visit, FacilityTerms Facility, EnrolmentTerms Enrolment, OutpatientPolicy Policy, Terms Terms);
 
 /// <summary>Checks of facility, insured and policy, in the order that decides which reason is given.</summary>
 public static class CoverageChecks

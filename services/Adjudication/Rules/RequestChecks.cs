@@ -8,7 +8,7 @@ namespace Claims.Adjudication.Rules;
 /// <summary>A request that has passed the checks that need nothing but the request and today's date.</summary>
 /// <param name="Fees">The four parts; for a request with fee lines they are known only once the catalogue has been asked.</param>
 /// <param name="Lines">The fee lines' parts, empty for a request without lines.</param>
-public sealed record Visit(SettleRequest Request, DateOnly Date, FeeParts Fees, ImmutableArray<LineOutcome> Lines)
+public readonly record struct Visit(SettleRequest Request, DateOnly Date, FeeParts Fees, ImmutableArray<LineOutcome> Lines)
 {
     public long TotalFen => Fees.TotalFen;
 }

@@ -24,7 +24,7 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registr
         long started = Stopwatch.GetTimestamp();
         try
         {
-            return await registry.LookupAsync(request.FacilityCodes, request.InsuredIds, request.ItemCodes, context.CancellationToken);
+            return await registry.LookupAsync(request.FacilityCodes, request.InsuredIds, request.ItemCodes, request.Enrolled, context.CancellationToken);
         }
         catch (NpgsqlException failed)
         {

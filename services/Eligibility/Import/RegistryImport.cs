@@ -129,6 +129,9 @@ internal static class RegistryImport
             connection,
             $"INSERT INTO {file.Table} ({Names(file)}) SELECT {Names(file)} FROM incoming ORDER BY {key} ON CONFLICT ({key}) DO UPDATE SET {assignments}",
             cancellationToken);
+        // Until autovacuum has come by, PostgreSQL expects thousands of rows for each insured of a new table, and starts parallel workers
+        // for every look-up: with a million insured that took 4.6 ms instead of 0.1.
+        await ExecuteAsync(connection, $"ANALYZE {file.Table}", cancellationToken);
         await ExecuteAsync(connection, $"NOTIFY {ChangeFeed.Channel}", cancellationToken);
         return version;
     }

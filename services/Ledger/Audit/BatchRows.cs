@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
+using System.Text.Unicode;
 using Npgsql;
 
 namespace Claims.Ledger.Audit;
@@ -20,15 +21,19 @@ internal sealed class BatchRows : IDisposable
     public ReadOnlySpan<byte> Index => _index.WrittenSpan;
 
     /// <summary>Reads the batches' rows as they are now.</summary>
-    public static async Task<Dictionary<long, BatchRows>> ReadAsync(NpgsqlConnection connection, IReadOnlyCollection<long> batches, CancellationToken cancellationToken)
+    /// <param name="recent">What need not be read, since this instance has written it; null to read everything.</param>
+    public static async Task<Dictionary<long, BatchRows>> ReadAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<long> batches, RecentHashes? recent, CancellationToken cancellationToken)
     {
         Dictionary<long, BatchRows> read = batches.ToDictionary(batch => batch, _ => new BatchRows());
         using IncrementalHash rowHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] hash = new byte[SHA256.HashSizeInBytes];
         foreach (ChainedTable table in ChainedTable.All)
         {
+            IReadOnlyCollection<long> unread = table == ChainedTable.SubLedger && recent is not null ? TakeRecent(read, recent) : batches;
+            if (unread.Count == 0) continue;
             byte[] prefix = PrefixOf(table);
-            await using CopyRows rows = await CopyRows.OpenAsync(connection, table.RowsOf(batches), cancellationToken);
+            await using CopyRows rows = await CopyRows.OpenAsync(connection, table.RowsOf(unread), cancellationToken);
             while (await rows.ReadAsync(cancellationToken))
             {
                 long batch = BinaryPrimitives.ReadInt64BigEndian(rows.TakeField().Span);
@@ -45,14 +50,35 @@ internal sealed class BatchRows : IDisposable
 
     public void Dispose() => _hash.Dispose();
 
-    /// <summary>The table's name as a field, and the count of fields: what stands before a row's fields in its hash.</summary>
+    /// <returns>The batches whose rows are not at hand.</returns>
+    private static List<long> TakeRecent(Dictionary<long, BatchRows> read, RecentHashes recent)
+    {
+        List<long> unread = [];
+        Span<byte> key = stackalloc byte[32];
+        foreach ((long batch, BatchRows rows) in read)
+        {
+            if (recent.Find(batch) is not { } hashes)
+            {
+                unread.Add(batch);
+                continue;
+            }
+
+            for (int row = 0; row < hashes.Count; row++)
+            {
+                (int shard, long sequence) = hashes.KeyOf(row);
+                Utf8.TryWrite(key, CultureInfo.InvariantCulture, $"{shard}/{sequence}", out int length);
+                rows.Add(ChainedTable.SubLedger, key[..length], hashes.HashOf(row));
+            }
+        }
+
+        return unread;
+    }
+
+    /// <summary>The table's name and the count of fields: what stands before a row's fields in its hash.</summary>
     private static byte[] PrefixOf(ChainedTable table)
     {
-        byte[] name = Encoding.UTF8.GetBytes(table.Name);
-        byte[] prefix = new byte[sizeof(int) + name.Length + sizeof(short)];
-        BinaryPrimitives.WriteInt32BigEndian(prefix, name.Length);
-        name.CopyTo(prefix, sizeof(int));
-        BinaryPrimitives.WriteInt16BigEndian(prefix.AsSpan(sizeof(int) + name.Length), (short)table.Columns.Length);
+        byte[] prefix = [.. table.NameField, 0, 0];
+        BinaryPrimitives.WriteInt16BigEndian(prefix.AsSpan(table.NameField.Length), (short)table.Columns.Length);
         return prefix;
     }
 

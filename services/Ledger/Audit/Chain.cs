@@ -11,9 +11,10 @@ internal sealed record ChainState(ChainEnd End, long Waiting, string Broken);
 
 /// <summary>
 /// The chain as it grows: batches that are committed and not yet chained, in the order of their ids, a bounded number in a
-/// transaction, one chainer at a time. Posting is neither asked nor held up: the chain only reads what it has written.
+/// transaction, one chainer at a time. Posting is not held up: the chain takes the hashes of
+/// what this instance has just posted, and reads what others have written.
 /// </summary>
-internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, TimeProvider clock)
+internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, RecentHashes recent, TimeProvider clock)
 {
     private const int MostBatches = 64;
     private const int MostRows = 50_000;
@@ -62,6 +63,7 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, TimePr
         }
 
         await transaction.CommitAsync(cancellationToken);
+        recent.Chained(batches);
         _seen = end;
         return batches.Count;
     }
@@ -139,7 +141,7 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, TimePr
 
     private async Task<List<ChainLink>> LinksAsync(NpgsqlConnection connection, ChainEnd end, List<long> batches, CancellationToken cancellationToken)
     {
-        Dictionary<long, BatchRows> rows = await BatchRows.ReadAsync(connection, batches, cancellationToken);
+        Dictionary<long, BatchRows> rows = await BatchRows.ReadAsync(connection, batches, recent, cancellationToken);
         List<ChainLink> links = [];
         foreach (long batch in batches)
         {

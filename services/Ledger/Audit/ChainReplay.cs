@@ -31,7 +31,7 @@ internal sealed class ChainReplay(NpgsqlDataSource database, ClaimsStore store)
         long rows = 0;
         while (await LinksAfterAsync(connection, end.Link, cancellationToken) is { Count: > 0 } links)
         {
-            Dictionary<long, BatchRows> present = await BatchRows.ReadAsync(connection, [.. links.Select(link => link.BatchId).Distinct()], cancellationToken);
+            Dictionary<long, BatchRows> present = await BatchRows.ReadAsync(connection, [.. links.Select(link => link.BatchId).Distinct()], recent: null, cancellationToken);
             foreach (ChainLink link in links)
             {
                 BatchRows written = present[link.BatchId];

@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Text;
+
 namespace Claims.Ledger.Audit;
 
 /// <summary>A table whose rows are written by batches and bound by the chain.</summary>
@@ -12,31 +15,33 @@ internal sealed record ChainedTable(byte Number, string Name, string[] Key, stri
 {
     private const string OfBatch = "EXISTS (SELECT FROM batch WHERE batch.batch_id = entry.batch_id)";
 
+    public static ChainedTable SubLedger { get; } = new(3, "sub_ledger", ["shard", "sequence"], "entry.shard, entry.sequence",
+        [
+            "shard", "sequence", "kind", "settlement_id", "original_settlement_id", "facility_code", "insured_id", "request_id",
+            "original_request_id", "visit_date", "visit_type", "settled_at", "scheme", "insured_county", "facility_county", "tier",
+            "total_fen", "full_self_pay_fen", "over_limit_fen", "pre_self_pay_fen", "in_scope_fen", "deductible_fen",
+            "rate_basis_points", "fund_pay_fen", "cap_fen", "cap_used_before_fen", "cap_used_after_fen", "reason_code", "policy_id",
+            "policy_hash", "request_fingerprint",
+        ],
+        "range.batch_id",
+        // OFFSET 0 keeps the planner to one index range per range, however large the table and however old its statistics.
+        """
+        batch_range AS range CROSS JOIN LATERAL (
+            SELECT * FROM sub_ledger WHERE sub_ledger.shard = range.shard AND sub_ledger.sequence BETWEEN range.first_sequence AND range.last_sequence OFFSET 0
+        ) AS entry
+        """,
+        "entry.sequence BETWEEN 1 AND booked.last_sequence")
+    {
+        // Once for all rows. Asked for each, every row looked through all ranges of its shard, and half an hour's small batches were not done in ten minutes.
+        AnchoredBy = "LEFT JOIN (SELECT shard, max(last_sequence) AS last_sequence FROM batch_range GROUP BY shard) AS booked ON booked.shard = entry.shard",
+    };
+
     /// <summary>In the order in which a batch's rows are hashed: what others hang on comes first, so that the first bad row is the cause.</summary>
     public static IReadOnlyList<ChainedTable> All { get; } =
     [
         Direct(1, "batch", ["batch_id"], ["batch_id", "posted_at"]),
         Direct(2, "batch_range", ["shard", "first_sequence"], ["shard", "first_sequence", "last_sequence", "batch_id"]),
-        new(3, "sub_ledger", ["shard", "sequence"], "entry.shard, entry.sequence",
-            [
-                "shard", "sequence", "kind", "settlement_id", "original_settlement_id", "facility_code", "insured_id", "request_id",
-                "original_request_id", "visit_date", "visit_type", "settled_at", "scheme", "insured_county", "facility_county", "tier",
-                "total_fen", "full_self_pay_fen", "over_limit_fen", "pre_self_pay_fen", "in_scope_fen", "deductible_fen",
-                "rate_basis_points", "fund_pay_fen", "cap_fen", "cap_used_before_fen", "cap_used_after_fen", "reason_code", "policy_id",
-                "policy_hash", "request_fingerprint",
-            ],
-            "range.batch_id",
-            // OFFSET 0 keeps the planner to one index range per range, however large the table and however old its statistics.
-            """
-            batch_range AS range CROSS JOIN LATERAL (
-                SELECT * FROM sub_ledger WHERE sub_ledger.shard = range.shard AND sub_ledger.sequence BETWEEN range.first_sequence AND range.last_sequence OFFSET 0
-            ) AS entry
-            """,
-            "entry.sequence BETWEEN 1 AND booked.last_sequence")
-        {
-            // Once for all rows. Asked for each, every row looked through all ranges of its shard, and half an hour's small batches were not done in ten minutes.
-            AnchoredBy = "LEFT JOIN (SELECT shard, max(last_sequence) AS last_sequence FROM batch_range GROUP BY shard) AS booked ON booked.shard = entry.shard",
-        },
+        SubLedger,
         Direct(4, "journal", ["journal_id"], ["journal_id", "batch_id", "scheme", "posting_date", "business_date"]),
         new(5, "posting", ["journal_id", "account_code"], """entry.journal_id, entry.account_code COLLATE "C" """, ["journal_id", "account_code", "debit_fen", "credit_fen"],
             "journal.batch_id", "journal JOIN posting AS entry USING (journal_id)",
@@ -49,6 +54,9 @@ internal sealed record ChainedTable(byte Number, string Name, string[] Key, stri
             "journal.batch_id", "journal JOIN voucher USING (journal_id) JOIN assessment AS entry USING (voucher_id)",
             "EXISTS (SELECT FROM voucher WHERE voucher.voucher_id = entry.voucher_id)"),
     ];
+
+    /// <summary>The table's name as a field, which stands before a row's count of fields and fields in its hash.</summary>
+    public byte[] NameField { get; } = FieldOf(Name);
 
     /// <summary>Joined to the rows for the sake of <see cref="Anchor"/>.</summary>
     public string AnchoredBy { get; private init; } = "";
@@ -71,4 +79,12 @@ internal sealed record ChainedTable(byte Number, string Name, string[] Key, stri
 
     private static ChainedTable Direct(byte number, string name, string[] key, string[] columns) =>
         new(number, name, key, string.Join(", ", key.Select(column => $"entry.{column}")), columns, "entry.batch_id", $"{name} AS entry", OfBatch);
+
+    private static byte[] FieldOf(string name)
+    {
+        byte[] field = new byte[sizeof(int) + Encoding.UTF8.GetByteCount(name)];
+        BinaryPrimitives.WriteInt32BigEndian(field, field.Length - sizeof(int));
+        Encoding.UTF8.GetBytes(name, field.AsSpan(sizeof(int)));
+        return field;
+    }
 }

@@ -1,4 +1,5 @@
 using Claims.Hosting;
+using Claims.Ledger.Audit;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.SubLedger;
 using Npgsql;
@@ -7,7 +8,7 @@ using NpgsqlTypes;
 namespace Claims.Ledger.Posting;
 
 /// <summary>Writes to the books: sub-ledger, journals and watermarks together, or nothing.</summary>
-internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
+internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, TimeProvider clock)
 {
     // Grows with the facilities that have ever been paid; an account is never removed.
     private readonly HashSet<AccountKey> _knownAccounts = [];
@@ -21,20 +22,23 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
         List<AccountKey> newAccounts = [];
+        long batchId = 0;
+        SubLedgerHashes? hashes = null;
         if (selection.Records.Count > 0)
         {
             await AdvanceWatermarksAsync(connection, selection, cancellationToken);
             Dictionary<JournalKey, List<PostingDraft>> drafts = JournalDrafts.Of(selection.Records);
             newAccounts = [.. drafts.Values.SelectMany(postings => postings).Select(posting => posting.Account).Where(account => !_knownAccounts.Contains(account)).Distinct()];
             if (newAccounts.Count > 0) await AddAccountsAsync(connection, newAccounts, cancellationToken);
-            Dictionary<JournalKey, long> journals = await AddJournalsAsync(connection, selection, [.. drafts.Keys], now, cancellationToken);
-            await SubLedgerTable.AppendAsync(connection, selection.Records, cancellationToken);
+            (batchId, Dictionary<JournalKey, long> journals) = await AddJournalsAsync(connection, selection, [.. drafts.Keys], now, cancellationToken);
+            hashes = await SubLedgerTable.AppendAsync(connection, [.. selection.Records.OrderBy(record => record.Claim.Shard).ThenBy(record => record.Claim.Sequence)], cancellationToken);
             await AppendPostingsAsync(connection, journals, drafts, cancellationToken);
         }
 
         foreach (PoisonRecord poison in selection.Poison) await SetAsideAsync(connection, poison, now, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         _knownAccounts.UnionWith(newAccounts);
+        if (hashes is not null) recent.Add(batchId, hashes);
     }
 
     private static async Task AdvanceWatermarksAsync(NpgsqlConnection connection, Selection selection, CancellationToken cancellationToken)
@@ -76,8 +80,8 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
         await add.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <returns>The journal_id of each.</returns>
-    private static async Task<Dictionary<JournalKey, long>> AddJournalsAsync(
+    /// <returns>The batch_id, and the journal_id of each key.</returns>
+    private static async Task<(long BatchId, Dictionary<JournalKey, long> Journals)> AddJournalsAsync(
         NpgsqlConnection connection, Selection selection, JournalKey[] keys, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand add = new("""
@@ -86,10 +90,12 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
             ), ranges AS (
                 INSERT INTO batch_range (batch_id, shard, first_sequence, last_sequence)
                 SELECT batch_id, range.* FROM batch, unnest($2::integer[], $3::bigint[], $4::bigint[]) AS range
+            ), added AS (
+                INSERT INTO journal (batch_id, posting_date, business_date, scheme)
+                SELECT batch_id, greatest($5, first_open_posting_day()), key.* FROM batch, unnest($6::date[], $7::text[]) AS key
+                RETURNING business_date, scheme, journal_id
             )
-            INSERT INTO journal (batch_id, posting_date, business_date, scheme)
-            SELECT batch_id, greatest($5, first_open_posting_day()), key.* FROM batch, unnest($6::date[], $7::text[]) AS key
-            RETURNING business_date, scheme, journal_id
+            SELECT batch_id, business_date, scheme, journal_id FROM batch LEFT JOIN added ON true
             """, connection)
         {
             Parameters =
@@ -105,8 +111,14 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
         };
         Dictionary<JournalKey, long> journals = [];
         await using NpgsqlDataReader row = await add.ExecuteReaderAsync(cancellationToken);
-        while (await row.ReadAsync(cancellationToken)) journals.Add(new JournalKey(row.GetFieldValue<DateOnly>(0), row.GetString(1)), row.GetInt64(2));
-        return journals;
+        long batchId = 0;
+        while (await row.ReadAsync(cancellationToken))
+        {
+            batchId = row.GetInt64(0);
+            if (!await row.IsDBNullAsync(3, cancellationToken)) journals.Add(new JournalKey(row.GetFieldValue<DateOnly>(1), row.GetString(2)), row.GetInt64(3));
+        }
+
+        return (batchId, journals);
     }
 
     private static async Task AppendPostingsAsync(
@@ -144,7 +156,7 @@ internal sealed class Books(NpgsqlDataSource database, TimeProvider clock)
                 new() { Value = poison.Record.Shard },
                 new() { Value = poison.Record.Offset },
                 new() { Value = poison.Reason },
-                new() { Value = poison.Record.Value },
+                new() { Value = poison.Bytes },
                 new() { Value = poison.StopReason },
             },
         };

@@ -64,7 +64,7 @@ internal sealed class PostingWorker(
     private async Task PostBatchesAsync(string epoch, CancellationToken cancellationToken)
     {
         List<FeedRecord> batch = new(settings.BatchRecords);
-        while (await feed.Records.WaitToReadAsync(cancellationToken))
+        while (await feed.Messages.WaitToReadAsync(cancellationToken))
         {
             batch.Clear();
             await FillAsync(batch, cancellationToken);
@@ -88,9 +88,9 @@ internal sealed class PostingWorker(
         {
             do
             {
-                while (batch.Count < settings.BatchRecords && feed.Records.TryRead(out FeedRecord? record)) batch.Add(record);
+                while (batch.Count < settings.BatchRecords && feed.Messages.TryRead(out FeedRecord[]? records)) batch.AddRange(records);
             }
-            while (batch.Count < settings.BatchRecords && await feed.Records.WaitToReadAsync(waited.Token));
+            while (batch.Count < settings.BatchRecords && await feed.Messages.WaitToReadAsync(waited.Token));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -2,8 +2,8 @@ using System.Collections.Frozen;
 using System.Text;
 using System.Threading.Channels;
 using Claims.Kafka;
-using Claims.Ledger.SubLedger;
 using Confluent.Kafka;
+using Google.Protobuf;
 
 namespace Claims.Ledger.Posting;
 
@@ -13,17 +13,18 @@ namespace Claims.Ledger.Posting;
 /// </summary>
 internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers peers, LedgerMetrics metrics, ILogger<RecordFeed> logger)
 {
-    // About 10 MB of records; beyond it they wait in the broker.
-    private const int Capacity = 10_000;
+    // Messages of at most 250 records: some 10 MB where many are published, and beyond it they wait in the broker.
+    private const int Capacity = 64;
 
     private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan PollTime = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan ShortestBackOff = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
 
-    private readonly Channel<FeedRecord> _records = Channel.CreateBounded<FeedRecord>(new BoundedChannelOptions(Capacity) { SingleReader = true, SingleWriter = true });
+    private readonly Channel<FeedRecord[]> _messages = Channel.CreateBounded<FeedRecord[]>(new BoundedChannelOptions(Capacity) { SingleReader = true, SingleWriter = true });
 
-    public ChannelReader<FeedRecord> Records => _records.Reader;
+    /// <summary>The records of each message that has come.</summary>
+    public ChannelReader<FeedRecord[]> Messages => _messages.Reader;
 
     /// <summary>Why nothing is being read, or null while it is.</summary>
     public string? Problem { get; private set; } = "waiting for adjudication to open the store";
@@ -96,8 +97,8 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
             if (consumer.Consume(PollTime) is { } result)
             {
                 positions[result.Partition.Value] = result.Offset.Value + 1;
-                FeedRecord record = Parsed(result);
-                if (!_records.Writer.TryWrite(record)) _records.Writer.WriteAsync(record, cancellationToken).AsTask().GetAwaiter().GetResult();
+                FeedRecord[] records = Parsed(result);
+                if (!_messages.Writer.TryWrite(records)) _messages.Writer.WriteAsync(records, cancellationToken).AsTask().GetAwaiter().GetResult();
             }
 
             if (Environment.TickCount64 - lagMeasuredAt < 1_000) continue;
@@ -121,16 +122,17 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
         if (taken.Length > 0) peers.AskAgain(taken);
     }
 
-    private static FeedRecord Parsed(ConsumeResult<Ignore, byte[]> result)
+    private static FeedRecord[] Parsed(ConsumeResult<Ignore, byte[]> result)
     {
         byte[] value = result.Message.Value ?? [];
+        string? trace = TraceOf(result.Message.Headers);
         try
         {
-            return new FeedRecord(result.Partition.Value, result.Offset.Value, value, BookableRecord.Parse(value), null, TraceOf(result.Message.Headers));
+            return Array.ConvertAll(SettledMessage.Read(value), claim => new FeedRecord(result.Partition.Value, result.Offset.Value, value, claim, null, trace));
         }
-        catch (UnbookableRecordException exception)
+        catch (InvalidProtocolBufferException exception)
         {
-            return new FeedRecord(result.Partition.Value, result.Offset.Value, value, null, exception.Message);
+            return [new FeedRecord(result.Partition.Value, result.Offset.Value, value, null, $"is not a SettledClaim: {exception.Message}", trace)];
         }
     }
 

@@ -1,16 +1,21 @@
 using System.Collections.Frozen;
 using Claims.Ledger.SubLedger;
 using Claims.V1;
+using Google.Protobuf;
 
 namespace Claims.Ledger.Posting;
 
-/// <summary>A record as it came from partition <paramref name="Shard"/>; without a claim it could not be read.</summary>
+/// <summary>A record as it came from partition <paramref name="Shard"/>; without a claim the message could not be read.</summary>
+/// <param name="Value">The message, other records among it.</param>
 /// <param name="TraceParent">W3C trace context of whoever settled it, where it was recorded.</param>
 internal sealed record FeedRecord(int Shard, long Offset, byte[] Value, SettledClaim? Claim, string? Unreadable, string? TraceParent = null);
 
 /// <summary>A record that cannot be booked: its shard stops at it.</summary>
 internal sealed record PoisonRecord(FeedRecord Record, string Reason)
 {
+    /// <summary>The record alone where it could be read.</summary>
+    public byte[] Bytes => Record.Claim?.ToByteArray() ?? Record.Value;
+
     /// <summary>What the shard's watchers and operators are told.</summary>
     public string StopReason => $"the record at offset {Record.Offset} {Reason}";
 }

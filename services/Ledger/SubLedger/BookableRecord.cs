@@ -1,6 +1,5 @@
 using System.Globalization;
 using Claims.V1;
-using Google.Protobuf;
 using Kind = Claims.V1.SettledClaim.Types.Kind;
 
 namespace Claims.Ledger.SubLedger;
@@ -19,19 +18,6 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
 
     /// <summary>Whether a visit of this type counts against the insured's annual cap.</summary>
     public static bool IsCapped(VisitType type) => type is VisitType.Ordinary or VisitType.PrenatalCheck;
-
-    /// <exception cref="UnbookableRecordException">Why not, without any personal data.</exception>
-    public static SettledClaim Parse(ReadOnlySpan<byte> record)
-    {
-        try
-        {
-            return SettledClaim.Parser.ParseFrom(record);
-        }
-        catch (InvalidProtocolBufferException exception)
-        {
-            throw new UnbookableRecordException($"is not a SettledClaim: {exception.Message}");
-        }
-    }
 
     /// <exception cref="UnbookableRecordException">Why not, without any personal data.</exception>
     public static BookableRecord Check(SettledClaim claim)

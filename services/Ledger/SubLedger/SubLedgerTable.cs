@@ -1,7 +1,9 @@
 using System.Collections.Frozen;
+using System.Security.Cryptography;
+using Claims.Ledger.Audit;
+using Claims.Ledger.Store;
 using Claims.V1;
 using Npgsql;
-using NpgsqlTypes;
 using Kind = Claims.V1.SettledClaim.Types.Kind;
 
 namespace Claims.Ledger.SubLedger;
@@ -9,60 +11,35 @@ namespace Claims.Ledger.SubLedger;
 /// <summary>Appends records to the sub-ledger by binary COPY.</summary>
 internal static class SubLedgerTable
 {
-    private const string Copy = """
-        COPY sub_ledger (
-            shard, sequence, kind, settlement_id, original_settlement_id, facility_code, insured_id, request_id,
-            original_request_id, visit_date, visit_type, settled_at, scheme, insured_county, facility_county, tier,
-            total_fen, full_self_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen,
-            rate_basis_points, fund_pay_fen, cap_fen, cap_used_before_fen, cap_used_after_fen, reason_code, policy_id,
-            policy_hash, request_fingerprint)
-        FROM STDIN (FORMAT BINARY)
-        """;
+    // The columns that the chain hashes, in its order, so that a row's bytes are hashed as they are sent.
+    private static readonly ChainedTable Table = ChainedTable.SubLedger;
+    private static readonly string Copy = $"COPY {Table.Name} ({string.Join(", ", Table.Columns)}) FROM STDIN (FORMAT BINARY)";
+    private const int SentAtOnce = 256 * 1024;
 
     private static readonly FrozenDictionary<string, VisitType> VisitTypes = Enum.GetValues<VisitType>().ToFrozenDictionary(Name, StringComparer.Ordinal);
 
-    public static async Task AppendAsync(NpgsqlConnection connection, IReadOnlyList<BookableRecord> records, CancellationToken cancellationToken)
+    /// <param name="records">Ascending by shard and sequence, as the chain has them.</param>
+    /// <returns>The rows' hashes in that order.</returns>
+    public static async Task<SubLedgerHashes> AppendAsync(NpgsqlConnection connection, IReadOnlyList<BookableRecord> records, CancellationToken cancellationToken)
     {
-        await using NpgsqlBinaryImporter rows = await connection.BeginBinaryImportAsync(Copy, cancellationToken);
+        SubLedgerHashes hashes = new(records.Count);
+        CopyBuffer rows = new();
+        using IncrementalHash rowHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        await using NpgsqlRawCopyStream stream = await connection.BeginRawBinaryCopyAsync(Copy, cancellationToken);
+        rows.Begin();
         foreach ((SettledClaim claim, DateOnly? visitDate) in records)
         {
-            await rows.StartRowAsync(cancellationToken);
-            await rows.WriteAsync(claim.Shard, NpgsqlDbType.Integer, cancellationToken);
-            await rows.WriteAsync(claim.Sequence, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(Name(claim.Kind), NpgsqlDbType.Text, cancellationToken);
-            if (claim.SettlementId.Length == 0) await rows.WriteNullAsync(cancellationToken);
-            else await rows.WriteAsync(claim.SettlementId, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.OriginalSettlementId, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.FacilityCode, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.InsuredId, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.RequestId, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.OriginalRequestId, NpgsqlDbType.Text, cancellationToken);
-            if (visitDate is null) await rows.WriteNullAsync(cancellationToken);
-            else await rows.WriteAsync(visitDate.Value, NpgsqlDbType.Date, cancellationToken);
-            await rows.WriteAsync(Name(claim.VisitType), NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(DateTimeOffset.FromUnixTimeMilliseconds(claim.SettledAtUnixMs), NpgsqlDbType.TimestampTz, cancellationToken);
-            await rows.WriteAsync(claim.Scheme, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.InsuredCounty, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.FacilityCounty, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.Tier, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.TotalFen, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(claim.FullSelfPayFen, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(claim.OverLimitFen, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(claim.PreSelfPayFen, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(claim.InScopeFen, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(claim.DeductibleFen, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(claim.RateBp, NpgsqlDbType.Integer, cancellationToken);
-            await rows.WriteAsync(claim.FundPayFen, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(claim.CapFen, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(claim.CapUsedBeforeFen, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(claim.CapUsedAfterFen, NpgsqlDbType.Bigint, cancellationToken);
-            await rows.WriteAsync(claim.ReasonCode, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.PolicyId, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.PolicyHash, NpgsqlDbType.Text, cancellationToken);
-            await rows.WriteAsync(claim.RequestFingerprint.Memory, NpgsqlDbType.Bytea, cancellationToken);
+            int start = rows.Length;
+            Write(rows, claim, visitDate);
+            hashes.Add(claim.Shard, claim.Sequence, Table, rows.WrittenFrom(start), rowHash);
+            if (rows.Length < SentAtOnce) continue;
+            await stream.WriteAsync(rows.Written, cancellationToken);
+            rows.Clear();
         }
 
-        await rows.CompleteAsync(cancellationToken);
+        rows.End();
+        await stream.WriteAsync(rows.Written, cancellationToken);
+        return hashes;
     }
 
     /// <summary>The name in the database, as in the protocol.</summary>
@@ -76,6 +53,44 @@ internal static class SubLedgerTable
     };
 
     public static VisitType VisitTypeOf(string name) => VisitTypes[name];
+
+    private static void Write(CopyBuffer row, SettledClaim claim, DateOnly? visitDate)
+    {
+        row.Row((short)Table.Columns.Length);
+        row.Write(claim.Shard);
+        row.Write(claim.Sequence);
+        row.Write(Name(claim.Kind));
+        if (claim.SettlementId.Length == 0) row.Null();
+        else row.Write(claim.SettlementId);
+        row.Write(claim.OriginalSettlementId);
+        row.Write(claim.FacilityCode);
+        row.Write(claim.InsuredId);
+        row.Write(claim.RequestId);
+        row.Write(claim.OriginalRequestId);
+        if (visitDate is { } date) row.Write(date);
+        else row.Null();
+        row.Write(Name(claim.VisitType));
+        row.Write(DateTimeOffset.FromUnixTimeMilliseconds(claim.SettledAtUnixMs));
+        row.Write(claim.Scheme);
+        row.Write(claim.InsuredCounty);
+        row.Write(claim.FacilityCounty);
+        row.Write(claim.Tier);
+        row.Write(claim.TotalFen);
+        row.Write(claim.FullSelfPayFen);
+        row.Write(claim.OverLimitFen);
+        row.Write(claim.PreSelfPayFen);
+        row.Write(claim.InScopeFen);
+        row.Write(claim.DeductibleFen);
+        row.Write(claim.RateBp);
+        row.Write(claim.FundPayFen);
+        row.Write(claim.CapFen);
+        row.Write(claim.CapUsedBeforeFen);
+        row.Write(claim.CapUsedAfterFen);
+        row.Write(claim.ReasonCode);
+        row.Write(claim.PolicyId);
+        row.Write(claim.PolicyHash);
+        row.Write(claim.RequestFingerprint.Span);
+    }
 
     private static string Name(VisitType type) => type switch
     {

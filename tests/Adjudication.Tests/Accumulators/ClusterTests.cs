@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using Adjudication.Tests.Outbox;
 using Claims.Adjudication.Accumulators;
 using Claims.V1;
 using StackExchange.Redis;
@@ -152,7 +153,9 @@ public sealed class ClusterTests
             // Nobody gave up, so each number was answered: given out once, without a gap, and kept in the outbox.
             Assert.Equal(Enumerable.Range(1, shard.Count()).Select(number => (long)number), shard.Select(effect => effect.Header.Sequence).Order());
             ShardKeys keys = instance.Store.Shards[shard.Key].Keys;
-            Assert.Equal(shard.Count(), (long)await instance.Redis.ExecuteAsync("XLEN", keys.Outbox));
+            Assert.Equal(
+                shard.OrderBy(effect => effect.Header.Sequence).Select(effect => (effect.Visit.Facility, effect.Visit.Request)),
+                (await OutboxReader.ReadAsync(instance.Store.Shards[shard.Key], StoreFixture.Epoch)).Select(entry => (entry.FacilityCode, entry.RequestId)));
             Assert.Equal(shard.Count(), (long)await instance.Redis.HashGetAsync(keys.Shard, "seq"));
 
             Model model = new();
@@ -192,8 +195,8 @@ public sealed class ClusterTests
         return [.. insured.DistinctBy(accumulators => accumulators.InsuredId)];
     }
 
-    private static Task<StepReply> SettleAsync(Instance instance, string insured, string request) =>
-        instance.Store.ShardOf(insured).RunAsync(StoreFixture.StepOf(StepMode.Settle, VisitOf(insured, request), citations: 0));
+    private static async Task<StepReply> SettleAsync(Instance instance, string insured, string request) =>
+        await instance.Store.ShardOf(insured).RunAsync(StoreFixture.StepOf(StepMode.Settle, VisitOf(insured, request), citations: 0));
 
     private static ModelVisit VisitOf(string insured, string request) =>
         new(insured, "H1", request, new DateOnly(2024, 3, 5), 700, 700, 6500, 0, CapFen, null);
@@ -222,12 +225,8 @@ public sealed class ClusterTests
 
         public IDatabase Redis => _connection.GetDatabase();
 
-        public static async Task<Instance> StartAsync(RedisCluster cluster)
-        {
-            ConfigurationOptions options = ConfigurationOptions.Parse(cluster.Configuration);
-            options.AbortOnConnectFail = false;
-            return new Instance(await ConnectionMultiplexer.ConnectAsync(options));
-        }
+        public static async Task<Instance> StartAsync(RedisCluster cluster) =>
+            new(await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(cluster.Configuration)));
 
         public async Task CreateShardsAsync()
         {

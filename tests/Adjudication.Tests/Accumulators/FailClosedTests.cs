@@ -1,3 +1,4 @@
+using Adjudication.Tests.Outbox;
 using Claims.Adjudication.Accumulators;
 using StackExchange.Redis;
 
@@ -96,9 +97,9 @@ public sealed class FailClosedTests
 
         foreach (ShardQueue shard in fixture.Store.Shards)
         {
-            RedisResult outbox = await fixture.Redis.ExecuteAsync("XLEN", shard.Keys.Outbox);
-            long sequence = (long)await fixture.Redis.HashGetAsync(shard.Keys.Shard, "seq");
-            Assert.Equal(sequence, (long)outbox);
+            var outbox = await OutboxReader.ReadAsync(shard, StoreFixture.Epoch);
+            int sequence = (int)await fixture.Redis.HashGetAsync(shard.Keys.Shard, "seq");
+            Assert.Equal(Enumerable.Range(1, sequence).Select(number => (long)number), outbox.Select(entry => entry.Record.Header.Sequence));
         }
 
         long given = fixture.Store.Shards.Sum(shard => shard.LowestSequence);

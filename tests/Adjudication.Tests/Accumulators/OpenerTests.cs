@@ -16,11 +16,11 @@ public sealed class OpenerTests
     {
         await using RedisCluster cluster = await RedisCluster.StartAsync(mayTakeOver: true);
         await using Opened opened = await Opened.StartAsync(cluster, new KnownStore { Initialised = false });
-        await RedisCluster.UntilAsync(() => Task.FromResult(opened.Store.Shards.All(shard => shard.Status.Reason.Contains("cluster-replica-no-failover yes", StringComparison.Ordinal))));
+        await opened.UntilAsync(shard => shard.Status.Reason.Contains("cluster-replica-no-failover yes", StringComparison.Ordinal));
 
         foreach (RedisCluster.Node node in cluster.Nodes) await node.TellAsync("CONFIG", "SET", "cluster-replica-no-failover", "yes");
 
-        await RedisCluster.UntilAsync(() => Task.FromResult(opened.Store.Shards.All(shard => shard.Status.Epoch == StoreFixture.Epoch)));
+        await opened.UntilAsync(shard => shard.Status.Epoch == StoreFixture.Epoch);
         Assert.True(opened.Ledger.Initialised);
     }
 
@@ -30,7 +30,7 @@ public sealed class OpenerTests
         await using RedisCluster cluster = await RedisCluster.StartAsync();
         KnownStore ledger = new() { Initialised = false };
         await using (Opened first = await Opened.StartAsync(cluster, ledger))
-            await RedisCluster.UntilAsync(() => Task.FromResult(first.Store.Shards.All(shard => shard.Status.Epoch is not null)));
+            await first.UntilAsync(shard => shard.Status.Epoch is not null);
         RedisCluster.Node away = await cluster.OwnerOfAsync(await cluster.SlotOfAsync(0));
         HashSet<int> lost = [];
         for (int shard = 0; shard < ShardCount; shard++)
@@ -42,11 +42,11 @@ public sealed class OpenerTests
         await away.Server.KillAsync();
 
         await using Opened again = await Opened.StartAsync(cluster, ledger);
-        await RedisCluster.UntilAsync(() => Task.FromResult(again.Store.Shards.All(shard => shard.Status.Epoch is null == lost.Contains(shard.Shard))));
+        await again.UntilAsync(shard => shard.Status.Epoch is null == lost.Contains(shard.Shard));
         Assert.All(lost, shard => Assert.Equal("The store cannot be opened: Redis does not answer.", again.Store.Shards[shard].Status.Reason));
 
         await away.Server.RestartAsync();
-        await RedisCluster.UntilAsync(() => Task.FromResult(again.Store.Shards.All(shard => shard.Status.Epoch is not null)));
+        await again.UntilAsync(shard => shard.Status.Epoch is not null);
     }
 
     /// <summary>An instance that opens its shards by itself, as the service does.</summary>
@@ -65,14 +65,15 @@ public sealed class OpenerTests
 
         public SettlementStore Store { get; }
 
+        public Task UntilAsync(Func<ShardQueue, bool> condition) => RedisCluster.UntilAsync(
+            () => Task.FromResult(Store.Shards.All(condition)),
+            () => string.Join('\n', Store.Shards.Select(shard => $"shard {shard.Shard}: {shard.Status}")));
+
         public KnownStore Ledger { get; }
 
         public static async Task<Opened> StartAsync(RedisCluster cluster, KnownStore ledger)
         {
-            ConfigurationOptions options = ConfigurationOptions.Parse(cluster.Configuration);
-            options.AbortOnConnectFail = false;
-            options.AllowAdmin = true;
-            Opened opened = new(await ConnectionMultiplexer.ConnectAsync(options), ledger);
+            Opened opened = new(await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(cluster.Configuration)), ledger);
             await opened._opener.StartAsync(CancellationToken.None);
             return opened;
         }

@@ -14,7 +14,6 @@ internal sealed class RedisCluster : IAsyncDisposable
     private const int Slots = 16_384;
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan HandOverLimit = TimeSpan.FromSeconds(6);
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("claims-cluster-");
     private readonly string _password = Guid.NewGuid().ToString("n");
@@ -104,16 +103,8 @@ internal sealed class RedisCluster : IAsyncDisposable
         await UntilAsync(async () => (await Nodes[0].TellAsync("ROLE")).StartsWith("slave", StringComparison.Ordinal));
     }
 
-    public static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        long deadline = Environment.TickCount64 + (long)Bound.TotalMilliseconds;
-        using PeriodicTimer timer = new(Poll);
-        while (!await condition())
-        {
-            Assert.True(Environment.TickCount64 < deadline, $"not within {Bound.TotalSeconds} s");
-            await timer.WaitForNextTickAsync();
-        }
-    }
+    /// <param name="state">Told where the condition does not come about.</param>
+    public static Task UntilAsync(Func<Task<bool>> condition, Func<string>? state = null) => Eventually.HoldsAsync(Bound, condition, state);
 
     public async ValueTask DisposeAsync()
     {

@@ -32,10 +32,7 @@ internal sealed class StoreFixture : IAsyncDisposable
     public static async Task<StoreFixture> StartAsync(int shards = 4, long longestOutbox = 1_000_000, Script? settle = null)
     {
         PrivateRedis server = await PrivateRedis.StartAsync();
-        ConfigurationOptions options = ConfigurationOptions.Parse(server.Configuration);
-        options.AllowAdmin = true;
-        options.AbortOnConnectFail = false;
-        ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync(options);
+        ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(server.Configuration));
         SettlementStore store = new(connection.GetDatabase(), shards, longestOutbox, settle);
         StoreFixture fixture = new(server, connection, store);
         await fixture.CreateShardsAsync();
@@ -51,7 +48,7 @@ internal sealed class StoreFixture : IAsyncDisposable
         }
     }
 
-    public Task<StepReply> RunAsync(StepMode mode, ModelVisit visit) => Store.ShardOf(visit.Insured).RunAsync(StepOf(mode, visit));
+    public async Task<StepReply> RunAsync(StepMode mode, ModelVisit visit) => await Store.ShardOf(visit.Insured).RunAsync(StepOf(mode, visit));
 
     public Step StepOf(StepMode mode, ModelVisit visit) => StepOf(mode, visit, Citations);
 
@@ -70,22 +67,12 @@ internal sealed class StoreFixture : IAsyncDisposable
             InScopeFen = visit.InScopeFen,
         };
         StoredRequest stored = new() { TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, AllowanceFen = visit.AllowanceFen ?? 0, Tier = 2, InsuredCounty = 410105, FacilityCounty = 410122, Citations = citations, Trace = StoredTrace.OfCall() };
-        return new Step(
-            mode,
-            visit.Insured,
-            Step.PackTerms(terms, visit.Day, visit.TotalFen, visit.InScopeFen),
-            RequestField.Of(visit.Facility, visit.Request),
-            Fingerprints.Content(request, stored),
-            mode is StepMode.Settle ? stored : null);
+        return Step.Visit(mode, request, visit.Day, terms, visit.TotalFen, visit.InScopeFen, stored);
     }
 
-    public Task<StepReply> UndoAsync(StepMode mode, string insured, string facility, string request, string target) =>
-        Store.ShardOf(insured).RunAsync(new Step(
-            mode,
-            insured,
-            target,
-            RequestField.Of(facility, request),
-            Fingerprints.Content(mode is StepMode.Cancel ? 'C' : 'V', target, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_000, Trace = StoredTrace.OfCall() })));
+    public async Task<StepReply> UndoAsync(StepMode mode, string insured, string facility, string request, string target) =>
+        await Store.ShardOf(insured).RunAsync(Step.Undoing(
+            mode, insured, facility, request, target, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_000, Trace = StoredTrace.OfCall() }));
 
     public static ModelAnswer AnswerOf(StepMode mode, StepReply reply)
     {

@@ -21,6 +21,12 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _fixture = await StoreFixture.StartAsync();
+        await StartDeskAsync();
+    }
+
+    /// <summary>One that holds nothing of Eligibility yet.</summary>
+    private async Task StartDeskAsync()
+    {
         FixedTime time = new(Now);
         _eligibility = new EligibilityDirectory(new Eligibility.EligibilityClient(new NoCalls()), LookupAsync, new AdjudicationSettings(), time, NullLogger<EligibilityDirectory>.Instance);
         await _eligibility.StartAsync(CancellationToken.None);
@@ -29,9 +35,14 @@ public sealed class SettlementDeskTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
+        await StopEligibilityAsync();
+        await _fixture.DisposeAsync();
+    }
+
+    private async Task StopEligibilityAsync()
+    {
         await _eligibility.StopAsync(CancellationToken.None);
         _eligibility.Dispose();
-        await _fixture.DisposeAsync();
     }
 
     [Fact]
@@ -67,7 +78,55 @@ public sealed class SettlementDeskTests : IAsyncLifetime
         Assert.True(again.Replayed);
         again.Replayed = false;
         Assert.Equal(first, again);
-        await Assert.ThrowsAsync<EligibilityUnavailableException>(() => _desk.SettleAsync(elsewhere));
+        await Assert.ThrowsAsync<EligibilityUnavailableException>(() => _desk.SettleAsync(elsewhere).AsTask());
+    }
+
+    [Fact]
+    public async Task Stream_answers_as_single_calls_do()
+    {
+        SettleRequest lines = Request("R2", totalFen: 0, inScopeFen: 0);
+        lines.Lines.Add(new FeeLine { LineId = "1", ItemCode = "A1", UnitPriceMilliFen = 5_000_000, QuantityE4 = 20_000, AmountFen = 10_000 });
+        SettleRequest[] requests =
+        [
+            Request("R1"), Request("R1"), Request("R1", totalFen: 20_000, inScopeFen: 20_000), lines, Request("R3", facility: "H9"), Request("R4", date: "2025-13-01"), Request("R5"), Request("R1"),
+        ];
+        (List<SettleReply> streamed, Exception? failure) = await StreamAsync(requests);
+
+        // The same again, on a store that has seen nothing.
+        await DisposeAsync();
+        await InitializeAsync();
+        List<SettleReply> single = [];
+        foreach (SettleRequest request in requests) single.Add(await _desk.SettleAsync(request));
+
+        Assert.Null(failure);
+        Assert.Equal(single, streamed);
+        Assert.Equal(["", "", "DUPLICATE_CONFLICT", "", "FACILITY_UNKNOWN", "INVALID_REQUEST", "", ""], streamed.Select(reply => reply.ReasonCode));
+        Assert.Equal([false, true, false, false, false, false, false, true], streamed.Select(reply => reply.Replayed));
+    }
+
+    [Fact]
+    public async Task Stream_while_eligibility_is_down_answers_what_was_settled_and_ends_at_what_was_not()
+    {
+        SettleReply first = await _desk.SettleAsync(Request("R1"));
+        _eligibilityDown = true;
+        await StopEligibilityAsync();
+        await StartDeskAsync();
+
+        (List<SettleReply> answers, Exception? failure) = await StreamAsync([Request("R1"), Request("R2", facility: "H9"), Request("R1")]);
+
+        SettleReply again = Assert.Single(answers);
+        Assert.True(again.Replayed);
+        Assert.Equal(first.SettlementId, again.SettlementId);
+        Assert.IsType<EligibilityUnavailableException>(failure);
+    }
+
+    [Fact]
+    public async Task Cancel_with_an_insured_id_of_a_megabyte_is_refused()
+    {
+        SettleReply refused = await _desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = new string('P', 1_000_000), OriginalRequestId = "R1" });
+
+        Assert.Equal((Decision.Refused, "INVALID_REQUEST"), (refused.Decision, refused.ReasonCode));
+        Assert.Contains("insured_id", refused.ReasonText, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -175,20 +234,34 @@ public sealed class SettlementDeskTests : IAsyncLifetime
         InScopeFen = inScopeFen,
     };
 
+    /// <returns>The answers of a stream, and what ended it before its time.</returns>
+    private async Task<(List<SettleReply> Answers, Exception? Failure)> StreamAsync(IEnumerable<SettleRequest> requests)
+    {
+        Written written = new();
+        Exception? failure = null;
+        using (VisitsUnderWay visits = new(_desk, written, 8, TimeProvider.System, (_, _) => { }, e => failure = e, CancellationToken.None))
+        {
+            foreach (SettleRequest request in requests) await visits.AddAsync(request, CancellationToken.None);
+            await visits.EndAsync();
+        }
+
+        return (written.Answers, failure);
+    }
+
     private Task<LookupReply> LookupAsync(LookupRequest request, CancellationToken cancellation)
     {
         if (_eligibilityDown) throw new RpcException(new Status(StatusCode.Unavailable, "down"));
         LookupReply reply = new();
         if (request.FacilityCodes.Contains("H3")) reply.Facilities.Add(new Facility { FacilityCode = "H3", County = "410122", AdminLevel = AdminLevel.County, Grade = "2A", PooledFrom = "2024-01-01" });
-        if (request.InsuredIds.Contains("P01"))
+        if (request.InsuredIds.IndexOf("P01") is >= 0 and int position)
         {
-            Insured insured = new() { InsuredId = "P01" };
+            Enrolled insured = new() { Position = position };
             foreach (int year in (int[])[2024, 2025, 2026])
             {
-                insured.Coverages.Add(new Claims.V1.Coverage { PlanYear = year, Scheme = "resident", County = "410105", Paid = true, WaitingFrom = $"{year}-01-01", CoveredFrom = $"{year}-01-01", CoveredTo = $"{year}-12-31" });
+                insured.Enrolments.Add(new Enrolment { PlanYear = year, County = "410105", Paid = true, WaitingFrom = (year * 10_000) + 101, CoveredFrom = (year * 10_000) + 101, CoveredTo = (year * 10_000) + 1231 });
             }
 
-            reply.Insured.Add(insured);
+            reply.Enrolled.Add(insured);
         }
 
         if (request.ItemCodes.Contains("A1")) reply.Items.Add(new CatalogueItem { ItemCode = "A1", ItemClass = ItemClass.ClassA, ValidFrom = "2024-01-01" });
@@ -200,5 +273,28 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     private sealed class FixedTime(DateTimeOffset now) : TimeProvider
     {
         public override DateTimeOffset GetUtcNow() => now;
+    }
+
+    /// <summary>What a stream has sent, as it was when it was written: the answer is used again. What may be held is, until more is written.</summary>
+    private sealed class Written : IServerStreamWriter<Answer>
+    {
+        private readonly List<SettleReply> _held = [];
+
+        public List<SettleReply> Answers { get; } = [];
+
+        public WriteOptions? WriteOptions { get; set; }
+
+        public Task WriteAsync(Answer message)
+        {
+            lock (Answers)
+            {
+                _held.Add(message.Whole());
+                if (WriteOptions?.Flags.HasFlag(WriteFlags.BufferHint) is true) return Task.CompletedTask;
+                Answers.AddRange(_held);
+                _held.Clear();
+            }
+
+            return Task.CompletedTask;
+        }
     }
 }

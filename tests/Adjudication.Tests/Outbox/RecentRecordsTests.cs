@@ -2,7 +2,6 @@ using Adjudication.Tests.Accumulators;
 using Claims.Adjudication.Accumulators;
 using Claims.Adjudication.Outbox;
 using Claims.Adjudication.Rules;
-using Claims.V1;
 using StackExchange.Redis;
 
 namespace Adjudication.Tests.Outbox;
@@ -21,31 +20,48 @@ public sealed class RecentRecordsTests
         await fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "v2", RequestField.Of("H1", "never"));
         ShardQueue shard = fixture.Store.Shards[0];
 
-        RedisResult[] entries = (RedisResult[])(await fixture.Redis.ExecuteAsync("XRANGE", shard.Keys.Outbox, "-", "+"))!;
+        var entries = await OutboxReader.ReadAsync(shard, StoreFixture.Epoch);
 
-        Assert.Equal(4, entries.Length);
-        foreach ((int index, RedisResult entry) in entries.Index())
+        Assert.Equal(4, entries.Count);
+        StoredRequest scratch = Used.Message<StoredRequest>();
+        foreach ((int index, OutboxEntry entry) in entries.Index())
         {
-            RedisValue[] fields = (RedisValue[])((RedisResult[])entry!)[1]!;
             RecentRecord atHand = Assert.NotNull(shard.Recent.Take(index + 1));
             Assert.Equal(
-                Claim(shard.Keys.InsuredIdOf((string)fields[1]!), (string)fields[3]!, OutboxRecord.Read((byte[])fields[5]!)),
-                Claim(atHand.Step.InsuredId, atHand.Step.RequestField, atHand.Record));
+                SettledClaims.Of(0, StoreFixture.Epoch, shard.Keys.InsuredIdOf(entry.InsuredKey), entry.FacilityCode, entry.RequestId, entry.Record, Cited),
+                SettledClaims.Of(0, StoreFixture.Epoch, atHand.Step.InsuredId, atHand.Step.FacilityCode, atHand.Step.RequestId, atHand.Read(scratch), Cited));
         }
+    }
+
+    [Fact]
+    public async Task Outbox_gives_each_record_of_a_batch_from_any_sequence_on_as_it_was_appended()
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        await Task.WhenAll(Enumerable.Range(1, 700).Select(i => SettleAsync(fixture, $"r{i}")));
+        await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r700"));
+        ShardQueue shard = fixture.Store.Shards[0];
+
+        var all = await OutboxReader.ReadAsync(shard, StoreFixture.Epoch);
+
+        Assert.True((long)await fixture.Redis.ExecuteAsync("XLEN", shard.Keys.Outbox) < 100, "The batches are not kept as batches.");
+        Assert.Equal(Enumerable.Range(1, 701).Select(sequence => (long)sequence), all.Select(entry => entry.Record.Header.Sequence));
+        Assert.All(all, entry => Assert.Equal((RecordState.Active, entry.Record.Header.Sequence), (entry.Record.Header.State, entry.Record.Header.Order)));
+        foreach (int from in new[] { 2, 63, 64, 65, 130, 501, 701 })
+            Assert.Equal(all.Skip(from - 1).Select(entry => entry.RequestId), (await OutboxReader.ReadAsync(shard, StoreFixture.Epoch, from)).Select(entry => entry.RequestId));
     }
 
     [Fact]
     public async Task Take_gives_a_record_once_and_none_that_was_overwritten()
     {
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
-        for (int i = 1; i <= 300; i++) await SettleAsync(fixture, $"r{i}");
+        for (int i = 1; i <= 1_100; i++) await SettleAsync(fixture, $"r{i}");
         RecentRecords recent = fixture.Store.Shards[0].Recent;
 
         Assert.False(recent.Has(1));
         Assert.Null(recent.Take(1));
-        Assert.True(recent.Has(300));
-        Assert.Equal(300, recent.Take(300)?.Sequence);
-        Assert.Null(recent.Take(300));
+        Assert.True(recent.Has(1_100));
+        Assert.Equal(1_100, recent.Take(1_100)?.Sequence);
+        Assert.Null(recent.Take(1_100));
     }
 
     [Fact]
@@ -63,6 +79,4 @@ public sealed class RecentRecordsTests
 
     private static Task<StepReply> SettleAsync(StoreFixture fixture, string request) =>
         fixture.RunAsync(StepMode.Settle, new ModelVisit("P1", "H1", request, new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 0, 30_000, null));
-
-    private static SettledClaim Claim(string insuredId, string field, in OutboxRecord record) => SettledClaims.Of(0, StoreFixture.Epoch, insuredId, field, record, Cited);
 }

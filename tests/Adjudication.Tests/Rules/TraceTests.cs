@@ -15,7 +15,7 @@ public sealed class TraceTests
         Terms terms = new(rateBasisPoints, TariffFen: 0, CapFen: 30_000, AllowanceFen: null);
         Standing before = new(CapUsedFen: 0, BorneFen: 0);
 
-        string trace = Trace.Of(terms, Tier.Grassroots, 10_000, 10_000, before, Adjudicator.Adjudicate(terms, 10_000, 10_000, before), new Citations("p", "h", "v", "d", "r", "c"));
+        string trace = Trace.Of(new Calculation(terms, Tier.Grassroots, 10_000, 10_000, before, Adjudicator.Adjudicate(terms, 10_000, 10_000, before), new Citations("p", "h", "v", "d", "r", "c")));
 
         Assert.Contains($"支付比例{told}：（100.00－0.00）×{told}＝{paidYuan}元", trace, StringComparison.Ordinal);
     }

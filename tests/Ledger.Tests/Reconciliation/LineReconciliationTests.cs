@@ -9,10 +9,10 @@ namespace Ledger.Tests.Reconciliation;
 [Collection(LedgerDatabaseCollection.Name)]
 public sealed class LineReconciliationTests(LedgerDatabase databases)
 {
-    private const string Facility = "H1";
-    private const int Shards = 2;
+    internal const string Facility = "H1";
+    internal const int Shards = 2;
 
-    private static readonly Period Days = new(new DateOnly(2024, 3, 10), new DateOnly(2024, 3, 12), DayBasis.SettlementDay);
+    internal static readonly Period Days = new(new DateOnly(2024, 3, 10), new DateOnly(2024, 3, 12), DayBasis.SettlementDay);
 
     [Fact]
     public async Task File_that_agrees_is_reconciled_however_its_lines_name_their_settlements()
@@ -188,44 +188,6 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         AssertAddsUp(differences, summary);
     }
 
-    [Fact]
-    public async Task Long_file_is_compared_as_it_arrives()
-    {
-        const int Lines = 20_000;
-        PublishedLog log = new(Shards);
-        for (int i = 0; i < Lines; i++) Settled(log, 10 + (i % 3));
-        await using RunningLedger ledger = await BookedAsync(log);
-        long before = GC.GetTotalMemory(forceFullCollection: true);
-        long most = 0;
-
-        LinesSummary summary = new();
-        await foreach (ReconcileLinesReply reply in ledger.LineReconciliation.ReconcileAsync(Facility, Days, File(), CancellationToken.None))
-        {
-            if (reply.Summary is not null) summary = reply.Summary;
-            most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: false) - before);
-        }
-
-        Assert.Equal((Lines, Lines, Lines / 100), (summary.Lines, summary.Entries, summary.Differences));
-        most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true) - before);
-        Assert.True(most < 64_000_000, $"{most:#,##0} bytes");
-
-        // The lines exist one at a time.
-        async IAsyncEnumerable<FacilityLine> File()
-        {
-            long number = 0;
-            foreach (SettledClaim record in log.Records)
-            {
-                number++;
-                yield return LineOf(record, line =>
-                {
-                    line.LineNumber = number;
-                    if (number % 100 == 0) line.FundPayFen--;
-                });
-                if (number % 1_000 == 0) await Task.Yield();
-            }
-        }
-    }
-
     private static void Mutate(Random random, PublishedLog log, List<FacilityLine> file, List<(DifferenceCause, string)> expected)
     {
         SettledClaim record = Settled(log, random.Next(10, 13), shard: random.Next(Shards));
@@ -293,7 +255,7 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         return record;
     }
 
-    private static SettledClaim Settled(PublishedLog log, int day, string facility = Facility, TimeOnly? at = null, int shard = 0) => log.AddSettlement(shard, record =>
+    internal static SettledClaim Settled(PublishedLog log, int day, string facility = Facility, TimeOnly? at = null, int shard = 0) => log.AddSettlement(shard, record =>
     {
         record.FacilityCode = facility;
         record.FacilityCounty = "410102";
@@ -315,7 +277,7 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         record.TotalFen = record.FullSelfPayFen = record.InScopeFen = record.FundPayFen = record.CapUsedAfterFen = 0;
     });
 
-    private static FacilityLine LineOf(SettledClaim record, Action<FacilityLine>? change = null)
+    internal static FacilityLine LineOf(SettledClaim record, Action<FacilityLine>? change = null)
     {
         FacilityLine line = new()
         {
@@ -353,7 +315,9 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
             (centre.Count - facility.Count, centre.TotalFen - facility.TotalFen, centre.FundPayFen - facility.FundPayFen));
     }
 
-    private async Task<RunningLedger> BookedAsync(PublishedLog log)
+    private Task<RunningLedger> BookedAsync(PublishedLog log) => BookedAsync(databases, log);
+
+    internal static async Task<RunningLedger> BookedAsync(LedgerDatabase databases, PublishedLog log)
     {
         RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
         await ledger.OpenAsync(log);

@@ -1,0 +1,46 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Claims.Hosting;
+
+/// <summary>Connections to the services of this system, for whoever calls them.</summary>
+public static class ClaimsChannel
+{
+    /// <summary>Over <see cref="CreateHandler"/>. Nothing is connected yet; keep one channel per server.</summary>
+    /// <param name="address"><c>http://127.0.0.1:5101</c> speaks HTTP/2 in clear, <c>https://…</c> over TLS.</param>
+    public static GrpcChannel To(string address) => To(address, CreateHandler());
+
+    /// <param name="address">As above.</param>
+    /// <param name="handler">What <see cref="CreateHandler"/> returned, with TLS settings.</param>
+    public static GrpcChannel To(string address, SocketsHttpHandler handler) =>
+        GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+
+    /// <summary>
+    /// Whether no answer came because the connection was not there or broke. Grpc.Net.Client says INTERNAL where a server closed it, as one
+    /// that stops does; a server's own INTERNAL is something else.
+    /// </summary>
+    public static bool IsBroken(RpcException failure)
+    {
+        ArgumentNullException.ThrowIfNull(failure);
+        if (failure.StatusCode is not StatusCode.Internal) return failure.StatusCode is StatusCode.Unavailable;
+        Exception? cause = failure.Status.DebugException;
+        while (cause is not null and not IOException) cause = cause.InnerException;
+        return cause is not null;
+    }
+
+    /// <summary>
+    /// No proxy, a second connection when the first has all its streams in use, 10 s to connect, a ping after 30 s of silence on a connection
+    /// with calls and 10 s for its answer.
+    /// </summary>
+    public static SocketsHttpHandler CreateHandler() => new()
+    {
+        EnableMultipleHttp2Connections = true,
+        UseProxy = false,
+        UseCookies = false,
+        AllowAutoRedirect = false,
+        ConnectTimeout = TimeSpan.FromSeconds(10),
+        KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+        KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+        KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+    };
+}

@@ -1,0 +1,124 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Text;
+using Claims.Hosting;
+using Claims.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using AdjudicationClient = Claims.V1.Adjudication.AdjudicationClient;
+
+namespace Claims.Gateway;
+
+/// <summary>The calls of the contract as <c>POST /v1/…</c>: one message in, one message out, in proto3 JSON. A refusal is an answer, 200.</summary>
+internal sealed class ClinicApi(AdjudicationClient adjudication, CallsInProgress calls, GatewaySettings settings, TimeProvider time, ILogger<ClinicApi> logger)
+{
+    public void Map(WebApplication app)
+    {
+        app.UseStatusCodePages(unserved => WriteAsync(unserved.HttpContext, Answer.NotServed(unserved.HttpContext.Response.StatusCode)));
+        Post<SettleRequest>("settle", takesEffect: true, async request => await adjudication.SettleAsync(request));
+        Post<SettleRequest>("pre-settle", takesEffect: false, async request => await adjudication.PreSettleAsync(request));
+        Post<CancelRequest>("cancel", takesEffect: true, async request => await adjudication.CancelAsync(request));
+        Post<ReverseRequest>("reverse", takesEffect: true, async request => await adjudication.ReverseAsync(request));
+        Post<GetSettlementRequest>("get-settlement", takesEffect: false, async request => await adjudication.GetSettlementAsync(request));
+        Post<GetAccumulatorsRequest>("get-accumulators", takesEffect: false, async request => await adjudication.GetAccumulatorsAsync(request));
+
+        void Post<TRequest>(string name, bool takesEffect, Func<TRequest, Task<IMessage>> ask) where TRequest : class, IMessage, new()
+        {
+            Operation<TRequest> operation = new(name, takesEffect, ask);
+            app.MapPost($"/v1/{name}", context => ServeAsync(context, operation));
+        }
+    }
+
+    private async Task ServeAsync<TRequest>(HttpContext context, Operation<TRequest> operation) where TRequest : class, IMessage, new()
+    {
+        long started = time.GetTimestamp();
+        bool begun = calls.TryBegin();
+        try
+        {
+            Answer answer = begun ? await AnswerAsync(context, operation) : Answer.TooManyInProgress;
+            if (context.RequestAborted.IsCancellationRequested) GatewayMetrics.CountHungUp(operation.Name);
+            await WriteAsync(context, answer);
+            GatewayMetrics.Answered(operation.Name, answer.Status, time.GetElapsedTime(started));
+        }
+        finally
+        {
+            if (begun) calls.End();
+        }
+    }
+
+    private async Task<Answer> AnswerAsync<TRequest>(HttpContext context, Operation<TRequest> operation) where TRequest : class, IMessage, new()
+    {
+        (byte[]? body, Answer? unread) = await ReadBodyAsync(context);
+        if (body is null) return unread!;
+        (TRequest? request, string? fault) = RequestJson.Read<TRequest>(body);
+        if (request is null) return Answer.Malformed(fault!);
+        try
+        {
+            // Without the clinic's token: where its line drops, the call runs to its end, and the same request finds its answer later.
+            return Answer.Of(await operation.Ask(request));
+        }
+        catch (RpcException e)
+        {
+            Answer answer = Answer.Of(e, operation.TakesEffect);
+            if (answer.Status >= StatusCodes.Status500InternalServerError)
+            {
+                logger.LogWarning(new EventId(1, "not_answered"), "{Operation} was answered {Status} for insured {InsuredId}, facility {FacilityCode}, request {RequestId}: {Reason}",
+                    operation.Name, answer.Status, Mask.Insured(Field(request, "insured_id")), Field(request, "facility_code"), Field(request, "request_id"), e.Status.Detail);
+            }
+
+            return answer;
+        }
+        catch (Exception e)
+        {
+            CallsInProgress.CountFailure();
+            logger.LogError(new EventId(2, "call_failed"), e, "{Operation} failed for insured {InsuredId}, facility {FacilityCode}, request {RequestId}.",
+                operation.Name, Mask.Insured(Field(request, "insured_id")), Field(request, "facility_code"), Field(request, "request_id"));
+            return Answer.Failed(operation.TakesEffect);
+        }
+    }
+
+    /// <returns>The body, or the answer to one that is too large, too slow or broken off.</returns>
+    private async Task<(byte[]? Body, Answer? Unread)> ReadBodyAsync(HttpContext context)
+    {
+        using CancellationTokenSource late = new(TimeSpan.FromSeconds(settings.BodySeconds), time);
+        PipeReader reader = context.Request.BodyReader;
+        try
+        {
+            while (true)
+            {
+                ReadResult read = await reader.ReadAsync(late.Token);
+                bool tooLarge = read.Buffer.Length > settings.BodyBytes;
+                if (!tooLarge && !read.IsCompleted)
+                {
+                    reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                    continue;
+                }
+
+                byte[]? body = tooLarge ? null : read.Buffer.ToArray();
+                reader.AdvanceTo(read.Buffer.End);
+                return (body, tooLarge ? Answer.TooLarge(settings.BodyBytes) : null);
+            }
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            return (null, Answer.BodyLate);
+        }
+    }
+
+    private static async Task WriteAsync(HttpContext context, Answer answer)
+    {
+        byte[] json = Encoding.UTF8.GetBytes(answer.Json);
+        HttpResponse response = context.Response;
+        response.StatusCode = answer.Status;
+        response.ContentType = "application/json; charset=utf-8";
+        if (answer.RetryAfterSeconds is { } seconds) response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        response.ContentLength = json.Length;
+        await response.Body.WriteAsync(json);
+    }
+
+    private static string? Field(IMessage request, string name) => request.Descriptor.FindFieldByName(name)?.Accessor.GetValue(request) as string;
+
+    /// <param name="TakesEffect">Whether a call whose outcome is unknown may have changed something.</param>
+    private sealed record Operation<TRequest>(string Name, bool TakesEffect, Func<TRequest, Task<IMessage>> Ask);
+}

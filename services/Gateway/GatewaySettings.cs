@@ -1,0 +1,22 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Claims.Gateway;
+
+/// <summary>Section <c>Claims</c>, beside what every service has.</summary>
+public sealed class GatewaySettings
+{
+    [Required, Url]
+    public string AdjudicationAddress { get; init; } = "";
+
+    /// <summary>How long Adjudication may take to answer, repeats included; then 504.</summary>
+    [Range(1, 60)]
+    public int AnswerSeconds { get; init; } = 10;
+
+    /// <summary>How long a request's body may take to come in; then 408.</summary>
+    [Range(1, 300)]
+    public int BodySeconds { get; init; } = 30;
+
+    /// <summary>Of a request's body at most; then 413. One with 500 fee lines has some 100 kB.</summary>
+    [Range(1_000, 10_000_000)]
+    public int BodyBytes { get; init; } = 262_144;
+}

@@ -1,0 +1,10 @@
+using Claims.Gateway;
+using Claims.Hosting;
+
+WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "gateway");
+GatewaySettings settings = builder.AddSettings<GatewaySettings>(MainPort.Http);
+builder.AddGateway(settings);
+
+WebApplication app = builder.Build();
+app.MapClinicApi();
+return await ServiceHost.RunAsync(app);

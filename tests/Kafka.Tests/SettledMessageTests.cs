@@ -1,0 +1,89 @@
+using Claims.Kafka;
+using Claims.V1;
+using Google.Protobuf;
+
+namespace Kafka.Tests;
+
+public sealed class SettledMessageTests
+{
+    [Fact]
+    public void Read_gives_the_records_that_were_added()
+    {
+        SettledClaim[] claims = [.. Enumerable.Range(1, 250).Select(sequence => Claim(sequence))];
+        SettledMessage message = new();
+        foreach (SettledClaim claim in claims)
+        {
+            SettledClaim said = claim.Clone();
+            Assert.True(message.Takes(said));
+            message.Add(said);
+        }
+
+        Assert.Equal(250, message.Records);
+        byte[] bytes = message.Take();
+
+        Assert.Equal(claims, SettledMessage.Read(bytes));
+        Assert.True(bytes.Length < 250 * claims[0].CalculateSize() / 2, $"{bytes.Length} bytes say again what the records share.");
+        Assert.Equal(0, message.Records);
+    }
+
+    [Fact]
+    public void Read_of_a_record_alone_gives_it()
+    {
+        Assert.Equal([Claim(7)], SettledMessage.Read(Claim(7).ToByteArray()));
+    }
+
+    public static TheoryData<string, Action<SettledClaim>> Others => new()
+    {
+        { "shard", claim => claim.Shard = 4 },
+        { "epoch", claim => claim.Epoch = "another" },
+        { "scheme", claim => claim.Scheme = "employee" },
+        { "policy_id", claim => claim.PolicyId = "" },
+        { "policy_hash", claim => claim.PolicyHash = "" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Others))]
+    public void Takes_no_record_with_another_of_what_is_shared(string what, Action<SettledClaim> change)
+    {
+        SettledMessage message = new();
+        message.Add(Claim(1));
+        SettledClaim other = Claim(2);
+        change(other);
+
+        Assert.False(message.Takes(other), what);
+        message.Clear();
+        Assert.True(message.Takes(other));
+    }
+
+    [Fact]
+    public void Takes_no_more_than_a_message_holds()
+    {
+        SettledMessage message = new();
+        while (message.Takes(Claim(1))) message.Add(Claim(message.Records + 1));
+
+        Assert.Equal(250, message.Records);
+        Assert.InRange(message.Take().Length, 1, 1_000_000);
+    }
+
+    [Fact]
+    public void Read_of_other_bytes_fails() => Assert.Throws<InvalidProtocolBufferException>(() => SettledMessage.Read([0xff, 0xff]));
+
+    private static SettledClaim Claim(int sequence) => new()
+    {
+        Shard = 3,
+        Sequence = sequence,
+        Epoch = new string('e', 32),
+        Kind = SettledClaim.Types.Kind.Settlement,
+        SettlementId = $"2025-03-{sequence:0000000000}",
+        FacilityCode = "H41010500001",
+        InsuredId = $"4101050000{sequence:00000}",
+        RequestId = $"R{sequence}",
+        VisitDate = "2025-06-18",
+        VisitType = VisitType.Ordinary,
+        Scheme = "resident",
+        TotalFen = 100L * sequence,
+        PolicyId = "zhengzhou-outpatient@2024-01-01",
+        PolicyHash = new string('0', 64),
+        RequestFingerprint = ByteString.CopyFrom(new byte[16]),
+    };
+}
