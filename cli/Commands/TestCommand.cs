@@ -11,6 +11,9 @@ public static class TestCommand
     // Tests of whole systems wait for processes more than they compute, so a second project runs beside them.
     private const int ProjectsAtATime = 2;
 
+    // The longest test takes a minute on a slow machine. One that hangs would keep whoever waits for the run, and say nothing.
+    private const string LongestTest = "4m";
+
     // First, so that none of them is left over at the end with a processor idle beside it; by name would leave Ledger.Tests.
     private static readonly string[] Longest = ["System.Tests", "Ledger.Tests", "Adjudication.Tests", "Eligibility.Tests"];
 
@@ -64,7 +67,10 @@ public static class TestCommand
         string trx = Path.Combine(results, $"{project}.trx");
         ProcessStartInfo start = new(
             Environment.ProcessPath!,
-            ["test", Repository.Assembly(project), "--logger", $"trx;LogFileName={project}.trx", "--results-directory", results, "--nologo"])
+            [
+                "test", Repository.Assembly(project), "--logger", $"trx;LogFileName={project}.trx", "--results-directory", results, "--nologo",
+                "--blame-hang-timeout", LongestTest, "--blame-hang-dump-type", "none",
+            ])
         {
             WorkingDirectory = Repository.Root,
             UseShellExecute = false,

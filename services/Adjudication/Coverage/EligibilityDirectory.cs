@@ -89,19 +89,23 @@ public sealed class EligibilityDirectory : BackgroundService
             : AskAsync(known, facilityHeld ? null : facilityCode, insuredHeld ? null : insuredId, (IReadOnlyList<string>?)asked ?? NoCodes);
     }
 
+    /// <summary>Refuses what is still asked. Not part of the execution: a service that is stopped at once never begins it.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        _questions.Writer.TryComplete();
+        EligibilityUnavailableException stopping = new(new OperationCanceledException("The service is stopping."));
+        while (_questions.Reader.TryRead(out Question? question)) question.Fail(stopping);
+    }
+
     public override void Dispose()
     {
         base.Dispose();
         _gathering.Dispose();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        await Task.WhenAll([WatchAsync(stoppingToken), .. Enumerable.Range(0, BatchesInFlight).Select(_ => AskAsync(stoppingToken))]);
-        _questions.Writer.Complete();
-        EligibilityUnavailableException stopping = new(new OperationCanceledException("The service is stopping."));
-        while (_questions.Reader.TryRead(out Question? question)) question.Fail(stopping);
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll([WatchAsync(stoppingToken), .. Enumerable.Range(0, BatchesInFlight).Select(_ => AskAsync(stoppingToken))]);
 
     private ValueTask<Known> AskAsync(Known held, string? facilityCode, string? insuredId, IReadOnlyList<string> itemCodes)
     {
