@@ -1,4 +1,3 @@
-using System.Globalization;
 using Claims.Eligibility.Enrolment;
 using Claims.Policy;
 using Claims.V1;
@@ -52,15 +51,12 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         if (insuredIds.Count > 0)
         {
             await reader.NextResultAsync(cancellationToken);
-            Insured? insured = null;
+            InsuredAnswers answers = new(reply, insuredIds, inNumbers);
             while (await reader.ReadAsync(cancellationToken))
             {
-                string insuredId = reader.GetString(0);
-                if (insured?.InsuredId != insuredId) reply.Insured.Add(insured = new() { InsuredId = insuredId });
-                insured.Coverages.Add(ReadCoverage(reader));
+                EnrolmentRow row = ReadEnrolment(reader);
+                answers.Add(reader.GetString(0), row, CoverageOf.Row(row, policy.CoverageFor(row.PlanYear)));
             }
-
-            if (inNumbers) InNumbers.Tell(reply, insuredIds);
         }
 
         if (itemCodes.Count > 0)
@@ -104,16 +100,12 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         AdminLevel = (AdminLevel)reader.GetInt16(3),
         Grade = reader.GetString(4),
         Kind = reader.GetString(5),
-        PooledFrom = Iso(Date(reader, 6)),
-        PooledTo = Iso(Date(reader, 7)),
+        PooledFrom = WireDate.Text(Date(reader, 6)),
+        PooledTo = WireDate.Text(Date(reader, 7)),
     };
 
-    private Coverage ReadCoverage(NpgsqlDataReader reader)
-    {
-        int planYear = reader.GetInt16(1);
-        EnrolmentRow row = new(planYear, reader.GetString(2), reader.GetString(3), reader.GetString(4), Date(reader, 5), Date(reader, 6), Date(reader, 7));
-        return CoverageOf.Row(row, policy.CoverageFor(planYear));
-    }
+    private static EnrolmentRow ReadEnrolment(NpgsqlDataReader reader) => new(
+        reader.GetInt16(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), Date(reader, 5), Date(reader, 6), Date(reader, 7));
 
     private static CatalogueItem ReadItem(NpgsqlDataReader reader)
     {
@@ -122,14 +114,12 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
             ItemCode = reader.GetString(0),
             ItemClass = (ItemClass)reader.GetInt16(1),
             FirstSelfPayBp = reader.GetInt32(2),
-            ValidFrom = Iso(Date(reader, 4)),
-            ValidTo = Iso(Date(reader, 5)),
+            ValidFrom = WireDate.Text(Date(reader, 4)),
+            ValidTo = WireDate.Text(Date(reader, 5)),
         };
         if (!reader.IsDBNull(3)) item.PriceLimitMilliFen = reader.GetInt64(3);
         return item;
     }
 
     private static DateOnly? Date(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateOnly>(column);
-
-    private static string Iso(DateOnly? day) => day?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? "";
 }

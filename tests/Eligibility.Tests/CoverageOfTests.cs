@@ -1,6 +1,5 @@
 using Claims.Eligibility.Enrolment;
 using Claims.Policy;
-using Claims.V1;
 
 namespace Claims.Eligibility.Tests;
 
@@ -26,9 +25,8 @@ public sealed class CoverageOfTests
     [InlineData(2024, "2024-12-31", "2024-12-31", "2025-01-30")]
     public void Payment_by_date_begins_the_year_or_the_waiting_period(int planYear, string paidOn, string waitingFrom, string coveredFrom)
     {
-        Coverage coverage = Of(Zhengzhou, planYear, "general", paidOn);
-        Assert.True(coverage.Paid);
-        Assert.Equal((waitingFrom, coveredFrom, $"{planYear}-12-31"), (coverage.WaitingFrom, coverage.CoveredFrom, coverage.CoveredTo));
+        CoveredDays? days = Of(Zhengzhou, planYear, "general", paidOn);
+        Assert.Equal(new CoveredDays(Day(waitingFrom), Day(coveredFrom), new DateOnly(planYear, 12, 31)), days);
     }
 
     [Theory]
@@ -47,9 +45,9 @@ public sealed class CoverageOfTests
     [InlineData("2024-03-10", "2024-03-11", false)]
     public void Transfer_within_three_calendar_months_has_no_waiting(string paidOn, string endedOn, bool exempt)
     {
-        Coverage coverage = Of(Zhengzhou, int.Parse(paidOn[..4]), "general", paidOn, endedOn: endedOn);
-        Assert.Equal(paidOn, coverage.WaitingFrom);
-        Assert.Equal(exempt ? paidOn : Day(paidOn).AddDays(30).ToString("yyyy-MM-dd"), coverage.CoveredFrom);
+        DateOnly paid = Day(paidOn);
+        CoveredDays? days = Of(Zhengzhou, paid.Year, "general", paidOn, endedOn: endedOn);
+        Assert.Equal(new CoveredDays(paid, exempt ? paid : paid.AddDays(30), new DateOnly(paid.Year, 12, 31)), days);
     }
 
     [Theory]
@@ -63,15 +61,15 @@ public sealed class CoverageOfTests
     [InlineData("newborn", false)]
     public void Category_decides_whether_a_payment_within_the_year_waits(string category, bool exempt)
     {
-        Coverage coverage = Of(Zhengzhou, 2024, category, "2024-03-01");
-        Assert.Equal(("2024-03-01", exempt ? "2024-03-01" : "2024-03-31"), (coverage.WaitingFrom, coverage.CoveredFrom));
+        CoveredDays? days = Of(Zhengzhou, 2024, category, "2024-03-01");
+        Assert.Equal(new CoveredDays(Day("2024-03-01"), Day(exempt ? "2024-03-01" : "2024-03-31"), Day("2024-12-31")), days);
     }
 
     [Fact]
     public void Exempt_category_that_paid_before_the_year_has_all_of_it()
     {
-        Coverage coverage = Of(Zhengzhou, 2024, "low_income", "2023-11-05");
-        Assert.Equal(("2024-01-01", "2024-01-01"), (coverage.WaitingFrom, coverage.CoveredFrom));
+        CoveredDays? days = Of(Zhengzhou, 2024, "low_income", "2023-11-05");
+        Assert.Equal(new CoveredDays(Day("2024-01-01"), Day("2024-01-01"), Day("2024-12-31")), days);
     }
 
     [Theory]
@@ -84,7 +82,7 @@ public sealed class CoverageOfTests
     [InlineData("2023-12-31", "2024-06-20", "2024-07-20")]
     [InlineData("2025-01-01", "2024-06-20", "2024-07-20")]
     public void Newborn_of_the_year_is_covered_from_birth(string birthDate, string paidOn, string coveredFrom) =>
-        Assert.Equal(coveredFrom, Of(Zhengzhou, 2024, "newborn", paidOn, birthDate).CoveredFrom);
+        Assert.Equal(Day(coveredFrom), Of(Zhengzhou, 2024, "newborn", paidOn, birthDate)?.CoveredFrom);
 
     [Theory]
     [InlineData("general", "2025-01-01")]
@@ -92,25 +90,25 @@ public sealed class CoverageOfTests
     [InlineData("general", "")]
     [InlineData("destitute", "")]
     public void Year_that_is_unpaid_or_paid_after_its_end_is_never_covered(string category, string paidOn) =>
-        Assert.Equal(new Coverage { PlanYear = 2024, Scheme = "resident", County = "410105", Category = category }, Of(Zhengzhou, 2024, category, paidOn));
+        Assert.Null(Of(Zhengzhou, 2024, category, paidOn));
 
     [Fact]
-    public void Unpaid_newborn_is_not_covered() => Assert.False(Of(Zhengzhou, 2024, "newborn", "", "2024-06-01").Paid);
+    public void Unpaid_newborn_is_not_covered() => Assert.Null(Of(Zhengzhou, 2024, "newborn", "", "2024-06-01"));
 
     [Theory]
     [InlineData("2024-03-11", "2023-12-11", "2024-03-12")]
     [InlineData("2024-03-11", "2024-03-11", "2024-03-12")]
     public void Transfer_in_Xinzhou_is_covered_from_the_day_after_payment(string paidOn, string endedOn, string coveredFrom) =>
-        Assert.Equal((paidOn, coveredFrom), (Of(Xinzhou, 2024, "general", paidOn, endedOn: endedOn).WaitingFrom, Of(Xinzhou, 2024, "general", paidOn, endedOn: endedOn).CoveredFrom));
+        Assert.Equal(new CoveredDays(Day(paidOn), Day(coveredFrom), Day("2024-12-31")), Of(Xinzhou, 2024, "general", paidOn, endedOn: endedOn));
 
     [Fact]
-    public void Late_payment_that_Xinzhou_does_not_provide_for_is_not_covered() => Assert.False(Of(Xinzhou, 2024, "general", "2024-03-11", endedOn: "2023-12-10").Paid);
+    public void Late_payment_that_Xinzhou_does_not_provide_for_is_not_covered() => Assert.Null(Of(Xinzhou, 2024, "general", "2024-03-11", endedOn: "2023-12-10"));
 
     [Fact]
     public void Plan_year_without_rules_is_not_covered() =>
-        Assert.False(CoverageOf.Row(new(2024, "resident", "410105", "general", new(2023, 11, 5), null, null), rules: null).Paid);
+        Assert.Null(CoverageOf.Row(new(2024, "resident", "410105", "general", new(2023, 11, 5), null, null), rules: null));
 
-    private static Coverage Of(CoverageRules rules, int planYear, string category, string paidOn, string birthDate = "1980-01-01", string endedOn = "") =>
+    private static CoveredDays? Of(CoverageRules rules, int planYear, string category, string paidOn, string birthDate = "1980-01-01", string endedOn = "") =>
         CoverageOf.Row(new(planYear, "resident", "410105", category, OptionalDay(paidOn), Day(birthDate), OptionalDay(endedOn)), rules);
 
     private static DateOnly? OptionalDay(string date) => date.Length == 0 ? null : Day(date);

@@ -1,23 +1,21 @@
-using System.Globalization;
 using Claims.Policy;
-using Claims.V1;
 
 namespace Claims.Eligibility.Enrolment;
+
+/// <summary>The days of a plan year that an enrolment covers. Until the day before <paramref name="CoveredFrom"/> it waits.</summary>
+/// <param name="WaitingFrom">Equal to <paramref name="CoveredFrom"/> where there is no waiting period.</param>
+/// <param name="CoveredTo">The last day.</param>
+public readonly record struct CoveredDays(DateOnly WaitingFrom, DateOnly CoveredFrom, DateOnly CoveredTo);
 
 /// <summary>From which day an enrolment covers its plan year (豫医保办〔2023〕71号 五; 医保发〔2021〕32号 二; 忻医保发〔2023〕10号 三).</summary>
 public static class CoverageOf
 {
     /// <param name="rules">Null where no rules are in hand for the plan year: then nothing is covered.</param>
-    public static Coverage Row(EnrolmentRow row, CoverageRules? rules)
+    /// <returns>Null where nothing of the plan year is ever covered.</returns>
+    public static CoveredDays? Row(EnrolmentRow row, CoverageRules? rules)
     {
         ArgumentNullException.ThrowIfNull(row);
-        Coverage coverage = new() { PlanYear = row.PlanYear, Scheme = row.Scheme, County = row.County, Category = row.Category };
-        if (rules is null || Begin(row, rules) is not { } begin) return coverage;
-        coverage.Paid = true;
-        coverage.WaitingFrom = Iso(begin.Waiting);
-        coverage.CoveredFrom = Iso(begin.Covered);
-        coverage.CoveredTo = Iso(LastDay(row));
-        return coverage;
+        return rules is not null && Begin(row, rules) is { } begin ? new CoveredDays(begin.Waiting, begin.Covered, LastDay(row)) : null;
     }
 
     private static (DateOnly Waiting, DateOnly Covered)? Begin(EnrolmentRow row, CoverageRules rules)
@@ -37,6 +35,4 @@ public static class CoverageOf
     }
 
     private static DateOnly LastDay(EnrolmentRow row) => new(row.PlanYear, 12, 31);
-
-    private static string Iso(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 }
