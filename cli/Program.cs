@@ -8,8 +8,8 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
 {
     DemoCommand.Create(),
     TestCommand.Create(),
-    BenchCommand.Create(),
-    LoadCommand.Create(),
+    InstrumentCommand.Create("bench", "Measure the system against the peer and against the limit; medians and ratios."),
+    InstrumentCommand.Create("load", "Run load scenarios, each against a system of its own, with a report and the books checked."),
     UpCommand.Create(),
     DownCommand.Create(),
     StatusCommand.Create(),

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Claims.Cli;
 using Claims.LoadTests;
@@ -6,10 +7,12 @@ using Claims.LoadTests.Scenarios;
 using Claims.PrivateServers;
 using Grpc.Core;
 
-RootCommand root = new("Measurements of the claims system: ratios in one run, against the peer and against the limit.")
+// Named as the command that starts this one, so that its help is what a user can type.
+Command root = new("claims", "Measurements of the claims system: ratios in one run, against the peer and against the limit.")
 {
     BenchCommand.Create(),
     LoadCommand.Create(),
+    new HelpOption(),
 };
 ParseResult parsed = root.Parse(args);
 if (parsed.Action is ParseErrorAction errors)
