@@ -87,27 +87,17 @@ public sealed class CallGuardTests
     [Fact]
     public async Task Call_beyond_the_bound_is_resource_exhausted_until_one_ends()
     {
-        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Behaviour behaviour = new()
-        {
-            Settle = async (request, _) =>
-            {
-                entered.TrySetResult();
-                await release.Task;
-                return new SettleReply { RequestId = request.RequestId };
-            },
-        };
-        await using InProcessService service = await InProcessService.StartAsync(behaviour, configure: null, "--Claims:MaxConcurrentRequests=1");
+        HeldSettle held = new();
+        await using InProcessService service = await InProcessService.StartAsync(held.Behaviour, configure: null, "--Claims:MaxConcurrentRequests=1");
         using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
         Adjudication.AdjudicationClient client = new(channel);
         using AsyncUnaryCall<SettleReply> first = client.SettleAsync(new SettleRequest { RequestId = "first" });
-        await entered.Task.WaitAsync(Bound);
+        await held.Entered.WaitAsync(Bound);
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await client.GetAccumulatorsAsync(new GetAccumulatorsRequest()));
         Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
 
-        release.SetResult();
+        held.Release();
         Assert.Equal("first", (await first).RequestId);
         Assert.Equal("P1", (await client.GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" })).InsuredId);
     }
@@ -130,30 +120,41 @@ public sealed class CallGuardTests
     [Fact]
     public async Task Stream_of_requests_gets_every_answer_owed_then_unavailable_when_the_service_stops()
     {
-        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Behaviour behaviour = new()
-        {
-            Settle = async (request, _) =>
-            {
-                entered.TrySetResult();
-                await release.Task;
-                return new SettleReply { RequestId = request.RequestId };
-            },
-        };
-        await using InProcessService service = await InProcessService.StartAsync(behaviour, configure: null, "--Claims:DrainSeconds=300");
+        HeldSettle held = new();
+        await using InProcessService service = await InProcessService.StartAsync(held.Behaviour, configure: null, "--Claims:DrainSeconds=300");
         using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
         using AsyncDuplexStreamingCall<SettleRequest, SettleReply> stream = new Adjudication.AdjudicationClient(channel).SettleStream();
         await stream.RequestStream.WriteAsync(new SettleRequest { RequestId = "owed" });
-        await entered.Task.WaitAsync(Bound);
+        await held.Entered.WaitAsync(Bound);
 
         Task stop = service.StopAsync();
-        release.SetResult();
+        held.Release();
 
         Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Bound));
         Assert.Equal("owed", stream.ResponseStream.Current.RequestId);
         RpcException ended = await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext(CancellationToken.None)).WaitAsync(Bound);
         Assert.Equal(StatusCode.Unavailable, ended.StatusCode);
         await stop.WaitAsync(Bound);
+    }
+
+    /// <summary>A settlement that is under way until it is released.</summary>
+    private sealed class HeldSettle
+    {
+        private readonly TaskCompletionSource _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Behaviour Behaviour => new()
+        {
+            Settle = async (request, _) =>
+            {
+                _entered.TrySetResult();
+                await _released.Task;
+                return new SettleReply { RequestId = request.RequestId };
+            },
+        };
+
+        public Task Entered => _entered.Task;
+
+        public void Release() => _released.SetResult();
     }
 }

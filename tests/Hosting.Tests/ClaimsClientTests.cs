@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
@@ -68,7 +69,7 @@ public sealed class ClaimsClientTests
             },
         };
         await using InProcessService callee = await InProcessService.StartAsync(behaviour);
-        await using ServiceProvider caller = Caller(callee.Grpc, TimeSpan.FromMilliseconds(500));
+        await using ServiceProvider caller = Caller(callee.Grpc, TimeSpan.FromSeconds(3));
 
         RpcException failed = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
 
@@ -107,6 +108,24 @@ public sealed class ClaimsClientTests
         Assert.Equal(StatusCode.Unavailable, broken.StatusCode);
         Assert.Contains("NO_ERROR", broken.Status.Detail, StringComparison.Ordinal);
     }
+
+    public static TheoryData<StatusCode, Exception?, bool> Failures => new()
+    {
+        { StatusCode.Unavailable, null, true },
+        { StatusCode.Internal, new HttpRequestException("the response ended", new IOException("the connection was closed")), true },
+
+        // Of a server that closes while HTTP/2 begins, as one that refuses the caller's certificate: .NET gives no reason.
+        { StatusCode.Internal, new HttpRequestException("the server did not complete the HTTP/2 handshake"), true },
+        { StatusCode.Internal, new HttpRequestException(HttpRequestError.SecureConnectionError, "TLS", new AuthenticationException("another name")), false },
+        { StatusCode.Internal, new HttpRequestException(HttpRequestError.VersionNegotiationError, "HTTP/1.1"), false },
+        { StatusCode.Internal, null, false },
+        { StatusCode.InvalidArgument, null, false },
+    };
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public void IsBroken_tells_a_connection_that_broke_from_what_a_server_said_and_what_a_certificate_forbids(StatusCode status, Exception? cause, bool broken) =>
+        Assert.Equal(broken, ClaimsChannel.IsBroken(new RpcException(new Status(status, "", cause))));
 
     private static async Task CloseOnFirstCallAsync(TcpListener callee)
     {

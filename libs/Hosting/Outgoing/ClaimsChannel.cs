@@ -17,13 +17,16 @@ public static class ClaimsChannel
 
     /// <summary>
     /// Whether no answer came because the connection was not there or broke. Grpc.Net.Client says INTERNAL where a server closed it, as one
-    /// that stops does; a server's own INTERNAL is something else.
+    /// that stops does, or one that refuses the caller's certificate; a server's own INTERNAL, or a certificate that the caller refuses, is something else.
     /// </summary>
     public static bool IsBroken(RpcException failure)
     {
         ArgumentNullException.ThrowIfNull(failure);
         if (failure.StatusCode is not StatusCode.Internal) return failure.StatusCode is StatusCode.Unavailable;
         Exception? cause = failure.Status.DebugException;
+
+        // Closed while HTTP/2 began, for which .NET gives no reason.
+        if (cause is HttpRequestException { HttpRequestError: HttpRequestError.Unknown, InnerException: null }) return true;
         while (cause is not null and not IOException) cause = cause.InnerException;
         return cause is not null;
     }
