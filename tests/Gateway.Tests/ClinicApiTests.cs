@@ -247,8 +247,7 @@ public sealed class ClinicApiTests
         Gate gate = new();
         await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(gate.Holding(FakeAdjudication.Settling()));
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address, "--Claims:MaxConcurrentRequests=1");
-        using (TcpClient clinic = await gateway.ConnectAsync($"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit)) await gate.Entered;
-        await gateway.HungUp;
+        await HangUpAsync(gateway, gate);
 
         // Still in progress: it takes the only place.
         Assert.Equal(429, (await gateway.PostAsync("settle", Visit)).Status);
@@ -266,8 +265,7 @@ public sealed class ClinicApiTests
         Gate gate = new();
         await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(gate.Holding(FakeAdjudication.Settling()));
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address, "--Claims:DrainSeconds=300");
-        using (TcpClient clinic = await gateway.ConnectAsync($"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit)) await gate.Entered;
-        await gateway.HungUp;
+        await HangUpAsync(gateway, gate);
 
         Task stop = gateway.StopAsync();
         Assert.False(stop.IsCompleted);
@@ -320,6 +318,13 @@ public sealed class ClinicApiTests
     {
         using StreamReader reader = new(client.GetStream(), Encoding.UTF8);
         return await reader.ReadLineAsync().WaitAsync(RunningGateway.Bound);
+    }
+
+    /// <summary>A clinic asks, and is gone while its call is held.</summary>
+    private static async Task HangUpAsync(RunningGateway gateway, Gate gate)
+    {
+        using (TcpClient clinic = await gateway.ConnectAsync($"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit)) await gate.Entered;
+        await gateway.HungUp;
     }
 
     private static async Task EventuallyAsync(Func<Task<bool>> condition)

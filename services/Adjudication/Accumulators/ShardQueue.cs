@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Runtime.CompilerServices;
-using System.Threading.Tasks.Sources;
 using Claims.V1;
 using StackExchange.Redis;
 
@@ -14,10 +13,10 @@ namespace Claims.Adjudication.Accumulators;
 /// </summary>
 public sealed class ShardQueue : IAsyncDisposable
 {
-    private const int LongestQueue = 4096;
     /// <summary>Visits in one call of the script at most.</summary>
     public const int LargestBatch = 64;
 
+    private const int LongestQueue = 4096;
 
     // Keys of all shards that one page looks through: below a millisecond in which Redis does nothing else.
     private const int ScannedKeys = 500;
@@ -303,43 +302,27 @@ public sealed class ShardQueue : IAsyncDisposable
     }
 
     /// <summary>A step and who waits for its reply; used again once the reply has been taken.</summary>
-    private sealed class WaitingStep(ConcurrentQueue<WaitingStep> unused) : IValueTaskSource<StepReply>
+    private sealed class WaitingStep(ConcurrentQueue<WaitingStep> unused) : Awaited<StepReply>
     {
-        // Continuations run where the reply is told: never while this queue has anything else to do.
-        private ManualResetValueTaskSourceCore<StepReply> _reply;
-
         public Step Step { get; private set; }
 
         public ValueTask<StepReply> For(in Step step)
         {
             Step = step;
-            return new ValueTask<StepReply>(this, _reply.Version);
+            return Answered;
         }
 
         public void Tell(StepReply reply, Exception? failure)
         {
-            if (failure is null) _reply.SetResult(reply);
-            else _reply.SetException(failure);
+            if (failure is null) Tell(reply);
+            else Fail(failure);
         }
 
-        public StepReply GetResult(short token)
+        protected override void Release()
         {
-            try
-            {
-                return _reply.GetResult(token);
-            }
-            finally
-            {
-                _reply.Reset();
-                Step = default;
-                unused.Enqueue(this);
-            }
+            Step = default;
+            unused.Enqueue(this);
         }
-
-        public ValueTaskSourceStatus GetStatus(short token) => _reply.GetStatus(token);
-
-        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-            _reply.OnCompleted(continuation, state, token, flags);
     }
 }
 

@@ -3,7 +3,6 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
-using System.Threading.Tasks.Sources;
 using BitFaster.Caching;
 using BitFaster.Caching.Lru;
 using Claims.Adjudication.Rules;
@@ -265,10 +264,8 @@ public sealed class EligibilityDirectory : BackgroundService
     private static DateOnly? DateOrNull(string date) => date.Length == 0 ? null : DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture);
 
     /// <summary>One visit's, and who waits for the answer; used again once that has been taken.</summary>
-    private sealed class Question(ConcurrentQueue<Question> unused) : IValueTaskSource<Known>
+    private sealed class Question(ConcurrentQueue<Question> unused) : Awaited<Known>
     {
-        // Continuations run where the answer is told: see Batch.
-        private ManualResetValueTaskSourceCore<Known> _answer;
         private Known _known;
 
         /// <summary>Null where it need not be asked.</summary>
@@ -279,15 +276,10 @@ public sealed class EligibilityDirectory : BackgroundService
 
         public IReadOnlyList<string> ItemCodes { get; private set; } = NoCodes;
 
-        /// <summary>To be awaited once.</summary>
-        public ValueTask<Known> Answered => new(this, _answer.Version);
-
         public void Ask(Known held, string? facilityCode, string? insuredId, IReadOnlyList<string> itemCodes) =>
             (_known, FacilityCode, InsuredId, ItemCodes) = (held, facilityCode, insuredId, itemCodes);
 
-        public void Fail(Exception e) => _answer.SetException(e);
-
-        public void Answer() => _answer.SetResult(_known);
+        public void Answer() => Tell(_known);
 
         /// <summary>Adds to what is held what was found of the rest.</summary>
         public void Complete(Batch batch) => _known = new(
@@ -295,24 +287,11 @@ public sealed class EligibilityDirectory : BackgroundService
             InsuredId is null ? _known.Insured : batch.Insured.GetValueOrDefault(InsuredId),
             ItemCodes.Count == 0 ? _known.Items : _known.Items.AddRange(ItemCodes.Where(batch.Items.ContainsKey).Select(code => KeyValuePair.Create(code, batch.Items[code]))));
 
-        public Known GetResult(short token)
+        protected override void Release()
         {
-            try
-            {
-                return _answer.GetResult(token);
-            }
-            finally
-            {
-                _answer.Reset();
-                (_known, FacilityCode, InsuredId, ItemCodes) = (default, null, null, NoCodes);
-                unused.Enqueue(this);
-            }
+            Ask(default, null, null, NoCodes);
+            unused.Enqueue(this);
         }
-
-        public ValueTaskSourceStatus GetStatus(short token) => _answer.GetStatus(token);
-
-        public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-            _answer.OnCompleted(continuation, state, token, flags);
     }
 
     /// <summary>The questions of one look-up and what was found; used again for the next.</summary>
