@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 using System.Globalization;
-using Claims.Adjudication.Rules;
+using Claims.Rules;
 using Claims.Policy;
 using Claims.V1;
 

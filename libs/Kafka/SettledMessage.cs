@@ -18,6 +18,9 @@ public sealed class SettledMessage
     private readonly ArrayBufferWriter<byte> _bytes = new();
     private SettledClaim? _shared;
 
+    /// <summary>What a message says of itself; a reader refuses another.</summary>
+    public const int Format = 1;
+
     public int Records { get; private set; }
 
     /// <summary>Whether the record may stand behind those that the message has.</summary>
@@ -36,7 +39,7 @@ public sealed class SettledMessage
             return;
         }
 
-        claim.Shard = 0;
+        claim.Shard = claim.Format = 0;
         claim.Epoch = claim.Scheme = claim.PolicyId = claim.PolicyHash = "";
         WriteVarint(FollowingTag);
         WriteVarint(claim.CalculateSize());
@@ -60,13 +63,16 @@ public sealed class SettledMessage
 
     /// <summary>The records of a message in their order, each with everything it says.</summary>
     /// <exception cref="InvalidProtocolBufferException">The bytes are not a SettledClaim.</exception>
+    /// <exception cref="UnknownFormatException">The message is of a format that this program does not read.</exception>
     public static SettledClaim[] Read(ReadOnlySpan<byte> message)
     {
         SettledClaim first = SettledClaim.Parser.ParseFrom(message);
+        if (first.Format != Format) throw new UnknownFormatException($"has format {first.Format}, and this ledger reads format {Format}");
         SettledClaim[] records = [first, .. first.Following];
         first.Following.Clear();
         foreach (SettledClaim record in records.AsSpan(1))
         {
+            record.Format = first.Format;
             record.Shard = first.Shard;
             record.Epoch = first.Epoch;
             record.Scheme = first.Scheme;
@@ -87,3 +93,6 @@ public sealed class SettledMessage
         _bytes.Advance(length);
     }
 }
+
+/// <summary>A message of a format that this program does not read: the message completes the sentence "the record …".</summary>
+public sealed class UnknownFormatException(string reason) : Exception(reason);

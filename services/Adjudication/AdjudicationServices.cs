@@ -1,4 +1,5 @@
-using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Settling;
+using Claims.Adjudication.Store;
 using Claims.Adjudication.Api;
 using Claims.Adjudication.Coverage;
 using Claims.Adjudication.Outbox;

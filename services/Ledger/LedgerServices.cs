@@ -2,14 +2,13 @@ using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Ledger.Api;
 using Claims.Ledger.Audit;
+using Claims.Ledger.Closing;
 using Claims.Ledger.Funding;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
 using Claims.Ledger.Reconciliation;
 using Claims.Ledger.Statements;
-using Claims.Ledger.Store;
 using Claims.Ledger.SubLedger;
-using Claims.Ledger.YearEnd;
 
 namespace Claims.Ledger;
 

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using Claims.Adjudication.Rules;
+using Claims.Rules;
 using Claims.Cli.PolicyImpact;
 using Claims.Policy;
 using Claims.V1;

@@ -6,6 +6,14 @@ namespace Kafka.Tests;
 
 public sealed class SettledMessageTests
 {
+    private const string MessageOfFormat1 =
+        "080310011a20656565656565656565656565656565656565656565656565656565656565656520012a12323032352d30332d30303030303030303031" +
+        "3a0c483431303130353030303031420f3431303130353030303030303030314a025231520a323032352d30362d313858016a087265736964656e7488" +
+        "0164ea011f7a68656e677a686f752d6f757470617469656e7440323032342d30312d3031f20140303030303030303030303030303030303030303030" +
+        "30303030303030303030303030303030303030303030303030303030303030303030303030303030303030fa01100000000000000000000000000000" +
+        "0000a002018a0260100220012a12323032352d30332d303030303030303030323a0c483431303130353030303031420f343130313035303030303030" +
+        "3030324a025232520a323032352d30362d313858018801c801fa011000000000000000000000000000000000";
+
     [Fact]
     public void Read_gives_the_records_that_were_added()
     {
@@ -66,10 +74,32 @@ public sealed class SettledMessageTests
     }
 
     [Fact]
+    public void Read_of_another_format_says_which()
+    {
+        SettledClaim claim = Claim(1);
+        claim.Format = 9;
+
+        Assert.Equal("has format 9, and this ledger reads format 1", Assert.Throws<UnknownFormatException>(() => SettledMessage.Read(claim.ToByteArray())).Message);
+        Assert.Throws<UnknownFormatException>(() => SettledMessage.Read([]));
+    }
+
+    [Fact]
+    public void Recorded_message_of_format_1_is_read()
+    {
+        SettledMessage message = new();
+        message.Add(Claim(1));
+        message.Add(Claim(2));
+
+        Assert.Equal(MessageOfFormat1, Convert.ToHexStringLower(message.Take()));
+        Assert.Equal([Claim(1), Claim(2)], SettledMessage.Read(Convert.FromHexString(MessageOfFormat1)));
+    }
+
+    [Fact]
     public void Read_of_other_bytes_fails() => Assert.Throws<InvalidProtocolBufferException>(() => SettledMessage.Read([0xff, 0xff]));
 
     private static SettledClaim Claim(int sequence) => new()
     {
+        Format = SettledMessage.Format,
         Shard = 3,
         Sequence = sequence,
         Epoch = new string('e', 32),

@@ -22,7 +22,7 @@ public sealed class AuditPlanTests(LedgerDatabase databases)
     {
         ChainedTable table = ChainedTable.All.Single(table => table.Name == name);
 
-        Assert.Contains("journal_batch", await PlanOfAsync(table.RowsOf([1, 2, 3])), StringComparison.Ordinal);
+        Assert.Contains("journal_batch", await PlanOfAsync(table.RowsOf([1, 2, 3], ChainLink.CurrentFormat)), StringComparison.Ordinal);
     }
 
     /// <summary>As for large tables: an empty one would always be read through.</summary>

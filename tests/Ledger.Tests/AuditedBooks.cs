@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 using Claims.Kafka;
 using Claims.Ledger.Audit;
 using Claims.Ledger.Posting;
-using Claims.Ledger.Store;
+using Claims.Ledger.SubLedger;
 using Claims.V1;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;

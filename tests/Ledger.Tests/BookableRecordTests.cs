@@ -83,6 +83,8 @@ public sealed class BookableRecordTests
     {
         SettledClaim record = Settlement();
         record.VisitType = VisitType.DeliveryNatural;
+        record.CountsAgainstCap = false;
+        record.ShortfallFen = 0;
         record.RateBp = 0;
         record.FundPayFen = record.TotalFen;
         record.CapUsedAfterFen = record.CapUsedBeforeFen;

@@ -1,3 +1,4 @@
+using Claims.Ledger.SubLedger;
 using System.Security.Cryptography;
 using Claims.Ledger.Audit;
 using Claims.V1;
@@ -27,14 +28,15 @@ public sealed class ChainTests(LedgerDatabase databases)
             INSERT INTO batch_range VALUES (7, 1234, 1234, 88);
             INSERT INTO sub_ledger VALUES (7, 1234, 'SETTLEMENT', '2025-07-0000001234', '', 'H0231', '参保人0001', 'r-1', '', '2025-06-18', 'ORDINARY',
                 '2025-06-18 11:59:59+08', 'resident', '410102', '410105', 'other', 12345, 345, 0, 0, 12000, 4000, 5500, 4400, 30000, 0, 4400, '',
-                'zhengzhou-outpatient@2024-01-01', 'ab', decode('000102030405060708090a0b0c0d0e0f', 'hex'));
+                'zhengzhou-outpatient@2024-01-01', 'ab', decode('000102030405060708090a0b0c0d0e0f', 'hex'), 66, true);
             INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (17, 88, 'resident', '2025-06-18', '2025-06-18');
             INSERT INTO posting VALUES (17, '5101.resident.410105', 4400, 0), (17, '2101.resident.410105.H0231', 0, 4400)
             """);
         await using NpgsqlConnection connection = await audit.Database.OpenConnectionAsync();
 
-        using BatchRows rows = (await BatchRows.ReadAsync(connection, [88], recent: null, CancellationToken.None))[88];
-        ChainLink link = ChainLink.Of(ChainEnd.Beginning("0123456789abcdef0123456789abcdef"), 88, new DateTimeOffset(2025, 6, 18, 4, 0, 1, TimeSpan.Zero), rows);
+        using BatchRows rows = (await BatchRows.ReadAsync(connection, [88], format: 1, recent: null, CancellationToken.None))[88];
+        DateTimeOffset chainedAt = new(2025, 6, 18, 4, 0, 1, TimeSpan.Zero);
+        byte[] beginning = ChainEnd.Beginning("0123456789abcdef0123456789abcdef").Hash;
 
         Assert.Equal(
             [
@@ -46,7 +48,11 @@ public sealed class ChainTests(LedgerDatabase databases)
                 new IndexedRow(5, "17/5101.resident.410105", "217531da0112579a25c280dbfe628106"),
             ],
             RowIndex.Read(rows.Index));
-        Assert.Equal("1f3c23f901fd345d58b1ca96f9167c08dddd9d9358efd73caf4ee6697347e80c", Convert.ToHexStringLower(link.Hash));
+        Assert.Equal("1f3c23f901fd345d58b1ca96f9167c08dddd9d9358efd73caf4ee6697347e80c", Convert.ToHexStringLower(ChainLink.HashOf(beginning, 1, 1, 88, chainedAt, rows)));
+
+        using BatchRows now = (await BatchRows.ReadAsync(connection, [88], format: 2, recent: null, CancellationToken.None))[88];
+        Assert.Equal("15b6ad61c0336563031849fae5bf69f6", RowIndex.Read(now.Index)!.Single(row => row.Table == ChainedTable.SubLedger.Number).Hash);
+        Assert.Equal("f1c90e3c141299cb1ba857de99d525a9d3b43f4d9725f451ac3d251b9e6fd2e6", Convert.ToHexStringLower(ChainLink.HashOf(beginning, 2, 1, 88, chainedAt, now)));
     }
 
     [Fact]
@@ -68,8 +74,8 @@ public sealed class ChainTests(LedgerDatabase databases)
         await using NpgsqlConnection connection = await ledger.Database.OpenConnectionAsync();
         Assert.NotNull(recent.Find(1));
 
-        using BatchRows atHand = (await BatchRows.ReadAsync(connection, [1], recent, CancellationToken.None))[1];
-        using BatchRows read = (await BatchRows.ReadAsync(connection, [1], recent: null, CancellationToken.None))[1];
+        using BatchRows atHand = (await BatchRows.ReadAsync(connection, [1], ChainLink.CurrentFormat, recent, CancellationToken.None))[1];
+        using BatchRows read = (await BatchRows.ReadAsync(connection, [1], ChainLink.CurrentFormat, recent: null, CancellationToken.None))[1];
 
         Assert.Equal(RowIndex.Read(read.Index), RowIndex.Read(atHand.Index));
         Assert.Equal(Convert.ToHexString(read.Hash), Convert.ToHexString(atHand.Hash));
@@ -93,7 +99,7 @@ public sealed class ChainTests(LedgerDatabase databases)
         {
             SubLedgerHashes hashes = new(rows);
             using IncrementalHash sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            for (int row = 0; row < rows; row++) hashes.Add(0, row, ChainedTable.SubLedger, [1], sha);
+            for (int row = 0; row < rows; row++) hashes.Add(0, row, [1], sha);
             return hashes;
         }
     }

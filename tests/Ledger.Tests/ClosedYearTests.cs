@@ -1,5 +1,5 @@
 using Claims.Kafka;
-using Claims.Ledger.YearEnd;
+using Claims.Ledger.Closing;
 using Claims.V1;
 using Npgsql;
 using Kind = Claims.V1.SettledClaim.Types.Kind;

@@ -51,6 +51,7 @@ internal sealed class PublishedLog
         int facility = _random.Next(6);
         SettledClaim record = new()
         {
+            Format = SettledMessage.Format,
             Shard = shard,
             Sequence = sequence,
             Epoch = Epoch,
@@ -79,6 +80,9 @@ internal sealed class PublishedLog
             RequestFingerprint = ByteString.CopyFrom(new byte[16]),
         };
         change?.Invoke(record);
+        record.CountsAgainstCap = record.VisitType is VisitType.Ordinary or VisitType.PrenatalCheck;
+        if (record is { CountsAgainstCap: true, ShortfallFen: 0 })
+            record.ShortfallFen = Math.Max((((record.InScopeFen - record.DeductibleFen) * record.RateBp) + 5_000) / 10_000 - record.FundPayFen, 0);
         _shards[shard].Add(record);
         return record;
     }
@@ -98,6 +102,7 @@ internal sealed class PublishedLog
         mirror.FullSelfPayFen *= sign;
         mirror.InScopeFen *= sign;
         mirror.FundPayFen *= sign;
+        mirror.ShortfallFen *= sign;
         mirror.CapUsedBeforeFen = sign < 0 ? original.FundPayFen : 0;
         mirror.CapUsedAfterFen = sign < 0 ? 0 : original.FundPayFen;
         _shards[original.Shard].Add(mirror);

@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 using Claims.Ledger.Posting;
-using Claims.Ledger.Store;
+using Claims.Ledger.SubLedger;
 
 namespace Ledger.Tests;
 

@@ -1,5 +1,7 @@
-using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Settling;
+using Claims.Adjudication.Store;
 using Claims.Adjudication.Coverage;
+using Claims.Rules;
 using Claims.V1;
 using Grpc.Core;
 
@@ -20,7 +22,7 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
 
     public override Task<V1.Accumulators> GetAccumulators(GetAccumulatorsRequest request, ServerCallContext context)
     {
-        if (Rules.RequestChecks.CheckCode("insured_id", request.InsuredId) is { } refusal) throw new RpcException(new Status(StatusCode.InvalidArgument, refusal.Text));
+        if (RequestChecks.CheckCode("insured_id", request.InsuredId) is { } refusal) throw new RpcException(new Status(StatusCode.InvalidArgument, refusal.Text));
         return request.Year is < 2000 or > 2999
             ? throw new RpcException(new Status(StatusCode.InvalidArgument, "请求字段 year 应为四位年份。"))
             : GuardAsync(desk.AccumulatorsAsync(request));

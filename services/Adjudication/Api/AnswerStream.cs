@@ -1,3 +1,4 @@
+using Claims.Adjudication.Settling;
 using Claims.V1;
 using Google.Protobuf;
 using Grpc.AspNetCore.Server.Model;

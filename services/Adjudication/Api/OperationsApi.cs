@@ -1,4 +1,5 @@
-using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Settling;
+using Claims.Adjudication.Store;
 using Claims.Adjudication.Outbox;
 using Claims.Hosting;
 using Claims.V1;

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using BitFaster.Caching;
 using BitFaster.Caching.Lru;
-using Claims.Adjudication.Rules;
+using Claims.Rules;
 using Claims.V1;
 using Grpc.Core;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Store;
 using Claims.V1;
 using Grpc.Core;
 

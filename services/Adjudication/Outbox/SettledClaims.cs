@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using Claims.Adjudication.Accumulators;
-using Claims.Adjudication.Rules;
+using Claims.Adjudication.Store;
+using Claims.Kafka;
+using Claims.Rules;
 using Claims.V1;
 using Google.Protobuf;
 
@@ -36,13 +37,14 @@ public static class SettledClaims
         claim.InsuredId = insuredId;
         claim.RequestId = requestId;
         claim.Scheme = "resident";
+        claim.Format = SettledMessage.Format;
         claim.Following.Clear();
         if (record.Settlement is { } settlement)
         {
             claim.Kind = SettledClaim.Types.Kind.Settlement;
             claim.RequestFingerprint = UnsafeByteOperations.UnsafeWrap(settlement.Fingerprint);
             claim.SettledAtUnixMs = settlement.Request.SettledAtUnixMs;
-            claim.ReasonCode = Adjudicator.Adjudicate(settlement.Terms, settlement.Request.TotalFen, settlement.Request.InScopeFen, header.Before).ReasonCode;
+            claim.ReasonCode = header.ReasonCode;
             claim.OriginalRequestId = "";
             claim.OriginalSettlementId = "";
             FillFigures(claim, 1, settlement, citations!);
@@ -87,6 +89,8 @@ public static class SettledClaims
         claim.DeductibleFen = sign * header.DeductibleFen;
         claim.RateBp = request.RateBp;
         claim.FundPayFen = sign * header.FundPayFen;
+        claim.ShortfallFen = sign * record.Header.ShortfallFen;
+        claim.CountsAgainstCap = header.Capped;
         claim.CapFen = header.CapFen;
         claim.CapUsedBeforeFen = header.CapUsedBeforeFen;
         claim.CapUsedAfterFen = header.CapUsedBeforeFen + (sign * header.CappedFundPayFen);
@@ -99,7 +103,8 @@ public static class SettledClaims
         claim.VisitDate = claim.InsuredCounty = claim.FacilityCounty = claim.Tier = claim.PolicyId = claim.PolicyHash = "";
         claim.VisitType = VisitType.Unspecified;
         claim.TotalFen = claim.FullSelfPayFen = claim.OverLimitFen = claim.PreSelfPayFen = claim.InScopeFen = claim.DeductibleFen = claim.FundPayFen = 0;
-        claim.CapFen = claim.CapUsedBeforeFen = claim.CapUsedAfterFen = 0;
+        claim.CapFen = claim.CapUsedBeforeFen = claim.CapUsedAfterFen = claim.ShortfallFen = 0;
+        claim.CountsAgainstCap = false;
         claim.RateBp = 0;
     }
 }

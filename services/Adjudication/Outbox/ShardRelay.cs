@@ -1,5 +1,5 @@
-using Claims.Adjudication.Accumulators;
-using Claims.Adjudication.Rules;
+using Claims.Adjudication.Store;
+using Claims.Rules;
 using Claims.Kafka;
 using Claims.V1;
 using Confluent.Kafka;

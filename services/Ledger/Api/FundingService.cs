@@ -1,7 +1,7 @@
 using System.Globalization;
 using Claims.Ledger.Funding;
 using Claims.Ledger.GeneralLedger;
-using Claims.Ledger.MonthEnd;
+using Claims.Ledger.Closing;
 using Claims.Policy;
 using Claims.V1;
 using Grpc.Core;

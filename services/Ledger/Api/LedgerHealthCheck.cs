@@ -1,5 +1,5 @@
 using Claims.Ledger.Posting;
-using Claims.Ledger.Store;
+using Claims.Ledger.SubLedger;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
 

@@ -1,8 +1,7 @@
+using Claims.Ledger.Closing;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
-using Claims.Ledger.Store;
 using Claims.Ledger.SubLedger;
-using Claims.Ledger.YearEnd;
 using Claims.V1;
 using Grpc.Core;
 using Npgsql;

@@ -38,6 +38,10 @@ internal sealed class AuditService(Chain chain, Verification verification, Shard
         {
             return await answer();
         }
+        catch (UnknownChainFormatException exception)
+        {
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, exception.Message));
+        }
         catch (NpgsqlException exception)
         {
             logger.LogWarning("PostgreSQL could not be asked: {Reason}", exception.Message);

@@ -1,3 +1,4 @@
+using Claims.Ledger.SubLedger;
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
@@ -21,9 +22,10 @@ internal sealed class BatchRows : IDisposable
     public ReadOnlySpan<byte> Index => _index.WrittenSpan;
 
     /// <summary>Reads the batches' rows as they are now.</summary>
+    /// <param name="format">Of the links that stand for the batches, or are to.</param>
     /// <param name="recent">What need not be read, since this instance has written it; null to read everything.</param>
     public static async Task<Dictionary<long, BatchRows>> ReadAsync(
-        NpgsqlConnection connection, IReadOnlyCollection<long> batches, RecentHashes? recent, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IReadOnlyCollection<long> batches, short format, RecentHashes? recent, CancellationToken cancellationToken)
     {
         Dictionary<long, BatchRows> read = batches.ToDictionary(batch => batch, _ => new BatchRows());
         using IncrementalHash rowHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -32,8 +34,8 @@ internal sealed class BatchRows : IDisposable
         {
             IReadOnlyCollection<long> unread = table == ChainedTable.SubLedger && recent is not null ? TakeRecent(read, recent) : batches;
             if (unread.Count == 0) continue;
-            byte[] prefix = PrefixOf(table);
-            await using CopyRows rows = await CopyRows.OpenAsync(connection, table.RowsOf(unread), cancellationToken);
+            byte[] prefix = PrefixOf(table, format);
+            await using CopyRows rows = await CopyRows.OpenAsync(connection, table.RowsOf(unread, format), cancellationToken);
             while (await rows.ReadAsync(cancellationToken))
             {
                 long batch = BinaryPrimitives.ReadInt64BigEndian(rows.TakeField().Span);
@@ -75,10 +77,10 @@ internal sealed class BatchRows : IDisposable
     }
 
     /// <summary>The table's name and the count of fields: what stands before a row's fields in its hash.</summary>
-    private static byte[] PrefixOf(ChainedTable table)
+    private static byte[] PrefixOf(ChainedTable table, short format)
     {
         byte[] prefix = [.. table.NameField, 0, 0];
-        BinaryPrimitives.WriteInt16BigEndian(prefix.AsSpan(table.NameField.Length), (short)table.Columns.Length);
+        BinaryPrimitives.WriteInt16BigEndian(prefix.AsSpan(table.NameField.Length), (short)table.ColumnsOf(format).Length);
         return prefix;
     }
 

@@ -1,4 +1,5 @@
-using Claims.Ledger.Store;
+using Claims.Ledger.Posting;
+using Claims.Ledger.SubLedger;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -141,7 +142,7 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, Recent
 
     private async Task<List<ChainLink>> LinksAsync(NpgsqlConnection connection, ChainEnd end, List<long> batches, CancellationToken cancellationToken)
     {
-        Dictionary<long, BatchRows> rows = await BatchRows.ReadAsync(connection, batches, recent, cancellationToken);
+        Dictionary<long, BatchRows> rows = await BatchRows.ReadAsync(connection, batches, ChainLink.CurrentFormat, recent, cancellationToken);
         List<ChainLink> links = [];
         foreach (long batch in batches)
         {

@@ -19,8 +19,11 @@ internal sealed record ChainEnd(long Link, byte[] Hash)
 /// <param name="ChainedAt">To the microsecond, as PostgreSQL keeps it.</param>
 internal sealed record ChainLink(long Link, long BatchId, short Format, DateTimeOffset ChainedAt, byte[] PreviousHash, byte[] Hash, byte[] RowIndex)
 {
-    /// <summary>How the rows of the links that this program adds are encoded.</summary>
-    public const short CurrentFormat = 1;
+    /// <summary>How the rows of the links that this program adds are encoded: 2, since the sub-ledger keeps shortfall and counts_against_cap.</summary>
+    public const short CurrentFormat = 2;
+
+    /// <summary>Whether this program can replay links of the format.</summary>
+    public static bool IsKnown(short format) => format is >= 1 and <= CurrentFormat;
 
     private const int FixedBytes = sizeof(short) + (3 * sizeof(long)) + sizeof(int);
 

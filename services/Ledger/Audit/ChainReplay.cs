@@ -1,5 +1,6 @@
 using System.Globalization;
-using Claims.Ledger.Store;
+using Claims.Ledger.Posting;
+using Claims.Ledger.SubLedger;
 using Claims.V1;
 using Npgsql;
 using Tampering = Claims.V1.BadRow.Types.Tampering;
@@ -31,9 +32,10 @@ internal sealed class ChainReplay(NpgsqlDataSource database, ClaimsStore store)
         long rows = 0;
         while (await LinksAfterAsync(connection, end.Link, cancellationToken) is { Count: > 0 } links)
         {
-            Dictionary<long, BatchRows> present = await BatchRows.ReadAsync(connection, [.. links.Select(link => link.BatchId).Distinct()], recent: null, cancellationToken);
+            Dictionary<long, BatchRows> present = await PresentAsync(connection, links, cancellationToken);
             foreach (ChainLink link in links)
             {
+                if (!ChainLink.IsKnown(link.Format)) throw new UnknownChainFormatException(link.Link, link.Format);
                 BatchRows written = present[link.BatchId];
                 if (Compare(end, link, written) is { } bad) return new Outcome(end, rows, noted, bad);
                 rows += written.Count;
@@ -48,11 +50,23 @@ internal sealed class ChainReplay(NpgsqlDataSource database, ClaimsStore store)
         return new Outcome(end, rows, noted, null);
     }
 
+    /// <summary>Each batch's rows, by the columns that its link covers.</summary>
+    private static async Task<Dictionary<long, BatchRows>> PresentAsync(NpgsqlConnection connection, List<ChainLink> links, CancellationToken cancellationToken)
+    {
+        Dictionary<long, BatchRows> present = [];
+        foreach (IGrouping<short, ChainLink> ofFormat in links.Where(link => ChainLink.IsKnown(link.Format)).GroupBy(link => link.Format))
+        {
+            long[] batches = [.. ofFormat.Select(link => link.BatchId).Distinct()];
+            foreach ((long batch, BatchRows rows) in await BatchRows.ReadAsync(connection, batches, ofFormat.Key, recent: null, cancellationToken))
+                present.Add(batch, rows);
+        }
+
+        return present;
+    }
+
     private static BadRow? Compare(ChainEnd previous, ChainLink link, BatchRows present)
     {
         if (link.Link != previous.Link + 1) return BadRows.Of("chain_link", Text(previous.Link + 1), Tampering.Removed, $"link {link.Link} follows on link {previous.Link}");
-        if (link.Format != ChainLink.CurrentFormat)
-            return BadRows.Of("chain_link", Text(link.Link), Tampering.Changed, $"its format is {link.Format}, and this program knows {ChainLink.CurrentFormat}");
 
         bool follows = link.PreviousHash.AsSpan().SequenceEqual(previous.Hash);
         bool hashes = link.Hash.AsSpan().SequenceEqual(ChainLink.HashOf(link.PreviousHash, link.Format, link.Link, link.BatchId, link.ChainedAt, present));
@@ -100,3 +114,7 @@ internal sealed class ChainReplay(NpgsqlDataSource database, ClaimsStore store)
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }
+
+/// <summary>A link that a newer program has made: nothing can be said of it, and least of all that it was changed.</summary>
+internal sealed class UnknownChainFormatException(long link, short format) : Exception(
+    $"Link {link} of the chain has format {format}, and this program reads formats 1 to {ChainLink.CurrentFormat}: verify with the program that made it.");

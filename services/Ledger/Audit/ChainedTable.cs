@@ -1,5 +1,4 @@
-using System.Buffers.Binary;
-using System.Text;
+using Claims.Ledger.SubLedger;
 
 namespace Claims.Ledger.Audit;
 
@@ -7,7 +6,8 @@ namespace Claims.Ledger.Audit;
 /// <param name="Number">Part of the stored format: given once, for good.</param>
 /// <param name="Key">Columns of the primary key.</param>
 /// <param name="Order">How the rows of a batch follow on each other: by the key, texts byte by byte.</param>
-/// <param name="Columns">What is hashed, in this order. A column that is added later needs a new <see cref="ChainLink.Format"/>, since older links do not cover it.</param>
+/// <param name="Columns">What links of the current format hash, in this order. A column that is added later takes a new format, and the list before
+/// it goes to <see cref="ColumnsOfEarlierFormats"/>, since older links do not cover it.</param>
 /// <param name="Batch">The batch that wrote a row, as an SQL expression over <paramref name="From"/>.</param>
 /// <param name="From">Where the rows, as <c>entry</c>, are read from.</param>
 /// <param name="Anchor">Holds for a row whose batch can be told.</param>
@@ -16,13 +16,7 @@ internal sealed record ChainedTable(byte Number, string Name, string[] Key, stri
     private const string OfBatch = "EXISTS (SELECT FROM batch WHERE batch.batch_id = entry.batch_id)";
 
     public static ChainedTable SubLedger { get; } = new(3, "sub_ledger", ["shard", "sequence"], "entry.shard, entry.sequence",
-        [
-            "shard", "sequence", "kind", "settlement_id", "original_settlement_id", "facility_code", "insured_id", "request_id",
-            "original_request_id", "visit_date", "visit_type", "settled_at", "scheme", "insured_county", "facility_county", "tier",
-            "total_fen", "full_self_pay_fen", "over_limit_fen", "pre_self_pay_fen", "in_scope_fen", "deductible_fen",
-            "rate_basis_points", "fund_pay_fen", "cap_fen", "cap_used_before_fen", "cap_used_after_fen", "reason_code", "policy_id",
-            "policy_hash", "request_fingerprint",
-        ],
+        SubLedgerTable.Columns,
         "range.batch_id",
         // OFFSET 0 keeps the planner to one index range per range, however large the table and however old its statistics.
         """
@@ -33,6 +27,7 @@ internal sealed record ChainedTable(byte Number, string Name, string[] Key, stri
         "entry.sequence BETWEEN 1 AND booked.last_sequence")
     {
         // Once for all rows. Asked for each, every row looked through all ranges of its shard, and half an hour's small batches were not done in ten minutes.
+        ColumnsOfEarlierFormats = { [1] = SubLedgerTable.ColumnsOfFormat1 },
         AnchoredBy = "LEFT JOIN (SELECT shard, max(last_sequence) AS last_sequence FROM batch_range GROUP BY shard) AS booked ON booked.shard = entry.shard",
     };
 
@@ -56,7 +51,10 @@ internal sealed record ChainedTable(byte Number, string Name, string[] Key, stri
     ];
 
     /// <summary>The table's name as a field, which stands before a row's count of fields and fields in its hash.</summary>
-    public byte[] NameField { get; } = FieldOf(Name);
+    public byte[] NameField { get; } = CopyBuffer.FieldOf(Name);
+
+    /// <summary>Where a link's format had other columns than <see cref="Columns"/>.</summary>
+    public Dictionary<short, string[]> ColumnsOfEarlierFormats { get; } = [];
 
     /// <summary>Joined to the rows for the sake of <see cref="Anchor"/>.</summary>
     public string AnchoredBy { get; private init; } = "";
@@ -65,11 +63,14 @@ internal sealed record ChainedTable(byte Number, string Name, string[] Key, stri
     public string KeyOfEntry => $"concat_ws('/', {string.Join(", ", Key.Select(column => $"entry.{column}"))})";
 
     /// <summary>Every row of some batches: batch, key, then the columns; by batch, and within it in the order of the chain.</summary>
-    public string RowsOf(IEnumerable<long> batches) => $"""
-        SELECT {Batch}, {KeyOfEntry}, {string.Join(", ", Columns.Select(column => $"entry.{column}"))}
+    /// <param name="format">Of the links that stand for the batches.</param>
+    public string RowsOf(IEnumerable<long> batches, short format) => $"""
+        SELECT {Batch}, {KeyOfEntry}, {string.Join(", ", ColumnsOf(format).Select(column => $"entry.{column}"))}
         FROM {From} WHERE {Batch} = ANY ('{$"{{{string.Join(',', batches)}}}"}'::bigint[])
         ORDER BY {Batch}, {Order}
         """;
+
+    public string[] ColumnsOf(short format) => ColumnsOfEarlierFormats.GetValueOrDefault(format, Columns);
 
     /// <summary>The first row that no batch has written, by its key.</summary>
     public string FirstWithoutBatch => $"SELECT {KeyOfEntry} FROM {Name} AS entry {AnchoredBy} WHERE ({Anchor}) IS NOT TRUE ORDER BY {string.Join(", ", Key.Select(column => $"entry.{column}"))} LIMIT 1";
@@ -79,12 +80,4 @@ internal sealed record ChainedTable(byte Number, string Name, string[] Key, stri
 
     private static ChainedTable Direct(byte number, string name, string[] key, string[] columns) =>
         new(number, name, key, string.Join(", ", key.Select(column => $"entry.{column}")), columns, "entry.batch_id", $"{name} AS entry", OfBatch);
-
-    private static byte[] FieldOf(string name)
-    {
-        byte[] field = new byte[sizeof(int) + Encoding.UTF8.GetByteCount(name)];
-        BinaryPrimitives.WriteInt32BigEndian(field, field.Length - sizeof(int));
-        Encoding.UTF8.GetBytes(name, field.AsSpan(sizeof(int)));
-        return field;
-    }
 }

@@ -24,7 +24,7 @@ internal sealed class ShardFold(NpgsqlDataSource database)
 
         await using NpgsqlCommand fold = Command("""
             SELECT insured_id, visit_date, facility_code, count(*),
-                coalesce(sum(fund_pay_fen) FILTER (WHERE visit_type IN ('ORDINARY', 'PRENATAL_CHECK')), 0)::bigint,
+                coalesce(sum(fund_pay_fen) FILTER (WHERE counts_against_cap), 0)::bigint,
                 sum(CASE kind WHEN 'SETTLEMENT' THEN 1 WHEN 'RESTORATION' THEN 1 WHEN 'CANCELLATION' THEN -1 ELSE 0 END),
                 sum(deductible_fen)::bigint
             FROM sub_ledger WHERE shard = $1 GROUP BY insured_id, visit_date, facility_code

@@ -1,5 +1,5 @@
 using Claims.Ledger.GeneralLedger;
-using Claims.Ledger.MonthEnd;
+using Claims.Ledger.Closing;
 
 namespace Claims.Ledger.Funding;
 

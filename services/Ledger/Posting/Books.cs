@@ -1,5 +1,4 @@
 using Claims.Hosting;
-using Claims.Ledger.Audit;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.SubLedger;
 using Npgsql;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Claims.Ledger.Store;
 using Npgsql;
 
 namespace Claims.Ledger.Posting;

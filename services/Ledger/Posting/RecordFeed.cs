@@ -130,6 +130,10 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
         {
             return Array.ConvertAll(SettledMessage.Read(value), claim => new FeedRecord(result.Partition.Value, result.Offset.Value, value, claim, null, trace));
         }
+        catch (UnknownFormatException exception)
+        {
+            return [new FeedRecord(result.Partition.Value, result.Offset.Value, value, null, exception.Message, trace)];
+        }
         catch (InvalidProtocolBufferException exception)
         {
             return [new FeedRecord(result.Partition.Value, result.Offset.Value, value, null, $"is not a SettledClaim: {exception.Message}", trace)];

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Claims.Hosting;
-using Claims.Ledger.Store;
 using Npgsql;
 
 namespace Claims.Ledger.Posting;

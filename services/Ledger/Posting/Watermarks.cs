@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Claims.Ledger.Store;
 using Claims.V1;
 
 namespace Claims.Ledger.Posting;

@@ -27,17 +27,13 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
             SELECT shard, min(first_sequence) AS first, max(last_sequence) AS last
             FROM batch JOIN batch_range USING (batch_id) WHERE posted_at >= $2 AND posted_at < $3 GROUP BY shard
         ), entry AS MATERIALIZED (
-            SELECT sub_ledger.*, posted.posted_at, cut.cap_cut_fen
+            SELECT sub_ledger.*, posted.posted_at
             FROM sub_ledger JOIN month ON month.shard = sub_ledger.shard AND sub_ledger.sequence BETWEEN month.first AND month.last
                 CROSS JOIN LATERAL (
                     SELECT batch_id FROM batch_range
                     WHERE batch_range.shard = sub_ledger.shard AND first_sequence <= sub_ledger.sequence ORDER BY first_sequence DESC LIMIT 1
                 ) AS range
                 JOIN batch AS posted ON posted.batch_id = range.batch_id AND posted_at >= $2 AND posted_at < $3
-                CROSS JOIN LATERAL (
-                    SELECT CASE WHEN visit_type IN ('ORDINARY', 'PRENATAL_CHECK')
-                        THEN (round((in_scope_fen::numeric - deductible_fen) * rate_basis_points / 10000) - fund_pay_fen)::bigint ELSE 0 END AS cap_cut_fen
-                ) AS cut
             WHERE facility_code = $1 AND kind <> 'REQUEST_ONLY'
                 AND settled_at >= (SELECT min(settled_at) FROM month JOIN sub_ledger AS early ON early.shard = month.shard AND early.sequence = month.first) - interval '1 day'
         )
@@ -69,7 +65,7 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
 
         await using NpgsqlCommand command = Command(connection, Entries + """
             SELECT posted_at, settled_at, kind, settlement_id, original_settlement_id, request_id, insured_id, visit_date, tier, visit_type,
-                total_fen, in_scope_fen, deductible_fen, cap_cut_fen, fund_pay_fen, reason_code
+                total_fen, in_scope_fen, deductible_fen, shortfall_fen, fund_pay_fen, reason_code
             FROM entry ORDER BY settled_at, shard, sequence
             """, facilityCode, month);
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
@@ -89,7 +85,7 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
     {
         await using NpgsqlCommand command = Command(connection, Entries + """
             SELECT tier, visit_type, count(*) FILTER (WHERE kind <> 'CANCELLATION'), count(*) FILTER (WHERE kind = 'CANCELLATION'),
-                sum(total_fen)::bigint, sum(in_scope_fen)::bigint, sum(deductible_fen)::bigint, sum(cap_cut_fen)::bigint, sum(sign(cap_cut_fen))::bigint,
+                sum(total_fen)::bigint, sum(in_scope_fen)::bigint, sum(deductible_fen)::bigint, sum(shortfall_fen)::bigint, sum(sign(shortfall_fen))::bigint,
                 sum(fund_pay_fen)::bigint, coalesce(sum(fund_pay_fen) FILTER (WHERE kind = 'CANCELLATION'), 0)::bigint
             FROM entry GROUP BY tier, visit_type
             """, facilityCode, month);

@@ -16,9 +16,6 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
 
     private static readonly long LatestUnixMilliseconds = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
-    /// <summary>Whether a visit of this type counts against the insured's annual cap.</summary>
-    public static bool IsCapped(VisitType type) => type is VisitType.Ordinary or VisitType.PrenatalCheck;
-
     /// <exception cref="UnbookableRecordException">Why not, without any personal data.</exception>
     public static BookableRecord Check(SettledClaim claim)
     {
@@ -27,7 +24,7 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         Require(claim.SettledAtUnixMs is > 0 && claim.SettledAtUnixMs <= LatestUnixMilliseconds, "has no settled_at_unix_ms");
         if (claim.RequestFingerprint.Length is not (0 or FingerprintBytes)) throw new UnbookableRecordException($"has a request_fingerprint of {claim.RequestFingerprint.Length} bytes");
         DateOnly? visitDate = Date(claim.VisitDate);
-        ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen, claim.DeductibleFen, claim.FundPayFen];
+        ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen, claim.DeductibleFen, claim.FundPayFen, claim.ShortfallFen];
         Require(!amounts.Contains(long.MinValue), "has an amount out of range");
         Require(claim.DeductibleFen is >= -LargestSummedFen and <= LargestSummedFen && claim.FundPayFen is >= -LargestSummedFen and <= LargestSummedFen, "has an amount out of range");
 
@@ -48,6 +45,10 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         return new BookableRecord(claim, visitDate);
     }
 
+    /// <summary>
+    /// The ledger's own bound, by another reading than adjudication's: what no rule could have given is refused. What was decided within
+    /// it is booked as it was decided.
+    /// </summary>
     private static void CheckAmounts(SettledClaim claim, int sign)
     {
         long total = sign * claim.TotalFen;
@@ -60,7 +61,12 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         Require((Int128)claim.FullSelfPayFen + claim.OverLimitFen + claim.PreSelfPayFen + claim.InScopeFen == claim.TotalFen, "has parts that do not add up to the total");
         Require(deductible >= 0 && deductible <= inScope, "has a deductible outside 0 to in_scope");
         Require(fundPay >= 0 && fundPay <= total, "has a fund payment outside 0 to the total");
-        if (!IsCapped(claim.VisitType)) return;
+        Require(sign * claim.ShortfallFen >= 0, "has a shortfall with the wrong sign");
+        if (!claim.CountsAgainstCap)
+        {
+            Require(claim.ShortfallFen == 0, "has a shortfall and does not count against the cap");
+            return;
+        }
 
         Require(fundPay <= RoundHalfUp((Int128)(inScope - deductible) * claim.RateBp, 10_000), "pays more than the rate allows");
         if (claim.Kind != Kind.Settlement) return;

@@ -57,7 +57,7 @@ internal sealed class EntryReader(NpgsqlDataSource database)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
             SELECT insured_id, extract(year FROM visit_date)::integer AS year,
-                coalesce(sum(fund_pay_fen) FILTER (WHERE visit_type IN ('ORDINARY', 'PRENATAL_CHECK')), 0)::bigint,
+                coalesce(sum(fund_pay_fen) FILTER (WHERE counts_against_cap), 0)::bigint,
                 sum(fund_pay_fen)::bigint,
                 sum(CASE kind WHEN 'CANCELLATION' THEN -1 ELSE 1 END)
             FROM sub_ledger WHERE kind <> 'REQUEST_ONLY'

@@ -1,7 +1,5 @@
 using System.Collections.Frozen;
 using System.Security.Cryptography;
-using Claims.Ledger.Audit;
-using Claims.Ledger.Store;
 using Claims.V1;
 using Npgsql;
 using Kind = Claims.V1.SettledClaim.Types.Kind;
@@ -11,9 +9,23 @@ namespace Claims.Ledger.SubLedger;
 /// <summary>Appends records to the sub-ledger by binary COPY.</summary>
 internal static class SubLedgerTable
 {
-    // The columns that the chain hashes, in its order, so that a row's bytes are hashed as they are sent.
-    private static readonly ChainedTable Table = ChainedTable.SubLedger;
-    private static readonly string Copy = $"COPY {Table.Name} ({string.Join(", ", Table.Columns)}) FROM STDIN (FORMAT BINARY)";
+    /// <summary>What a row has, in the order in which it is sent and hashed.</summary>
+    public static readonly string[] Columns =
+    [
+        "shard", "sequence", "kind", "settlement_id", "original_settlement_id", "facility_code", "insured_id", "request_id",
+        "original_request_id", "visit_date", "visit_type", "settled_at", "scheme", "insured_county", "facility_county", "tier",
+        "total_fen", "full_self_pay_fen", "over_limit_fen", "pre_self_pay_fen", "in_scope_fen", "deductible_fen",
+        "rate_basis_points", "fund_pay_fen", "cap_fen", "cap_used_before_fen", "cap_used_after_fen", "reason_code", "policy_id",
+        "policy_hash", "request_fingerprint", "shortfall_fen", "counts_against_cap",
+    ];
+
+    /// <summary>What links of the chain's format 1 cover of a row.</summary>
+    public static readonly string[] ColumnsOfFormat1 = Columns[..31];
+
+    /// <summary>What stands before a row in its hash: the table's name as a field.</summary>
+    public static readonly byte[] NameField = CopyBuffer.FieldOf("sub_ledger");
+
+    private static readonly string Copy = $"COPY sub_ledger ({string.Join(", ", Columns)}) FROM STDIN (FORMAT BINARY)";
     private const int SentAtOnce = 256 * 1024;
 
     private static readonly FrozenDictionary<string, VisitType> VisitTypes = Enum.GetValues<VisitType>().ToFrozenDictionary(Name, StringComparer.Ordinal);
@@ -31,7 +43,7 @@ internal static class SubLedgerTable
         {
             int start = rows.Length;
             Write(rows, claim, visitDate);
-            hashes.Add(claim.Shard, claim.Sequence, Table, rows.WrittenFrom(start), rowHash);
+            hashes.Add(claim.Shard, claim.Sequence, rows.WrittenFrom(start), rowHash);
             if (rows.Length < SentAtOnce) continue;
             await stream.WriteAsync(rows.Written, cancellationToken);
             rows.Clear();
@@ -56,7 +68,7 @@ internal static class SubLedgerTable
 
     private static void Write(CopyBuffer row, SettledClaim claim, DateOnly? visitDate)
     {
-        row.Row((short)Table.Columns.Length);
+        row.Row((short)Columns.Length);
         row.Write(claim.Shard);
         row.Write(claim.Sequence);
         row.Write(Name(claim.Kind));
@@ -90,6 +102,8 @@ internal static class SubLedgerTable
         row.Write(claim.PolicyId);
         row.Write(claim.PolicyHash);
         row.Write(claim.RequestFingerprint.Span);
+        row.Write(claim.ShortfallFen);
+        row.Write(claim.CountsAgainstCap);
     }
 
     private static string Name(VisitType type) => type switch

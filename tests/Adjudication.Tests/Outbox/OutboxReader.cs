@@ -1,4 +1,4 @@
-using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Store;
 using StackExchange.Redis;
 
 namespace Adjudication.Tests.Outbox;

@@ -1,7 +1,7 @@
-using Adjudication.Tests.Accumulators;
-using Claims.Adjudication.Accumulators;
+using Adjudication.Tests.Store;
+using Claims.Adjudication.Store;
 using Claims.Adjudication.Outbox;
-using Claims.Adjudication.Rules;
+using Claims.Rules;
 using StackExchange.Redis;
 
 namespace Adjudication.Tests.Outbox;

@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
-using Adjudication.Tests.Accumulators;
-using Claims.Adjudication.Accumulators;
+using Adjudication.Tests.Store;
+using Claims.Adjudication.Store;
 using Claims.Adjudication.Outbox;
-using Claims.Adjudication.Rules;
+using Claims.Rules;
 using Claims.Kafka;
 using Claims.V1;
 using Confluent.Kafka;

@@ -1,4 +1,4 @@
-using Claims.Adjudication.Rules;
+using Claims.Rules;
 
 namespace Adjudication.Tests.Rules;
 

@@ -1,4 +1,4 @@
-using Claims.Adjudication.Rules;
+using Claims.Rules;
 using Claims.V1;
 
 namespace Adjudication.Tests.Rules;

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Claims.Adjudication.Rules;
+using Claims.Rules;
 using Claims.V1;
 using FsCheck;
 

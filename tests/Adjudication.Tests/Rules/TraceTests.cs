@@ -1,5 +1,5 @@
-using Claims.Adjudication.Accumulators;
-using Claims.Adjudication.Rules;
+using Claims.Adjudication.Store;
+using Claims.Rules;
 
 namespace Adjudication.Tests.Rules;
 

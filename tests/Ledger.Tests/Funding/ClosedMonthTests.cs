@@ -1,4 +1,4 @@
-using Claims.Ledger.MonthEnd;
+using Claims.Ledger.Closing;
 using Claims.V1;
 using Npgsql;
 

@@ -1,6 +1,6 @@
 using Claims.Ledger.Funding;
 using Claims.Ledger.GeneralLedger;
-using Claims.Ledger.MonthEnd;
+using Claims.Ledger.Closing;
 using Claims.V1;
 using Grpc.Core;
 using Npgsql;

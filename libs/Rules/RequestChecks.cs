@@ -1,0 +1,94 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using Claims.V1;
+
+namespace Claims.Rules;
+
+/// <summary>A request that has passed the checks that need nothing but the request and today's date.</summary>
+/// <param name="Fees">The four parts; for a request with fee lines they are known only once the catalogue has been asked.</param>
+/// <param name="Lines">The fee lines' parts, empty for a request without lines.</param>
+public readonly record struct Visit(SettleRequest Request, DateOnly Date, FeeParts Fees, ImmutableArray<LineOutcome> Lines)
+{
+    public long TotalFen => Fees.TotalFen;
+}
+
+/// <summary>Checks of the request itself, in the order that decides which reason is given.</summary>
+public static class RequestChecks
+{
+    /// <summary>Longest identifier of the national interface: request, facility and insured codes.</summary>
+    private const int MaxCodeLength = 30;
+
+    /// <param name="today">The natural day in China Standard Time.</param>
+    /// <returns>The visit, or the first check that failed.</returns>
+    public static (Visit? Visit, Refusal? Refusal) Check(SettleRequest request, DateOnly today)
+    {
+        if (CheckKey(request.RequestId, request.FacilityCode, request.InsuredId) is { } badKey) return (null, badKey);
+        if (!DateOnly.TryParseExact(request.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly date))
+        {
+            return (null, Refusal.Invalid("visit_date", "不是有效日期，应为 yyyy-MM-dd。"));
+        }
+
+        if (request.VisitType is VisitType.Unspecified || !Enum.IsDefined(request.VisitType))
+        {
+            return (null, Refusal.Invalid("visit_type", "缺失或不是已知的就诊类型。"));
+        }
+
+        if (date > today) return (null, Refusal.Of(Reasons.VisitInFuture));
+        if (CheckAmounts(request) is { } badAmount) return (null, badAmount);
+        if (request.Lines.Count > 0) return (new Visit(request, date, default, []), null);
+
+        Int128 sum = (Int128)request.FullSelfPayFen + request.OverLimitFen + request.PreSelfPayFen + request.InScopeFen;
+        FeeParts fees = new(request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen);
+        return sum == request.TotalFen ? (new Visit(request, date, fees, []), null) : (null, Refusal.Of(Reasons.AmountsDoNotAddUp));
+    }
+
+    /// <summary>Whether what the lines amount to is what the sender states: a total or part of 0 is not stated.</summary>
+    public static Refusal? CheckAgainstLines(SettleRequest request, FeeParts computed)
+    {
+        if (computed.TotalFen <= 0) return Refusal.Invalid("lines", "金额合计必须大于 0。");
+        (long Stated, long Computed)[] pairs =
+        [
+            (request.TotalFen, computed.TotalFen),
+            (request.FullSelfPayFen, computed.FullSelfPayFen),
+            (request.OverLimitFen, computed.OverLimitFen),
+            (request.PreSelfPayFen, computed.PreSelfPayFen),
+            (request.InScopeFen, computed.InScopeFen),
+        ];
+        return pairs.All(pair => pair.Stated == 0 || pair.Stated == pair.Computed) ? null : Refusal.Of(Reasons.AmountsDoNotAddUp);
+    }
+
+    /// <summary>The key under which a request is answered once.</summary>
+    public static Refusal? CheckKey(string requestId, string facilityCode, string insuredId) =>
+        CheckCode("request_id", requestId) ?? CheckCode("facility_code", facilityCode) ?? CheckCode("insured_id", insuredId);
+
+    /// <summary>An identifier has 1 to 30 characters, none of them a control character.</summary>
+    public static Refusal? CheckCode(string field, string value)
+    {
+        if (value.Length == 0) return Refusal.Invalid(field, "缺失。");
+        // A character may take two UTF-16 units; nothing longer than twice the limit needs counting.
+        if (value.Length > 2 * MaxCodeLength) return TooLong();
+        int characters = 0;
+        bool control = false;
+        foreach (Rune character in value.EnumerateRunes())
+        {
+            characters++;
+            control |= Rune.IsControl(character);
+        }
+
+        if (characters > MaxCodeLength) return TooLong();
+        return control ? Refusal.Invalid(field, "含有控制字符。") : null;
+
+        Refusal TooLong() => Refusal.Invalid(field, $"超过 {MaxCodeLength} 个字符。");
+    }
+
+    private static Refusal? CheckAmounts(SettleRequest request)
+    {
+        bool computed = request.Lines.Count > 0;
+        if (request.TotalFen < 0 || (request.TotalFen == 0 && !computed)) return Refusal.Invalid("total_fen", "必须大于 0。");
+        if (request.FullSelfPayFen < 0) return Refusal.Invalid("full_self_pay_fen", "不能为负数。");
+        if (request.OverLimitFen < 0) return Refusal.Invalid("over_limit_fen", "不能为负数。");
+        if (request.PreSelfPayFen < 0) return Refusal.Invalid("pre_self_pay_fen", "不能为负数。");
+        return request.InScopeFen < 0 ? Refusal.Invalid("in_scope_fen", "不能为负数。") : null;
+    }
+}

@@ -1,0 +1,469 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Runtime.ExceptionServices;
+using System.Text;
+using Claims.Adjudication.Store;
+using Claims.Adjudication.Coverage;
+using Claims.Rules;
+using Claims.Hosting;
+using Claims.Policy;
+using Claims.V1;
+
+namespace Claims.Adjudication.Settling;
+
+/// <summary>One visit's way: checks, coverage, rules and accumulators in one atomic step, answer.</summary>
+public sealed class SettlementDesk
+{
+    private readonly SettlementStore _store;
+    private readonly EligibilityDirectory _eligibility;
+    private readonly PolicyPack _pack;
+    private readonly TimeProvider _time;
+    private readonly Formula _formula;
+
+    // One for each policy, tier and visit type of the pack.
+    private readonly ConcurrentDictionary<(string PolicyId, Tier Tier, VisitType VisitType), Citations> _citations = new();
+
+    public SettlementDesk(SettlementStore store, EligibilityDirectory eligibility, PolicyPack pack, TimeProvider time)
+        : this(store, eligibility, pack, time, Adjudicator.Adjudicate)
+    {
+    }
+
+    /// <param name="formula">Another reading of the rules, for the tests that show which answers depend on it.</param>
+    internal SettlementDesk(SettlementStore store, EligibilityDirectory eligibility, PolicyPack pack, TimeProvider time, Formula formula) =>
+        (_store, _eligibility, _pack, _time, _formula) = (store, eligibility, pack, time, formula);
+
+    /// <summary>The rules' own reckoning of a visit, to compare the script's with.</summary>
+    internal delegate Settlement Formula(Terms terms, long totalFen, long inScopeFen, Standing before);
+
+    /// <inheritdoc cref="SettleAsync(SettleRequest, Answer)"/>
+    public async ValueTask<SettleReply> SettleAsync(SettleRequest request)
+    {
+        Answer answer = new();
+        await SettleAsync(request, answer);
+        return answer.Whole();
+    }
+
+    /// <param name="answer">Takes the answer; it may have held another one before.</param>
+    /// <exception cref="EligibilityUnavailableException">Coverage cannot be known, and the request is not one settled before.</exception>
+    /// <exception cref="StoreUnavailableException">The accumulators cannot be known, or the outcome is unknown.</exception>
+    /// <exception cref="StoreBusyException">A bound is reached; nothing happened.</exception>
+    public async ValueTask SettleAsync(SettleRequest request, Answer answer)
+    {
+        if (CheckRequest(request, answer) is not { } visit) return;
+        Known known;
+        try
+        {
+            known = await FindAsync(visit);
+        }
+        catch (EligibilityUnavailableException e)
+        {
+            await AnswerUnknownAsync(visit, answer, e);
+            return;
+        }
+
+        if (TryBegin(visit, known, answer, out SettlingStep step, out ValueTask otherwise)) await EndAsync(await step.Reply, request, step.Shard, step.Citations, answer);
+        else await otherwise;
+    }
+
+    /// <summary>Takes a settlement back: the cap and the deductible are restored, and the answer is its negative mirror.</summary>
+    /// <exception cref="StoreUnavailableException">The store cannot be known, or the outcome is unknown.</exception>
+    /// <exception cref="StoreBusyException">A bound is reached; nothing happened.</exception>
+    public async ValueTask<SettleReply> CancelAsync(CancelRequest request)
+    {
+        if (RequestChecks.CheckKey(request.RequestId, request.FacilityCode, request.InsuredId) is { } badKey) return Refused(badKey);
+        ShardQueue shard = _store.ShardOf(request.InsuredId);
+        (string? target, Refusal? refusal) = TargetOf(request, shard);
+        if (target is null) return Refused(refusal!);
+
+        StepReply reply = await shard.RunAsync(UndoingStep(StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId, target));
+        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return Refused(RefusalOf(reply));
+        UndoingRecord record = UndoingRecord.Read(reply.Bytes);
+        Citations citations = await _store.Citations.ReadAsync(shard, record.Target!.Value.Request.Citations);
+        return Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, reply.Outcome is StepOutcome.Replay);
+
+        SettleReply Refused(Refusal why)
+        {
+            SettleReply refused = Replies.Refused(request.RequestId, request.FacilityCode, request.InsuredId, why);
+            refused.OriginalRequestId = request.OriginalRequestId;
+            return refused;
+        }
+    }
+
+    /// <summary>Undoes whatever the original request did; marks it where it never came.</summary>
+    /// <inheritdoc cref="CancelAsync" path="/exception"/>
+    public async ValueTask<ReverseReply> ReverseAsync(ReverseRequest request)
+    {
+        Refusal? refusal = RequestChecks.CheckKey(request.RequestId, request.FacilityCode, request.InsuredId)
+            ?? RequestChecks.CheckCode("original_request_id", request.OriginalRequestId)
+            ?? (request.OriginalRequestId == request.RequestId ? Refusal.Invalid("original_request_id", "不能与本次请求编号相同。") : null);
+        if (refusal is not null) return Refused(refusal);
+
+        ShardQueue shard = _store.ShardOf(request.InsuredId);
+        string target = RequestField.Of(request.FacilityCode, request.OriginalRequestId);
+        StepReply reply = await shard.RunAsync(UndoingStep(StepMode.Reverse, request.InsuredId, request.FacilityCode, request.RequestId, target));
+        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return Refused(RefusalOf(reply));
+
+        UndoingRecord record = UndoingRecord.Read(reply.Bytes);
+        if (record.Target is null) return new ReverseReply { Outcome = ReverseReply.Types.Outcome.NothingToUndo };
+        bool replayed = reply.Outcome is StepOutcome.Replay;
+        Citations citations = await _store.Citations.ReadAsync(shard, record.Target.Value.Request.Citations);
+        return record.Header.State is RecordState.UndidCancellation
+            ? new ReverseReply
+            {
+                Outcome = ReverseReply.Types.Outcome.CancellationUndone,
+                Mirror = Replies.Restored(shard.Shard, request.FacilityCode, request.InsuredId, record, citations, replayed),
+            }
+            : new ReverseReply
+            {
+                Outcome = ReverseReply.Types.Outcome.SettlementUndone,
+                Mirror = Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, replayed),
+            };
+
+        static ReverseReply Refused(Refusal why) => new() { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = why.Code, ReasonText = why.Text };
+    }
+
+    /// <summary>The same answer as <see cref="SettleAsync(SettleRequest)"/> would give to a new request, without effect; it neither reads nor writes stored requests.</summary>
+    /// <inheritdoc cref="SettleAsync(SettleRequest, Answer)" path="/exception"/>
+    public async ValueTask<SettleReply> QuoteAsync(SettleRequest request)
+    {
+        Answer answer = new();
+        if (CheckRequest(request, answer) is not { } visit) return answer.Reply;
+        if (CheckCoverage(visit, await FindAsync(visit), answer) is not { } covered) return answer.Reply;
+
+        ShardQueue shard = _store.ShardOf(request.InsuredId);
+        Citations citations = CitationsOf(covered);
+        FillStored(answer.Stored, covered, await _store.Citations.KeyOfAsync(shard, citations));
+        StepReply reply = await shard.RunAsync(StepFor(StepMode.Quote, covered, answer.Stored));
+        if (reply.Outcome is not StepOutcome.New) Refuse(answer, request, RefusalOf(reply));
+        else SettleNew(answer, Decision.Quoted, "", request, reply.Header, citations);
+        return answer.Whole();
+    }
+
+    /// <summary>What a repeat of the request would be answered: the settlement while it stands, a cancellation's mirror, or that it was cancelled or reversed.</summary>
+    /// <exception cref="StoreUnavailableException">The store cannot be known.</exception>
+    public async ValueTask<SettleReply> FindAsync(GetSettlementRequest request)
+    {
+        string requestId = request.KeyCase is GetSettlementRequest.KeyOneofCase.RequestId ? request.RequestId : "";
+        Refusal? refusal = RequestChecks.CheckCode("facility_code", request.FacilityCode)
+            ?? RequestChecks.CheckCode("insured_id", request.InsuredId)
+            ?? request.KeyCase switch
+            {
+                GetSettlementRequest.KeyOneofCase.RequestId => RequestChecks.CheckCode("request_id", request.RequestId),
+                GetSettlementRequest.KeyOneofCase.SettlementId => RequestChecks.CheckCode("settlement_id", request.SettlementId),
+                _ => Refusal.Invalid("key", "缺失：请给出 settlement_id 或 request_id。"),
+            };
+        if (refusal is not null) return Replies.Refused(requestId, request.FacilityCode, request.InsuredId, refusal);
+
+        ShardQueue shard = _store.ShardOf(request.InsuredId);
+        long? sequence = SettlementIds.SequenceOf(request.SettlementId, shard.Shard);
+        foreach (StoredAnswer found in StoredAnswer.AllOf(await shard.ReadInsuredAsync(request.InsuredId)))
+        {
+            bool wanted = requestId.Length > 0 ? found.RequestId == requestId : found.Header.Sequence == sequence;
+            if (wanted && found.FacilityCode == request.FacilityCode) return await TellAsync(shard, request.InsuredId, found);
+        }
+
+        return Replies.Refused(requestId, request.FacilityCode, request.InsuredId, Refusal.Of(Reasons.SettlementUnknown));
+    }
+
+    /// <summary>Closes the years of visits up to this one in every shard; there is no way back.</summary>
+    /// <exception cref="StoreUnavailableException">A shard did not answer; asking again completes what is left.</exception>
+    public Task CloseYearAsync(int year) => Task.WhenAll(_store.Shards.Select(shard => shard.CloseYearAsync(year)));
+
+    /// <exception cref="StoreUnavailableException">The store cannot be known: the remaining cap is not answered as 0.</exception>
+    public async ValueTask<V1.Accumulators> AccumulatorsAsync(GetAccumulatorsRequest request)
+    {
+        ShardQueue shard = _store.ShardOf(request.InsuredId);
+        IReadOnlyList<(string Field, byte[] Value)> fields = await shard.ReadInsuredAsync(request.InsuredId);
+        V1.Accumulators reply = new() { InsuredId = request.InsuredId, Year = request.Year };
+        foreach (AccumulatorField field in fields.Select(f => AccumulatorField.Read(f.Field, f.Value)).OfType<AccumulatorField>())
+        {
+            if (field.Year != request.Year) continue;
+            if (field.Day is { } day)
+            {
+                reply.FacilityDays.Add(new V1.Accumulators.Types.FacilityDay
+                {
+                    FacilityCode = field.FacilityCode,
+                    Date = day.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture),
+                    DeductibleBorneFen = field.AmountFen,
+                });
+            }
+            else
+            {
+                reply.FundPaidFen = field.AmountFen;
+            }
+        }
+
+        // A year without a policy has no cap, and so nothing that could remain.
+        if (_pack.OutpatientOn(new DateOnly(request.Year, 12, 31)) is { } policy)
+        {
+            reply.CapFen = policy.AnnualCapFen.Value;
+            reply.CapRemainingFen = Math.Max(reply.CapFen - reply.FundPaidFen, 0);
+        }
+
+        foreach (StoredAnswer answer in StoredAnswer.AllOf(fields))
+        {
+            bool stands = answer.Header is { Kind: RecordKind.Settlement, State: RecordState.Active };
+            if (stands && answer.Header.VisitDate.Year == request.Year) reply.Settlements.Add(await TellAsync(shard, request.InsuredId, answer));
+        }
+
+        return reply;
+    }
+
+    // The stages of a settlement, for SettleAsync and for the stream, which takes them without an object for each wait.
+
+    /// <returns>Null where the request is refused, and the answer says why.</returns>
+    internal Visit? CheckRequest(SettleRequest request, Answer answer)
+    {
+        (Visit? visit, Refusal? refusal) = RequestChecks.Check(request, ChinaTime.Today(_time));
+        if (visit is null)
+        {
+            Refuse(answer, request, refusal!);
+            return null;
+        }
+
+        if (FeeLines.Check(request.Lines) is not { } fault) return visit;
+        Refuse(answer, request, fault.Refusal, fault.Lines);
+        return null;
+    }
+
+    /// <exception cref="EligibilityUnavailableException">Coverage cannot be known.</exception>
+    internal ValueTask<Known> FindAsync(in Visit visit)
+    {
+        SettleRequest request = visit.Request;
+        string[] itemCodes = request.Lines.Count == 0 ? [] : [.. request.Lines.Select(line => line.ItemCode).Distinct(StringComparer.Ordinal)];
+        return _eligibility.FindAsync(request.FacilityCode, request.InsuredId, itemCodes);
+    }
+
+    /// <returns>Null where the visit is refused, and the answer says why.</returns>
+    private CoveredVisit? CheckCoverage(Visit visit, in Known known, Answer answer)
+    {
+        SettleRequest request = visit.Request;
+        if (request.Lines.Count > 0)
+        {
+            (Refusal? fault, ImmutableArray<LineOutcome> lines, FeeParts sum) = Split(visit, known);
+            if ((fault ?? RequestChecks.CheckAgainstLines(request, sum)) is { } bad)
+            {
+                Refuse(answer, request, bad, lines);
+                return null;
+            }
+
+            visit = visit with { Fees = sum, Lines = lines };
+        }
+
+        (CoveredVisit? covered, Refusal? refusal) = CoverageChecks.Check(_pack, visit, known.Facility, known.Insured);
+        if (covered is null) Refuse(answer, request, refusal!);
+        return covered;
+    }
+
+    private static (Refusal? Fault, ImmutableArray<LineOutcome> Lines, FeeParts Sum) Split(in Visit visit, in Known known)
+    {
+        ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> items = known.Items;
+        return FeeLines.Split(visit.Request.Lines, visit.Date, code => items.GetValueOrDefault(code, []));
+    }
+
+    /// <summary>Whatever was settled before is answered although coverage cannot be known.</summary>
+    /// <param name="why">Thrown where nothing is stored of the request.</param>
+    internal async ValueTask AnswerUnknownAsync(Visit visit, Answer answer, EligibilityUnavailableException why)
+    {
+        if (!await TryAnswerStoredAsync(visit, answer)) ExceptionDispatchInfo.Throw(why);
+    }
+
+    /// <summary>Sends a covered visit to the _store.</summary>
+    /// <param name="step">The store's reply, for <see cref="EndAsync"/>.</param>
+    /// <param name="otherwise">Of a visit that takes another way: completes when it is answered.</param>
+    internal bool TryBegin(in Visit visit, in Known known, Answer answer, out SettlingStep step, out ValueTask otherwise)
+    {
+        step = default;
+        if (CheckCoverage(visit, known, answer) is not { } covered)
+        {
+            otherwise = AnswerStoredOrRefusedAsync(visit, answer);
+            return false;
+        }
+
+        ShardQueue shard = _store.ShardOf(visit.Request.InsuredId);
+        Citations citations = CitationsOf(covered);
+        ValueTask<uint> key = _store.Citations.KeyOfAsync(shard, citations);
+        if (!key.IsCompletedSuccessfully)
+        {
+            otherwise = SettleCitedAsync(covered, shard, citations, key, answer);
+            return false;
+        }
+
+        FillStored(answer.Stored, covered, key.Result);
+        step = new SettlingStep(shard.RunAsync(StepFor(StepMode.Settle, covered, answer.Stored)), shard, citations);
+        otherwise = default;
+        return true;
+    }
+
+    /// <summary>Answers by what the store has replied: at once, unless the request was settled before.</summary>
+    internal ValueTask EndAsync(in StepReply reply, SettleRequest request, ShardQueue shard, Citations citations, Answer answer)
+    {
+        if (reply.Outcome is not StepOutcome.New) return AnswerStoredAsync(shard, request, reply, answer);
+        SettleNew(answer, Decision.Settled, reply.SettlementId, request, reply.Header, citations);
+        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask SettleCitedAsync(CoveredVisit covered, ShardQueue shard, Citations citations, ValueTask<uint> key, Answer answer)
+    {
+        FillStored(answer.Stored, covered, await key);
+        await EndAsync(await shard.RunAsync(StepFor(StepMode.Settle, covered, answer.Stored)), covered.Visit.Request, shard, citations, answer);
+    }
+
+    /// <summary>What would be refused now may have been settled before, and then its answer stands.</summary>
+    /// <param name="answer">Says the refusal.</param>
+    private async ValueTask AnswerStoredOrRefusedAsync(Visit visit, Answer answer) => await TryAnswerStoredAsync(visit, answer);
+
+    /// <returns>False where nothing is stored of the request; the answer is as it was.</returns>
+    private async ValueTask<bool> TryAnswerStoredAsync(Visit visit, Answer answer)
+    {
+        SettleRequest request = visit.Request;
+        ShardQueue shard = _store.ShardOf(request.InsuredId);
+        StepReply found = await shard.RunAsync(Step.Visit(StepMode.Look, request, visit.Date, default, 0, 0, stored: null));
+        if (found.Outcome is StepOutcome.Missing) return false;
+        await AnswerStoredAsync(shard, request, found, answer);
+        return true;
+    }
+
+    private async ValueTask AnswerStoredAsync(ShardQueue shard, SettleRequest request, StepReply reply, Answer answer)
+    {
+        if (reply.Outcome is not StepOutcome.Replay)
+        {
+            Refuse(answer, request, RefusalOf(reply));
+            return;
+        }
+
+        StoredRecord record = StoredRecord.Read(reply.Bytes);
+        Citations citations = await _store.Citations.ReadAsync(shard, record.Request.Citations);
+        Settle(answer, Decision.Settled, Replies.IdOf(shard.Shard, record.Header), request, record, citations, replayed: true);
+    }
+
+    /// <exception cref="StoreUnavailableException">What is stored cannot be read by this program.</exception>
+    private static Refusal RefusalOf(in StepReply reply) => Refusal.Of(reply.Outcome switch
+    {
+        StepOutcome.Conflict => Reasons.DuplicateConflict,
+        StepOutcome.Cancelled => Reasons.RequestCancelled,
+        StepOutcome.Reversed => Reasons.RequestReversed,
+        StepOutcome.TargetUnknown => Reasons.SettlementUnknown,
+        StepOutcome.TargetUndone => Reasons.AlreadyCancelled,
+        StepOutcome.BlockedByLater => Reasons.CancelBlockedByLaterSettlement,
+        StepOutcome.RestoreImpossible => Reasons.RestoreImpossible,
+        StepOutcome.YearClosed => Reasons.YearClosed,
+        StepOutcome.FormatUnknown => throw new StoreUnavailableException(
+            $"A stored record has format {Encoding.ASCII.GetString(reply.Bytes.Span)}, and this program reads format {RecordHeader.Format}."),
+        StepOutcome other => throw new InvalidOperationException($"{other} is no refusal."),
+    });
+
+    private static (string? Target, Refusal? Refusal) TargetOf(CancelRequest request, ShardQueue shard)
+    {
+        switch (request.TargetCase)
+        {
+            case CancelRequest.TargetOneofCase.OriginalRequestId:
+                Refusal? bad = RequestChecks.CheckCode("original_request_id", request.OriginalRequestId);
+                return bad is null ? (RequestField.Of(request.FacilityCode, request.OriginalRequestId), null) : (null, bad);
+            case CancelRequest.TargetOneofCase.SettlementId:
+                // An id that was never given out names no settlement; sequence 0 is never given out either.
+                return (Step.TargetOf(SettlementIds.SequenceOf(request.SettlementId, shard.Shard) ?? 0), null);
+            default:
+                return (null, Refusal.Invalid("target", "缺失：请给出 settlement_id 或 original_request_id。"));
+        }
+    }
+
+    private Step UndoingStep(StepMode mode, string insuredId, string facilityCode, string requestId, string target) => Step.Undoing(
+        mode, insuredId, facilityCode, requestId, target,
+        new StoredUndoing { UndoneAtUnixMs = _time.GetUtcNow().ToUnixTimeMilliseconds(), Trace = StoredTrace.OfCall() });
+
+    private async Task<SettleReply> TellAsync(ShardQueue shard, string insuredId, StoredAnswer found)
+    {
+        switch (found.Header.Kind, found.Header.State)
+        {
+            case (RecordKind.Settlement, RecordState.Active):
+                StoredRecord settlement = StoredRecord.Read(found.Bytes);
+                return Replies.Settled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, settlement, await CitationsOf(settlement), replayed: false);
+            case (RecordKind.Cancellation, RecordState.Active) or (RecordKind.Reversal, RecordState.UndidSettlement):
+                UndoingRecord undoing = UndoingRecord.Read(found.Bytes);
+                return Replies.Cancelled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await CitationsOf(undoing.Target!.Value), replayed: false);
+            case (RecordKind.Reversal, RecordState.UndidCancellation):
+                UndoingRecord restoring = UndoingRecord.Read(found.Bytes);
+                return Replies.Restored(shard.Shard, found.FacilityCode, insuredId, restoring, await CitationsOf(restoring.Target!.Value), replayed: false);
+            case (RecordKind.Settlement, RecordState.Cancelled):
+                return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.RequestCancelled));
+            case (RecordKind.Reversal, _):
+                return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.SettlementUnknown));
+            default:
+                return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.RequestReversed));
+        }
+
+        ValueTask<Citations> CitationsOf(StoredRecord record) => _store.Citations.ReadAsync(shard, record.Request.Citations);
+    }
+
+    private Citations CitationsOf(in CoveredVisit covered) => _citations.GetOrAdd(
+        (covered.Policy.PolicyId, covered.Facility.Tier, covered.Visit.Request.VisitType),
+        static (of, known) => Citations.For(known._pack, known.Policy, of.Tier, of.VisitType),
+        (_pack, covered.Policy));
+
+    /// <summary>Every field is written: it may have held another visit's before.</summary>
+    private void FillStored(StoredRequest stored, in CoveredVisit covered, uint citations)
+    {
+        stored.VisitType = (int)covered.Visit.Request.VisitType;
+        stored.TotalFen = covered.Visit.TotalFen;
+        stored.FullSelfPayFen = covered.Visit.Fees.FullSelfPayFen;
+        stored.OverLimitFen = covered.Visit.Fees.OverLimitFen;
+        stored.PreSelfPayFen = covered.Visit.Fees.PreSelfPayFen;
+        stored.InScopeFen = covered.Visit.Fees.InScopeFen;
+        stored.RateBp = covered.Terms.RateBasisPoints;
+        stored.AllowanceFen = covered.Terms.AllowanceFen ?? 0;
+        stored.Tier = (int)covered.Facility.Tier;
+        stored.InsuredCounty = CountyNumber(covered.Enrolment.County);
+        stored.FacilityCounty = CountyNumber(covered.Facility.County);
+        stored.Citations = citations;
+        stored.SettledAtUnixMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        stored.Trace = StoredTrace.OfCall();
+        stored.Lines.Clear();
+        foreach (LineOutcome line in covered.Visit.Lines)
+        {
+            stored.Lines.Add(new StoredLine
+            {
+                LineId = line.LineId,
+                FullSelfPayFen = line.Parts.FullSelfPayFen,
+                OverLimitFen = line.Parts.OverLimitFen,
+                PreSelfPayFen = line.Parts.PreSelfPayFen,
+                InScopeFen = line.Parts.InScopeFen,
+            });
+        }
+    }
+
+    private static int CountyNumber(string county) => int.Parse(county, System.Globalization.CultureInfo.InvariantCulture);
+
+    private static Step StepFor(StepMode mode, in CoveredVisit covered, StoredRequest stored) => Step.Visit(
+        mode, covered.Visit.Request, covered.Visit.Date, covered.Terms, covered.Visit.TotalFen, covered.Visit.Fees.InScopeFen, stored);
+
+    private static void Refuse(Answer answer, SettleRequest request, Refusal refusal, ImmutableArray<LineOutcome> lines = default)
+    {
+        answer.Calculation = null;
+        Replies.Refuse(answer.Reply, request.RequestId, request.FacilityCode, request.InsuredId, refusal);
+        if (lines.IsDefaultOrEmpty) return;
+        foreach (LineOutcome line in lines) answer.Reply.LineResults.Add(Replies.LineOf(line));
+    }
+
+    /// <summary>Answers what the script has just decided, once the rules have come to the same.</summary>
+    /// <exception cref="InvalidOperationException">They have not: nothing is answered.</exception>
+    private void SettleNew(Answer answer, Decision decision, string settlementId, SettleRequest request, in RecordHeader header, Citations citations)
+    {
+        StoredRecord record = new(header, default, answer.Stored);
+        Settlement rules = _formula(record.Terms, answer.Stored.TotalFen, answer.Stored.InScopeFen, header.Before);
+        if (rules.DeductibleFen != header.DeductibleFen || rules.FundPayFen != header.FundPayFen || rules.ReasonCode != header.ReasonCode)
+        {
+            throw new InvalidOperationException(
+                $"Settlement {settlementId}: the script says deductible {header.DeductibleFen}, fund {header.FundPayFen} {header.ReasonCode}; "
+                + $"the rules say {rules.DeductibleFen}, {rules.FundPayFen} {rules.ReasonCode}.");
+        }
+
+        Settle(answer, decision, settlementId, request, record, citations, replayed: false);
+    }
+
+    private static void Settle(Answer answer, Decision decision, string settlementId, SettleRequest request, in StoredRecord record, Citations citations, bool replayed) =>
+        Replies.Settle(answer, decision, settlementId, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, replayed);
+}
+
+/// <summary>A visit that is with the _store.</summary>
+internal readonly record struct SettlingStep(ValueTask<StepReply> Reply, ShardQueue Shard, Citations Citations);

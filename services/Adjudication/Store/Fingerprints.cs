@@ -1,0 +1,68 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Claims.V1;
+
+namespace Claims.Adjudication.Store;
+
+/// <summary>Tells whether a repeated request has the same content.</summary>
+public static class Fingerprints
+{
+    public const int Bytes = 16;
+
+    /// <summary>The first 16 bytes of SHA-256 over everything the sender states besides the key (facility, insured, request_id).</summary>
+    public static void Write(SettleRequest request, Span<byte> fingerprint)
+    {
+        Span<byte> stated = stackalloc byte[1 + 4 + (5 * 8) + Encoding.UTF8.GetMaxByteCount(10)];
+        stated[0] = (byte)'S';
+        BinaryPrimitives.WriteInt32BigEndian(stated[1..], (int)request.VisitType);
+        BinaryPrimitives.WriteInt64BigEndian(stated[5..], request.TotalFen);
+        BinaryPrimitives.WriteInt64BigEndian(stated[13..], request.FullSelfPayFen);
+        BinaryPrimitives.WriteInt64BigEndian(stated[21..], request.OverLimitFen);
+        BinaryPrimitives.WriteInt64BigEndian(stated[29..], request.PreSelfPayFen);
+        BinaryPrimitives.WriteInt64BigEndian(stated[37..], request.InScopeFen);
+        int length = 45 + Encoding.UTF8.GetBytes(request.VisitDate, stated[45..]);
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        if (request.Lines.Count == 0)
+        {
+            SHA256.HashData(stated[..length], hash);
+        }
+        else
+        {
+            using IncrementalHash whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            whole.AppendData(stated[..length]);
+            foreach (FeeLine line in request.Lines) AppendLine(whole, line);
+            whole.GetHashAndReset(hash);
+        }
+
+        hash[..Bytes].CopyTo(fingerprint);
+    }
+
+    /// <summary>Texts carry their length, so that no two lists of lines give the same bytes.</summary>
+    private static void AppendLine(IncrementalHash hash, FeeLine line)
+    {
+        Span<byte> numbers = stackalloc byte[32];
+        byte[] lineId = Encoding.UTF8.GetBytes(line.LineId);
+        byte[] itemCode = Encoding.UTF8.GetBytes(line.ItemCode);
+        BinaryPrimitives.WriteInt32BigEndian(numbers, lineId.Length);
+        BinaryPrimitives.WriteInt32BigEndian(numbers[4..], itemCode.Length);
+        BinaryPrimitives.WriteInt64BigEndian(numbers[8..], line.UnitPriceMilliFen);
+        BinaryPrimitives.WriteInt64BigEndian(numbers[16..], line.QuantityE4);
+        BinaryPrimitives.WriteInt64BigEndian(numbers[24..], line.AmountFen);
+        hash.AppendData(numbers);
+        hash.AppendData(lineId);
+        hash.AppendData(itemCode);
+    }
+
+    /// <summary>Of a cancellation or reversal: what kind it is and what it names.</summary>
+    /// <param name="kind">C or V.</param>
+    public static void Write(char kind, string target, Span<byte> fingerprint)
+    {
+        byte[] content = new byte[1 + Encoding.UTF8.GetByteCount(target)];
+        content[0] = (byte)kind;
+        Encoding.UTF8.GetBytes(target, content.AsSpan(1));
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(content, hash);
+        hash[..Bytes].CopyTo(fingerprint);
+    }
+}

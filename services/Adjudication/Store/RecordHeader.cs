@@ -1,0 +1,89 @@
+using System.Buffers.Binary;
+using Claims.Rules;
+
+namespace Claims.Adjudication.Store;
+
+/// <summary>What a stored record is; the letter is part of the stored format.</summary>
+public enum RecordKind
+{
+    Settlement = 'S',
+    Cancellation = 'C',
+    Reversal = 'V',
+    Tombstone = 'T',
+}
+
+/// <summary>What has become of a stored record since; the letter is part of the stored format.</summary>
+public enum RecordState
+{
+    /// <summary>A settlement that stands, or a cancellation that is in effect.</summary>
+    Active = 'A',
+
+    /// <summary>A cancelled settlement.</summary>
+    Cancelled = 'X',
+
+    /// <summary>A settlement undone by a reversal.</summary>
+    Reversed = 'R',
+
+    /// <summary>A cancellation undone by a reversal.</summary>
+    Undone = 'U',
+
+    /// <summary>A reversal that undid a settlement.</summary>
+    UndidSettlement = '1',
+
+    /// <summary>A reversal that undid a cancellation.</summary>
+    UndidCancellation = '2',
+
+    /// <summary>A reversal that found nothing to undo.</summary>
+    UndidNothing = '3',
+}
+
+/// <summary>The figures that the script computed, as it packs them: HEADER of settle.lua. Amounts in fen.</summary>
+/// <param name="Capped">Whether the fund's payment counts against the annual cap.</param>
+/// <param name="Order">Rank among the settlements of the insured; the newest is the highest.</param>
+/// <param name="VisitDay">yyyymmdd.</param>
+/// <param name="BorneBeforeFen">Deductible of that day and facility before this record took effect.</param>
+/// <param name="ShortfallFen">What the fund would have paid besides, had there been no cap.</param>
+public readonly record struct RecordHeader(
+    RecordKind Kind, RecordState State, bool Capped, long Sequence, long Order, int VisitDay,
+    long DeductibleFen, long BorneBeforeFen, long FundPayFen, long CapUsedBeforeFen, long TariffFen, long CapFen, long ShortfallFen)
+{
+    public const int Bytes = 50;
+
+    /// <summary>The first byte of every stored record. What it means is for good: another layout takes another number.</summary>
+    public const byte Format = 1;
+
+    public Standing Before => new(CapUsedBeforeFen, BorneBeforeFen);
+
+    /// <summary>CAP_REACHED, CAP_EXHAUSTED or empty, as the script decided it.</summary>
+    public string ReasonCode => Outcome.ReasonCode;
+
+    /// <summary>What the script decided, in the words of the rules.</summary>
+    public Settlement Outcome => new(DeductibleFen, FundPayFen + ShortfallFen, FundPayFen);
+
+    public DateOnly VisitDate => new(VisitDay / 10_000, VisitDay / 100 % 100, VisitDay % 100);
+
+    /// <summary>What counts against the annual cap.</summary>
+    public long CappedFundPayFen => Capped ? FundPayFen : 0;
+
+    /// <exception cref="StoreUnavailableException">The record has a format that this program does not know.</exception>
+    public static RecordHeader Read(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes[0] != Format) throw new StoreUnavailableException($"A stored record has format {bytes[0]}, and this program reads format {Format}.");
+        return new(
+            (RecordKind)bytes[1],
+            (RecordState)bytes[2],
+            bytes[3] == (byte)'P',
+            ReadSequence(bytes),
+            BigEndian.ReadUInt48(bytes[10..]),
+            BinaryPrimitives.ReadInt32BigEndian(bytes[16..]),
+            BinaryPrimitives.ReadUInt32BigEndian(bytes[20..]),
+            BinaryPrimitives.ReadUInt32BigEndian(bytes[24..]),
+            BinaryPrimitives.ReadUInt32BigEndian(bytes[28..]),
+            BinaryPrimitives.ReadUInt32BigEndian(bytes[32..]),
+            BinaryPrimitives.ReadUInt32BigEndian(bytes[36..]),
+            BinaryPrimitives.ReadUInt32BigEndian(bytes[40..]),
+            BigEndian.ReadUInt48(bytes[44..]));
+    }
+
+    public static long ReadSequence(ReadOnlySpan<byte> bytes) => BigEndian.ReadUInt48(bytes[4..]);
+}

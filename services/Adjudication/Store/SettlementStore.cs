@@ -1,0 +1,39 @@
+using System.Globalization;
+using StackExchange.Redis;
+
+namespace Claims.Adjudication.Store;
+
+/// <summary>The shards of this instance's Redis.</summary>
+public sealed class SettlementStore : IAsyncDisposable
+{
+    private readonly ShardQueue[] _shards;
+
+    public SettlementStore(IDatabase redis, int shardCount, long longestOutbox)
+        : this(redis, shardCount, longestOutbox, settle: null)
+    {
+    }
+
+    /// <param name="settle">Another settlement script, for the controls that show that the tests would notice.</param>
+    internal SettlementStore(IDatabase redis, int shardCount, long longestOutbox, Script? settle)
+    {
+        Redis = redis;
+        _shards = [.. Enumerable.Range(0, shardCount).Select(shard => new ShardQueue(shard, new ScriptCaller(redis, string.Create(CultureInfo.InvariantCulture, $"redis-s{shard:00}")), longestOutbox, settle))];
+        Citations = new CitationStore(redis);
+    }
+
+    public IDatabase Redis { get; }
+
+    public IReadOnlyList<ShardQueue> Shards => _shards;
+
+    public CitationStore Citations { get; }
+
+    /// <summary>Whether more visits wait than half of the shards take with their next call.</summary>
+    public bool IsOverloaded => _shards.Sum(shard => shard.Waiting) > _shards.Length * ShardQueue.LargestBatch / 2;
+
+    public ShardQueue ShardOf(string insuredId) => _shards[Store.Shards.Of(insuredId, _shards.Length)];
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (ShardQueue shard in _shards) await shard.DisposeAsync();
+    }
+}

@@ -1,0 +1,338 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.CompilerServices;
+using Claims.V1;
+using StackExchange.Redis;
+
+namespace Claims.Adjudication.Store;
+
+/// <summary>
+/// The one way into a shard: whatever gathered while the last call was away goes out as the next call, so an idle shard
+/// answers at once and a loaded one shares a script call and an fsync among up to 64 visits.
+/// </summary>
+public sealed class ShardQueue : IAsyncDisposable
+{
+    /// <summary>Visits in one call of the script at most.</summary>
+    public const int LargestBatch = 64;
+
+    private const int LongestQueue = 4096;
+
+    // Keys of all shards that one page looks through: below a millisecond in which Redis does nothing else.
+    private const int ScannedKeys = 500;
+    private static readonly Script Settle = Script.FromResource("settle.lua");
+    private static readonly Script Insured = Script.FromResource("insured.lua");
+    private static readonly Script Scan = Script.FromResource("scan.lua");
+    private static readonly Script CloseYear = Script.FromResource("close_year.lua");
+
+    // Replies that one work item of the thread pool tells: an item for each cost more than what it did, and one for all would
+    // have kept the other core idle.
+    private const int ToldAtATime = 16;
+
+    private readonly Lock _gate = new();
+    private readonly Queue<WaitingStep> _queue = new();
+    private readonly ConcurrentQueue<WaitingStep> _unused = new();
+    private readonly Script _settle;
+    private bool _isSending;
+    private TaskCompletionSource? _disposed;
+    private long _lowestSequence;
+    private volatile ShardStatus _status = ShardStatus.Unopened;
+
+    internal ShardQueue(int shard, ScriptCaller scripts, long longestOutbox, Script? settle = null)
+    {
+        Shard = shard;
+        Keys = new ShardKeys(shard);
+        Scripts = scripts;
+        LongestOutbox = longestOutbox;
+        _settle = settle ?? Settle;
+    }
+
+    public int Shard { get; }
+
+    public ShardKeys Keys { get; }
+
+    public ScriptCaller Scripts { get; }
+
+    public ShardStatus Status => _status;
+
+    /// <summary>The highest number known to have been given out: a store below it has lost answers.</summary>
+    public long LowestSequence => Volatile.Read(ref _lowestSequence);
+
+    /// <summary>Records that the outbox may hold before requests are turned away.</summary>
+    public long LongestOutbox { get; }
+
+    /// <summary>Visits that wait for the next call.</summary>
+    public int Waiting => _queue.Count;
+
+    /// <summary>What this queue has lately added to the outbox.</summary>
+    public RecentRecords Recent { get; } = new();
+
+    /// <summary>Called after records were added to the outbox; set by the shard's relay.</summary>
+    public Action? Appended { get; set; }
+
+    public void Open(string epoch, long sequence)
+    {
+        RaiseLowestSequence(sequence);
+        // Of a store that was lost, or that another instance has gone on with.
+        Recent.Clear();
+        _status = new ShardStatus(epoch, "");
+    }
+
+    /// <param name="reason">One sentence for operators.</param>
+    public void Close(string reason) => _status = new ShardStatus(null, reason);
+
+    public void RaiseLowestSequence(long sequence)
+    {
+        long seen = Volatile.Read(ref _lowestSequence);
+        while (sequence > seen)
+        {
+            long before = Interlocked.CompareExchange(ref _lowestSequence, sequence, seen);
+            if (before == seen) return;
+            seen = before;
+        }
+    }
+
+    /// <summary>To be awaited once: what waits is used again.</summary>
+    /// <exception cref="StoreUnavailableException">The shard is closed, or the outcome is unknown.</exception>
+    /// <exception cref="StoreBusyException">The queue or the outbox is full; nothing happened.</exception>
+    public ValueTask<StepReply> RunAsync(in Step step)
+    {
+        if (_status.Epoch is null) return ValueTask.FromException<StepReply>(new StoreUnavailableException(_status.Reason));
+        if (!_unused.TryDequeue(out WaitingStep? waiting)) waiting = new WaitingStep(_unused);
+        ValueTask<StepReply> reply = waiting.For(step);
+        lock (_gate)
+        {
+            if (_disposed is not null) return ValueTask.FromException<StepReply>(new StoreUnavailableException($"Shard {Shard}: the service is stopping."));
+            if (_queue.Count >= LongestQueue) return ValueTask.FromException<StepReply>(new StoreBusyException($"Shard {Shard} already has {LongestQueue} requests waiting."));
+            _queue.Enqueue(waiting);
+            if (_isSending) return reply;
+            _isSending = true;
+        }
+
+        // On the caller's thread as far as the call of Redis: an idle shard loses no time to a change of threads.
+        _ = SendAllAsync();
+        return reply;
+    }
+
+    /// <summary>Every field stored of one insured.</summary>
+    /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
+    public async Task<IReadOnlyList<(string Field, byte[] Value)>> ReadInsuredAsync(string insuredId)
+    {
+        RedisValue[] flat = (RedisValue[])(await AskAsync(epoch => Scripts.CallAsync(Insured, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence])))!;
+        List<(string, byte[])> fields = new(flat.Length / 2);
+        for (int i = 0; i < flat.Length; i += 2)
+        {
+            fields.Add(((string)flat[i]!, (byte[])flat[i + 1]!));
+        }
+
+        return fields;
+    }
+
+    /// <summary>Everything stored of the shard, page by page as Redis scans: an insured may come twice, one that is new meanwhile not at all.</summary>
+    /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
+    public async IAsyncEnumerable<ShardPage> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        string cursor = "0";
+        EndPoint? node = null;
+        do
+        {
+            cancellation.ThrowIfCancellationRequested();
+            string from = cursor;
+            RedisResult[] page = (RedisResult[])(await AskAsync(epoch => Scripts.CallAsync(Scan, [Keys.Shard, Keys.Nothing], [epoch, LowestSequence, Keys.EveryInsured, from, ScannedKeys])))!;
+            EndPoint now = await AskAsync(_ => Scripts.NodeOfAsync(Keys.Shard));
+            if (!now.Equals(node ?? now)) throw new StoreUnavailableException($"Shard {Shard} went from {node} to {now} while it was read; a cursor of the one means nothing to the other.");
+            node = now;
+            cursor = (string)page[1]!;
+            List<InsuredAccumulators> insured = new((page.Length - 2) / 2);
+            for (int i = 2; i < page.Length; i += 2)
+                insured.Add(StoredAccumulators.Of(Keys.InsuredIdOf((string)page[i]!), (RedisValue[])page[i + 1]!));
+            yield return new ShardPage((long)page[0], insured);
+        }
+        while (cursor != "0");
+    }
+
+    /// <summary>From its return on, no visit of the year or an earlier one is settled or undone.</summary>
+    /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
+    public Task CloseYearAsync(int year) => AskAsync(epoch => Scripts.CallAsync(CloseYear, [Keys.Shard], [epoch, year]));
+
+    /// <summary>A call beside the queue, while the shard is open.</summary>
+    private async Task<T> AskAsync<T>(Func<string, Task<T>> call)
+    {
+        if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
+        try
+        {
+            return await call(epoch);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw Understand(e);
+        }
+    }
+
+    /// <summary>Once what waits has been answered.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            _disposed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (!_isSending) _disposed.TrySetResult();
+        }
+
+        await _disposed.Task;
+    }
+
+    /// <summary>Sends until nothing waits.</summary>
+    private async Task SendAllAsync()
+    {
+        bool more;
+        do
+        {
+            WaitingStep[] batch = TakeBatch();
+            StepReply[] replies = new StepReply[batch.Length];
+            Exception? failure = null;
+            try
+            {
+                await SendAsync(batch, replies);
+            }
+            catch (Exception e)
+            {
+                failure = e is RedisException or TimeoutException ? Understand(e) : e;
+            }
+
+            more = HasMore();
+            Tell(batch, replies, failure, mayRunHere: !more);
+        }
+        while (more);
+    }
+
+    private WaitingStep[] TakeBatch()
+    {
+        lock (_gate)
+        {
+            WaitingStep[] batch = new WaitingStep[Math.Min(_queue.Count, LargestBatch)];
+            for (int i = 0; i < batch.Length; i++) batch[i] = _queue.Dequeue();
+            return batch;
+        }
+    }
+
+    private bool HasMore()
+    {
+        lock (_gate)
+        {
+            _isSending = _queue.Count > 0;
+            if (!_isSending) _disposed?.TrySetResult();
+            return _isSending;
+        }
+    }
+
+    private async Task SendAsync(WaitingStep[] batch, StepReply[] replies)
+    {
+        if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
+        RedisKey[] keys = new RedisKey[2 + batch.Length];
+        RedisValue[] arguments = new RedisValue[3 + batch.Length];
+        keys[0] = Keys.Shard;
+        keys[1] = Keys.Outbox;
+        arguments[0] = epoch;
+        arguments[1] = LowestSequence;
+        arguments[2] = LongestOutbox;
+        for (int i = 0; i < batch.Length; i++)
+        {
+            keys[2 + i] = Keys.Insured(batch[i].Step.InsuredId);
+            arguments[3 + i] = batch[i].Step.Item;
+        }
+
+        long started = Stopwatch.GetTimestamp();
+        StepReply.ReadAll((byte[])(await Scripts.CallAsync(_settle, keys, arguments))!, replies);
+        AdjudicationMetrics.Batch(batch.Length, Stopwatch.GetElapsedTime(started));
+
+        bool appended = false;
+        for (int i = 0; i < batch.Length; i++)
+        {
+            if (replies[i].Outcome is not StepOutcome.New || replies[i].Sequence is not (> 0 and long sequence)) continue;
+            RaiseLowestSequence(sequence);
+            if (batch[i].Step.Mode is StepMode.Settle)
+                replies[i] = replies[i] with { SettlementId = SettlementIds.Format(replies[i].Header.VisitDay / 10_000, Shard, sequence) };
+            Recent.Add(new RecentRecord(batch[i].Step, replies[i]));
+            appended = true;
+        }
+
+        if (appended) Appended?.Invoke();
+    }
+
+    /// <param name="mayRunHere">Where few wait for this call and none for the next, they are spared the change of threads.</param>
+    private static void Tell(WaitingStep[] batch, StepReply[] replies, Exception? failure, bool mayRunHere)
+    {
+        if (mayRunHere && batch.Length <= ToldAtATime)
+        {
+            new Told(batch, replies, failure, 0).TellAll();
+            return;
+        }
+
+        for (int first = 0; first < batch.Length; first += ToldAtATime)
+            ThreadPool.UnsafeQueueUserWorkItem(static part => part.TellAll(), new Told(batch, replies, failure, first), preferLocal: false);
+    }
+
+    /// <summary>What a failed call means for the shard and for the sender.</summary>
+    private Exception Understand(Exception failure)
+    {
+        string code = failure is RedisServerException ? failure.Message.Split(' ', 2)[0] : "";
+        switch (code)
+        {
+            case "NOSHARD" or "EPOCH" or "STALE":
+                Close($"Shard {Shard}: {failure.Message}.");
+                return new StoreUnavailableException(_status.Reason, failure);
+            case "OUTBOXFULL":
+                return new StoreBusyException($"Shard {Shard} has {LongestOutbox} records that the ledger has not committed.");
+            case "TRYAGAIN":
+                return new StoreUnavailableException($"Shard {Shard} is being moved to another Redis node; nothing happened.", failure);
+            case "CLUSTERDOWN" or "LOADING" or "MASTERDOWN" or "READONLY":
+                return new StoreUnavailableException($"Shard {Shard}: Redis answers {code}; nothing happened.", failure);
+            default:
+                return new StoreUnavailableException($"Shard {Shard}: Redis did not answer; the outcome is unknown.", failure);
+        }
+    }
+
+    /// <summary>Some of the replies of one call on their way to who waits for them.</summary>
+    private readonly record struct Told(WaitingStep[] Batch, StepReply[] Replies, Exception? Failure, int First)
+    {
+        public void TellAll()
+        {
+            for (int i = First; i < Math.Min(First + ToldAtATime, Batch.Length); i++) Batch[i].Tell(Replies[i], Failure);
+        }
+    }
+
+    /// <summary>A step and who waits for its reply; used again once the reply has been taken.</summary>
+    private sealed class WaitingStep(ConcurrentQueue<WaitingStep> unused) : Awaited<StepReply>
+    {
+        public Step Step { get; private set; }
+
+        public ValueTask<StepReply> For(in Step step)
+        {
+            Step = step;
+            return Answered;
+        }
+
+        public void Tell(StepReply reply, Exception? failure)
+        {
+            if (failure is null) Tell(reply);
+            else Fail(failure);
+        }
+
+        protected override void Release()
+        {
+            Step = default;
+            unused.Enqueue(this);
+        }
+    }
+}
+
+/// <summary>Whether a shard may answer.</summary>
+/// <param name="Epoch">The store's epoch while it may, null while it may not.</param>
+/// <param name="Reason">Why not: one sentence for operators.</param>
+public sealed record ShardStatus(string? Epoch, string Reason)
+{
+    public static ShardStatus Unopened { get; } = new(null, "The store has not been opened yet: Redis or the ledger has not answered.");
+}
+
+/// <summary>Some of a shard's insured, and the shard's last number when they were read.</summary>
+public sealed record ShardPage(long Sequence, IReadOnlyList<InsuredAccumulators> Insured);

@@ -1,0 +1,60 @@
+using System.Globalization;
+using System.Text;
+using StackExchange.Redis;
+
+namespace Claims.Adjudication.Store;
+
+/// <summary>Which shard an insured belongs to, and how a shard's keys are named.</summary>
+public static class Shards
+{
+    /// <summary>
+    /// FNV-1a (32 bits) over the UTF-8 bytes of insured_id, its halves folded by xor, modulo the number of shards.
+    /// Part of the stored format: with another hash, every stored answer would be looked for in the wrong place.
+    /// </summary>
+    public static int Of(string insuredId, int shardCount)
+    {
+        Span<byte> utf8 = stackalloc byte[Encoding.UTF8.GetMaxByteCount(insuredId.Length)];
+        int length = Encoding.UTF8.GetBytes(insuredId, utf8);
+        uint hash = 2166136261;
+        foreach (byte octet in utf8[..length])
+        {
+            hash = unchecked((hash ^ octet) * 16777619);
+        }
+
+        return (int)((hash ^ (hash >> 16)) % (uint)shardCount);
+    }
+}
+
+/// <summary>The Redis keys of one shard. The hash tag puts them on one master of a cluster.</summary>
+public sealed class ShardKeys(int shard)
+{
+    private readonly string _insuredPrefix = Name(shard, "i:");
+
+    // Put before a visit's insured without a text for both together.
+    private readonly RedisKey _insuredPrefixUtf8 = Encoding.UTF8.GetBytes(Name(shard, "i:"));
+
+    /// <summary>Hash: epoch, seq (last number given out), committed (the ledger's watermark when the outbox was last trimmed).</summary>
+    public RedisKey Shard { get; } = Name(shard, "shard");
+
+    /// <summary>Stream of records that the ledger has not committed yet; entry id = sequence.</summary>
+    public RedisKey Outbox { get; } = Name(shard, "outbox");
+
+    /// <summary>String with a time limit: the relay that may publish this shard's outbox.</summary>
+    public RedisKey Lease { get; } = Name(shard, "lease");
+
+    /// <summary>Hash: the citations that stored settlements refer to.</summary>
+    public RedisKey Citations { get; } = Name(shard, "citations");
+
+    /// <summary>Never written. Asked for beside a key that exists, it makes Redis refuse while the shard is on two nodes at once.</summary>
+    public RedisKey Nothing { get; } = Name(shard, "nothing");
+
+    /// <summary>Hash: accumulators and stored requests of one insured.</summary>
+    public RedisKey Insured(string insuredId) => ((RedisKey)insuredId).Prepend(_insuredPrefixUtf8);
+
+    /// <summary>A pattern that the keys of all insured of the shard match.</summary>
+    public RedisValue EveryInsured => _insuredPrefix + "*";
+
+    public string InsuredIdOf(string insuredKey) => insuredKey[_insuredPrefix.Length..];
+
+    private static string Name(int shard, string suffix) => string.Create(CultureInfo.InvariantCulture, $"{{s{shard:00}}}:{suffix}");
+}

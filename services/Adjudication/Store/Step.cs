@@ -1,0 +1,187 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+using Claims.Rules;
+using Claims.V1;
+using Google.Protobuf;
+
+namespace Claims.Adjudication.Store;
+
+/// <summary>What the script is asked to do for one request.</summary>
+public enum StepMode
+{
+    /// <summary>Settle, unless the request was settled before.</summary>
+    Settle,
+
+    /// <summary>Compute, without a look at stored requests and without effect.</summary>
+    Quote,
+
+    /// <summary>Look for the stored settlement only.</summary>
+    Look,
+
+    /// <summary>Cancel a settlement.</summary>
+    Cancel,
+
+    /// <summary>Undo whatever a request did.</summary>
+    Reverse,
+}
+
+/// <summary>One item of a batch for settle.lua.</summary>
+/// <param name="Item">As the script reads it: the mode, then VISIT or UNDOING with what they name.</param>
+/// <param name="ContentStart">Where in the item the content begins: fingerprint, and what is stored with it.</param>
+public readonly record struct Step(StepMode Mode, string InsuredId, string FacilityCode, string RequestId, byte[] Item, int ContentStart)
+{
+    /// <summary>
+    /// Largest base that the script computes with, 10^14 fen: exact in its doubles, and so large that the smallest rate
+    /// (1 basis point gives 10^10 fen) passes the largest cap or allowance of a policy (10^9 fen). Amounts above it settle the same.
+    /// </summary>
+    private const long BaseLimitFen = 100_000_000_000_000;
+
+    private const int ModeBytes = 1;
+    private const int VisitBytes = 39;
+    private const int UndoingBytes = 2;
+
+    /// <summary>Fingerprint and message: what the script keeps of the request.</summary>
+    public ReadOnlyMemory<byte> Content => Item.AsMemory(ContentStart);
+
+    /// <param name="mode">Settle, Quote or Look.</param>
+    /// <param name="terms">Of a look at what is stored nothing is computed: none.</param>
+    /// <param name="stored">What is to be kept; null where nothing is.</param>
+    public static Step Visit(StepMode mode, SettleRequest request, DateOnly date, in Terms terms, long totalFen, long inScopeFen, StoredRequest? stored)
+    {
+        int facilityBytes = Encoding.UTF8.GetByteCount(request.FacilityCode);
+        int requestBytes = RequestField.BytesOf(facilityBytes, request.RequestId);
+        int contentStart = ModeBytes + VisitBytes + requestBytes;
+        byte[] item = new byte[contentStart + Fingerprints.Bytes + (stored?.CalculateSize() ?? 0)];
+        Span<byte> visit = item.AsSpan(ModeBytes);
+        item[0] = (byte)Letter(mode);
+        visit[0] = (byte)(terms.Capped ? 'P' : 'F');
+        date.TryFormat(visit[1..], out _, "yyyyMMdd", CultureInfo.InvariantCulture);
+        BigEndian.WriteUInt48(visit[9..], Math.Min(inScopeFen, BaseLimitFen));
+        BigEndian.WriteUInt48(visit[15..], Math.Min(totalFen, BaseLimitFen));
+        BinaryPrimitives.WriteUInt32BigEndian(visit[21..], (uint)terms.TariffFen);
+        BinaryPrimitives.WriteUInt32BigEndian(visit[25..], (uint)terms.RateBasisPoints);
+        BinaryPrimitives.WriteUInt32BigEndian(visit[29..], (uint)terms.CapFen);
+        BinaryPrimitives.WriteUInt32BigEndian(visit[33..], (uint)(terms.AllowanceFen ?? 0));
+        visit[37] = checked((byte)facilityBytes);
+        visit[38] = checked((byte)requestBytes);
+        RequestField.Write(request.FacilityCode, request.RequestId, visit[VisitBytes..]);
+        Fingerprints.Write(request, item.AsSpan(contentStart));
+        stored?.WriteTo(item.AsSpan(contentStart + Fingerprints.Bytes));
+        return new Step(mode, request.InsuredId, request.FacilityCode, request.RequestId, item, contentStart);
+    }
+
+    /// <param name="mode">Cancel or Reverse.</param>
+    /// <param name="target">The request field of what is undone, or <see cref="TargetOf"/> of a sequence.</param>
+    public static Step Undoing(StepMode mode, string insuredId, string facilityCode, string requestId, string target, StoredUndoing stored)
+    {
+        int targetBytes = Encoding.UTF8.GetByteCount(target);
+        int requestBytes = RequestField.BytesOf(Encoding.UTF8.GetByteCount(facilityCode), requestId);
+        int contentStart = ModeBytes + UndoingBytes + targetBytes + requestBytes;
+        byte[] item = new byte[contentStart + Fingerprints.Bytes + stored.CalculateSize()];
+        item[0] = (byte)Letter(mode);
+        item[1] = checked((byte)targetBytes);
+        item[2] = checked((byte)requestBytes);
+        Span<byte> names = item.AsSpan(ModeBytes + UndoingBytes);
+        Encoding.UTF8.GetBytes(target, names);
+        RequestField.Write(facilityCode, requestId, names[targetBytes..]);
+        Fingerprints.Write(Letter(mode), target, item.AsSpan(contentStart));
+        stored.WriteTo(item.AsSpan(contentStart + Fingerprints.Bytes));
+        return new Step(mode, insuredId, facilityCode, requestId, item, contentStart);
+    }
+
+    /// <summary>A settlement named by its sequence, as the target of a cancellation.</summary>
+    public static string TargetOf(long sequence) => $"#{sequence}";
+
+    private static char Letter(StepMode mode) => mode switch
+    {
+        StepMode.Settle => 'S',
+        StepMode.Quote => 'Q',
+        StepMode.Look => 'L',
+        StepMode.Cancel => 'C',
+        StepMode.Reverse => 'V',
+        _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, null),
+    };
+}
+
+public enum StepOutcome
+{
+    /// <summary>Done now; the bytes say how.</summary>
+    New,
+
+    /// <summary>The same request was answered before; the bytes are its record.</summary>
+    Replay,
+
+    /// <summary>The key was used before, with other content.</summary>
+    Conflict,
+
+    /// <summary>Nothing is stored under the key.</summary>
+    Missing,
+
+    /// <summary>The request's settlement was cancelled since.</summary>
+    Cancelled,
+
+    /// <summary>The request was reversed, before or after it came.</summary>
+    Reversed,
+
+    /// <summary>No settlement is stored under what the request names.</summary>
+    TargetUnknown,
+
+    /// <summary>The settlement was undone already.</summary>
+    TargetUndone,
+
+    /// <summary>The settlement consumed deductible, and a later one of that insured, facility and day stands.</summary>
+    BlockedByLater,
+
+    /// <summary>The cap or the day's deductible has been used since.</summary>
+    RestoreImpossible,
+
+    /// <summary>The year of the visit is closed.</summary>
+    YearClosed,
+
+    /// <summary>A stored record of the insured has a format that the script does not read; nothing happened.</summary>
+    FormatUnknown,
+}
+
+/// <summary>What the script did for one request.</summary>
+/// <param name="Bytes">New: the header of a settlement or quote, the record of a cancellation or reversal. Replay: the record.</param>
+/// <param name="SettlementId">Of a new settlement; otherwise empty.</param>
+public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes, string SettlementId = "")
+{
+    public RecordHeader Header => RecordHeader.Read(Bytes.Span);
+
+    /// <summary>The header's sequence alone.</summary>
+    public long Sequence => RecordHeader.ReadSequence(Bytes.Span);
+
+    /// <summary>The replies of a batch, in the order of its items.</summary>
+    public static void ReadAll(ReadOnlyMemory<byte> batch, Span<StepReply> replies)
+    {
+        foreach (ref StepReply reply in replies)
+        {
+            int length = BinaryPrimitives.ReadInt32BigEndian(batch.Span);
+            reply = Read(batch.Slice(sizeof(int), length));
+            batch = batch[(sizeof(int) + length)..];
+        }
+
+        if (!batch.IsEmpty) throw new InvalidDataException($"settle.lua answered more than the {replies.Length} items that it was asked.");
+    }
+
+    private static StepReply Read(ReadOnlyMemory<byte> reply) => new(
+        (char)reply.Span[0] switch
+        {
+            'N' => StepOutcome.New,
+            'R' => StepOutcome.Replay,
+            'C' => StepOutcome.Conflict,
+            'M' => StepOutcome.Missing,
+            'X' => StepOutcome.Cancelled,
+            'V' => StepOutcome.Reversed,
+            'K' => StepOutcome.TargetUnknown,
+            'A' => StepOutcome.TargetUndone,
+            'B' => StepOutcome.BlockedByLater,
+            'I' => StepOutcome.RestoreImpossible,
+            'Y' => StepOutcome.YearClosed,
+            'F' => StepOutcome.FormatUnknown,
+            char other => throw new InvalidDataException($"settle.lua answered with an unknown outcome '{other}'."),
+        },
+        reply[1..]);
+}

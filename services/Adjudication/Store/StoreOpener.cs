@@ -1,0 +1,152 @@
+using System.Collections.Immutable;
+using System.Net;
+using Claims.V1;
+using Grpc.Core;
+using StackExchange.Redis;
+
+namespace Claims.Adjudication.Store;
+
+/// <summary>
+/// Opens each shard once Redis and the ledger agree about it, and again after it had to close. A shard key is created only
+/// while the ledger has never had a confirmed store; afterwards a Redis without it has lost data, and pays nothing.
+/// </summary>
+public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledger, TimeProvider time, ILogger<StoreOpener> log) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LedgerLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RedisLimit = TimeSpan.FromSeconds(5);
+    private static readonly Script Open = Script.FromResource("open.lua");
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            ImmutableArray<ShardQueue> closed = [.. store.Shards.Where(shard => shard.Status.Epoch is null)];
+            if (closed.Length > 0)
+            {
+                try
+                {
+                    await OpenAsync(closed, stoppingToken);
+                }
+                catch (Exception e) when (e is RpcException or RedisException or TimeoutException)
+                {
+                    Wait(closed, e is RpcException ? "the ledger does not answer" : "Redis does not answer", e);
+                }
+            }
+
+            await Task.Delay(Interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task OpenAsync(ImmutableArray<ShardQueue> closed, CancellationToken cancellation)
+    {
+        V1.Store known = await ledger.OpenStoreAsync(
+            new OpenStoreRequest { ProposedEpoch = Guid.NewGuid().ToString("n"), Shards = store.Shards.Count },
+            deadline: DateTime.UtcNow + LedgerLimit,
+            cancellationToken: cancellation);
+        if (known.Shards != store.Shards.Count)
+        {
+            foreach (ShardQueue shard in closed) shard.Close($"The ledger's store has {known.Shards} shards, this service is set to {store.Shards.Count}.");
+            return;
+        }
+
+        if (await FindDurabilityFaultAsync() is { } fault)
+        {
+            foreach (ShardQueue shard in closed) Refuse(shard, fault);
+            return;
+        }
+
+        Dictionary<int, long> watermarks = known.Watermarks.ToDictionary(mark => mark.Shard, mark => mark.Sequence);
+        List<(ShardQueue Shard, long Sequence)> good = [];
+        List<(ShardQueue Shard, Exception Cause)> silent = [];
+        foreach ((ShardQueue shard, RedisValue[] found, Exception? cause) in await Task.WhenAll(closed.Select(shard => FindAsync(shard, known))))
+        {
+            if (cause is not null)
+            {
+                silent.Add((shard, cause));
+                continue;
+            }
+
+            long watermark = watermarks.GetValueOrDefault(shard.Shard);
+            if (found.Length == 0) Refuse(shard, "its key is missing from Redis; run `claims rebuild`");
+            else if ((string)found[0]! != known.Epoch) Refuse(shard, "Redis holds the store of another ledger");
+            else if ((long)found[1] < Math.Max(watermark, shard.LowestSequence)) Refuse(shard, "Redis is behind what was acknowledged; run `claims rebuild`");
+            else good.Add((shard, Math.Max(watermark, (long)found[1])));
+        }
+
+        if (silent.Count > 0) Wait([.. silent.Select(shard => shard.Shard)], "Redis does not answer", silent[0].Cause);
+
+        // Only a store whose every shard exists is confirmed: from then on a missing key means lost data.
+        if (!known.Initialised && good.Count == store.Shards.Count)
+        {
+            await ledger.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = known.Epoch }, deadline: DateTime.UtcNow + LedgerLimit, cancellationToken: cancellation);
+        }
+        else if (!known.Initialised)
+        {
+            return;
+        }
+
+        foreach ((ShardQueue shard, long sequence) in good)
+        {
+            store.Citations.Forget(shard.Shard);
+            shard.Open(known.Epoch, sequence);
+        }
+
+        if (good.Count > 0) log.LogInformation("Opened {Shards} shards of store {Epoch}", good.Count, known.Epoch);
+    }
+
+    /// <summary>One shard's key; the nodes of a cluster are asked at the same time, and one that is away keeps none of the others.</summary>
+    private static async Task<(ShardQueue Shard, RedisValue[] Found, Exception? Cause)> FindAsync(ShardQueue shard, V1.Store known)
+    {
+        try
+        {
+            return (shard, (RedisValue[])(await shard.Scripts.CallAsync(Open, [shard.Keys.Shard], [known.Epoch, known.Initialised ? "0" : "1"]))!, null);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            return (shard, [], e);
+        }
+    }
+
+    /// <summary>Told once per cause, however often it is tried.</summary>
+    private void Wait(ImmutableArray<ShardQueue> closed, string cause, Exception exception)
+    {
+        string sentence = $"The store cannot be opened: {cause}.";
+        if (closed.Any(shard => shard.Status.Reason != sentence)) log.LogWarning(exception, "{Shards} shards cannot be opened yet: {Cause}", closed.Length, cause);
+        foreach (ShardQueue shard in closed) shard.Close(sentence);
+    }
+
+    private void Refuse(ShardQueue shard, string reason)
+    {
+        string sentence = $"Shard {shard.Shard} stays closed: {reason}.";
+        if (shard.Status.Reason != sentence) log.LogError("{Reason}", sentence);
+        shard.Close(sentence);
+    }
+
+    /// <summary>
+    /// An acknowledgement means that the answer is on disk, which only an append-only file synced at every write gives, on
+    /// whichever node of a cluster is or becomes the master. Redis replicates after it has answered: a replica that takes over
+    /// by itself may lack answers that were given, and nobody could tell. So replicas may take over only when told to, which hands
+    /// over without loss; a master that dies comes back from its file.
+    /// </summary>
+    /// <returns>Why this Redis does not give it, or null.</returns>
+    private async Task<string?> FindDurabilityFaultAsync()
+    {
+        foreach (EndPoint endPoint in store.Redis.Multiplexer.GetEndPoints())
+        {
+            IServer server = store.Redis.Multiplexer.GetServer(endPoint);
+            if (!server.IsConnected) continue;
+            Dictionary<string, string> append = await SettingsAsync(server, "append*");
+            if (append.GetValueOrDefault("appendonly") != "yes" || append.GetValueOrDefault("appendfsync") != "always")
+                return "Redis must run with appendonly yes and appendfsync always";
+            if (server is { IsReplica: true, ServerType: ServerType.Cluster }
+                && (await SettingsAsync(server, "cluster-replica-no-failover")).GetValueOrDefault("cluster-replica-no-failover") != "yes")
+                return "replicas of a Redis Cluster must run with cluster-replica-no-failover yes";
+        }
+
+        return null;
+    }
+
+    private static async Task<Dictionary<string, string>> SettingsAsync(IServer server, string pattern) =>
+        new(await server.ConfigGetAsync(pattern).WaitAsync(RedisLimit), StringComparer.Ordinal);
+}

@@ -1,0 +1,37 @@
+using Claims.Rules;
+using Google.Protobuf;
+
+namespace Claims.Adjudication.Store;
+
+/// <summary>A settlement as it lies in the store: header, 16 bytes of fingerprint, <see cref="StoredRequest"/>.</summary>
+public readonly record struct StoredRecord(RecordHeader Header, ReadOnlyMemory<byte> Fingerprint, StoredRequest Request)
+{
+    public static StoredRecord Read(ReadOnlyMemory<byte> bytes) => Read(RecordHeader.Read(bytes.Span), bytes[RecordHeader.Bytes..]);
+
+    /// <param name="content">Fingerprint and message.</param>
+    public static StoredRecord Read(RecordHeader header, ReadOnlyMemory<byte> content) => new(
+        header,
+        content[..Fingerprints.Bytes],
+        StoredRequest.Parser.ParseFrom(content.Span[Fingerprints.Bytes..]));
+
+    /// <summary>The same as <see cref="Read(RecordHeader, ReadOnlyMemory{byte})"/>, into a message that may have held another request.</summary>
+    public static StoredRecord Read(RecordHeader header, ReadOnlyMemory<byte> content, StoredRequest into)
+    {
+        Clear(into);
+        into.MergeFrom(content.Span[Fingerprints.Bytes..]);
+        return new StoredRecord(header, content[..Fingerprints.Bytes], into);
+    }
+
+    /// <summary>Every field as in a new message.</summary>
+    internal static void Clear(StoredRequest request)
+    {
+        request.VisitType = request.RateBp = request.Tier = request.InsuredCounty = request.FacilityCounty = 0;
+        request.TotalFen = request.FullSelfPayFen = request.OverLimitFen = request.PreSelfPayFen = request.InScopeFen = request.AllowanceFen = 0;
+        request.Citations = 0;
+        request.SettledAtUnixMs = 0;
+        request.Lines.Clear();
+        request.Trace = ByteString.Empty;
+    }
+
+    public Terms Terms => new(Request.RateBp, Header.TariffFen, Header.CapFen, Header.Capped ? null : Request.AllowanceFen);
+}

@@ -1,0 +1,43 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Text;
+
+namespace Claims.Adjudication.Store;
+
+/// <summary>A cancellation or reversal as it lies in the store, with the settlement that it undid or restored.</summary>
+/// <param name="Header">Figures of the settlement, positive, with the standing that the undoing found.</param>
+/// <param name="TargetField">The request field of the settlement; of the request that was asked about where there was nothing to undo.</param>
+/// <param name="TargetSequence">The settlement's sequence, 0 where there was nothing to undo.</param>
+/// <param name="Headroom">Later settlements of the year that the cap had cut: sequence and shortfall in fen.</param>
+/// <param name="Target">The settlement, null where there was nothing to undo.</param>
+public sealed record UndoingRecord(
+    RecordHeader Header, ReadOnlyMemory<byte> Fingerprint, StoredUndoing Own, string TargetField, long TargetSequence,
+    ImmutableArray<(long Sequence, long ShortfallFen)> Headroom, StoredRecord? Target)
+{
+    public static UndoingRecord Read(ReadOnlyMemory<byte> bytes)
+    {
+        RecordHeader header = RecordHeader.Read(bytes.Span);
+        ReadOnlyMemory<byte> fingerprint = bytes.Slice(RecordHeader.Bytes, Fingerprints.Bytes);
+        ReadOnlyMemory<byte> rest = bytes[(RecordHeader.Bytes + Fingerprints.Bytes)..];
+        string field = Encoding.UTF8.GetString(Take(ref rest).Span);
+        StoredUndoing own = StoredUndoing.Parser.ParseFrom(Take(ref rest).Span);
+        long targetSequence = BigEndian.ReadUInt48(rest.Span);
+        int count = BinaryPrimitives.ReadUInt16BigEndian(rest.Span[6..]);
+        rest = rest[8..];
+        var headroom = ImmutableArray.CreateBuilder<(long, long)>(count);
+        for (int i = 0; i < count; i++, rest = rest[12..])
+        {
+            headroom.Add((BigEndian.ReadUInt48(rest.Span), BigEndian.ReadUInt48(rest.Span[6..])));
+        }
+
+        return new UndoingRecord(header, fingerprint, own, field, targetSequence, headroom.MoveToImmutable(), rest.IsEmpty ? null : StoredRecord.Read(header, rest));
+    }
+
+    private static ReadOnlyMemory<byte> Take(ref ReadOnlyMemory<byte> rest)
+    {
+        int length = BinaryPrimitives.ReadUInt16BigEndian(rest.Span);
+        ReadOnlyMemory<byte> taken = rest.Slice(2, length);
+        rest = rest[(2 + length)..];
+        return taken;
+    }
+}

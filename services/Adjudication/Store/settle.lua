@@ -1,0 +1,318 @@
+-- One atomic step for a batch of requests of one shard: find earlier requests, read the accumulators, compute,
+-- write accumulators and stored answers, number each new record and append the batch to the outbox.
+--
+-- KEYS[1] shard hash (epoch, seq, committed, closed: last closed year)   KEYS[2] outbox stream   KEYS[3..] the insured's hash, one per item
+-- ARGV[1] epoch   ARGV[2] lowest sequence that this store can be at   ARGV[3] longest outbox   ARGV[4..] the items
+-- An item is the mode, then VISIT or UNDOING with what they name: one text, since each argument costs Redis as much as a look at a hash.
+--   mode     'S' settle, 'Q' quote (no effect, no look at stored requests), 'L' look for a stored settlement only,
+--            'C' cancel, 'V' reverse
+--   request  request field of the request   target: for C and V, a request field, or '#' and a sequence
+--   content  16 bytes of fingerprint, then what the caller wants kept, opaque here
+--
+-- An insured's hash: u<year> = fund paid under the cap; d<yyyymmdd>:<facility> = deductible borne;
+--   q<facility>\n<request id> = stored record, HEADER first:
+--     kind 'S' settlement    state 'A' stands, 'X' cancelled, 'R' reversed    then content
+--     kind 'C' cancellation  state 'A' effective, 'U' undone                  then content, UNDONE
+--     kind 'V' reversal      state '1' settlement undone, '2' cancellation undone, '3' nothing to undo   then content, UNDONE
+--     kind 'T' tombstone of a request that was reversed before it came
+-- The outbox has one entry a batch: its id is the batch's last sequence, its field b the number of new records (2 bytes), then of each
+-- the insured's key and the request field, each ended by a zero byte. The record itself lies under them; of it only state and order
+-- ever change.
+-- A record begins with the number of its format. One of another format is not read: its request is answered 'F' and changes nothing.
+-- Reply, one text: of each item four bytes of length, then 'N' new + record (a settlement's or quote's HEADER only),
+--   'R' replay + stored record, 'C' other content under this key, 'M' nothing stored, 'X' the request was cancelled, 'V' it was
+--   reversed, 'K' no such settlement, 'A' it was cancelled already, 'B' a later settlement of the day stands,
+--   'I' the cap or the day's deductible has been used since, 'Y' the year of the visit is closed,
+--   'F' + the format of a stored record that this script does not read
+-- A store that cannot be trusted answers with an error and changes nothing: NOSHARD, EPOCH, STALE, OUTBOXFULL.
+
+-- basis 'P' pooled or 'F' fixed, date yyyymmdd, in scope, total, tariff, rate, cap, allowance (fen; basis points),
+-- bytes of facility code and request field; then request, content
+local VISIT = '>c1c8I6I6I4I4I4I4I1I1'
+local VISIT_BYTES = 39
+-- bytes of target and request field; then target, request, content
+local UNDOING = '>I1I1'
+local UNDOING_BYTES = 2
+-- format, kind, state, basis, sequence, order, date, deductible, borne before, fund pay, cap used before, tariff, cap, shortfall
+local HEADER = '>Bc1c1c1I6I6I4I4I4I4I4I4I4I6'
+local HEADER_BYTES = 50
+local FORMAT = 1
+local FINGERPRINT_BYTES = 16
+
+local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed', 'closed')
+if not shard[1] then return redis.error_reply('NOSHARD the shard key is missing') end
+if shard[1] ~= ARGV[1] then return redis.error_reply('EPOCH the store belongs to another ledger') end
+local first = tonumber(shard[2])
+if first < tonumber(ARGV[2]) then return redis.error_reply('STALE the store is behind what was acknowledged') end
+
+local items = #KEYS - 2
+if first + items - tonumber(shard[3]) > tonumber(ARGV[3]) then
+  return redis.error_reply('OUTBOXFULL the ledger is too far behind')
+end
+
+local call, floor, min, max, sub, byte, format = redis.call, math.floor, math.min, math.max, string.sub, string.byte, string.format
+local seq = first
+local closed_through = tonumber(shard[4] or 0)
+local appended = { '' }
+
+-- The record, or nothing where nothing is stored.
+local function known(record)
+  if record and byte(record) ~= FORMAT then error({ format = byte(record) }) end
+  return record
+end
+
+local function kind_of(record) return sub(record, 2, 2) end
+local function state_of(record) return sub(record, 3, 3) end
+
+local function read(record)
+  local h, format = {}, nil
+  format, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.borne, h.paid, h.used, h.tariff, h.cap, h.shortfall =
+    struct.unpack(HEADER, known(record))
+  return h
+end
+
+local function pack(h)
+  return struct.pack(HEADER, FORMAT, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.borne, h.paid, h.used,
+    h.tariff, h.cap, h.shortfall)
+end
+
+local function body(record) return sub(record, HEADER_BYTES + 1) end
+
+local function same_content(record, content)
+  return sub(record, HEADER_BYTES + 1, HEADER_BYTES + FINGERPRINT_BYTES) == sub(content, 1, FINGERPRINT_BYTES)
+end
+
+local function facility_of(request) return string.match(request, '^q([^\n]*)\n') end
+local function day_field(date, facility) return 'd' .. date .. ':' .. facility end
+local function used_field(date) return 'u' .. sub(date, 1, 4) end
+local function closed(date) return floor(date / 10000) <= closed_through end
+local function counted(h) return h.basis == 'P' and h.paid or 0 end
+
+-- Whatever a step writes of one insured is one command, and the number is taken with it: a command that fails has done nothing.
+-- Numbers are written as text, since Redis would print each as a double.
+local function write(key, fields, request)
+  call('HSET', key, unpack(fields))
+  seq = seq + 1
+  local last = #appended
+  appended[last + 1], appended[last + 2], appended[last + 3], appended[last + 4] = key, '\0', request, '\0'
+end
+
+local function put(fields, field, value)
+  local last = #fields
+  fields[last + 1], fields[last + 2] = field, value
+end
+
+-- Amounts stay below 2^53, so doubles are exact: the caller clamps the base to 10^14 fen, a value at which
+-- any rate has long passed any cap.
+local function share_half_up(amount, rate)
+  local whole = floor(amount / 10000)
+  return whole * rate + floor(((amount - whole * 10000) * rate + 5000) / 10000)
+end
+
+-- What an earlier request under this key means for a request to settle; nil where there was none.
+local function earlier_settlement(stored, content)
+  if not known(stored) then return nil end
+  local kind, state = kind_of(stored), state_of(stored)
+  if kind == 'T' then return 'V' end
+  if kind ~= 'S' or not same_content(stored, content) then return 'C' end
+  if state == 'X' then return 'X' end
+  if state == 'R' then return 'V' end
+  return 'R' .. stored
+end
+
+local function settle(key, mode, item)
+  local basis, date, in_scope, total, tariff, rate, cap, allowance, facility_bytes, request_bytes = struct.unpack(VISIT, item, 2)
+  local start = 2 + VISIT_BYTES
+  local request = sub(item, start, start + request_bytes - 1)
+  local year, day = used_field(date), day_field(date, sub(request, 2, 1 + facility_bytes))
+  local content = sub(item, start + request_bytes)
+  local stored = call('HMGET', key, year, day, request)
+  if mode ~= 'Q' then
+    local earlier = earlier_settlement(stored[3], content)
+    if earlier then return earlier end
+    if mode == 'L' then return 'M' end
+  end
+  date = tonumber(date)
+  if closed(date) then return 'Y' end
+
+  local used, borne, deductible, shortfall, paid = tonumber(stored[1] or 0), tonumber(stored[2] or 0), 0, 0, nil
+  if basis == 'F' then
+    paid = min(allowance, total)
+  else
+    deductible = min(in_scope, max(tariff - borne, 0))
+    local uncapped = share_half_up(in_scope - deductible, rate)
+    paid = min(uncapped, max(cap - used, 0))
+    shortfall = uncapped - paid
+  end
+
+  local number = mode == 'Q' and 0 or seq + 1
+  local header = struct.pack(HEADER, FORMAT, 'S', 'A', basis, number, number, date, deductible, borne, paid, used, tariff, cap, shortfall)
+  if mode == 'Q' then return 'N' .. header end
+
+  local fields = { request, header .. content }
+  if basis == 'P' and paid > 0 then put(fields, year, format('%d', used + paid)) end
+  if deductible > 0 then put(fields, day, format('%d', borne + deductible)) end
+  write(key, fields, request)
+  return 'N' .. header
+end
+
+-- The record of a cancellation or reversal: HEADER, its own fingerprint, then UNDONE: length and text of the target's
+-- request field, length and bytes of the rest of its own content, the target's sequence, the number of later settlements
+-- that the cap had cut with (sequence, shortfall) of each, and the target's content.
+local function undoing(h, content, field, target_seq, headroom, target_content)
+  local fingerprint, own = sub(content, 1, FINGERPRINT_BYTES), sub(content, FINGERPRINT_BYTES + 1)
+  local parts = { pack(h), fingerprint, struct.pack('>I2', #field), field, struct.pack('>I2', #own), own,
+    struct.pack('>I6I2', target_seq, #headroom) }
+  for _, later in ipairs(headroom) do parts[#parts + 1] = struct.pack('>I6I6', later.seq, later.shortfall) end
+  parts[#parts + 1] = target_content
+  return table.concat(parts)
+end
+
+-- The insured's accumulators that a settlement has moved: year and day fields, with what they hold.
+local function accumulators_of(key, h, field)
+  local year, day = used_field(h.date), day_field(h.date, facility_of(field))
+  local now = call('HMGET', key, year, day)
+  return year, day, tonumber(now[1] or 0), tonumber(now[2] or 0)
+end
+
+-- Takes a standing settlement back: cap and deductible are restored, and a negative mirror is booked.
+local function undo(key, request, content, kind, outcome, field, record)
+  local target = read(record)
+  if closed(target.date) then return 'Y' end
+  local facility = facility_of(field)
+  local headroom = {}
+  local all = call('HGETALL', key)
+  for i = 1, #all, 2 do
+    if sub(all[i], 1, 1) == 'q' and sub(known(all[i + 1]), 2, 3) == 'SA' then
+      local other = read(all[i + 1])
+      if other.order > target.order then
+        if target.deductible > 0 and other.date == target.date and facility_of(all[i]) == facility then return 'B' end
+        if counted(target) > 0 and other.shortfall > 0 and floor(other.date / 10000) == floor(target.date / 10000) then
+          headroom[#headroom + 1] = other
+        end
+      end
+    end
+  end
+  table.sort(headroom, function(a, b) return a.seq < b.seq end)
+
+  local year, day, used, borne = accumulators_of(key, target, field)
+  local h = read(record)
+  h.kind, h.state, h.seq, h.order, h.borne, h.used = kind, outcome, seq + 1, seq + 1, borne, used
+  local mirror = undoing(h, content, field, target.seq, headroom, body(record))
+  target.state = kind == 'C' and 'X' or 'R'
+  local fields = { field, pack(target) .. body(record), request, mirror }
+  if counted(target) > 0 then put(fields, year, format('%d', used - counted(target))) end
+  if target.deductible > 0 then put(fields, day, format('%d', borne - target.deductible)) end
+  write(key, fields, request)
+  return 'N' .. mirror
+end
+
+-- The field and record of a settlement, by request or by sequence, at the facility that asks.
+local function find(key, target, request)
+  if sub(target, 1, 1) ~= '#' then return target, call('HGET', key, target) end
+  local wanted, prefix = tonumber(sub(target, 2)), 'q' .. facility_of(request) .. '\n'
+  local all = call('HGETALL', key)
+  for i = 1, #all, 2 do
+    if sub(all[i], 1, #prefix) == prefix and kind_of(known(all[i + 1])) == 'S' and read(all[i + 1]).seq == wanted then
+      return all[i], all[i + 1]
+    end
+  end
+  return target, false
+end
+
+local function cancel(key, target, request, content)
+  local stored = known(call('HGET', key, request))
+  if stored then
+    local kind, state = kind_of(stored), state_of(stored)
+    if kind == 'T' then return 'V' end
+    if kind ~= 'C' or not same_content(stored, content) then return 'C' end
+    return state == 'U' and 'V' or 'R' .. stored
+  end
+
+  local field, record = find(key, target, request)
+  if not known(record) or kind_of(record) ~= 'S' then return 'K' end
+  if state_of(record) ~= 'A' then return 'A' end
+  return undo(key, request, content, 'C', 'A', field, record)
+end
+
+-- Lets a cancelled settlement stand again, as the newest of its day.
+local function restore(key, request, content, cancel_field, cancel_record)
+  local c = read(cancel_record)
+  local length = struct.unpack('>I2', cancel_record, HEADER_BYTES + FINGERPRINT_BYTES + 1)
+  local field = sub(cancel_record, HEADER_BYTES + FINGERPRINT_BYTES + 3, HEADER_BYTES + FINGERPRINT_BYTES + 2 + length)
+  local record = call('HGET', key, field)
+  local target = read(record)
+  if closed(target.date) then return 'Y' end
+  local year, day, used, borne = accumulators_of(key, target, field)
+  if counted(target) > 0 and used + counted(target) > target.cap then return 'I' end
+  if target.deductible > 0 and borne + target.deductible > target.tariff then return 'I' end
+
+  local h = read(record)
+  h.kind, h.state, h.seq, h.order, h.borne, h.used = 'V', '2', seq + 1, seq + 1, borne, used
+  target.state, target.order = 'A', seq + 1
+  c.state = 'U'
+  local reversal = undoing(h, content, field, target.seq, {}, body(record))
+  local fields = { field, pack(target) .. body(record), cancel_field, pack(c) .. body(cancel_record), request, reversal }
+  if counted(target) > 0 then put(fields, year, format('%d', used + counted(target))) end
+  if target.deductible > 0 then put(fields, day, format('%d', borne + target.deductible)) end
+  write(key, fields, request)
+  return 'N' .. reversal
+end
+
+local function reverse(key, target, request, content)
+  local stored = known(call('HGET', key, request))
+  if stored then
+    local kind = kind_of(stored)
+    if kind == 'T' then return 'V' end
+    if kind ~= 'V' or not same_content(stored, content) then return 'C' end
+    return 'R' .. stored
+  end
+
+  local original = known(call('HGET', key, target))
+  local standing = original and sub(original, 2, 3)
+  if standing == 'SA' then return undo(key, request, content, 'V', '1', target, original) end
+  if standing == 'CA' then return restore(key, request, content, target, original) end
+
+  -- Nothing to undo. What never came is marked, so that it is refused should it still arrive.
+  local h = { kind = 'V', state = '3', basis = 'F', seq = seq + 1, order = seq + 1, date = 0, deductible = 0, borne = 0, paid = 0,
+    used = 0, tariff = 0, cap = 0, shortfall = 0 }
+  local reversal = undoing(h, content, target, 0, {}, '')
+  local fields = { request, reversal }
+  if not original then
+    h.kind = 'T'
+    put(fields, target, pack(h))
+  end
+  write(key, fields, request)
+  return 'N' .. reversal
+end
+
+local function step(key, item)
+  local mode = sub(item, 1, 1)
+  if mode ~= 'C' and mode ~= 'V' then return settle(key, mode, item) end
+  local target_bytes, request_bytes = struct.unpack(UNDOING, item, 2)
+  local start = 2 + UNDOING_BYTES
+  local target, request = sub(item, start, start + target_bytes - 1), sub(item, start + target_bytes, start + target_bytes + request_bytes - 1)
+  local content = sub(item, start + target_bytes + request_bytes)
+  if mode == 'C' then return cancel(key, target, request, content) end
+  return reverse(key, target, request, content)
+end
+
+local replies = {}
+-- Were a write to fail midway, the numbers already given out would still be recorded and appended, so none is given twice or lost.
+local ok, failure = pcall(function()
+  for i = 1, items do
+    local fine, reply = pcall(step, KEYS[i + 2], ARGV[i + 3])
+    if not fine then
+      if type(reply) ~= 'table' or not reply.format then error(reply, 0) end
+      reply = 'F' .. reply.format
+    end
+    replies[2 * i - 1], replies[2 * i] = struct.pack('>I4', #reply), reply
+  end
+end)
+if seq > first then
+  appended[1] = struct.pack('>I2', seq - first)
+  call('XADD', KEYS[2], format('%d-0', seq), 'b', table.concat(appended))
+  call('HSET', KEYS[1], 'seq', format('%d', seq))
+end
+if not ok then return redis.error_reply('FAILED ' .. tostring(type(failure) == 'table' and failure.err or failure)) end
+return table.concat(replies)

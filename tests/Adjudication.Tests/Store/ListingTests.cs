@@ -1,0 +1,73 @@
+using Claims.Adjudication.Store;
+using Claims.V1;
+
+namespace Adjudication.Tests.Store;
+
+/// <summary>What an auditor is told of a shard.</summary>
+public sealed class ListingTests
+{
+    private static readonly ModelVisit Visit = new("P01", "H1", "r1", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 4000, 30_000, null);
+
+    [Fact]
+    public async Task ReadAll_tells_what_is_used_borne_and_standing()
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        await fixture.RunAsync(StepMode.Settle, Visit);
+        await fixture.RunAsync(StepMode.Settle, Visit with { Request = "r2", Facility = "H2", Day = new DateOnly(2024, 3, 4) });
+        await fixture.RunAsync(StepMode.Settle, Visit with { Request = "r3", Day = new DateOnly(2025, 1, 5) });
+        await fixture.UndoAsync(StepMode.Cancel, "P01", "H1", "c3", RequestField.Of("H1", "r3"));
+        await fixture.UndoAsync(StepMode.Reverse, "P02", "H1", "v1", RequestField.Of("H1", "never came"));
+
+        List<ShardPage> pages = await ReadAsync(fixture);
+
+        Assert.All(pages, page => Assert.Equal(5, page.Sequence));
+        Assert.Equal(
+            [
+                new InsuredAccumulators
+                {
+                    InsuredId = "P01",
+                    Records = 4,
+                    Years = { new UsedYear { Year = 2024, UsedFen = 6_600, StandingSettlements = 2 } },
+                    Days =
+                    {
+                        new BorneDay { VisitDate = "2024-03-04", FacilityCode = "H2", DeductibleFen = 4_000 },
+                        new BorneDay { VisitDate = "2024-03-05", FacilityCode = "H1", DeductibleFen = 4_000 },
+                    },
+                },
+                new InsuredAccumulators { InsuredId = "P02", Records = 1 },
+            ],
+            pages.SelectMany(page => page.Insured).OrderBy(insured => insured.InsuredId, StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task ReadAll_goes_through_more_insured_than_a_page_has_and_leaves_other_shards_out()
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 2);
+        string[] insured = [.. Enumerable.Range(0, 3_000).Select(i => $"P{i}")];
+        await Task.WhenAll(insured.Select(id => fixture.RunAsync(StepMode.Settle, Visit with { Insured = id })));
+
+        List<ShardPage> pages = await ReadAsync(fixture);
+
+        Assert.True(pages.Count > 2);
+        Assert.Equal(
+            insured.Where(id => Shards.Of(id, 2) == 0).Order(StringComparer.Ordinal),
+            pages.SelectMany(page => page.Insured).Select(accumulators => accumulators.InsuredId).Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task ReadAll_of_a_store_that_has_lost_answers_tells_nothing()
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        await fixture.RunAsync(StepMode.Settle, Visit);
+        await fixture.Redis.HashSetAsync(fixture.Store.Shards[0].Keys.Shard, "seq", 0);
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => ReadAsync(fixture));
+    }
+
+    private static async Task<List<ShardPage>> ReadAsync(StoreFixture fixture)
+    {
+        List<ShardPage> pages = [];
+        await foreach (ShardPage page in fixture.Store.Shards[0].ReadAllAsync(CancellationToken.None)) pages.Add(page);
+        return pages;
+    }
+}
