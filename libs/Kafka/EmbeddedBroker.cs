@@ -26,13 +26,12 @@ public sealed class EmbeddedBroker : IDisposable
     public string BootstrapServers { get; }
 
     /// <summary>Starts one broker that serves <paramref name="topic"/> with the given number of partitions.</summary>
-    /// <exception cref="DllNotFoundException">librdkafka is not installed.</exception>
+    /// <exception cref="DllNotFoundException">librdkafka cannot be loaded.</exception>
     /// <exception cref="InvalidOperationException">librdkafka could not start its broker.</exception>
     public static EmbeddedBroker Start(string topic, int partitions)
     {
         ArgumentException.ThrowIfNullOrEmpty(topic);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(partitions);
-        KafkaNative.Register();
 
         nint owner = NewClient();
         nint started = Native.rd_kafka_mock_cluster_new(owner, 1);
@@ -57,7 +56,7 @@ public sealed class EmbeddedBroker : IDisposable
     public void BringUp() => Use(cluster => Native.rd_kafka_mock_broker_set_up(cluster, BrokerId));
 
     /// <summary>Answers the next requests of one kind with these errors, one each, then normally again.</summary>
-    public void FailNext(BrokerRequest request, params ErrorCode[] errors) => Use(cluster =>
+    public void FailNext(BrokerRequest request, params BrokerError[] errors) => Use(cluster =>
     {
         Native.rd_kafka_mock_push_request_errors_array(cluster, (short)request, (nuint)errors.Length, errors);
         return ErrorCode.NoError;
@@ -106,4 +105,17 @@ public enum BrokerRequest : short
     Fetch = 1,
     ListOffsets = 2,
     Metadata = 3,
+}
+
+/// <summary>Kafka's numbers of the errors that tests make it answer.</summary>
+public enum BrokerError
+{
+    Unknown = -1,
+    OffsetOutOfRange = 1,
+    UnknownTopicOrPartition = 3,
+    LeaderNotAvailable = 5,
+    NotLeaderForPartition = 6,
+    RequestTimedOut = 7,
+    BrokerNotAvailable = 8,
+    NotEnoughReplicas = 19,
 }

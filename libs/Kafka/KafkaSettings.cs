@@ -31,7 +31,6 @@ public sealed class KafkaSettings
         foreach (IGrouping<string, string> twice in properties.Keys.GroupBy(Dotted, StringComparer.Ordinal).Where(names => names.Count() > 1))
             problems.Add(($"Kafka:{twice.Key}", $"is given more than once: {string.Join(", ", twice)}"));
 
-        KafkaNative.Register();
         byte[] reason = new byte[512];
         nint configuration = Native.rd_kafka_conf_new();
         foreach ((string name, string value) in properties)
@@ -48,9 +47,8 @@ public sealed class KafkaSettings
     /// A producer whose acknowledgement means every in-sync replica has the record, in order, within a bounded queue and
     /// a bounded time. A record that was not acknowledged may still be there: the ledger drops repeats by sequence.
     /// </summary>
-    public ProducerConfig Producer()
+    internal ProducerConfig Producer()
     {
-        KafkaNative.Register();
         Dictionary<string, string> merged = Over(new(StringComparer.Ordinal)
         {
             ["client.id"] = "claims-adjudication",
@@ -74,9 +72,8 @@ public sealed class KafkaSettings
     /// A consumer for manual assignment: it never commits and never asks for offsets, since the position is the
     /// ledger's own watermark.
     /// </summary>
-    public ConsumerConfig Consumer()
+    internal ConsumerConfig Consumer()
     {
-        KafkaNative.Register();
         Dictionary<string, string> merged = Over(new(StringComparer.Ordinal)
         {
             ["client.id"] = "claims-ledger",

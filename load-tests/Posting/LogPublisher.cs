@@ -1,7 +1,7 @@
 using Claims.Kafka;
 using Claims.V1;
-using Confluent.Kafka;
 using Grpc.Core;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Claims.LoadTests.Posting;
 
@@ -24,7 +24,7 @@ public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker led
     public async Task PublishAsync(int perShard, CancellationToken cancellationToken)
     {
         KafkaSettings settings = new(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = brokers });
-        using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(settings.Producer()).Build();
+        using KafkaPublisher kafka = new(settings, NullLogger<KafkaPublisher>.Instance);
         using CancellationTokenSource done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task following = FollowAsync(done.Token);
         while (Committed < (long)perShard * log.Shards)
@@ -33,7 +33,7 @@ public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker led
             if (Environment.TickCount64 - Volatile.Read(ref _progressAt) > StallBound.TotalMilliseconds)
                 throw new TimeoutException($"The ledger has stood at {Committed} of {(long)perShard * log.Shards} records for {StallBound.TotalSeconds} s.");
             bool published = false;
-            for (int shard = 0; shard < log.Shards; shard++) published |= PublishNext(producer, shard, perShard);
+            for (int shard = 0; shard < log.Shards; shard++) published |= PublishNext(kafka, shard, perShard);
             if (!published) await Task.Delay(Pause, cancellationToken);
         }
 
@@ -41,20 +41,14 @@ public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker led
         await following;
     }
 
-    private bool PublishNext(IProducer<Null, byte[]> producer, int shard, int last)
+    private bool PublishNext(KafkaPublisher kafka, int shard, int last)
     {
         long position = Volatile.Read(ref _positions[shard]);
         if (position >= last) return false;
         (byte[] message, long end) = log.MessageOf(shard, position + 1);
         if (end > Volatile.Read(ref _committed[shard]) + Window) return false;
-        try
-        {
-            producer.Produce(new TopicPartition(ClaimsTopic.Name, shard), new Message<Null, byte[]> { Value = message });
-        }
-        catch (ProduceException<Null, byte[]> e) when (e.Error.Code is ErrorCode.Local_QueueFull)
-        {
-            return false;
-        }
+        // What is not delivered the ledger misses, and asks for again.
+        if (!kafka.TryPublish(shard, message, traceParent: null, delivered: _ => { })) return false;
 
         // The ledger may have asked for another position meanwhile.
         Interlocked.CompareExchange(ref _positions[shard], end, position);

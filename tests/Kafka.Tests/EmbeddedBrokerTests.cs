@@ -64,7 +64,7 @@ public sealed class EmbeddedBrokerTests
         using IProducer<Null, byte[]> producer = Producer(broker);
         using IConsumer<Ignore, byte[]> consumer = Consumer(broker, partitions: 1);
 
-        broker.FailNext(BrokerRequest.Produce, ErrorCode.NotEnoughReplicas, ErrorCode.NotLeaderForPartition, ErrorCode.RequestTimedOut);
+        broker.FailNext(BrokerRequest.Produce, BrokerError.NotEnoughReplicas, BrokerError.NotLeaderForPartition, BrokerError.RequestTimedOut);
         string[] sent = [.. Enumerable.Range(0, 100).Select(i => $"{i}")];
         await Task.WhenAll(sent.Select(text => Produce(producer, 0, text)));
 

@@ -1,6 +1,5 @@
 using Claims.Kafka;
 using Claims.V1;
-using Confluent.Kafka;
 using Kind = Claims.V1.SettledClaim.Types.Kind;
 
 namespace Ledger.Tests;
@@ -45,7 +44,7 @@ public sealed class AnyTransportTests(LedgerDatabase databases)
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, 1);
         using KafkaPublisher kafka = new(broker);
         await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log);
-        broker.FailNext(BrokerRequest.Fetch, [.. Enumerable.Repeat(ErrorCode.Unknown, 30)]);
+        broker.FailNext(BrokerRequest.Fetch, [.. Enumerable.Repeat(BrokerError.Unknown, 30)]);
         for (int round = 0; round < 3; round++) kafka.Publish(log.Records);
         kafka.Flush();
         Assert.NotEqual(0, kafka.FirstOffset(0));
@@ -56,13 +55,13 @@ public sealed class AnyTransportTests(LedgerDatabase databases)
     }
 
     [Theory]
-    [InlineData(BrokerRequest.Fetch, ErrorCode.OffsetOutOfRange)]
-    [InlineData(BrokerRequest.Fetch, ErrorCode.UnknownTopicOrPart)]
-    [InlineData(BrokerRequest.Fetch, ErrorCode.NotLeaderForPartition)]
-    [InlineData(BrokerRequest.Fetch, ErrorCode.Unknown)]
-    [InlineData(BrokerRequest.ListOffsets, ErrorCode.LeaderNotAvailable)]
-    [InlineData(BrokerRequest.Metadata, ErrorCode.BrokerNotAvailable)]
-    public async Task Request_that_the_broker_refuses_loses_nothing(BrokerRequest request, ErrorCode error)
+    [InlineData(BrokerRequest.Fetch, BrokerError.OffsetOutOfRange)]
+    [InlineData(BrokerRequest.Fetch, BrokerError.UnknownTopicOrPartition)]
+    [InlineData(BrokerRequest.Fetch, BrokerError.NotLeaderForPartition)]
+    [InlineData(BrokerRequest.Fetch, BrokerError.Unknown)]
+    [InlineData(BrokerRequest.ListOffsets, BrokerError.LeaderNotAvailable)]
+    [InlineData(BrokerRequest.Metadata, BrokerError.BrokerNotAvailable)]
+    public async Task Request_that_the_broker_refuses_loses_nothing(BrokerRequest request, BrokerError error)
     {
         PublishedLog log = new PublishedLog(Shards).AddSettlements(50);
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);

@@ -138,12 +138,21 @@ internal sealed class PublishedLog
 internal sealed class KafkaPublisher : IDisposable
 {
     private readonly IProducer<Null, byte[]> _producer;
-    private readonly KafkaSettings _settings;
+    private readonly EmbeddedBroker _broker;
 
     public KafkaPublisher(EmbeddedBroker broker)
     {
-        _settings = new KafkaSettings(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = broker.BootstrapServers, ["queue.buffering.max.messages"] = "1000000", ["queue.buffering.max.kbytes"] = "1000000" });
-        _producer = new ProducerBuilder<Null, byte[]>(_settings.Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        _broker = broker;
+        ProducerConfig configuration = new()
+        {
+            BootstrapServers = broker.BootstrapServers,
+            EnableIdempotence = true,
+            LingerMs = 3,
+            ReconnectBackoffMaxMs = 2_000,
+            QueueBufferingMaxMessages = 1_000_000,
+            QueueBufferingMaxKbytes = 1_000_000,
+        };
+        _producer = new ProducerBuilder<Null, byte[]>(configuration).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
     }
 
     public void Publish(IEnumerable<SettledClaim> records)
@@ -159,7 +168,7 @@ internal sealed class KafkaPublisher : IDisposable
     /// <summary>Of what the broker still has.</summary>
     public long FirstOffset(int partition)
     {
-        using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>(_settings.Consumer()).SetErrorHandler((_, _) => { }).Build();
+        using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>(new ConsumerConfig { BootstrapServers = _broker.BootstrapServers, GroupId = "test" }).SetErrorHandler((_, _) => { }).Build();
         return consumer.QueryWatermarkOffsets(new TopicPartition(ClaimsTopic.Name, partition), RunningLedger.Deadline).Low.Value;
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Claims.Adjudication.Store;
+using Claims.Kafka;
 using Claims.V1;
 using Grpc.Core;
 

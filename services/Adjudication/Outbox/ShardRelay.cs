@@ -2,7 +2,6 @@ using Claims.Adjudication.Store;
 using Claims.Rules;
 using Claims.Kafka;
 using Claims.V1;
-using Confluent.Kafka;
 using StackExchange.Redis;
 
 namespace Claims.Adjudication.Outbox;
@@ -50,7 +49,6 @@ public sealed class ShardRelay : IDisposable
     private readonly ShardQueue _shard;
     private readonly SettlementStore _store;
     private readonly KafkaPublisher _kafka;
-    private readonly TopicPartition _target;
     private readonly string _name;
     private readonly int _window;
     private readonly TimeProvider _time;
@@ -78,7 +76,6 @@ public sealed class ShardRelay : IDisposable
         _shard = shard;
         _store = store;
         _kafka = kafka;
-        _target = new TopicPartition(ClaimsTopic.Name, new Partition(shard.Shard));
         _name = name;
         _window = window;
         _time = time;
@@ -299,12 +296,12 @@ public sealed class ShardRelay : IDisposable
     {
         if (_message.Records == 0) return true;
         long last = _position + _message.Records;
-        if (!_kafka.TryPublish(_target, _message.Take(), traceParent, DeliveredUpTo(last))) return false;
+        if (!_kafka.TryPublish(_shard.Shard, _message.Take(), traceParent, DeliveredUpTo(last))) return false;
         _position = last;
         return true;
     }
 
-    private Action<DeliveryReport<Null, byte[]>> DeliveredUpTo(long sequence) => report => Delivered(sequence, report.Error.Code is ErrorCode.NoError);
+    private Action<bool> DeliveredUpTo(long sequence) => delivered => Delivered(sequence, delivered);
 
     private void Delivered(long sequence, bool delivered)
     {

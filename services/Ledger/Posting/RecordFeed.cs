@@ -1,8 +1,6 @@
 using System.Collections.Frozen;
-using System.Text;
 using System.Threading.Channels;
 using Claims.Kafka;
-using Confluent.Kafka;
 using Google.Protobuf;
 
 namespace Claims.Ledger.Posting;
@@ -16,7 +14,6 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
     // Messages of at most 250 records: some 10 MB where many are published, and beyond it they wait in the broker.
     private const int Capacity = 64;
 
-    private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan PollTime = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan ShortestBackOff = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
@@ -43,13 +40,13 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
         {
             try
             {
-                using IConsumer<Ignore, byte[]> consumer = Build();
-                RequireTopic(consumer, shards);
+                using KafkaReader reader = new(settings, PostingWorker.IsTraced, logger);
+                if (reader.CountPartitions() is int partitions && partitions != shards) throw new TopicMismatchException(partitions, shards);
                 Problem = null;
                 backOff = ShortestBackOff;
-                Read(consumer, cancellationToken);
+                Read(reader, cancellationToken);
             }
-            catch (Exception exception) when (exception is KafkaException or TopicMismatchException)
+            catch (Exception exception) when (exception is KafkaReadException or TopicMismatchException)
             {
                 Problem = exception.Message;
                 Partitions = 0;
@@ -64,86 +61,58 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
         }
     }
 
-    private IConsumer<Ignore, byte[]> Build() =>
-        new ConsumerBuilder<Ignore, byte[]>(Configuration())
-            .SetLogHandler((_, message) => logger.LogDebug("librdkafka: {Message}", message.Message))
-            .SetErrorHandler((_, error) => logger.LogWarning("Kafka at {BootstrapServers}: {Reason}", settings.BootstrapServers, error.Reason))
-            .Build();
-
-    /// <summary>Headers are read only where traces are; few deployments need what a header costs on each record.</summary>
-    private ConsumerConfig Configuration()
-    {
-        ConsumerConfig configuration = settings.Consumer();
-        configuration.ConsumeResultFields = PostingWorker.IsTraced ? "headers" : "none";
-        return configuration;
-    }
-
-    private static void RequireTopic(IConsumer<Ignore, byte[]> consumer, int shards)
-    {
-        using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-        TopicMetadata topic = admin.GetMetadata(ClaimsTopic.Name, QueryTimeout).Topics.Single();
-        if (topic.Error.IsError) throw new KafkaException(topic.Error);
-        if (topic.Partitions.Count != shards) throw new TopicMismatchException(topic.Partitions.Count, shards);
-    }
-
-    private void Read(IConsumer<Ignore, byte[]> consumer, CancellationToken cancellationToken)
+    private void Read(KafkaReader reader, CancellationToken cancellationToken)
     {
         FrozenSet<int> assigned = FrozenSet<int>.Empty;
         Dictionary<int, long> positions = [];
         long lagMeasuredAt = Environment.TickCount64;
         while (!cancellationToken.IsCancellationRequested)
         {
-            if (own.Shards != assigned) Reassign(consumer, positions, assigned = own.Shards);
-            if (consumer.Consume(PollTime) is { } result)
+            if (own.Shards != assigned) Reassign(reader, positions, assigned = own.Shards);
+            if (reader.Next(PollTime) is { } message)
             {
-                positions[result.Partition.Value] = result.Offset.Value + 1;
-                FeedRecord[] records = Parsed(result);
+                positions[message.Partition] = message.Offset + 1;
+                FeedRecord[] records = Parsed(message);
                 if (!_messages.Writer.TryWrite(records)) _messages.Writer.WriteAsync(records, cancellationToken).AsTask().GetAwaiter().GetResult();
             }
 
             if (Environment.TickCount64 - lagMeasuredAt < 1_000) continue;
             lagMeasuredAt = Environment.TickCount64;
             metrics.LagRecords = positions.ToDictionary(
-                position => position.Key, position => Math.Max(consumer.GetWatermarkOffsets(Partition(position.Key)).High.Value - position.Value, 0));
+                position => position.Key, position => Math.Max(reader.KnownEndOf(position.Key) - position.Value, 0));
         }
     }
 
     /// <summary>Partitions that stay are read on from where they are, new ones from the end, and what was published of those before is asked for again.</summary>
-    private void Reassign(IConsumer<Ignore, byte[]> consumer, Dictionary<int, long> positions, FrozenSet<int> shards)
+    private void Reassign(KafkaReader reader, Dictionary<int, long> positions, FrozenSet<int> shards)
     {
         foreach (int left in positions.Keys.Where(shard => !shards.Contains(shard)).ToArray()) positions.Remove(left);
         int[] taken = [.. shards.Where(shard => !positions.ContainsKey(shard)).Order()];
 
-        // Resolved here rather than by assigning Offset.End, which would skip what is published until the first fetch.
-        foreach (int shard in taken) positions.Add(shard, consumer.QueryWatermarkOffsets(Partition(shard), QueryTimeout).High.Value);
-        consumer.Assign(positions.Select(position => new TopicPartitionOffset(Partition(position.Key), position.Value)));
+        // Resolved here rather than by assigning "the end", which would skip what is published until the first fetch.
+        foreach (int shard in taken) positions.Add(shard, reader.EndOf(shard));
+        reader.Assign(positions.Select(position => (position.Key, position.Value)));
         Partitions = positions.Count;
         logger.LogInformation("Reading {Partitions} partitions of {Topic}, {Taken} of them newly from the broker's end.", positions.Count, ClaimsTopic.Name, taken.Length);
         if (taken.Length > 0) peers.AskAgain(taken);
     }
 
-    private static FeedRecord[] Parsed(ConsumeResult<Ignore, byte[]> result)
+    private static FeedRecord[] Parsed(ReadMessage message)
     {
-        byte[] value = result.Message.Value ?? [];
-        string? trace = TraceOf(result.Message.Headers);
+        (int partition, long offset, byte[] value, string? trace) = message;
         try
         {
-            return Array.ConvertAll(SettledMessage.Read(value), claim => new FeedRecord(result.Partition.Value, result.Offset.Value, value, claim, null, trace));
+            return Array.ConvertAll(SettledMessage.Read(value), claim => new FeedRecord(partition, offset, value, claim, null, trace));
         }
         catch (UnknownFormatException exception)
         {
-            return [new FeedRecord(result.Partition.Value, result.Offset.Value, value, null, exception.Message, trace)];
+            return [new FeedRecord(partition, offset, value, null, exception.Message, trace)];
         }
         catch (InvalidProtocolBufferException exception)
         {
-            return [new FeedRecord(result.Partition.Value, result.Offset.Value, value, null, $"is not a SettledClaim: {exception.Message}", trace)];
+            return [new FeedRecord(partition, offset, value, null, $"is not a SettledClaim: {exception.Message}", trace)];
         }
     }
-
-    private static string? TraceOf(Headers? headers) =>
-        headers?.TryGetLastBytes(ClaimsTopic.TraceHeader, out byte[] trace) == true ? Encoding.ASCII.GetString(trace) : null;
-
-    private static TopicPartition Partition(int shard) => new(ClaimsTopic.Name, shard);
 }
 
 internal sealed class TopicMismatchException(int partitions, int shards)

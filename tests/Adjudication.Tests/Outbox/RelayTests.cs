@@ -253,7 +253,7 @@ public sealed class RelayTests
             _kafka = new KafkaPublisher(settings, NullLogger<KafkaPublisher>.Instance);
             Relay = new ShardRelay(Shard, fixture.Store, _kafka, "relay under test", window, TimeProvider.System, NullLogger.Instance);
             _relaying = Task.Run(() => Relay.RunAsync(_stop.Token));
-            _consuming = Task.Run(() => Consume(settings));
+            _consuming = Task.Run(Consume);
         }
 
         public StoreFixture Fixture { get; }
@@ -312,9 +312,10 @@ public sealed class RelayTests
             _stop.Dispose();
         }
 
-        private void Consume(KafkaSettings settings)
+        private void Consume()
         {
-            using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>(settings.Consumer()).SetErrorHandler((_, _) => { }).Build();
+            using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>(
+                new ConsumerConfig { BootstrapServers = Broker.BootstrapServers, GroupId = "test", EnableAutoCommit = false, FetchWaitMaxMs = 10, ReconnectBackoffMaxMs = 2_000 }).SetErrorHandler((_, _) => { }).Build();
             consumer.Assign(new TopicPartitionOffset(ClaimsTopic.Name, 0, Offset.Beginning));
             while (!_stop.IsCancellationRequested)
             {

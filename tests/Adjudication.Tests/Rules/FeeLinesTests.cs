@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Claims.Rules;
 using Claims.V1;
 using FsCheck;
+using FsCheck.Fluent;
 
 namespace Adjudication.Tests.Rules;
 
@@ -61,14 +62,12 @@ public sealed class FeeLinesTests
             from price in Gen.Choose(0, 5_000_000)
             from quantity in Gen.Choose(1, 1_000_000)
             select new FeeLine { LineId = "1", ItemCode = item, UnitPriceMilliFen = price, QuantityE4 = quantity, AmountFen = (long)Math.Round(price * (decimal)quantity / 10_000_000m, MidpointRounding.AwayFromZero) };
-        Configuration configuration = Configuration.QuickThrowOnFailure;
-        configuration.MaxNbOfTest = 5_000;
-        Prop.ForAll(Arb.From(anyLine), line =>
+        Prop.ForAll(anyLine.ToArbitrary(), line =>
         {
             (Refusal? refusal, _, FeeParts sum) = Split(line);
             return FeeLines.Check([line]) is null && refusal is null && sum.TotalFen == line.AmountFen
                 && sum.FullSelfPayFen >= 0 && sum.OverLimitFen >= 0 && sum.PreSelfPayFen >= 0 && sum.InScopeFen >= 0;
-        }).Check(configuration);
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(5_000));
     }
 
     public static TheoryData<string, FeeLine[], string, string> Faults => new()

@@ -1,6 +1,7 @@
 using Claims.Adjudication.Store;
 using Claims.Rules;
 using FsCheck;
+using FsCheck.Fluent;
 
 namespace Adjudication.Tests.Store;
 
@@ -128,10 +129,8 @@ public sealed class ScriptAgainstModelTests
         // On threads of their own, since FsCheck blocks them: blocked threads of the pool starve the replies that they wait for.
         await Task.WhenAll(Enumerable.Range(0, workers).Select(_ => Task.Factory.StartNew(() =>
         {
-            // A failure names the seed: "StdGen (a, b)", to be given to Configuration.Replay.
-            Configuration configuration = Configuration.QuickThrowOnFailure;
-            configuration.MaxNbOfTest = Sequences;
-            configuration.EndSize = LongestSequence;
+            // A failure names the seed: "(a,b)", to be given to Config.WithReplay.
+            Config configuration = Config.QuickThrowOnFailure.WithMaxTest(Sequences).WithEndSize(LongestSequence);
             Prop.ForAll(Arb.From(Sequence, Shrink), sequence =>
             {
                 // Every run has insured of its own, so that shrinking starts afresh on the same Redis.
@@ -216,8 +215,8 @@ public sealed class ScriptAgainstModelTests
 
     /// <summary>Few requests, each with the content it mostly comes with and another for conflicts; then operations on them.</summary>
     private static Gen<Operation[]> Sequence =>
-        from contents in Gen.ArrayOf(2 * Requests, Contents)
-        from facilities in Gen.ArrayOf(Requests, Gen.Elements(("H1", 4500, 4000L), ("H2", 5500, 4000L), ("H2", 5500, 4000L), ("H3", 6500, 0L)))
+        from contents in Gen.ArrayOf(Contents, 2 * Requests)
+        from facilities in Gen.ArrayOf(Gen.Elements(("H1", 4500, 4000L), ("H2", 5500, 4000L), ("H2", 5500, 4000L), ("H3", 6500, 0L)), Requests)
         from picks in Gen.ListOf(Picks)
         select picks.Select(pick => OperationOf(pick, contents, facilities)).ToArray();
 
@@ -230,11 +229,11 @@ public sealed class ScriptAgainstModelTests
 
     private static Gen<(string Kind, string Insured, int Request, int Target, bool Other)> Picks =>
         from kind in Gen.Frequency(
-            Tuple.Create(8, Gen.Constant("settle")),
-            Tuple.Create(1, Gen.Constant("quote")),
-            Tuple.Create(3, Gen.Constant("cancel")),
-            Tuple.Create(1, Gen.Constant("cancel by id")),
-            Tuple.Create(3, Gen.Constant("reverse")))
+            (8, Gen.Constant("settle")),
+            (1, Gen.Constant("quote")),
+            (3, Gen.Constant("cancel")),
+            (1, Gen.Constant("cancel by id")),
+            (3, Gen.Constant("reverse")))
         from insured in Gen.Elements("A", "B")
         from request in Gen.Choose(0, Requests - 1)
         from target in Gen.Choose(0, Requests - 1)

@@ -1,9 +1,9 @@
 using System.Text;
-using Claims.Kafka;
 using Claims.V1;
 using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
 
-namespace Claims.Adjudication.Outbox;
+namespace Claims.Kafka;
 
 /// <summary>The producer that all shards share; made anew where librdkafka declares it dead.</summary>
 public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublisher> log) : IDisposable
@@ -17,15 +17,18 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
     private readonly Lock _making = new();
     private IProducer<Null, byte[]>? _producer;
 
-    /// <summary>Hands a message to the producer, whose queue is bounded; <paramref name="delivered"/> is told once whether the brokers have it.</summary>
+    /// <summary>Hands a message of a shard to the producer, whose queue is bounded; <paramref name="delivered"/> is told once whether the brokers have it.</summary>
     /// <returns>False where the producer did not take it: it is to be handed over again after a pause.</returns>
     /// <param name="traceParent">W3C trace context of the request behind the record, or null.</param>
-    public bool TryPublish(TopicPartition target, byte[] message, string? traceParent, Action<DeliveryReport<Null, byte[]>> delivered)
+    public bool TryPublish(int shard, byte[] message, string? traceParent, Action<bool> delivered)
     {
         IProducer<Null, byte[]> producer = Current();
         try
         {
-            producer.Produce(target, new Message<Null, byte[]> { Value = message, Headers = traceParent is null ? Untraced : Traced(traceParent) }, delivered);
+            producer.Produce(
+                new TopicPartition(ClaimsTopic.Name, shard),
+                new Message<Null, byte[]> { Value = message, Headers = traceParent is null ? Untraced : Traced(traceParent) },
+                report => delivered(report.Error.Code is ErrorCode.NoError));
             return true;
         }
         catch (ProduceException<Null, byte[]> e) when (e.Error.Code is ErrorCode.Local_QueueFull)
