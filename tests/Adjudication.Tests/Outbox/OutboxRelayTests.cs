@@ -231,7 +231,7 @@ public sealed class OutboxRelayTests
         public void HangUp()
         {
             Channel<Watermarks> ended = Interlocked.Exchange(ref _said, Channel.CreateUnbounded<Watermarks>());
-            ended.Writer.Complete(new RpcException(new Status(StatusCode.Unavailable, "hung up")));
+            ended.Writer.Complete();
         }
 
         public override AsyncServerStreamingCall<Watermarks> WatchWatermarks(WatchWatermarksRequest request, Grpc.Core.Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
@@ -243,15 +243,9 @@ public sealed class OutboxRelayTests
 
             public async Task<bool> MoveNext(CancellationToken cancellationToken)
             {
-                try
-                {
-                    Current = await said.ReadAsync(cancellationToken);
-                    return true;
-                }
-                catch (ChannelClosedException e) when (e.InnerException is { } cause)
-                {
-                    throw cause;
-                }
+                if (!await said.WaitToReadAsync(cancellationToken)) throw new RpcException(new Status(StatusCode.Unavailable, "hung up"));
+                Current = await said.ReadAsync(cancellationToken);
+                return true;
             }
         }
     }
