@@ -45,12 +45,16 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
 
     public void Dispose()
     {
+        IProducer<Null, byte[]>? last;
         lock (_making)
         {
-            _producer?.Flush(FlushLimit);
-            _producer?.Dispose();
+            last = _producer;
             _producer = null;
         }
+
+        // Without the lock: disposal waits for the producer's own thread, which needs it to report a fatal error.
+        last?.Flush(FlushLimit);
+        last?.Dispose();
     }
 
     private static Headers Traced(string traceParent) => new() { { ClaimsTopic.SchemaHeader, Schema }, { ClaimsTopic.TraceHeader, Encoding.ASCII.GetBytes(traceParent) } };

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using Adjudication.Tests.Store;
 using Claims.Adjudication.Store;
@@ -8,6 +9,7 @@ using Claims.Rules;
 using Claims.Kafka;
 using Claims.V1;
 using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adjudication.Tests.Outbox;
@@ -37,17 +39,20 @@ public sealed class RelayTests
     }
 
     [Fact]
-    public async Task Run_window_is_never_exceeded()
+    public async Task Run_window_is_never_exceeded_however_often_the_relay_looks()
     {
         await using Bench bench = await Bench.StartAsync(window: 50);
         await bench.SettleAsync(1, 200);
         bench.Relay.Commit(0, "connect");
         await bench.PublishedAsync(50);
+        await bench.TurnsAsync(2);
+        Assert.Equal(50, bench.Relay.Published);
 
         bench.Relay.Commit(10, null);
         await bench.PublishedAsync(60);
+        await bench.TurnsAsync(2);
 
-        Assert.Equal(60, bench.Received.Max(claim => claim.Sequence));
+        Assert.Equal((60, 60), (bench.Relay.Published, bench.Received.Max(claim => claim.Sequence)));
         // The ten that are committed may have been trimmed.
         Assert.InRange(await bench.OutboxLengthAsync(), 190, 200);
     }
@@ -69,16 +74,34 @@ public sealed class RelayTests
     }
 
     [Fact]
-    public async Task Run_watermark_that_stands_still_is_taken_for_lost_records()
+    public async Task Run_watermark_that_stands_still_for_five_seconds_is_taken_for_lost_records()
     {
-        await using Bench bench = await Bench.StartAsync(window: 1_000);
-        await bench.SettleAsync(1, 3);
+        StoppedTime time = new();
+        await using Bench bench = await Bench.StartAsync(window: 1_000, time: time);
+        await bench.SettleAsync(1, 4);
         bench.Relay.Commit(0, "connect");
-        await bench.PublishedAsync(3);
+        await bench.PublishedAsync(4);
+        time.Pass(TimeSpan.FromSeconds(4));
+        bench.Relay.Commit(1, null);
+        await bench.TurnsAsync(1);
+        time.Pass(TimeSpan.FromSeconds(5));
+        await bench.TurnsAsync(1);
+        Assert.Equal(4, bench.Received.Count);
 
-        await EventuallyAsync(() => Task.FromResult(bench.Received.Count >= 6), "nothing was published again");
+        time.Pass(TimeSpan.FromSeconds(0.1));
+        await bench.ReceivedAsync(7);
 
-        Assert.Equal([1L, 2, 3, 1, 2, 3], bench.Received.Take(6).Select(claim => claim.Sequence));
+        Assert.Equal([1L, 2, 3, 4, 2, 3, 4], bench.Received.Select(claim => claim.Sequence));
+
+        // What is all committed has not been lost, however long it stays so.
+        bench.Relay.Commit(4, null);
+        await bench.TurnsAsync(1);
+        time.Pass(TimeSpan.FromSeconds(60));
+        await bench.TurnsAsync(1);
+        await bench.SettleAsync(5, 1);
+        await bench.ReceivedAsync(8);
+        Assert.Equal(5, bench.Received.Last().Sequence);
+        Assert.Equal(8, bench.Received.Count);
     }
 
     [Fact]
@@ -94,17 +117,73 @@ public sealed class RelayTests
     }
 
     [Fact]
-    public async Task Run_two_relays_only_the_holder_of_the_lease_publishes()
+    public async Task Run_while_another_relay_holds_the_lease_publishes_nothing_and_takes_over_once_it_is_free()
     {
         await using Bench bench = await Bench.StartAsync(window: 1_000);
-        await bench.Fixture.Redis.StringSetAsync(bench.Shard.Keys.Lease, "another relay", TimeSpan.FromSeconds(3));
+        await bench.Fixture.Redis.StringSetAsync(bench.Shard.Keys.Lease, "another relay");
         bench.Relay.Commit(0, "connect");
         await bench.SettleAsync(1, 5);
-        await EventuallyAsync(async () => !await bench.Fixture.Redis.KeyExistsAsync(bench.Shard.Keys.Lease) || !bench.Received.IsEmpty, "the lease did not run out");
+        await bench.LooksAsync(2);
 
+        // The lease has no time limit, so one that was touched would have got one.
+        Assert.Equal(("another relay", null), ((string?)await bench.Fixture.Redis.StringGetAsync(bench.Shard.Keys.Lease), await bench.Fixture.Redis.KeyTimeToLiveAsync(bench.Shard.Keys.Lease)));
+        Assert.Equal((0, 0), (bench.Relay.Published, bench.Received.Count));
+
+        await bench.Fixture.Redis.KeyDeleteAsync(bench.Shard.Keys.Lease);
         await bench.PublishedAsync(5);
         Assert.Equal([1L, 2, 3, 4, 5], bench.ReceivedOnce.Select(claim => claim.Sequence));
-        Assert.NotEqual("another relay", (string?)await bench.Fixture.Redis.StringGetAsync(bench.Shard.Keys.Lease));
+        Assert.Equal("relay under test", (string?)await bench.Fixture.Redis.StringGetAsync(bench.Shard.Keys.Lease));
+    }
+
+    [Fact]
+    public async Task Run_lease_that_another_relay_had_in_between_goes_on_from_the_watermark()
+    {
+        StoppedTime time = new();
+        await using Bench bench = await Bench.StartAsync(window: 1_000, time: time);
+        await bench.SettleAsync(1, 3);
+        bench.Relay.Commit(0, "connect");
+        await bench.PublishedAsync(3);
+        bench.Relay.Commit(1, null);
+        await bench.Fixture.Redis.StringSetAsync(bench.Shard.Keys.Lease, "another relay");
+
+        // What is at hand needs no look, so for less than a second the loss is not known.
+        time.Pass(TimeSpan.FromSeconds(1));
+        await bench.LooksAsync(1);
+        await bench.Fixture.Redis.KeyDeleteAsync(bench.Shard.Keys.Lease);
+        await bench.ReceivedAsync(5);
+
+        Assert.Equal([1L, 2, 3, 2, 3], bench.Received.Select(claim => claim.Sequence));
+    }
+
+    [Fact]
+    public async Task Run_outbox_that_has_lost_records_is_published_up_to_the_hole_only()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        await using SettlementStore other = new(bench.Fixture.Redis, shardCount: 1, longestOutbox: 1_000_000);
+        other.Shards[0].Open(StoreFixture.Epoch, 0);
+        for (int i = 1; i <= 4; i++) await other.Shards[0].RunAsync(bench.Fixture.StepOf(StepMode.Settle, Bench.Visit(i)));
+        Assert.Equal(1, await bench.Fixture.Redis.StreamDeleteAsync(bench.Shard.Keys.Outbox, ["3-0"]));
+
+        bench.Relay.Commit(0, "connect");
+
+        (LogLevel, string) told = (LogLevel.Critical, "Shard 0: the outbox goes from 2 to 4; it has lost records");
+        await EventuallyAsync(() => Task.FromResult(bench.Log.Lines.Count(line => line == told) >= 2), "the hole was not told at two turns");
+        await bench.PublishedAsync(2);
+        Assert.Equal((2, 2), (bench.Relay.Published, bench.Received.Max(claim => claim.Sequence)));
+    }
+
+    [Fact]
+    public async Task Run_citations_that_this_instance_has_not_read_yet_are_found()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        Citations others = Cited with { PolicyId = "p2", PolicyHash = "h2" };
+        bench.Fixture.Citations = await new CitationStore(bench.Fixture.Redis).KeyOfAsync(bench.Shard, others);
+        await bench.SettleAsync(1, 2);
+        bench.Relay.Commit(0, "connect");
+
+        await bench.PublishedAsync(2);
+
+        Assert.Equal([("p2", "h2"), ("p2", "h2")], bench.ReceivedOnce.Select(claim => (claim.PolicyId, claim.PolicyHash)));
     }
 
     [Fact]
@@ -198,22 +277,45 @@ public sealed class RelayTests
     [Fact]
     public async Task Run_books_stand_back_while_visits_wait_until_a_fifth_of_the_outbox_is_full()
     {
-        await using Bench bench = await Bench.StartAsync(window: 1_000, longestOutbox: 50);
-        int asked = 0;
-        bench.Relay.VisitsWait = () => Interlocked.Increment(ref asked) > 0;
+        await using Bench bench = await Bench.StartAsync(window: 1_000, longestOutbox: 50, new StoppedTime());
+        bench.VisitsWait = true;
         bench.Relay.Commit(0, "connect");
         await bench.SettleAsync(1, 9);
-        int before = Volatile.Read(ref asked);
-        await EventuallyAsync(() => Task.FromResult(Volatile.Read(ref asked) > before + 2), "the relay takes no turns");
-        Assert.Empty(bench.Received);
+        await bench.TurnsAsync(1);
+        Assert.Equal(0, bench.Relay.Published);
 
-        await bench.SettleAsync(10, 2);
+        await bench.SettleAsync(10, 1);
 
+        await bench.PublishedAsync(10);
+        bench.VisitsWait = false;
+        await bench.SettleAsync(11, 1);
         await bench.PublishedAsync(11);
-        bench.Relay.VisitsWait = () => false;
-        await bench.SettleAsync(12, 1);
-        await bench.PublishedAsync(12);
-        Assert.Equal(Enumerable.Range(1, 12).Select(sequence => (long)sequence), bench.ReceivedOnce.Select(claim => claim.Sequence));
+        Assert.Equal(Enumerable.Range(1, 11).Select(sequence => (long)sequence), bench.ReceivedOnce.Select(claim => claim.Sequence));
+    }
+
+    [Fact]
+    public async Task Run_books_stand_back_for_ten_seconds_at_most_and_then_for_ten_seconds_again()
+    {
+        StoppedTime time = new();
+        await using Bench bench = await Bench.StartAsync(window: 1_000, time: time);
+        bench.VisitsWait = true;
+        bench.Relay.Commit(0, "connect");
+        await bench.SettleAsync(1, 3);
+        await bench.TurnsAsync(1);
+        time.Pass(TimeSpan.FromSeconds(9.9));
+        await bench.TurnsAsync(1);
+        Assert.Equal(0, bench.Relay.Published);
+
+        time.Pass(TimeSpan.FromSeconds(0.2));
+
+        await bench.PublishedAsync(3);
+        bench.VisitsWait = false;
+        await bench.TurnsAsync(1);
+        bench.VisitsWait = true;
+        await bench.TurnsAsync(1);
+        await bench.SettleAsync(4, 1);
+        await bench.TurnsAsync(1);
+        Assert.Equal(3, bench.Relay.Published);
     }
 
     [Fact]
@@ -245,18 +347,25 @@ public sealed class RelayTests
         private readonly Task _relaying;
         private readonly Task _consuming;
 
-        private Bench(StoreFixture fixture, int window)
+        private int _turns;
+
+        private Bench(StoreFixture fixture, int window, TimeProvider time)
         {
             Fixture = fixture;
             Broker = EmbeddedBroker.Start(ClaimsTopic.Name, 1);
             KafkaSettings settings = new(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = Broker.BootstrapServers });
             _kafka = new KafkaPublisher(settings, NullLogger<KafkaPublisher>.Instance);
-            Relay = new ShardRelay(Shard, fixture.Store, _kafka, "relay under test", window, TimeProvider.System, NullLogger.Instance);
+            Relay = new ShardRelay(Shard, fixture.Store, _kafka, "relay under test", window, time, Log) { VisitsWait = () => Interlocked.Increment(ref _turns) > 0 && VisitsWait };
             _relaying = Task.Run(() => Relay.RunAsync(_stop.Token));
             _consuming = Task.Run(Consume);
         }
 
         public StoreFixture Fixture { get; }
+
+        public LogLines<ShardRelay> Log { get; } = new();
+
+        /// <summary>Whether the relay is told that visits wait.</summary>
+        public volatile bool VisitsWait;
 
         public EmbeddedBroker Broker { get; }
 
@@ -269,11 +378,11 @@ public sealed class RelayTests
         /// <summary>Of the records received, in the same order.</summary>
         public ConcurrentQueue<(string Name, string Value)[]> Headers { get; } = new();
 
-        public static async Task<Bench> StartAsync(int window, long longestOutbox = 1_000_000)
+        public static async Task<Bench> StartAsync(int window, long longestOutbox = 1_000_000, TimeProvider? time = null)
         {
             StoreFixture fixture = await StoreFixture.StartAsync(shards: 1, longestOutbox);
             fixture.Citations = await fixture.Store.Citations.KeyOfAsync(fixture.Store.Shards[0], Cited);
-            return new Bench(fixture, window);
+            return new Bench(fixture, window, time ?? TimeProvider.System);
         }
 
         public async Task SettleAsync(int from, int count)
@@ -291,7 +400,48 @@ public sealed class RelayTests
         /// </summary>
         public IEnumerable<SettledClaim> ReceivedOnce => Received.DistinctBy(claim => claim.Sequence);
 
+        /// <summary>Returns once the relay has finished so many turns that began after the call.</summary>
+        public async Task TurnsAsync(int count)
+        {
+            // The first that is seen to begin may have begun before, and the last is finished when another begins.
+            for (int turn = 0; turn < count + 2; turn++)
+            {
+                int before = Volatile.Read(ref _turns);
+                await EventuallyAsync(
+                    () =>
+                    {
+                        Relay.Commit(Relay.Committed, null);
+                        return Task.FromResult(Volatile.Read(ref _turns) > before);
+                    },
+                    "the relay takes no turns");
+            }
+        }
+
         public Task PublishedAsync(int count) => EventuallyAsync(() => Task.FromResult(ReceivedOnce.Count() >= count), $"fewer than {count} records arrived");
+
+        /// <summary>Repeats counted.</summary>
+        public Task ReceivedAsync(int count) => EventuallyAsync(() => Task.FromResult(Received.Count >= count), $"fewer than {count} records arrived, repeats counted");
+
+        /// <summary>Returns once the relay has called its script so many times since the call, and has taken the answers.</summary>
+        public async Task LooksAsync(int count)
+        {
+            long before = await CallsAsync();
+            await EventuallyAsync(
+                async () =>
+                {
+                    Relay.Commit(Relay.Committed, null);
+                    return await CallsAsync() >= before + count;
+                },
+                "the relay does not look");
+            await TurnsAsync(1);
+        }
+
+        /// <summary>Calls of scripts by whoever uses this Redis.</summary>
+        private async Task<long> CallsAsync()
+        {
+            string statistics = (string)(await Fixture.Redis.ExecuteAsync("INFO", "commandstats"))!;
+            return long.Parse(statistics.Split("cmdstat_evalsha:calls=")[1].Split(',')[0], CultureInfo.InvariantCulture);
+        }
 
         public async Task<long> OutboxLengthAsync() => (long)await Fixture.Redis.ExecuteAsync("XLEN", Shard.Keys.Outbox);
 

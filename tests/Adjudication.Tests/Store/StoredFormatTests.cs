@@ -1,0 +1,277 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Rules;
+using Claims.V1;
+using Google.Protobuf;
+
+namespace Adjudication.Tests.Accumulators;
+
+/// <summary>The bytes between the service and its scripts, and those that lie in Redis, written out by hand: each number is another one.</summary>
+public sealed class StoredFormatTests
+{
+    private static readonly SettleRequest Request = new()
+    {
+        RequestId = "r1",
+        FacilityCode = "H院",
+        InsuredId = "P1",
+        VisitDate = "2024-03-05",
+        VisitType = VisitType.Ordinary,
+        TotalFen = 10_007,
+        InScopeFen = 9_003,
+    };
+
+    private static readonly StoredRequest Stored = new()
+    {
+        VisitType = 2,
+        TotalFen = 10_007,
+        FullSelfPayFen = 1,
+        OverLimitFen = 2,
+        PreSelfPayFen = 3,
+        InScopeFen = 9_003,
+        RateBp = 5_500,
+        AllowanceFen = 100_000,
+        Tier = 3,
+        InsuredCounty = 410_105,
+        FacilityCounty = 410_122,
+        Citations = 0xCAFE,
+        SettledAtUnixMs = 1_700_000_000_001,
+        Lines = { new StoredLine { LineId = "L1", FullSelfPayFen = 4, OverLimitFen = 5, PreSelfPayFen = 6, InScopeFen = 7 } },
+        Trace = ByteString.CopyFromUtf8("trace"),
+    };
+
+    private static readonly byte[] Fingerprint = [.. Enumerable.Range(1, 16).Select(number => (byte)number)];
+
+    [Theory]
+    [InlineData(StepMode.Settle, "S")]
+    [InlineData(StepMode.Quote, "Q")]
+    [InlineData(StepMode.Look, "L")]
+    public void Visit_is_packed_as_the_script_reads_it(StepMode mode, string letter)
+    {
+        Step step = Step.Visit(mode, Request, new DateOnly(2024, 3, 5), new Terms(5_500, 4_000, 30_000, null), totalFen: 10_007, inScopeFen: 9_003, Stored);
+
+        byte[] fingerprint = new byte[16];
+        Fingerprints.Write(Request, fingerprint);
+        byte[] content = [.. fingerprint, .. Stored.ToByteArray()];
+        Assert.Equal(
+            [
+                .. Text(letter), .. Text("P20240305"), .. Big(6, 9_003), .. Big(6, 10_007), .. Big(4, 4_000), .. Big(4, 5_500), .. Big(4, 30_000), .. Big(4, 0),
+                4, 8, .. Text("qH院\nr1"), .. content,
+            ],
+            step.Item);
+        Assert.Equal(content, step.Content.ToArray());
+        Assert.Equal((mode, "P1", "H院", "r1"), (step.Mode, step.InsuredId, step.FacilityCode, step.RequestId));
+    }
+
+    [Fact]
+    public void Visit_for_a_fixed_allowance_is_packed_with_it_and_with_amounts_that_the_script_can_compute_with()
+    {
+        const long Largest = 100_000_000_000_000;
+        Step step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000), totalFen: Largest + 2, inScopeFen: Largest + 1, stored: null);
+
+        Assert.Equal([.. Text("SF20251231"), .. Big(6, Largest), .. Big(6, Largest), .. Big(4, 0), .. Big(4, 0), .. Big(4, 30_000), .. Big(4, 100_000)], step.Item[..38]);
+        Assert.Equal(16, step.Content.Length);
+
+        step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000), totalFen: Largest - 1, inScopeFen: Largest - 2, stored: null);
+        Assert.Equal([.. Big(6, Largest - 2), .. Big(6, Largest - 1)], step.Item[10..22]);
+    }
+
+    [Theory]
+    [InlineData(StepMode.Cancel, 'C')]
+    [InlineData(StepMode.Reverse, 'V')]
+    public void Undoing_is_packed_as_the_script_reads_it(StepMode mode, char letter)
+    {
+        StoredUndoing own = new() { UndoneAtUnixMs = 1_700_000_000_002, Trace = ByteString.CopyFromUtf8("t") };
+
+        Step step = Step.Undoing(mode, "P1", "H院", "v1", "qH院\nr17", own);
+
+        byte[] fingerprint = new byte[16];
+        Fingerprints.Write(letter, "qH院\nr17", fingerprint);
+        byte[] content = [.. fingerprint, .. own.ToByteArray()];
+        Assert.Equal([(byte)letter, 9, 8, .. Text("qH院\nr17"), .. Text("qH院\nv1"), .. content], step.Item);
+        Assert.Equal(content, step.Content.ToArray());
+        Assert.Equal((mode, "P1", "H院", "v1"), (step.Mode, step.InsuredId, step.FacilityCode, step.RequestId));
+        Assert.Equal("#1234567890123", Step.TargetOf(1_234_567_890_123));
+    }
+
+    [Fact]
+    public void Visit_whose_names_do_not_fit_is_not_packed() =>
+        Assert.Throws<OverflowException>(() => Step.Visit(
+            StepMode.Settle, new SettleRequest(Request) { FacilityCode = new string('H', 256) }, new DateOnly(2024, 3, 5), new Terms(1, 2, 3, null), 1, 1, null));
+
+    [Fact]
+    public void Replies_of_a_batch_are_told_in_the_order_of_its_items()
+    {
+        const string Letters = "NRCMXVKABIY";
+        StepOutcome[] outcomes =
+        [
+            StepOutcome.New, StepOutcome.Replay, StepOutcome.Conflict, StepOutcome.Missing, StepOutcome.Cancelled, StepOutcome.Reversed,
+            StepOutcome.TargetUnknown, StepOutcome.TargetUndone, StepOutcome.BlockedByLater, StepOutcome.RestoreImpossible, StepOutcome.YearClosed,
+        ];
+        byte[] batch = [.. Letters.SelectMany((letter, index) => (byte[])[.. Big(4, 1 + index), (byte)letter, .. Enumerable.Repeat((byte)index, index)])];
+        StepReply[] replies = new StepReply[outcomes.Length];
+
+        StepReply.ReadAll(batch, replies);
+
+        Assert.Equal(outcomes, replies.Select(reply => reply.Outcome));
+        Assert.Equal(Enumerable.Range(0, outcomes.Length).Select(index => Enumerable.Repeat((byte)index, index)), replies.Select(reply => reply.Bytes.ToArray()));
+        Assert.Throws<InvalidDataException>(() => StepReply.ReadAll(batch, new StepReply[outcomes.Length - 1]));
+        Assert.Throws<InvalidDataException>(() => StepReply.ReadAll((byte[])[.. Big(4, 1), (byte)'Z'], new StepReply[1]));
+    }
+
+    [Fact]
+    public void Header_is_read_as_it_is_packed()
+    {
+        RecordHeader expected = new(
+            RecordKind.Reversal, RecordState.UndidCancellation, true, 70_000_000_001, 80_000_000_002, 20240305,
+            4_000_000_003, 4_000_000_004, 4_000_000_005, 4_000_000_006, 4_000_000_007, 4_000_000_008, 90_000_000_009);
+
+        Assert.Equal(expected, RecordHeader.Read(Packed(expected)));
+        Assert.Equal(expected with { Capped = false }, RecordHeader.Read(Packed(expected with { Capped = false })));
+        Assert.Equal(70_000_000_001, RecordHeader.ReadSequence(Packed(expected)));
+        Assert.Equal((new Standing(4_000_000_006, 4_000_000_004), new DateOnly(2024, 3, 5)), (expected.Before, expected.VisitDate));
+        Assert.Equal((4_000_000_005, 0), (expected.CappedFundPayFen, (expected with { Capped = false }).CappedFundPayFen));
+        Assert.Equal("SCVT", string.Concat(Enum.GetValues<RecordKind>().OrderBy(kind => "SCVT".IndexOf((char)kind, StringComparison.Ordinal)).Select(kind => (char)kind)));
+        Assert.Equal(
+            [('A', RecordState.Active), ('X', RecordState.Cancelled), ('R', RecordState.Reversed), ('U', RecordState.Undone),
+             ('1', RecordState.UndidSettlement), ('2', RecordState.UndidCancellation), ('3', RecordState.UndidNothing)],
+            new[] { RecordState.Active, RecordState.Cancelled, RecordState.Reversed, RecordState.Undone, RecordState.UndidSettlement, RecordState.UndidCancellation, RecordState.UndidNothing }
+                .Select(state => ((char)state, state)));
+    }
+
+    [Fact]
+    public void Settlement_is_read_whole_also_into_a_request_that_said_something_else()
+    {
+        byte[] bytes = [.. Packed(Header), .. Fingerprint, .. Stored.ToByteArray()];
+
+        StoredRecord read = StoredRecord.Read(bytes);
+        StoredRecord used = StoredRecord.Read(Header, bytes.AsMemory(RecordHeader.Bytes), Used.Message<StoredRequest>());
+        StoredRecord empty = StoredRecord.Read(Header, Fingerprint, Used.Message<StoredRequest>());
+
+        Assert.Equal((Header, Stored), (read.Header, read.Request));
+        Assert.Equal((Header, Stored), (used.Header, used.Request));
+        Assert.Equal(new StoredRequest(), empty.Request);
+        Assert.Equal(Fingerprint, read.Fingerprint.ToArray());
+        Assert.Equal(Fingerprint, used.Fingerprint.ToArray());
+        Assert.Equal(new Terms(5_500, 4_000, 30_000, null), read.Terms);
+        Assert.Equal(new Terms(5_500, 4_000, 30_000, 100_000), (read with { Header = Header with { Capped = false } }).Terms);
+    }
+
+    [Fact]
+    public void Undoing_is_read_whole()
+    {
+        StoredUndoing own = new() { UndoneAtUnixMs = 1_700_000_000_002, Trace = ByteString.CopyFromUtf8("t") };
+        RecordHeader header = Header with { Kind = RecordKind.Cancellation, Sequence = 9, Order = 9 };
+        byte[] mark = [.. Enumerable.Repeat((byte)7, 16)];
+        byte[] before =
+        [
+            .. Packed(header), .. mark, .. Big(2, 8), .. Text("qH院\nr1"), .. Big(2, own.CalculateSize()), .. own.ToByteArray(),
+            .. Big(6, 70_000_000_005), .. Big(2, 2), .. Big(6, 11), .. Big(6, 1_100), .. Big(6, 12), .. Big(6, 1_200),
+        ];
+
+        UndoingRecord read = UndoingRecord.Read((byte[])[.. before, .. Fingerprint, .. Stored.ToByteArray()]);
+
+        Assert.Equal((header, "qH院\nr1", 70_000_000_005, own), (read.Header, read.TargetField, read.TargetSequence, read.Own));
+        Assert.Equal(mark, read.Fingerprint.ToArray());
+        Assert.Equal([(11, 1_100), (12, 1_200)], read.Headroom.AsEnumerable());
+        StoredRecord target = Assert.NotNull(read.Target);
+        Assert.Equal((header, Stored), (target.Header, target.Request));
+        Assert.Equal(Fingerprint, target.Fingerprint.ToArray());
+        Assert.Null(UndoingRecord.Read(before).Target);
+    }
+
+    [Fact]
+    public void Outbox_entries_are_taken_one_after_the_other_with_their_names()
+    {
+        byte[] settlement = [.. Packed(Header), .. Fingerprint, .. Stored.ToByteArray()];
+        ReadOnlyMemory<byte> entries = (byte[])
+        [
+            .. Big(2, 8), .. Text("{s00}:i1"), .. Big(2, 8), .. Text("qH院\nr1"), .. Big(4, settlement.Length), .. settlement,
+            .. Big(2, 8), .. Text("{s00}:i2"), .. Big(2, 6), .. Text("qH2\nr2"), .. Big(4, settlement.Length), .. settlement,
+        ];
+
+        OutboxEntry first = OutboxEntry.Take(ref entries, new StoredRequest());
+        OutboxEntry second = OutboxEntry.Take(ref entries, new StoredRequest());
+
+        Assert.Equal(("{s00}:i1", "H院", "r1", Header, Stored), (first.InsuredKey, first.FacilityCode, first.RequestId, first.Record.Header, first.Record.Settlement?.Request));
+        Assert.Equal(("{s00}:i2", "H2", "r2", Header, Stored), (second.InsuredKey, second.FacilityCode, second.RequestId, second.Record.Header, second.Record.Settlement?.Request));
+        Assert.Equal((0xCAFEu, null), (first.Record.Citations, first.Record.TraceParent));
+        Assert.True(entries.IsEmpty);
+    }
+
+    [Fact]
+    public void Fields_of_an_insured_are_told_apart()
+    {
+        byte[] later = Packed(Header with { Sequence = 12 });
+        byte[] earlier = Packed(Header with { Sequence = 11, Kind = RecordKind.Cancellation });
+
+        IReadOnlyList<StoredAnswer> answers = StoredAnswer.AllOf([("qH2\nr2", later), ("u2024", Text("5")), ("qH院\nr1", earlier), ("d20240305:H1", Text("6"))]);
+
+        Assert.Equal([("H院", "r1", 11L, RecordKind.Cancellation), ("H2", "r2", 12L, RecordKind.Settlement)], answers.Select(answer => (answer.FacilityCode, answer.RequestId, answer.Header.Sequence, answer.Header.Kind)));
+        Assert.Equal([earlier, later], answers.Select(answer => answer.Bytes.ToArray()));
+        Assert.Equal(new AccumulatorField(2024, null, "", 123_456), AccumulatorField.Read("u2024", "123456"u8));
+        Assert.Equal(new AccumulatorField(2025, new DateOnly(2025, 3, 5), "H:1", 4_000), AccumulatorField.Read("d20250305:H:1", "4000"u8));
+        Assert.Null(AccumulatorField.Read("qH1\nr1", "1"u8));
+        Assert.Equal(("H院", "r\n1"), RequestField.Parse(RequestField.Of("H院", "r\n1")));
+    }
+
+    [Fact]
+    public void Keys_of_a_shard_are_the_same_for_ever()
+    {
+        ShardKeys keys = new(7);
+
+        Assert.Equal(
+            ["{s07}:shard", "{s07}:outbox", "{s07}:lease", "{s07}:citations", "{s07}:nothing", "{s07}:i:P院", "{s07}:i:*", "P院", "{s31}:shard"],
+            new[] { keys.Shard, keys.Outbox, keys.Lease, keys.Citations, keys.Nothing, keys.Insured("P院") }.Select(key => (string)key!)
+                .Concat([(string)keys.EveryInsured!, keys.InsuredIdOf("{s07}:i:P院"), (string)new ShardKeys(31).Shard!]));
+    }
+
+    [Theory]
+    [InlineData("2024-07-0000000123", 7, 123L)]
+    [InlineData("2024-07-99999999999", 7, 99_999_999_999L)]
+    [InlineData("2024-07-0000000123", 8, null)]
+    [InlineData("2024-7-0000000123", 7, null)]
+    [InlineData("2024-07-123", 7, null)]
+    [InlineData("24-07-0000000123", 7, null)]
+    [InlineData("2024-07-0000000123-1", 7, null)]
+    [InlineData("2024-07--000000123", 7, null)]
+    [InlineData("", 7, null)]
+    public void Settlement_id_names_year_shard_and_sequence_and_no_other_text_does(string id, int shard, long? sequence)
+    {
+        Assert.Equal(sequence, SettlementIds.SequenceOf(id, shard));
+        if (sequence is { } number) Assert.Equal(id, SettlementIds.Format(2024, shard, number));
+    }
+
+    [Fact]
+    public void Trace_is_stored_where_it_is_recorded_and_nowhere_else()
+    {
+        Assert.Equal(ByteString.Empty, StoredTrace.OfCall());
+        using Activity call = new("call");
+        call.SetIdFormat(ActivityIdFormat.W3C);
+        call.SetParentId("00-0123456789abcdef0123456789abcdef-fedcba9876543210-01");
+        call.Start();
+        call.ActivityTraceFlags = ActivityTraceFlags.None;
+        Assert.Equal(ByteString.Empty, StoredTrace.OfCall());
+        call.ActivityTraceFlags = ActivityTraceFlags.Recorded;
+
+        Assert.Equal(call.Id, StoredTrace.Read(StoredTrace.OfCall()));
+        Assert.StartsWith("00-0123456789abcdef0123456789abcdef-", call.Id, StringComparison.Ordinal);
+        Assert.Null(StoredTrace.Read(ByteString.Empty));
+        Assert.Null(StoredTrace.Read(ByteString.CopyFrom(new byte[23])));
+    }
+
+    private static readonly RecordHeader Header = new(
+        RecordKind.Settlement, RecordState.Active, true, 5, 6, 20240305, 4_001, 12, 2_752, 13, 4_000, 30_000, 14);
+
+    private static byte[] Packed(RecordHeader header) =>
+    [
+        (byte)header.Kind, (byte)header.State, (byte)(header.Capped ? 'P' : 'F'), .. Big(6, header.Sequence), .. Big(6, header.Order), .. Big(4, header.VisitDay),
+        .. Big(4, header.DeductibleFen), .. Big(4, header.BorneBeforeFen), .. Big(4, header.FundPayFen), .. Big(4, header.CapUsedBeforeFen),
+        .. Big(4, header.TariffFen), .. Big(4, header.CapFen), .. Big(6, header.ShortfallFen),
+    ];
+
+    private static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);
+
+    private static byte[] Big(int bytes, long value) => Convert.FromHexString(value.ToString($"X{2 * bytes}", CultureInfo.InvariantCulture));
+}
