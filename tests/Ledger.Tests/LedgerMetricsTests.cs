@@ -5,6 +5,7 @@ using Claims.Kafka;
 using Claims.Ledger.Funding;
 using Claims.V1;
 using Grpc.Core;
+using Npgsql;
 using Kind = Claims.V1.SettledClaim.Types.Kind;
 
 namespace Ledger.Tests;
@@ -20,7 +21,6 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
         string postgres = databases.Server.ConnectionString("metrics");
         await using ServedLedger served = await ServedLedger.StartAsync(postgres, broker);
-        await using Audit audit = new(postgres);
         using HttpClient http = new();
         string metrics = "";
         using KafkaPublisher kafka = new(broker);
@@ -36,7 +36,7 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
             "repeats_total 0", "gaps_total 0", "poison_total 0", "batch_retries_total absent", "own_shards 4", "unposted_shards 0", "stopped_shards 0");
 
         // A month that closes under way is not the records' fault: the batch is tried again, and no shard stops.
-        await audit.ExecuteAsync("""
+        await ExecuteAsync("""
             CREATE SEQUENCE tries; GRANT USAGE ON tries TO claims_ledger;
             CREATE FUNCTION closed_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                 IF nextval('tries') = 1 THEN RAISE EXCEPTION 'closed' USING ERRCODE = 'check_violation', CONSTRAINT = 'month_is_open'; END IF; RETURN NULL; END $$;
@@ -60,11 +60,11 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         await ShownAsync($"chain_links_total {head.Link}", "chain_lag_batches 0", "chain_broken 0", """verifications_total verdict="clean" 0""", """verifications_total verdict="bad" 0""");
         await VerifyAsync();
         await ShownAsync("""verifications_total verdict="clean" 1""", """verifications_total verdict="bad" 0""");
-        await audit.TamperAsync("UPDATE sub_ledger SET insured_id = 'x' WHERE shard = 0 AND sequence = 1");
+        await ExecuteAsync("UPDATE sub_ledger SET insured_id = 'x' WHERE shard = 0 AND sequence = 1");
         await VerifyAsync();
         await VerifyAsync();
         await ShownAsync("""verifications_total verdict="clean" 1""", """verifications_total verdict="bad" 2""");
-        await audit.TamperAsync("DELETE FROM chain_link");
+        await ExecuteAsync("DELETE FROM chain_link");
         await ShownAsync("chain_broken 1");
 
         async Task ShownAsync(params string[] expected) => await Eventually.HoldsAsync(
@@ -82,6 +82,14 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
             string label = parts.Length > 1 ? $$"""\{[^}\n]*{{Regex.Escape(parts[1])}}[^}\n]*\}""" : """(?:\{[^}\n]*\})?""";
             Match match = Regex.Match(metrics, $"^claims_ledger_{parts[0]}{label} ([0-9.]+)", RegexOptions.Multiline, RunningLedger.Deadline);
             return match.Success ? match.Groups[1].Value : "absent";
+        }
+
+        // As someone who owns the database. Not through the audit of other tests: meters of one name in a process are one.
+        async Task ExecuteAsync(string sql)
+        {
+            await using NpgsqlDataSource owner = NpgsqlDataSource.Create(postgres + ";Pooling=false");
+            await using NpgsqlCommand command = owner.CreateCommand($"SET session_replication_role = replica; {sql}");
+            await command.ExecuteNonQueryAsync();
         }
 
         async Task VerifyAsync() => await served.Audit.Verify(new VerifyRequest()).ResponseStream.ReadAllAsync().ToListAsync();
