@@ -7,31 +7,78 @@ namespace Ledger.Tests;
 
 public sealed class BookableRecordTests
 {
+    private const long Most = 100_000_000_000_000;
+
+    /// <summary>Each changes one thing of a sound settlement, or turns it into a sound record of another kind and changes that.</summary>
     public static TheoryData<string, Action<SettledClaim>> Faults => new()
     {
-        { "unknown kind", record => record.Kind = Kind.Unspecified },
-        { "lacks insured_id", record => record.InsuredId = "" },
-        { "settled_at", record => record.SettledAtUnixMs = 0 },
-        { "settled_at", record => record.SettledAtUnixMs = long.MaxValue },
-        { "request_fingerprint of 3 bytes", record => record.RequestFingerprint = ByteString.CopyFrom(1, 2, 3) },
-        { "out of range", record => record.FundPayFen = long.MaxValue },
-        { "out of range", record => record.InScopeFen = long.MinValue },
-        { "not yyyy-MM-dd", record => record.VisitDate = "2024-02-30" },
+        { "has the unknown kind 0", record => record.Kind = Kind.Unspecified },
+        { "has the unknown kind 5", record => record.Kind = (Kind)5 },
+        { "lacks insured_id, facility_code or request_id", record => record.InsuredId = "" },
+        { "lacks insured_id, facility_code or request_id", record => record.FacilityCode = "" },
+        { "lacks insured_id, facility_code or request_id", record => record.RequestId = "" },
+        { "has no settled_at_unix_ms", record => record.SettledAtUnixMs = 0 },
+        { "has no settled_at_unix_ms", record => record.SettledAtUnixMs = 253_402_300_800_000 },
+        { "has a request_fingerprint of 15 bytes", record => record.RequestFingerprint = ByteString.CopyFrom(new byte[15]) },
+        { "has a request_fingerprint of 17 bytes", record => record.RequestFingerprint = ByteString.CopyFrom(new byte[17]) },
+        { "has an amount out of range", record => record.TotalFen = long.MinValue },
+        { "has an amount out of range", record => record.FullSelfPayFen = long.MinValue },
+        { "has an amount out of range", record => record.OverLimitFen = long.MinValue },
+        { "has an amount out of range", record => record.PreSelfPayFen = long.MinValue },
+        { "has an amount out of range", record => record.InScopeFen = long.MinValue },
+        { "has an amount out of range", record => record.DeductibleFen = Most + 1 },
+        { "has an amount out of range", record => record.DeductibleFen = -Most - 1 },
+        { "has an amount out of range", record => record.FundPayFen = Most + 1 },
+        { "has an amount out of range", record => record.FundPayFen = -Most - 1 },
+        { "has a visit_date that is not yyyy-MM-dd", record => record.VisitDate = "2024-02-30" },
+        { "has a visit_date that is not yyyy-MM-dd", record => record.VisitDate = "2024-3-1" },
         { "lacks visit_date", record => record.VisitDate = "" },
         { "lacks settlement_id", record => record.SettlementId = "" },
         { "lacks original_settlement_id", record => record.Kind = Kind.Restoration },
-        { "unknown visit_type", record => record.VisitType = VisitType.Unspecified },
-        { "facility_county", record => record.FacilityCounty = "4101" },
-        { "basis points", record => record.RateBp = 10_001 },
-        { "wrong sign, or none", record => record.TotalFen = 0 },
-        { "part with the wrong sign", record => (record.FullSelfPayFen, record.PreSelfPayFen) = (-1, 1) },
-        { "do not add up", record => record.TotalFen++ },
-        { "deductible outside", record => record.DeductibleFen = record.InScopeFen + 1 },
-        { "fund payment outside", record => record.FundPayFen = -1 },
-        { "more than the rate allows", record => record.FundPayFen++ },
-        { "moves the cap", record => record.CapUsedAfterFen++ },
-        { "beyond the cap", record => record.CapFen = record.CapUsedAfterFen - 1 },
-        { "REQUEST_ONLY and carries money", record => record.Kind = Kind.RequestOnly },
+        { "lacks original_settlement_id", record => Cancelling(record).OriginalSettlementId = "" },
+        { "has the unknown visit_type 0", record => record.VisitType = VisitType.Unspecified },
+        { "has the unknown visit_type 5", record => record.VisitType = (VisitType)5 },
+        { "lacks scheme or facility_county", record => record.Scheme = "" },
+        { "lacks scheme or facility_county", record => record.FacilityCounty = "41010" },
+        { "lacks scheme or facility_county", record => record.FacilityCounty = "4101022" },
+        { "lacks scheme or facility_county", record => record.FacilityCounty = "41010a" },
+        { "has a rate of 10001 basis points", record => record.RateBp = 10_001 },
+        { "has a rate of -1 basis points", record => record.RateBp = -1 },
+        { "has a total with the wrong sign, or none", record => record.TotalFen = 0 },
+        { "has a total with the wrong sign, or none", record => record.TotalFen = -record.TotalFen },
+        { "has a total with the wrong sign, or none", record => Cancelling(record).TotalFen *= -1 },
+        { "has a part with the wrong sign", record => Parts(record, 5_000, -1, 700, 1_301, 3_000) },
+        { "has a part with the wrong sign", record => Parts(record, 5_000, 1_100, -1, 901, 3_000) },
+        { "has a part with the wrong sign", record => Parts(record, 5_000, 1_301, 700, -1, 3_000) },
+        { "has a part with the wrong sign", record => Parts(record, 5_000, 4_101, 700, 200, -1) },
+        { "has a part with the wrong sign", record => Parts(Cancelling(record), -5_000, -1_100, 1, -901, -3_000) },
+        { "has parts that do not add up to the total", record => record.TotalFen++ },
+        { "has parts that do not add up to the total", record => record.FullSelfPayFen++ },
+        { "has parts that do not add up to the total", record => record.OverLimitFen++ },
+        { "has parts that do not add up to the total", record => record.PreSelfPayFen++ },
+        { "has parts that do not add up to the total", record => record.InScopeFen++ },
+        { "has a deductible outside 0 to in_scope", record => record.DeductibleFen = record.InScopeFen + 1 },
+        { "has a deductible outside 0 to in_scope", record => record.DeductibleFen = -1 },
+        { "has a deductible outside 0 to in_scope", record => Cancelling(record).DeductibleFen = 1 },
+        { "has a fund payment outside 0 to the total", record => record.FundPayFen = -1 },
+        { "has a fund payment outside 0 to the total", record => record.FundPayFen = record.TotalFen + 1 },
+        { "has a fund payment outside 0 to the total", record => Cancelling(record).FundPayFen *= -1 },
+        { "pays more than the rate allows", record => (record.VisitType, record.FundPayFen) = (VisitType.PrenatalCheck, 651) },
+        { "pays more than the rate allows", record => record.FundPayFen++ },
+        { "pays more than the rate allows", record => (record.VisitType, record.FundPayFen) = (VisitType.PrenatalCheck, 651) },
+        { "pays more than the rate allows", record => Cancelling(record).FundPayFen-- },
+        { "pays more than the rate allows", record => Restoring(record).FundPayFen++ },
+        { "pays more than the rate allows", record => record.DeductibleFen += 2 },
+        { "moves the cap by another sum than it pays", record => record.CapUsedAfterFen++ },
+        { "moves the cap by another sum than it pays", record => (record.CapUsedBeforeFen, record.CapUsedAfterFen) = (-1, 649) },
+        { "pays beyond the cap", record => record.CapFen = record.CapUsedAfterFen - 1 },
+        { "is REQUEST_ONLY and carries money", record => RequestOnly(record).TotalFen = 1 },
+        { "is REQUEST_ONLY and carries money", record => RequestOnly(record).FullSelfPayFen = 1 },
+        { "is REQUEST_ONLY and carries money", record => RequestOnly(record).OverLimitFen = 1 },
+        { "is REQUEST_ONLY and carries money", record => RequestOnly(record).PreSelfPayFen = -1 },
+        { "is REQUEST_ONLY and carries money", record => RequestOnly(record).InScopeFen = 1 },
+        { "is REQUEST_ONLY and carries money", record => RequestOnly(record).DeductibleFen = 1 },
+        { "is REQUEST_ONLY and carries money", record => RequestOnly(record).FundPayFen = 1 },
     };
 
     [Theory]
@@ -39,11 +86,47 @@ public sealed class BookableRecordTests
     public void Record_with_a_fault_is_not_bookable(string reason, Action<SettledClaim> fault)
     {
         SettledClaim record = Settlement();
+        BookableRecord.Check(record);
         fault(record);
 
         UnbookableRecordException refused = Assert.Throws<UnbookableRecordException>(() => BookableRecord.Check(record));
 
-        Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
+        Assert.Equal(reason, refused.Message);
+    }
+
+    public static TheoryData<string, Action<SettledClaim>> Bounds => new()
+    {
+        { "cancellation", record => Cancelling(record) },
+        { "restoration", record => Restoring(record) },
+        { "request without a day", record => RequestOnly(record) },
+        { "request with a day", record => RequestOnly(record).VisitDate = "2024-03-01" },
+        { "first millisecond", record => record.SettledAtUnixMs = 1 },
+        { "last millisecond", record => record.SettledAtUnixMs = 253_402_300_799_999 },
+        { "no fingerprint", record => record.RequestFingerprint = ByteString.Empty },
+        { "largest deductible", record => Parts(record, Most + 3_000, 1_000, 1_000, 0, Most + 1_000).DeductibleFen = Most },
+        { "allowance of the largest sum", record =>
+            (Parts(record, Most, 0, 0, 0, Most).VisitType, record.DeductibleFen, record.FundPayFen) = (VisitType.DeliveryCaesarean, 0, Most) },
+        { "whole deductible, no payment", record => Paid(record, 3_000, 6_500, 0) },
+        { "rate of 0", record => Paid(record, 2_000, 0, 0) },
+        { "rate of 100 %", record => Paid(record, 2_000, 10_000, 1_000) },
+        { "half a fen is rounded up", record => Paid(record, 2_000, 5, 1) },
+        { "at the cap", record => record.CapFen = record.CapUsedAfterFen },
+        { "beyond a cap that was lowered since, without a payment", record => Paid(record, 2_000, 6_500, 0).CapFen = 99 },
+        { "prenatal check", record => record.VisitType = VisitType.PrenatalCheck },
+        { "allowance outside of the cap", record => (record.VisitType, record.CapFen, record.CapUsedAfterFen) = (VisitType.DeliveryNatural, 0, 0) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void Record_at_a_bound_is_bookable(string what, Action<SettledClaim> change)
+    {
+        SettledClaim record = Settlement();
+        change(record);
+
+        BookableRecord checkedRecord = BookableRecord.Check(record);
+
+        Assert.Same(record, checkedRecord.Claim);
+        Assert.Equal(what == "request without a day" ? null : new DateOnly(2024, 3, 1), checkedRecord.VisitDate);
     }
 
     [Fact]
@@ -104,10 +187,44 @@ public sealed class BookableRecordTests
         Assert.Throws<UnbookableRecordException>(() => BookableRecord.Check(mirror));
     }
 
+    /// <summary>Total 5 000 of which 3 000 in scope; 1 000 of them beyond the deductible, at 65 %.</summary>
     private static SettledClaim Settlement() => new PublishedLog(1).AddSettlement(0, record =>
     {
         record.VisitDate = "2024-03-01";
-        record.PreSelfPayFen = 200;
-        record.TotalFen += 200;
+        record.CapFen = 30_000;
+        Paid(Parts(record, 5_000, 1_100, 700, 200, 3_000), 2_000, 6_500, 650);
     });
+
+    private static SettledClaim Parts(SettledClaim record, long total, long fullSelfPay, long overLimit, long preSelfPay, long inScope)
+    {
+        (record.TotalFen, record.InScopeFen) = (total, inScope);
+        (record.FullSelfPayFen, record.OverLimitFen, record.PreSelfPayFen) = (fullSelfPay, overLimit, preSelfPay);
+        return record;
+    }
+
+    /// <summary>100 of the cap have been used before.</summary>
+    private static SettledClaim Paid(SettledClaim record, long deductible, int rateBasisPoints, long fundPay)
+    {
+        (record.DeductibleFen, record.RateBp, record.FundPayFen) = (deductible, rateBasisPoints, fundPay);
+        (record.CapUsedBeforeFen, record.CapUsedAfterFen) = (100, 100 + fundPay);
+        return record;
+    }
+
+    private static SettledClaim Cancelling(SettledClaim record)
+    {
+        (record.Kind, record.OriginalSettlementId) = (Kind.Cancellation, "original");
+        return Paid(Parts(record, -5_000, -1_100, -700, -200, -3_000), -2_000, 6_500, -650);
+    }
+
+    private static SettledClaim Restoring(SettledClaim record)
+    {
+        (record.Kind, record.OriginalSettlementId) = (Kind.Restoration, "original");
+        return record;
+    }
+
+    private static SettledClaim RequestOnly(SettledClaim record)
+    {
+        (record.Kind, record.SettlementId, record.VisitDate) = (Kind.RequestOnly, "", "");
+        return Paid(Parts(record, 0, 0, 0, 0, 0), 0, 0, 0);
+    }
 }

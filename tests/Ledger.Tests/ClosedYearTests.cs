@@ -21,14 +21,14 @@ public sealed class ClosedYearTests(LedgerDatabase databases)
         await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync(), clock: clock);
 
         YearStaysOpenException early = await Assert.ThrowsAsync<YearStaysOpenException>(() => CloseAsync(ledger, 2024));
-        Assert.Contains("2024-12-31", early.Message, StringComparison.Ordinal);
+        Assert.Equal("the year 2024 has not ended: today is 2024-12-31 in China Standard Time", early.Message);
         Assert.Equal(0, await ledger.CountAsync("SELECT count(*) FROM closed_year"));
 
         clock.Now += TimeSpan.FromSeconds(1);
         Assert.Equal(2024, await CloseAsync(ledger, 2024));
         Assert.Equal(2024, await CloseAsync(ledger, 2024));
         Assert.Equal(2024, await CloseAsync(ledger, 2021));
-        Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM closed_year"));
+        Assert.Equal(["2024 2024-12-31 16:00:00"], await ledger.RowsAsync("SELECT concat_ws(' ', closed_through, closed_at AT TIME ZONE 'UTC') FROM closed_year"));
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public sealed class ClosedYearTests(LedgerDatabase databases)
 
         YearStaysOpenException refused = await Assert.ThrowsAsync<YearStaysOpenException>(() => CloseAsync(ledger, 2024));
 
-        Assert.Contains("2022", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("the year 2022 has entries and is open; it is closed first", refused.Message);
         Assert.Equal(2022, await CloseAsync(ledger, 2022));
         Assert.Equal(2024, await CloseAsync(ledger, 2024));
     }

@@ -184,7 +184,9 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
 
         Assert.Equal(2024, (await CloseAsync(2024)).ClosedThrough);
         Assert.Equal(2024, (await CloseAsync(2023)).ClosedThrough);
+        await AssertStatusAsync(StatusCode.FailedPrecondition, () => CloseAsync(Claims.Hosting.ChinaTime.Today(TimeProvider.System).Year));
         await AssertStatusAsync(StatusCode.FailedPrecondition, () => CloseAsync(9_998));
+        await AssertStatusAsync(StatusCode.InvalidArgument, () => CloseAsync(9_999));
         await AssertStatusAsync(StatusCode.InvalidArgument, () => CloseAsync(0));
         await AssertStatusAsync(StatusCode.InvalidArgument, () => CloseAsync(int.MaxValue));
 

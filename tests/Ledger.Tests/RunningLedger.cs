@@ -113,6 +113,16 @@ internal sealed class RunningLedger : IAsyncDisposable
         return (long)(await command.ExecuteScalarAsync())!;
     }
 
+    /// <summary>The first column, a text, of every row.</summary>
+    public async Task<List<string>> RowsAsync(string sql)
+    {
+        await using NpgsqlCommand command = Database.CreateCommand(sql);
+        await using NpgsqlDataReader row = await command.ExecuteReaderAsync();
+        List<string> rows = [];
+        while (await row.ReadAsync()) rows.Add(row.GetString(0));
+        return rows;
+    }
+
     public async Task ExecuteAsync(string sql)
     {
         await using NpgsqlCommand command = Database.CreateCommand(sql);

@@ -2,11 +2,14 @@ using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Ledger;
 using Claims.Ledger.Api;
+using Claims.Ledger.Audit;
 using Claims.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using AuditClient = Claims.V1.Audit.AuditClient;
 using FundingClient = Claims.V1.Funding.FundingClient;
 using ReconciliationClient = Claims.V1.Reconciliation.ReconciliationClient;
 
@@ -27,6 +30,8 @@ internal sealed class ServedLedger : IAsyncDisposable
         Client = new Claims.V1.Ledger.LedgerClient(_channel);
         Funding = new FundingClient(_channel);
         Reconciliation = new ReconciliationClient(_channel);
+        Shards = new LedgerShards.LedgerShardsClient(_channel);
+        Audit = new AuditClient(_channel);
     }
 
     public Claims.V1.Ledger.LedgerClient Client { get; }
@@ -35,12 +40,17 @@ internal sealed class ServedLedger : IAsyncDisposable
 
     public ReconciliationClient Reconciliation { get; }
 
+    public LedgerShards.LedgerShardsClient Shards { get; }
+
+    public AuditClient Audit { get; }
+
     public IServiceProvider Services => _app.Services;
 
     public Uri Metrics => _app.Addresses().Metrics;
 
     /// <param name="broker">Null: nothing is published, and nothing is read.</param>
-    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null)
+    /// <param name="eligibility">Whose heads are assessed; null: nothing can be assessed.</param>
+    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null, Eligibility.EligibilityClient? eligibility = null)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
             [
@@ -50,9 +60,12 @@ internal sealed class ServedLedger : IAsyncDisposable
         builder.Logging.ClearProviders();
         LedgerSettings settings = builder.AddSettings<LedgerSettings>();
         builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner);
+        if (eligibility is not null) builder.Services.AddSingleton(eligibility);
         builder.Services.AddLedger();
         WebApplication app = builder.Build();
         app.MapGrpcService<LedgerService>();
+        app.MapGrpcService<AuditService>();
+        app.MapGrpcService<LedgerShardsService>();
         app.MapGrpcService<FundingService>();
         app.MapGrpcService<ReconciliationService>();
         await app.StartAsync();

@@ -36,12 +36,19 @@ public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
         await using RunningLedger first = await JoinAsync();
         await using RunningLedger second = await JoinAsync();
         await SharedAsync(first, second);
+        Assert.Equal(Enumerable.Range(0, Shards), first.Own.Shards.Concat(second.Own.Shards).Order());
+        Assert.Equal(
+            Enumerable.Range(0, Shards).Select(shard => shard.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+            await first.RowsAsync($"""
+                SELECT objid::text FROM pg_locks WHERE locktype = 'advisory' AND classid = {ShardSharing.ShardKey} AND granted
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY objid
+                """));
 
         await _log.PublishUntilBookedAsync(_kafka, second.Watermarks);
         await _log.BookedAsync(first.Watermarks);
 
         await Balanced.AssertAsync(second, _log);
-        Assert.DoesNotContain(await second.States.ReadAsync(CancellationToken.None), shard => shard.Instance is null);
+        Assert.All(await second.States.ReadAsync(CancellationToken.None), shard => Assert.Equal($"{Environment.MachineName}:{Environment.ProcessId}", shard.Instance));
     }
 
     [Fact]

@@ -16,7 +16,9 @@ public sealed class ClosedMonthTests(LedgerDatabase databases)
     {
         await using Fund fund = await Fund.OpenAsync(databases, LastOfMarch);
         PublishedLog log = await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-20", 100));
-        await Assert.ThrowsAsync<MonthStaysOpenException>(() => CloseAsync(fund, March));
+        Assert.Equal(
+            "the month 2025-03 has not ended: today is 2025-03-31 in China Standard Time",
+            (await Assert.ThrowsAsync<MonthStaysOpenException>(() => CloseAsync(fund, March))).Message);
 
         fund.Clock.Today = new(2025, 4, 1);
         Assert.Equal(March, await CloseAsync(fund, March));
@@ -27,7 +29,11 @@ public sealed class ClosedMonthTests(LedgerDatabase databases)
         Assert.Equal(1, await fund.Ledger.CountAsync("SELECT count(*) FROM journal WHERE posting_date = '2025-04-01' AND business_date = '2025-03-21'"));
         Assert.Equal(120, await DebitAsync(fund, "5101", "5102", LastOfMarch, DateKind.ByBusiness));
         Assert.Equal(100, await DebitAsync(fund, "5101", "5102", LastOfMarch, DateKind.ByPosting));
-        Assert.Equal(100, await fund.Ledger.CountAsync("SELECT sum(debit_fen)::bigint FROM closed_month_balance WHERE closed_through = '2025-03-01'"));
+        Assert.Equal(
+            ["2101.resident.410105.H1 0 100", "5102.resident.410105 100 0"],
+            await fund.Ledger.RowsAsync("SELECT concat_ws(' ', account_code, debit_fen, credit_fen) FROM closed_month_balance WHERE closed_through = '2025-03-01' ORDER BY 1"));
+        Assert.Equal(
+            ["2025-03-01 2025-04-01 04:00:00"], await fund.Ledger.RowsAsync("SELECT concat_ws(' ', closed_through, closed_at AT TIME ZONE 'UTC') FROM closed_month"));
     }
 
     [Fact]
@@ -54,7 +60,7 @@ public sealed class ClosedMonthTests(LedgerDatabase databases)
         await fund.BookAsync(log, ("H1", Fund.District, "2025-01-21", 30));
 
         MonthStaysOpenException refused = await Assert.ThrowsAsync<MonthStaysOpenException>(() => CloseAsync(fund, March));
-        Assert.Contains("2025-02", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("the month 2025-02 has entries and is open; it is closed first", refused.Message);
         await CloseAsync(fund, new(2025, 2, 1));
         Assert.Equal(new DateOnly(2025, 4, 1), await CloseAsync(fund, new(2025, 4, 1)));
     }

@@ -52,15 +52,17 @@ internal sealed class Fund : IAsyncDisposable
         new(key ?? $"K{Interlocked.Increment(ref _keys)}", request, "clerk", "", businessDate);
 
     /// <summary>So many fen come in and lie on the city's expenditure account.</summary>
-    public async Task FillCityAsync(long fen)
+    public async Task FillCityAsync(long fen, string scheme = "resident")
     {
-        await Income.ReceiveAsync(Head(), IncomeKind.IncomeOther, "resident", City, Payer.Unspecified, fen, CancellationToken.None);
-        await Payments.TransferAsync(Head(), TransferRoute.SpecialToCity, "resident", City, fen, CancellationToken.None);
+        await Income.ReceiveAsync(Head(), IncomeKind.IncomeOther, scheme, City, Payer.Unspecified, fen, CancellationToken.None);
+        await Payments.TransferAsync(Head(), TransferRoute.SpecialToCity, scheme, City, fen, CancellationToken.None);
     }
 
-    public Task<Voucher> PayAsync(string county, DateOnly month, string? key = null) => Payments.PayAsync(Head(key), "resident", county, month, CancellationToken.None);
+    public Task<Voucher> PayAsync(string county, DateOnly month, string? key = null, string scheme = "resident") =>
+        Payments.PayAsync(Head(key), scheme, county, month, CancellationToken.None);
 
-    public Task<PaymentProposal> ProposeAsync(string county, DateOnly month) => Payments.ProposeAsync("resident", county, month, CancellationToken.None);
+    public Task<PaymentProposal> ProposeAsync(string county, DateOnly month, string scheme = "resident") =>
+        Payments.ProposeAsync(scheme, county, month, CancellationToken.None);
 
     /// <summary>Debit less credit, by the trial balance; 0 for an account that is not there.</summary>
     public async Task<long> BalanceFenAsync(string account) => (await Ledger.TrialBalanceAsync()).Accounts.SingleOrDefault(row => row.Code == account)?.BalanceFen ?? 0;
@@ -68,7 +70,11 @@ internal sealed class Fund : IAsyncDisposable
     public async Task AssertBalancedAsync() => Assert.True((await Ledger.TrialBalanceAsync()).Balanced);
 
     /// <summary>Settlements of the fund payments given, one a facility and day, booked in one batch.</summary>
-    public async Task<PublishedLog> BookAsync(PublishedLog log, params (string Facility, string County, string Date, long FundPayFen)[] visits)
+    public Task<PublishedLog> BookAsync(PublishedLog log, params (string Facility, string County, string Date, long FundPayFen)[] visits) =>
+        BookAsync(log, "resident", visits);
+
+    /// <summary>The same of the scheme given.</summary>
+    public async Task<PublishedLog> BookAsync(PublishedLog log, string scheme, params (string Facility, string County, string Date, long FundPayFen)[] visits)
     {
         foreach ((string facility, string county, string date, long fundPayFen) in visits)
         {
@@ -76,7 +82,7 @@ internal sealed class Fund : IAsyncDisposable
             {
                 (record.FacilityCode, record.FacilityCounty, record.VisitDate) = (facility, county, date);
                 record.VisitType = VisitType.DeliveryNatural;
-                (record.RateBp, record.CapUsedAfterFen) = (0, 0);
+                (record.Scheme, record.RateBp, record.CapUsedAfterFen) = (scheme, 0, 0);
                 record.FundPayFen = record.TotalFen = record.InScopeFen = fundPayFen;
                 record.FullSelfPayFen = 0;
             });
@@ -120,10 +126,14 @@ internal sealed class Heads : Eligibility.EligibilityClient
     /// <summary>Calls are refused as if the service were down.</summary>
     public bool Away { get; set; }
 
+    /// <summary>What was asked last.</summary>
+    public CountHeadsRequest Asked { get; private set; } = new();
+
     public override AsyncUnaryCall<CountHeadsReply> CountHeadsAsync(CountHeadsRequest request, CallOptions options)
     {
+        Asked = request;
         CountHeadsReply reply = new();
-        if (Paid.TryGetValue((request.County, request.PlanYear), out long paid)) reply.Counties.Add(new CountyHeads { County = request.County, Enrolled = paid + 7, Paid = paid });
+        if (Paid.TryGetValue((request.County, request.PlanYear), out long paid)) reply.Counties.Add([new CountyHeads { County = "410199", Enrolled = 1, Paid = 1 }, new CountyHeads { County = request.County, Enrolled = paid + 7, Paid = paid }]);
         Task<CountHeadsReply> answer = Away ? Task.FromException<CountHeadsReply>(new RpcException(new Status(StatusCode.Unavailable, "away"))) : Task.FromResult(reply);
         return new AsyncUnaryCall<CountHeadsReply>(answer, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
     }

@@ -1,5 +1,6 @@
 using Claims.Ledger.Funding;
 using Claims.V1;
+using Npgsql;
 using Kind = Claims.V1.SettledClaim.Types.Kind;
 
 namespace Ledger.Tests.Funding;
@@ -51,22 +52,45 @@ public sealed class PaymentTests(LedgerDatabase databases)
         Assert.Equal(700, await fund.BalanceFenAsync("1004.resident.410100"));
     }
 
+    /// <summary>The runs are held until all of them wait, so that they meet on every machine.</summary>
     [Fact]
     public async Task Concurrent_runs_pay_once_under_one_key_and_under_many()
     {
+        const int Runs = 6;
         await using Fund fund = await Fund.OpenAsync(databases, Today);
         await fund.FillCityAsync(10_000);
         await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-15", 300), ("H2", Fund.OtherDistrict, "2025-03-15", 40));
 
-        Voucher[] same = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => fund.PayAsync(Fund.District, March, "one"))));
-        Task<Voucher>[] different = [.. Enumerable.Range(0, 8).Select(i => Task.Run(() => fund.PayAsync(Fund.OtherDistrict, March, $"many-{i}")))];
-        await Task.WhenAll(different).ContinueWith(_ => { }, TaskScheduler.Default);
+        Task<Voucher>[] same = await MeetingAsync(_ => fund.PayAsync(Fund.District, March, "one"));
+        Task<Voucher>[] different = await MeetingAsync(i => fund.PayAsync(Fund.OtherDistrict, March, $"many-{i}"));
 
-        Assert.Single(same.Select(voucher => voucher.VoucherId).Distinct());
-        Assert.Single(same, voucher => !voucher.Replayed);
-        Assert.Equal(1, different.Count(run => run.IsCompletedSuccessfully));
-        Assert.All(different.Where(run => run.IsFaulted), run => Assert.IsType<FundingRefusedException>(run.Exception!.InnerException));
+        Voucher[] vouchers = await Task.WhenAll(same);
+        Assert.Single(vouchers.Select(voucher => voucher.VoucherId).Distinct());
+        Assert.Single(vouchers, voucher => !voucher.Replayed);
+        Assert.Equal(40, (await Assert.Single(different, run => run.IsCompletedSuccessfully)).AmountFen);
+        foreach (Task<Voucher> run in different.Where(run => run.IsFaulted))
+        {
+            Assert.Equal(
+                "no facility of 410102 is owed anything for visits up to the end of 2025-03", (await Assert.ThrowsAsync<FundingRefusedException>(() => run)).Message);
+        }
+
         Assert.Equal(10_000 - 340, await fund.BalanceFenAsync("1004.resident.410100"));
+
+        async Task<Task<Voucher>[]> MeetingAsync(Func<int, Task<Voucher>> run)
+        {
+            await using NpgsqlConnection holding = await fund.Ledger.Database.OpenConnectionAsync();
+            await using NpgsqlTransaction transaction = await holding.BeginTransactionAsync();
+            await using (NpgsqlCommand hold = new("LOCK TABLE batch IN SHARE MODE", holding)) await hold.ExecuteNonQueryAsync();
+            Task<Voucher>[] runs = [.. Enumerable.Range(0, Runs).Select(i => Task.Run(() => run(i)))];
+            await Eventually.HoldsAsync(
+                async () => await fund.Ledger.CountAsync("""
+                    SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                    """) == Runs,
+                () => "not all runs have begun");
+            await transaction.CommitAsync();
+            await Task.WhenAll(runs).ContinueWith(_ => { }, TaskScheduler.Default);
+            return runs;
+        }
     }
 
     [Fact]

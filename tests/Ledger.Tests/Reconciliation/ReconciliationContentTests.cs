@@ -1,0 +1,378 @@
+using System.Globalization;
+using Claims.Ledger.Reconciliation;
+using Claims.V1;
+using Grpc.Core;
+using Kind = Claims.V1.SettledClaim.Types.Kind;
+
+namespace Ledger.Tests.Reconciliation;
+
+/// <summary>What a hospital reads of its differences, field by field, and what every call refuses.</summary>
+[Collection(LedgerDatabaseCollection.Name)]
+public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyncLifetime
+{
+    private static readonly Period Day = new(new DateOnly(2025, 6, 10), new DateOnly(2025, 6, 10), DayBasis.SettlementDay);
+
+    private readonly PublishedLog _log = new(2);
+    private string _postgres = "";
+    private RunningLedger _ledger = null!;
+
+    public async Task InitializeAsync()
+    {
+        _postgres = await databases.CreateAsync();
+        _ledger = RunningLedger.Create(_postgres);
+        await _ledger.OpenAsync(_log);
+    }
+
+    public async Task DisposeAsync() => await _ledger.DisposeAsync();
+
+    [Theory]
+    [InlineData(ProposedAction.SendAgain, "中心无此笔结算：请用原请求号（request_id）原样重新发送结算请求；若就诊未发生，从本院账中去掉该行。")]
+    [InlineData(ProposedAction.SendAsNew, "该请求号已被冲正，不能再用：确需结算的，换新请求号重新发送；不需结算的，从本院账中去掉该行。")]
+    [InlineData(ProposedAction.SendCancel, "本院已撤销而中心仍有效：请向中心发送撤销请求（Cancel）；若并未退费，在本院账中恢复该笔。")]
+    [InlineData(ProposedAction.RecordOrCancel, "中心有而本院未列：请按结算编号查询（GetSettlement）后补记本院账；若就诊未发生，向中心发送撤销请求（Cancel）。")]
+    [InlineData(ProposedAction.RecordCancellation, "中心已撤销而本院未记：请在本院账中补记撤销并核对退费；若系误撤，换新请求号重新结算。")]
+    [InlineData(ProposedAction.RecordRestoration, "该笔的撤销已被冲正，结算重新有效：请在本院账中恢复该笔。")]
+    [InlineData(ProposedAction.CorrectAmount, "金额以中心结算结果为准：请改正本院账；若费用本身有误，先撤销（Cancel）再换新请求号按正确费用结算。")]
+    [InlineData(ProposedAction.CorrectDay, "日期以中心记录为准：请在本院账中改记到中心的日期，并按该日期对账；若就诊日期本身有误，先撤销再重新结算。")]
+    [InlineData(ProposedAction.CorrectId, "编号与中心记录不符：请按中心返回的结算编号、请求号和人员编号改正本院账。")]
+    [InlineData(ProposedAction.RemoveLine, "该行不应在本期账中：请核对后从本院账中去掉该行。")]
+    public void Every_action_has_its_own_sentence(ProposedAction action, string text) => Assert.Equal(text, Proposals.TextOf(action));
+
+    [Fact]
+    public void No_action_is_without_a_sentence() => Assert.Equal(
+        Enum.GetValues<ProposedAction>().Length - 1,
+        Enum.GetValues<ProposedAction>().Where(action => action != ProposedAction.ActionUnspecified).Select(Proposals.TextOf).Distinct(StringComparer.Ordinal).Count());
+
+    [Fact]
+    public async Task Difference_shows_the_line_as_it_came_and_the_entry_as_it_stands()
+    {
+        SettledClaim settled = Settle("S-1", "R-1", "P-1", "2025-06-08", At(9, 23, 59), 1_000, 520);
+        Mirror(settled, "S-2", "R-2", At(10, 0, 0));
+        Settle("S-3", "R-3", "P-3", "2025-06-07", At(10, 23, 59), 900, 390);
+        Settle("S-4", "R-4", "P-4", "2025-06-10", At(11, 0, 0), 800, 130);
+        await _ledger.BookAsync(_log);
+        FacilityLine amount = new()
+        {
+            LineNumber = 4,
+            Kind = FacilityLine.Types.Kind.Cancel,
+            SettlementId = "S-2",
+            RequestId = "R-2",
+            OriginalRequestId = "R-1",
+            InsuredId = "P-1",
+            VisitDate = "2025-06-08",
+            SettledOn = "2025-06-10",
+            TotalFen = -1_000,
+            FundPayFen = -519,
+        };
+        FacilityLine later = new()
+        {
+            LineNumber = 9,
+            Kind = FacilityLine.Types.Kind.Settle,
+            SettlementId = "S-4",
+            RequestId = "R-4",
+            InsuredId = "P-4",
+            VisitDate = "2025-06-10",
+            TotalFen = 800,
+            FundPayFen = 130,
+            FacilityCode = "H1",
+        };
+
+        List<ReconcileLinesReply> replies = await ReconcileAsync(amount, later);
+
+        Assert.Equal(
+            [
+                new ReconcileLinesReply
+                {
+                    Difference = new()
+                    {
+                        Cause = DifferenceCause.Amount,
+                        Action = ProposedAction.CorrectAmount,
+                        ActionText = Proposals.TextOf(ProposedAction.CorrectAmount),
+                        Line = amount,
+                        Entry = new()
+                        {
+                            Kind = "CANCELLATION",
+                            SettlementId = "S-2",
+                            OriginalSettlementId = "S-1",
+                            RequestId = "R-2",
+                            InsuredId = "P-1",
+                            VisitDate = "2025-06-08",
+                            SettledOn = "2025-06-10",
+                            TotalFen = -1_000,
+                            FundPayFen = -520,
+                        },
+                        Centre = new() { Count = -1, TotalFen = -1_000, FundPayFen = -520 },
+                        Facility = new() { Count = -1, TotalFen = -1_000, FundPayFen = -519 },
+                    },
+                },
+                new ReconcileLinesReply
+                {
+                    Difference = new()
+                    {
+                        Cause = DifferenceCause.OtherDay,
+                        Action = ProposedAction.CorrectDay,
+                        ActionText = Proposals.TextOf(ProposedAction.CorrectDay),
+                        Line = new FacilityLine(later) { FacilityCode = "" },
+                        Entry = new()
+                        {
+                            Kind = "SETTLEMENT",
+                            SettlementId = "S-4",
+                            RequestId = "R-4",
+                            InsuredId = "P-4",
+                            VisitDate = "2025-06-10",
+                            SettledOn = "2025-06-11",
+                            TotalFen = 800,
+                            FundPayFen = 130,
+                        },
+                        Centre = new(),
+                        Facility = new() { Count = 1, TotalFen = 800, FundPayFen = 130 },
+                    },
+                },
+                new ReconcileLinesReply
+                {
+                    Difference = new()
+                    {
+                        Cause = DifferenceCause.MissingThere,
+                        Action = ProposedAction.RecordOrCancel,
+                        ActionText = Proposals.TextOf(ProposedAction.RecordOrCancel),
+                        Entry = new()
+                        {
+                            Kind = "SETTLEMENT",
+                            SettlementId = "S-3",
+                            RequestId = "R-3",
+                            InsuredId = "P-3",
+                            VisitDate = "2025-06-07",
+                            SettledOn = "2025-06-10",
+                            TotalFen = 900,
+                            FundPayFen = 390,
+                        },
+                        Centre = new() { Count = 1, TotalFen = 900, FundPayFen = 390 },
+                        Facility = new(),
+                    },
+                },
+                new ReconcileLinesReply
+                {
+                    Summary = new()
+                    {
+                        Lines = 2,
+                        Entries = 2,
+                        Differences = 3,
+                        Outcome = TotalsOutcome.CentreMore,
+                        Centre = new() { Count = 0, TotalFen = -100, FundPayFen = -130 },
+                        Facility = new() { Count = 0, TotalFen = -200, FundPayFen = -389 },
+                        Causes =
+                        {
+                            new LinesSummary.Types.CauseCount { Cause = DifferenceCause.MissingThere, Count = 1 },
+                            new LinesSummary.Types.CauseCount { Cause = DifferenceCause.Amount, Count = 1 },
+                            new LinesSummary.Types.CauseCount { Cause = DifferenceCause.OtherDay, Count = 1 },
+                        },
+                    },
+                },
+            ],
+            replies);
+    }
+
+    [Fact]
+    public async Task Slot_is_given_back_after_success_failure_and_cancellation_and_a_fifth_file_is_turned_away()
+    {
+        for (int round = 0; round < 5; round++)
+        {
+            Assert.Single(await ReconcileAsync());
+            await Assert.ThrowsAsync<ReconciliationRequestException>(() => ReconcileAsync(new FacilityLine { LineNumber = 1 }));
+            using CancellationTokenSource cancelled = new();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await _ledger.LineReconciliation
+                .ReconcileAsync("H1", Day, WaitingAsync(cancelled.Cancel, cancelled.Token), cancelled.Token).ToListAsync(CancellationToken.None));
+
+            // Whoever reads no further gives it back too.
+            await using IAsyncEnumerator<ReconcileLinesReply> left = Compare(AsyncEnumerable.Empty<FacilityLine>()).GetAsyncEnumerator();
+            Assert.True(await left.MoveNextAsync());
+        }
+
+        TaskCompletionSource[] started = [.. Enumerable.Range(0, 4).Select(_ => new TaskCompletionSource())];
+        using CancellationTokenSource enough = new();
+        Task[] running = [.. started.Select(one => Compare(WaitingAsync(one.SetResult, enough.Token)).ToListAsync(CancellationToken.None).AsTask())];
+        await Task.WhenAll(started.Select(one => one.Task)).WaitAsync(RunningLedger.Deadline);
+
+        TooManyFilesException refused = await Assert.ThrowsAsync<TooManyFilesException>(() => ReconcileAsync());
+
+        Assert.Equal("4 files are being compared already; try again later", refused.Message);
+        await enough.CancelAsync();
+        foreach (Task one in running) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => one);
+        Assert.Single(await ReconcileAsync());
+
+        static async IAsyncEnumerable<FacilityLine> WaitingAsync(Action begun, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken end)
+        {
+            begun();
+            await Task.Delay(Timeout.Infinite, end);
+            yield break;
+        }
+    }
+
+    [Fact]
+    public async Task Totals_are_of_the_facility_the_days_and_the_basis_that_were_asked()
+    {
+        Settle("S-1", "R-1", "P-1", "2025-06-09", At(10, 0, 0), 1_000, 500);
+        Settle("S-2", "R-2", "P-1", "2025-06-10", At(10, 23, 59), 2_000, 700).VisitType = VisitType.PrenatalCheck;
+        Settle("S-3", "R-3", "P-1", "2025-06-10", At(11, 0, 0), 4_000, 900);
+        SettledClaim other = Settle("S-4", "R-4", "P-1", "2025-06-10", At(10, 12, 0), 8_000, 1_100);
+        other.FacilityCode = "H2";
+        Mirror(other, "S-5", "R-5", At(10, 13, 0));
+        Settle("S-6", "R-6", "P-1", "2025-06-10", At(10, 12, 0), 16_000, 1_300).FacilityCode = "H2";
+        Settle("S-7", "R-7", "P-1", "2025-06-10", At(9, 23, 59), 32_000, 1_700);
+        await _ledger.BookAsync(_log);
+
+        Assert.Equal(
+            [Facility("H1", 2, 3_000, 1_200), Facility("H2", 1, 16_000, 1_300)], await _ledger.Totals.ByFacilityAsync(Day, CancellationToken.None).ToListAsync());
+        Assert.Equal(
+            [Facility("H1", 2, 6_000, 1_600), Facility("H2", 1, 16_000, 1_300)],
+            await _ledger.Totals.ByFacilityAsync(Day with { Basis = DayBasis.VisitDay }, CancellationToken.None).ToListAsync());
+        Assert.Equal(
+            [(VisitType.Ordinary, new SettlementTotals { Count = 1, TotalFen = 1_000, FundPayFen = 500 }), (VisitType.PrenatalCheck, new SettlementTotals { Count = 1, TotalFen = 2_000, FundPayFen = 700 })],
+            (await _ledger.Totals.ByVisitTypeAsync("H1", Day, CancellationToken.None)).OrderBy(type => type.Key).Select(type => (type.Key, type.Value)));
+
+        static FacilityTotals Facility(string code, long count, long totalFen, long fundPayFen) =>
+            new() { FacilityCode = code, Totals = new() { Count = count, TotalFen = totalFen, FundPayFen = fundPayFen } };
+    }
+
+    [Fact]
+    public async Task Request_that_cannot_be_answered_is_refused_by_its_field()
+    {
+        Settle("S-1", "R-1", "P-1", "2025-06-10", At(10, 12, 0), long.MaxValue, 500);
+        Settle("S-2", "R-2", "P-1", "2025-06-10", At(10, 12, 0), long.MaxValue, 500);
+        await _ledger.BookAsync(_log);
+        await using ServedLedger served = await ServedLedger.StartAsync(_postgres);
+        ReconciliationPeriod day = new() { From = "2025-06-10", To = "2025-06-10" };
+
+        await RefusedAsync("figures are not 1 to 5", TotalsOf("H1", day));
+        await RefusedAsync("figures are not 1 to 5", TotalsOf("H1", day, 0, 1, 2, 3, 4, 5));
+        await RefusedAsync("a visit type has figures twice", TotalsOf("H1", day, 1, 1));
+        foreach (string code in new[] { "", "H\n1", new string('H', 31) }) await RefusedAsync("facility_code is missing or no code", TotalsOf(code, day, 0));
+        await RefusedAsync("period is missing", TotalsOf("H1", null, 0));
+        await RefusedAsync("period.from is not a day of the form yyyy-MM-dd", TotalsOf("H1", new() { From = "1999-12-31", To = "2000-01-01" }, 0));
+        await RefusedAsync("period.to is not a day of the form yyyy-MM-dd", TotalsOf("H1", new() { From = "2999-12-31", To = "3000-01-01" }, 0));
+        await RefusedAsync("period.to is before period.from", TotalsOf("H1", new() { From = "2025-06-10", To = "2025-06-09" }, 0));
+        await RefusedAsync("the period is longer than 366 days", TotalsOf("H1", new() { From = "2025-01-01", To = "2026-01-02" }, 0));
+        await RefusedAsync("period.basis is unknown", TotalsOf("H1", new(day) { Basis = (DayBasis)2 }, 0));
+        Assert.Equal(
+            StatusCode.OutOfRange, (await Assert.ThrowsAsync<RpcException>(() => served.Reconciliation.ReconcileTotalsAsync(TotalsOf("H1", day, 0)).ResponseAsync)).StatusCode);
+        ReconcileTotalsReply longest = await served.Reconciliation.ReconcileTotalsAsync(
+            TotalsOf(new string('H', 30), new() { From = "2025-06-11", To = "2026-06-11" }, 0, 1, 2, 3, 4));
+        Assert.Equal((5, TotalsOutcome.Balanced), (longest.Comparisons.Count, longest.Outcome));
+
+        await StatementRefusedAsync("facility_code is missing or no code", "", "2025-06");
+        await StatementRefusedAsync("month is not of the form yyyy-MM", "H1", "2025-06-10");
+        await LinesRefusedAsync("the first message is not the scope", new ReconcileLinesRequest { Lines = new() });
+        await LinesRefusedAsync("the first message is not the scope");
+        await LinesRefusedAsync("facility_code is missing or no code", Scope("", day));
+        await LinesRefusedAsync("period is missing", Scope("H1", null));
+        await LinesRefusedAsync("a message after the first has no lines", Scope("H1", day), Scope("H1", day));
+
+        async Task RefusedAsync(string detail, ReconcileTotalsRequest request) =>
+            Assert.Equal((StatusCode.InvalidArgument, detail), Told(await Assert.ThrowsAsync<RpcException>(() => served.Reconciliation.ReconcileTotalsAsync(request).ResponseAsync)));
+
+        async Task StatementRefusedAsync(string detail, string code, string month) => Assert.Equal(
+            (StatusCode.InvalidArgument, detail),
+            Told(await Assert.ThrowsAsync<RpcException>(() => served.Reconciliation.GetStatement(new() { FacilityCode = code, Month = month }).ResponseStream.MoveNext())));
+
+        async Task LinesRefusedAsync(string detail, params ReconcileLinesRequest[] requests)
+        {
+            using AsyncDuplexStreamingCall<ReconcileLinesRequest, ReconcileLinesReply> call = served.Reconciliation.ReconcileLines();
+            foreach (ReconcileLinesRequest request in requests) await call.RequestStream.WriteAsync(request);
+            await call.RequestStream.CompleteAsync();
+            Assert.Equal((StatusCode.InvalidArgument, detail), Told(await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext())));
+        }
+
+        static (StatusCode, string) Told(RpcException refused) => (refused.StatusCode, refused.Status.Detail);
+
+        static ReconcileLinesRequest Scope(string code, ReconciliationPeriod? period) => new() { Scope = new() { FacilityCode = code, Period = period } };
+
+        static ReconcileTotalsRequest TotalsOf(string code, ReconciliationPeriod? period, params int[] types) => new()
+        {
+            FacilityCode = code,
+            Period = period,
+            Figures = { types.Select(type => new ReconcileTotalsRequest.Types.FacilityFigures { VisitType = (VisitType)type }) },
+        };
+    }
+
+    public static TheoryData<string, Action<FacilityLine>> LineFaults => new()
+    {
+        { "line_number does not ascend", line => line.LineNumber = 3 },
+        { "facility_code is not the facility's that is reconciled", line => line.FacilityCode = "H2" },
+        { "kind is neither SETTLE nor CANCEL", line => line.Kind = (FacilityLine.Types.Kind)3 },
+        { "insured_id is missing or no id", line => line.InsuredId = "" },
+        { "insured_id is missing or no id", line => line.InsuredId = "P\t1" },
+        { "settlement_id is no id", line => line.SettlementId = new string('s', 101) },
+        { "request_id is no id", line => line.RequestId = new string('r', 101) },
+        { "original_request_id is no id", line => line.OriginalRequestId = "\n" },
+        { "original_request_id stands on a line that cancels nothing", line => line.OriginalRequestId = "R-0" },
+        { "neither request_id nor settlement_id is given", line => line.SettlementId = line.RequestId = "" },
+        { "total_fen is not positive, or out of range", line => line.TotalFen = 0 },
+        { "total_fen is not positive, or out of range", line => line.TotalFen = 1_000_000_000_001 },
+        { "total_fen is not negative, or out of range", line => line.Kind = FacilityLine.Types.Kind.Cancel },
+        { "total_fen is not negative, or out of range", line => (line.Kind, line.TotalFen) = (FacilityLine.Types.Kind.Cancel, long.MinValue) },
+        { "fund_pay_fen has the wrong sign, or is out of range", line => line.FundPayFen = -1 },
+        { "fund_pay_fen has the wrong sign, or is out of range", line => line.FundPayFen = 1_000_000_000_001 },
+        { "fund_pay_fen has the wrong sign, or is out of range", line => (line.Kind, line.TotalFen) = (FacilityLine.Types.Kind.Cancel, -5) },
+        { "visit_date is not a day of the form yyyy-MM-dd", line => line.VisitDate = "2025-6-1" },
+        { "settled_on is not a day of the form yyyy-MM-dd", line => line.SettledOn = "yesterday" },
+    };
+
+    [Theory]
+    [MemberData(nameof(LineFaults))]
+    public void Line_with_a_fault_is_named_by_its_number(string reason, Action<FacilityLine> fault)
+    {
+        FacilityLine line = Line();
+        fault(line);
+
+        ReconciliationRequestException refused = Assert.Throws<ReconciliationRequestException>(() => ListedLine.Check(line, "H1", 3));
+
+        Assert.Equal($"line {line.LineNumber.ToString(CultureInfo.InvariantCulture)}: {reason}", refused.Message);
+    }
+
+    [Fact]
+    public void Line_at_its_bounds_is_compared_as_it_came()
+    {
+        FacilityLine line = Line();
+        Assert.Equal(line, ListedLine.Check(line, "H1", 3).ToMessage());
+        (line.TotalFen, line.FundPayFen, line.SettlementId) = (1_000_000_000_000, 1_000_000_000_000, new string('s', 100));
+        Assert.Equal(line, ListedLine.Check(line, "H1", 3).ToMessage());
+        (line.Kind, line.TotalFen, line.FundPayFen, line.OriginalRequestId, line.SettlementId, line.RequestId) = (FacilityLine.Types.Kind.Cancel, -1, 0, "R-0", "", "");
+        ListedLine cancels = ListedLine.Check(line, "H1", 3);
+        Assert.Equal(line, cancels.ToMessage());
+        Assert.Equal(new SettlementTotals { Count = -1, TotalFen = -1 }, cancels.Totals);
+    }
+
+    private static FacilityLine Line() => new()
+    {
+        LineNumber = 4,
+        Kind = FacilityLine.Types.Kind.Settle,
+        SettlementId = "S-1",
+        RequestId = "R-1",
+        InsuredId = "P-1",
+        VisitDate = "2025-06-08",
+        SettledOn = "2025-06-09",
+        TotalFen = 1_000,
+        FundPayFen = 300,
+    };
+
+    private static DateTimeOffset At(int day, int hour, int minute) => new(2025, 6, day, hour, minute, 0, TimeSpan.FromHours(8));
+
+    private SettledClaim Settle(string settlementId, string requestId, string insuredId, string visitDate, DateTimeOffset at, long totalFen, long fundPayFen) =>
+        _log.AddSettlement(0, record =>
+        {
+            (record.SettlementId, record.RequestId, record.InsuredId, record.FacilityCode, record.FacilityCounty) = (settlementId, requestId, insuredId, "H1", "410105");
+            (record.VisitDate, record.SettledAtUnixMs) = (visitDate, at.ToUnixTimeMilliseconds());
+            (record.TotalFen, record.InScopeFen, record.FullSelfPayFen, record.RateBp) = (totalFen, totalFen, 0, 10_000);
+            record.FundPayFen = record.CapUsedAfterFen = fundPayFen;
+        });
+
+    private void Mirror(SettledClaim original, string settlementId, string requestId, DateTimeOffset at)
+    {
+        SettledClaim mirror = _log.AddMirror(original, Kind.Cancellation);
+        (mirror.SettlementId, mirror.RequestId, mirror.SettledAtUnixMs) = (settlementId, requestId, at.ToUnixTimeMilliseconds());
+    }
+
+    private IAsyncEnumerable<ReconcileLinesReply> Compare(IAsyncEnumerable<FacilityLine> lines) => _ledger.LineReconciliation.ReconcileAsync("H1", Day, lines, CancellationToken.None);
+
+    private async Task<List<ReconcileLinesReply>> ReconcileAsync(params FacilityLine[] lines) => await Compare(lines.ToAsyncEnumerable()).ToListAsync();
+}
