@@ -1,9 +1,11 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Claims.Kafka;
 using Claims.V1;
 using Confluent.Kafka;
+using Grpc.Core;
 
 namespace Claims.SystemTests;
 
@@ -149,6 +151,35 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
     }
 
     [Fact]
+    public async Task Trace_of_a_call_to_one_instance_goes_with_the_record_and_the_other_instance_finds_its_answer()
+    {
+        const int Shard = 20;
+        const string Trace = "0af7651916cd43dd8448eb211c80319c";
+        string file = _system.Write("PW8.csv", """
+            insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on
+            PW8,庚,resident,410108,general,2025,2024-11-05,1988-08-08,
+
+            """);
+        RunningSystem.AssertDone(await _system.RunAsync("import", "insured", file));
+        // Nothing listens there: what is recorded is not sent anywhere.
+        using ServiceInstance second = await _system.StartSecondAsync("Claims.Adjudication", ("Claims__OtlpEndpoint", "http://127.0.0.1:1"));
+        SettleRequest visit = Visit("T1", "HW2", "PW8", "2025-12-16");
+        (visit.FullSelfPayFen, visit.InScopeFen) = (visit.InScopeFen, 0);
+        Grpc.Core.Metadata headers = new() { { "traceparent", $"00-{Trace}-b7ad6b7169203331-01" } };
+
+        SettleReply settled = await new Adjudication.AdjudicationClient(second.Calls).SettleAsync(visit, headers);
+
+        Assert.Equal((Decision.Settled, "2025-20-0000000001"), (settled.Decision, settled.SettlementId));
+        SettleReply again = await new Adjudication.AdjudicationClient(_system.Connect(_system.PortBase + 1)).SettleAsync(visit);
+        Assert.Equal(new SettleReply(settled) { Replayed = true }, again);
+        RunningSystem.AssertDone(await _system.RunAsync("ledger", "trial-balance", "--wait", "60"));
+        ConsumeResult<Ignore, byte[]> published = await FirstOfAsync(Shard);
+        Assert.Equal("T1", SettledMessage.Read(published.Message.Value).Single().RequestId);
+        Assert.True(published.Message.Headers.TryGetLastBytes(ClaimsTopic.TraceHeader, out byte[] parent));
+        Assert.StartsWith($"00-{Trace}-", Encoding.ASCII.GetString(parent), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Shard_that_stopped_is_shown_holds_the_books_up_and_goes_on_when_told()
     {
         const int Shard = 30;
@@ -287,11 +318,21 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
         return message.Take();
     }
 
+    private async Task<KafkaSettings> KafkaAsync() => new(new Dictionary<string, string>
+    {
+        ["bootstrap.servers"] = await File.ReadAllTextAsync(_system.FilePath(Path.Combine("data", "broker.address"))),
+    });
+
+    private async Task<ConsumeResult<Ignore, byte[]>> FirstOfAsync(int shard)
+    {
+        using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>((await KafkaAsync()).Consumer()).Build();
+        consumer.Assign(new TopicPartitionOffset(ClaimsTopic.Name, shard, Offset.Beginning));
+        return consumer.Consume(TimeSpan.FromSeconds(30)) ?? throw new TimeoutException("no message within 30 s");
+    }
+
     private async Task PublishAsync(int shard, byte[] message)
     {
-        string brokers = await File.ReadAllTextAsync(_system.FilePath(Path.Combine("data", "broker.address")));
-        KafkaSettings settings = new(new Dictionary<string, string> { ["bootstrap.servers"] = brokers });
-        using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(settings.Producer()).Build();
+        using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>((await KafkaAsync()).Producer()).Build();
         await producer.ProduceAsync(new TopicPartition(ClaimsTopic.Name, shard), new Message<Null, byte[]> { Value = message });
     }
 }
