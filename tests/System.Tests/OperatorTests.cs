@@ -21,6 +21,7 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
         RunningSystem.AssertDone(await system.RunAsync("up", "--detach"));
 
         Assert.Equal(before, await PidsAsync());
+        Assert.Equal(Processes, before.Keys);
     }
 
     [Theory]
@@ -47,8 +48,12 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
     {
         Dictionary<string, int> before = await PidsAsync();
         await system.KillAsync("broker");
+        CommandResult without = await system.RunAsync("status", "--json");
 
         RunningSystem.AssertDone(await system.RunAsync("up", "--detach"));
+
+        Assert.Equal((3, false), (without.ExitCode, without.Json.GetProperty("ready").GetBoolean()));
+        Assert.Equal(["broker"], StatesOf(without).Where(process => process.State == "ended").Select(process => process.Name));
 
         Dictionary<string, int> after = await PidsAsync();
         Assert.Equal(before["redis"], after["redis"]);
@@ -276,9 +281,15 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
 
     private async Task<Dictionary<string, int>> PidsAsync()
     {
-        Dictionary<string, int> pids = [];
-        foreach (string process in Processes)
-            pids[process] = await system.PidOfAsync(process);
-        return pids;
+        CommandResult status = await system.RunAsync("status", "--json");
+        return StatesOf(status).ToDictionary(process => process.Name, process => process.Pid!.Value);
     }
+
+    private static (string Name, string State, int? Pid)[] StatesOf(CommandResult status) =>
+    [
+        .. status.Json.GetProperty("processes").EnumerateArray().Select(process => (
+            process.GetProperty("name").GetString()!,
+            process.GetProperty("state").GetString()!,
+            process.GetProperty("pid") is { ValueKind: JsonValueKind.Number } pid ? pid.GetInt32() : (int?)null)),
+    ];
 }

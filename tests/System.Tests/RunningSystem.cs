@@ -133,7 +133,8 @@ public sealed class RunningSystem : IAsyncLifetime
 
     /// <summary>A second process of a service next to the system's own, on free ports, over the same stores.</summary>
     /// <param name="project">Claims.Ledger or Claims.Adjudication.</param>
-    public async Task<ServiceInstance> StartSecondAsync(string project)
+    /// <param name="more">Settings that the system's own does not have.</param>
+    public async Task<ServiceInstance> StartSecondAsync(string project, params (string Name, string Value)[] more)
     {
         string data = FilePath("data");
         int port = FreePort.Take(2);
@@ -155,6 +156,7 @@ public sealed class RunningSystem : IAsyncLifetime
             settings["Claims__PolicyDirectory"] = Path.Combine(RepositoryRoot(), "policy");
         }
 
+        foreach ((string name, string value) in more) settings.Add(name, value);
         string assembly = Path.Combine(RepositoryRoot(), "artifacts", "bin", project, "release", $"{project}.dll");
         ServerCommand command = new("dotnet", [assembly], FilePath($"{project}.log")) { WorkingDirectory = Path.GetDirectoryName(assembly)!, Environment = settings };
         ServiceInstance instance = new(await ServerProcess.StartOwnedAsync(command), Connect(port));

@@ -16,7 +16,7 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
 
     public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) => AnswerAsync("cancel", time.GetTimestamp(), desk.CancelAsync(request));
 
-    public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) => GuardAsync(desk.ReverseAsync(request));
+    public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) => ReverseAsync(time.GetTimestamp(), desk.ReverseAsync(request));
 
     public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) => GuardAsync(desk.FindAsync(request));
 
@@ -69,6 +69,15 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         return reply;
     }
 
+    private async Task<ReverseReply> ReverseAsync(long started, ValueTask<ReverseReply> answering)
+    {
+        ReverseReply reply = await GuardAsync(answering);
+        bool replayed = reply.Mirror?.Replayed ?? false;
+        string outcome = replayed ? "REPLAYED" : OutcomeName(reply.Outcome);
+        AdjudicationMetrics.Answer("reverse", outcome, reply.ReasonCode, replayed ? 0 : reply.Mirror?.FundPayFen ?? 0, time.GetElapsedTime(started));
+        return reply;
+    }
+
     private void Count(string operation, long started, SettleReply reply)
     {
         long paidFen = reply is { Decision: Decision.Settled or Decision.Cancelled, Replayed: false } ? reply.FundPayFen : 0;
@@ -82,6 +91,15 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         Decision.Refused => "REFUSED",
         Decision.Quoted => "QUOTED",
         Decision.Cancelled => "CANCELLED",
+        _ => "UNSPECIFIED",
+    };
+
+    private static string OutcomeName(ReverseReply.Types.Outcome outcome) => outcome switch
+    {
+        ReverseReply.Types.Outcome.SettlementUndone => "SETTLEMENT_UNDONE",
+        ReverseReply.Types.Outcome.CancellationUndone => "CANCELLATION_UNDONE",
+        ReverseReply.Types.Outcome.NothingToUndo => "NOTHING_TO_UNDO",
+        ReverseReply.Types.Outcome.ReverseRefused => "REVERSE_REFUSED",
         _ => "UNSPECIFIED",
     };
 
