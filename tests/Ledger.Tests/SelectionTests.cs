@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using Claims.Ledger.Posting;
 using Claims.Ledger.SubLedger;
-using Claims.Ledger.Store;
 using Claims.V1;
 using Google.Protobuf;
 using Watermarks = Claims.Ledger.Posting.Watermarks;

@@ -1,5 +1,5 @@
 using Claims.Ledger.Posting;
-using Claims.Ledger.Store;
+using Claims.Ledger.SubLedger;
 using Claims.V1;
 using Watermarks = Claims.Ledger.Posting.Watermarks;
 

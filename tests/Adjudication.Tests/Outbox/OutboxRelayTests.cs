@@ -1,11 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Threading.Channels;
-using Adjudication.Tests.Accumulators;
+using Adjudication.Tests.Store;
 using Claims.Adjudication;
-using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Store;
 using Claims.Adjudication.Outbox;
-using Claims.Adjudication.Rules;
+using Claims.Rules;
 using Claims.Kafka;
 using Claims.V1;
 using Confluent.Kafka;

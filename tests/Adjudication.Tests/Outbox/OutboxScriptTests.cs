@@ -1,5 +1,5 @@
-using Adjudication.Tests.Accumulators;
-using Claims.Adjudication.Accumulators;
+using Adjudication.Tests.Store;
+using Claims.Adjudication.Store;
 using StackExchange.Redis;
 
 namespace Adjudication.Tests.Outbox;

@@ -1,6 +1,6 @@
-using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Store;
 using Claims.Adjudication.Outbox;
-using Claims.Adjudication.Rules;
+using Claims.Rules;
 using Claims.V1;
 using Google.Protobuf;
 

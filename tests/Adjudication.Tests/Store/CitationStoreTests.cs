@@ -1,8 +1,8 @@
-using Claims.Adjudication.Accumulators;
-using Claims.Adjudication.Rules;
+using Claims.Adjudication.Store;
+using Claims.Rules;
 using StackExchange.Redis;
 
-namespace Adjudication.Tests.Accumulators;
+namespace Adjudication.Tests.Store;
 
 /// <summary>Old answers are told in their old words: the citations must be in Redis before a settlement refers to them.</summary>
 public sealed class CitationStoreTests

@@ -1,9 +1,9 @@
 using System.Globalization;
-using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Store;
 using Claims.V1;
 using Google.Protobuf.Reflection;
 
-namespace Adjudication.Tests.Accumulators;
+namespace Adjudication.Tests.Store;
 
 /// <summary>What makes a repeated request the same request. The bytes are stored: they were computed apart from the service.</summary>
 public sealed class FingerprintTests

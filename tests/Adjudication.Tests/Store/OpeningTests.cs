@@ -1,11 +1,11 @@
-using Claims.Adjudication.Accumulators;
-using Claims.Adjudication.Rules;
+using Claims.Adjudication.Store;
+using Claims.Rules;
 using Claims.V1;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
-namespace Adjudication.Tests.Accumulators;
+namespace Adjudication.Tests.Store;
 
 /// <summary>When the shards of a single Redis open, and the sentence that says why they do not. The ledger is what the test says.</summary>
 public sealed class OpeningTests
@@ -228,21 +228,21 @@ public sealed class OpeningTests
 
         public string Confirmed { get; private set; } = "";
 
-        public override AsyncUnaryCall<Store> OpenStoreAsync(OpenStoreRequest request, CallOptions options)
+        public override AsyncUnaryCall<global::Claims.V1.Store> OpenStoreAsync(OpenStoreRequest request, CallOptions options)
         {
             Asked.Enqueue(request);
             return Answer(Task.FromResult(Known()));
         }
 
-        public override AsyncUnaryCall<Store> ConfirmStoreAsync(ConfirmStoreRequest request, CallOptions options)
+        public override AsyncUnaryCall<global::Claims.V1.Store> ConfirmStoreAsync(ConfirmStoreRequest request, CallOptions options)
         {
-            if (RefusesToConfirm) return Answer(Task.FromException<Store>(new RpcException(new Status(StatusCode.Unavailable, "away"))));
+            if (RefusesToConfirm) return Answer(Task.FromException<global::Claims.V1.Store>(new RpcException(new Status(StatusCode.Unavailable, "away"))));
             Initialised = true;
             Confirmed = request.Epoch;
             return Answer(Task.FromResult(Known()));
         }
 
-        private Store Known() => new()
+        private global::Claims.V1.Store Known() => new()
         {
             Epoch = StoreFixture.Epoch,
             Shards = Shards,
@@ -250,6 +250,6 @@ public sealed class OpeningTests
             Watermarks = { Watermarks.Select((sequence, shard) => new ShardWatermark { Shard = shard, Sequence = sequence }) },
         };
 
-        private static AsyncUnaryCall<Store> Answer(Task<Store> store) => new(store, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+        private static AsyncUnaryCall<global::Claims.V1.Store> Answer(Task<global::Claims.V1.Store> store) => new(store, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
     }
 }

@@ -1,8 +1,8 @@
-using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Store;
 using Claims.V1;
 using StackExchange.Redis;
 
-namespace Adjudication.Tests.Accumulators;
+namespace Adjudication.Tests.Store;
 
 /// <summary>The bounds of a shard's queue, and what it makes of a Redis that refuses.</summary>
 public sealed class ShardQueueTests

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text;
 using Adjudication.Tests.Outbox;
-using Claims.Adjudication.Accumulators;
+using Claims.Adjudication.Store;
 
-namespace Adjudication.Tests.Accumulators;
+namespace Adjudication.Tests.Store;
 
 /// <summary>Every figure of every record that the script makes, by hand; each number is another one, so that none can stand for another.</summary>
 public sealed class StoreRecordsTests

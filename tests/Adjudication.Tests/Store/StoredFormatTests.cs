@@ -1,12 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using Claims.Adjudication.Accumulators;
-using Claims.Adjudication.Rules;
+using Claims.Adjudication.Store;
+using Claims.Rules;
 using Claims.V1;
 using Google.Protobuf;
 
-namespace Adjudication.Tests.Accumulators;
+namespace Adjudication.Tests.Store;
 
 /// <summary>The bytes between the service and its scripts, and those that lie in Redis, written out by hand: each number is another one.</summary>
 public sealed class StoredFormatTests
