@@ -25,7 +25,7 @@ public sealed class LookupCountsTests
 
         Assert.Equal(
             ["facility no 1", "facility yes 2", "insured no 2", "insured yes 1", "item no 4", "item yes 2"],
-            after.Select(count => $"{count.Key} {count.Value - before[count.Key]}").Order(StringComparer.Ordinal));
+            after.Select(count => $"{count.Key} {count.Value - before.GetValueOrDefault(count.Key)}").Order(StringComparer.Ordinal));
     }
 
     private static Dictionary<string, long> Read()
