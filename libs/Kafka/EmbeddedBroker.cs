@@ -118,4 +118,6 @@ public enum BrokerError
     RequestTimedOut = 7,
     BrokerNotAvailable = 8,
     NotEnoughReplicas = 19,
+    TopicAuthorizationFailed = 29,
+    ClusterAuthorizationFailed = 31,
 }

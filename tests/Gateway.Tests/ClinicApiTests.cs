@@ -6,6 +6,9 @@ using Claims.PrivateServers;
 using Claims.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Grpc.Health.V1;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests;
 
@@ -91,7 +94,7 @@ public sealed class ClinicApiTests
 
         ClinicAnswer answer = await gateway.PostAsync("settle", Visit);
 
-        Assert.Equal((expected, code, retryAfter), (answer.Status, answer.Code, answer.RetryAfter > TimeSpan.Zero));
+        Assert.Equal((expected, code, retryAfter ? TimeSpan.FromSeconds(2) : null), (answer.Status, answer.Code, answer.RetryAfter));
         Assert.EndsWith("。", answer.Text, StringComparison.Ordinal);
         Assert.Equal(status == StatusCode.InvalidArgument, answer.Text.Contains("year", StringComparison.Ordinal));
         if (expected is >= 500 or 429) Assert.Contains("同一请求编号", answer.Text, StringComparison.Ordinal);
@@ -99,17 +102,94 @@ public sealed class ClinicApiTests
     }
 
     [Theory]
-    [InlineData("pre-settle")]
-    [InlineData("get-settlement")]
-    [InlineData("get-accumulators")]
-    public async Task Question_without_an_answer_is_not_to_be_reversed(string operation)
+    [InlineData("settle", "系统暂时无法答复，办理结果未知：请稍后用同一请求编号原样重发，或发起冲正，请勿换号重发。")]
+    [InlineData("cancel", "系统暂时无法答复，办理结果未知：请稍后用同一请求编号原样重发，或发起冲正，请勿换号重发。")]
+    [InlineData("reverse", "系统暂时无法答复，办理结果未知：请稍后用同一请求编号原样重发，或发起冲正，请勿换号重发。")]
+    [InlineData("pre-settle", "系统暂时无法答复，请稍后重试。")]
+    [InlineData("get-settlement", "系统暂时无法答复，请稍后重试。")]
+    [InlineData("get-accumulators", "系统暂时无法答复，请稍后重试。")]
+    public async Task Call_without_an_answer_is_repeated_and_only_one_that_may_have_taken_effect_is_to_be_reversed(string operation, string text)
     {
-        await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(FakeAdjudication.Failing(StatusCode.Unavailable));
+        await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(FakeAdjudication.Failing(StatusCode.Unavailable, "away"));
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
 
         ClinicAnswer answer = await gateway.PostAsync(operation, """{"insuredId":"P1"}""");
 
-        Assert.Equal((503, "系统暂时无法答复，请稍后重试。"), (answer.Status, answer.Text));
+        Assert.Equal((503, text, 3), (answer.Status, answer.Text, adjudication.Requests.Count));
+        Assert.StartsWith($"{operation} was answered 503 for insured ", Assert.Single(gateway.Log), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("settle", true)]
+    [InlineData("get-settlement", false)]
+    public async Task Failure_that_nothing_foresaw_is_told_logged_and_counted(string operation, bool takesEffect)
+    {
+        await using RunningGateway gateway = await RunningGateway.StartAsync("http://127.0.0.1:1", services =>
+            services.AddSingleton(new Adjudication.AdjudicationClient(new InProcessCalls(_ => throw new InvalidOperationException("unforeseen")))));
+
+        ClinicAnswer answer = await gateway.PostAsync(operation, """{"facilityCode":"H1","insuredId":"410105198001011234","requestId":"R1"}""");
+
+        Assert.Equal((500, "INTERNAL", null), (answer.Status, answer.Code, answer.RetryAfter));
+        Assert.Equal(takesEffect, answer.Text.Contains("冲正", StringComparison.Ordinal));
+        Assert.Equal([$"{operation} failed for insured ***1234, facility H1, request R1."], gateway.Log);
+        Assert.Equal([$$"""claims_gateway_answers_total{operation="{{operation}}",status="500"} 1"""], await gateway.MetricsAsync("claims_gateway_answers_total"));
+        Assert.Equal(["claims_calls_failed_total 1"], await gateway.MetricsAsync("claims_calls_failed_total"));
+    }
+
+    [Fact]
+    public async Task Answers_are_counted_by_operation_and_status()
+    {
+        await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync((request, context) =>
+            context.Method.EndsWith("PreSettle", StringComparison.Ordinal) ? throw new RpcException(new Status(StatusCode.ResourceExhausted, "")) : FakeAdjudication.Settling()(request, context));
+        await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
+
+        await gateway.PostAsync("settle", Visit);
+        await gateway.PostAsync("settle", Visit);
+        await gateway.PostAsync("settle", "{");
+        await gateway.PostAsync("pre-settle", Visit);
+        await gateway.SendAsync(HttpMethod.Get, "/v1/settle");
+
+        Assert.Equal(
+            [
+                """claims_gateway_answers_total{operation="pre-settle",status="429"} 1""",
+                """claims_gateway_answers_total{operation="settle",status="200"} 2""",
+                """claims_gateway_answers_total{operation="settle",status="400"} 1""",
+            ],
+            await gateway.MetricsAsync("claims_gateway_answers_total"));
+        Assert.Equal(
+            ["""claims_gateway_duration_seconds_count{operation="pre-settle"} 1""", """claims_gateway_duration_seconds_count{operation="settle"} 3"""],
+            await gateway.MetricsAsync("claims_gateway_duration_seconds_count"));
+        Assert.Empty(await gateway.MetricsAsync("claims_gateway_hung_up"));
+        Assert.Empty(await gateway.MetricsAsync("claims_calls_failed"));
+        Assert.Equal(["claims_calls_in_progress 0"], await gateway.MetricsAsync("claims_calls_in_progress"));
+    }
+
+    [Fact]
+    public async Task Every_field_of_a_request_arrives_in_its_own_place()
+    {
+        await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(FakeAdjudication.Settling());
+        await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
+
+        await gateway.PostAsync("settle", """
+            {"requestId":"R1","facilityCode":"H1","insuredId":"P1","visitDate":"2025-06-18","visitType":"DELIVERY_CAESAREAN","totalFen":"10","fullSelfPayFen":"1","overLimitFen":"2",
+            "preSelfPayFen":"3","inScopeFen":"4","lines":[{"lineId":"1","itemCode":"A1","unitPriceMilliFen":"5","quantityE4":"6","amountFen":"7"},{"lineId":"2"}]}
+            """);
+
+        SettleRequest expected = new()
+        {
+            RequestId = "R1",
+            FacilityCode = "H1",
+            InsuredId = "P1",
+            VisitDate = "2025-06-18",
+            VisitType = VisitType.DeliveryCaesarean,
+            TotalFen = 10,
+            FullSelfPayFen = 1,
+            OverLimitFen = 2,
+            PreSelfPayFen = 3,
+            InScopeFen = 4,
+            Lines = { new FeeLine { LineId = "1", ItemCode = "A1", UnitPriceMilliFen = 5, QuantityE4 = 6, AmountFen = 7 }, new FeeLine { LineId = "2" } },
+        };
+        Assert.Equal(expected, Assert.Single(adjudication.Requests));
     }
 
     [Fact]
@@ -154,6 +234,9 @@ public sealed class ClinicApiTests
 
         Assert.Equal((504, "DEADLINE_EXCEEDED"), (answer.Status, answer.Code));
         Assert.Contains("同一请求编号", answer.Text, StringComparison.Ordinal);
+
+        // The second that was set, and not the ten that are usual.
+        Assert.EndsWith(": adjudication did not answer within 1 s.", Assert.Single(gateway.Log), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -214,14 +297,43 @@ public sealed class ClinicApiTests
         Assert.Equal((413, "REQUEST_TOO_LARGE"), await gateway.PostAsync("settle", Visit.PadRight(1_001)) is var large ? (large.Status, large.Code) : default);
     }
 
-    [Fact]
-    public async Task Body_that_does_not_come_is_waited_for_only_so_long()
+    [Theory]
+    [InlineData(7, "--Claims:BodySeconds=7")]
+    [InlineData(30)]
+    public async Task Body_that_does_not_come_is_waited_for_only_so_long(int seconds, params string[] settings)
     {
-        await using RunningGateway gateway = await RunningGateway.StartAsync("http://127.0.0.1:1", "--Claims:BodySeconds=1");
+        Timers timers = new(TimeSpan.FromSeconds(seconds));
+        await using RunningGateway gateway = await RunningGateway.StartAsync(
+            "http://127.0.0.1:1",
+            services =>
+            {
+                services.AddSingleton<TimeProvider>(timers);
+
+                // Kestrel's own limit would end a silent body with the same status.
+                services.Configure<KestrelServerOptions>(kestrel => kestrel.Limits.MinRequestBodyDataRate = null);
+            },
+            settings);
 
         using TcpClient clinic = await gateway.ConnectAsync("POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: 100", Visit[..20]);
+        await EventuallyAsync(() => Task.FromResult(timers.Count > 0));
+        timers.GoOff();
 
         Assert.StartsWith("HTTP/1.1 408 ", await FirstLineAsync(clinic), StringComparison.Ordinal);
+        Assert.Equal(1, timers.Count);
+    }
+
+    [Fact]
+    public async Task Body_that_comes_in_pieces_is_read_whole()
+    {
+        await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(FakeAdjudication.Settling());
+        await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
+        using TcpClient clinic = await gateway.ConnectAsync($"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit[..20]);
+        await EventuallyAsync(async () => (await gateway.MetricsAsync("claims_calls_in_progress")) is ["claims_calls_in_progress 1"]);
+
+        await clinic.GetStream().WriteAsync(Encoding.UTF8.GetBytes(Visit[20..]));
+
+        Assert.StartsWith("HTTP/1.1 200 ", await FirstLineAsync(clinic), StringComparison.Ordinal);
+        Assert.Equal([JsonParser.Default.Parse<SettleRequest>(Visit)], adjudication.Requests);
     }
 
     [Fact]
@@ -256,7 +368,8 @@ public sealed class ClinicApiTests
         await EventuallyAsync(async () => (answer = await gateway.PostAsync("settle", Visit)).Status == 200);
 
         Assert.Equal(("S-R1", true), (answer!.Json.GetProperty("settlementId").GetString(), answer.Json.GetProperty("replayed").GetBoolean()));
-        Assert.Contains("claims_gateway_hung_up_total{operation=\"settle\"}", await gateway.OperationsAsync("/metrics"), StringComparison.Ordinal);
+        Assert.Equal(["claims_gateway_hung_up_total{operation=\"settle\"} 1"], await gateway.MetricsAsync("claims_gateway_hung_up_total"));
+        Assert.Empty(await gateway.MetricsAsync("claims_calls_failed"));
     }
 
     [Fact]
@@ -296,6 +409,26 @@ public sealed class ClinicApiTests
             using HttpResponseMessage answer = await probe.GetAsync(ready);
             return answer.IsSuccessStatusCode;
         }
+    }
+
+    [Fact]
+    public async Task Adjudication_that_does_not_serve_is_not_reached_until_it_does()
+    {
+        HealthCheckResponse.Types.ServingStatus status = HealthCheckResponse.Types.ServingStatus.NotServing;
+        await using RunningGateway gateway = await RunningGateway.StartAsync(
+            "http://127.0.0.1:1", services => services.AddSingleton(new Health.HealthClient(new InProcessCalls(_ => new HealthCheckResponse { Status = status }))));
+        using HttpClient probe = new();
+        Uri ready = new(gateway.Metrics, "/healthz/ready");
+
+        using HttpResponseMessage before = await probe.GetAsync(ready);
+        status = HealthCheckResponse.Types.ServingStatus.Serving;
+        using HttpResponseMessage serving = await probe.GetAsync(ready);
+        status = HealthCheckResponse.Types.ServingStatus.NotServing;
+        using HttpResponseMessage after = await probe.GetAsync(ready);
+
+        Assert.Equal((503, 200, 200), ((int)before.StatusCode, (int)serving.StatusCode, (int)after.StatusCode));
+        foreach (HttpResponseMessage told in (HttpResponseMessage[])[before, after]) Assert.Contains("adjudication is not ready", await told.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain("not ready", await serving.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

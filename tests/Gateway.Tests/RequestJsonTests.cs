@@ -58,6 +58,29 @@ public sealed class RequestJsonTests
     public void Json_that_is_broken_is_told_by_line_and_byte(string json, int line, int position) =>
         Assert.Equal($"请求正文不是有效的 JSON：第 {line} 行第 {position} 字节处有误。", Read<SettleRequest>(json).Fault);
 
+    [Theory]
+    [InlineData("""{"totalFen":100000000000000}""", 100_000_000_000_000, null)]
+    [InlineData("""{"totalFen":999999999999999}""", 999_999_999_999_999, null)]
+    [InlineData("""{"totalFen":1000000000000000}""", 0, "请求字段 totalFen 的数字超过 15 位，请加引号写成字符串。")]
+    [InlineData("""{"lines":[{"amountFen":1000000000000000}]}""", 0, "请求字段 lines[0].amountFen 的数字超过 15 位，请加引号写成字符串。")]
+    public void Number_has_15_digits_at_most(string json, long totalFen, string? fault)
+    {
+        (SettleRequest? request, string? told) = Read<SettleRequest>(json);
+
+        Assert.Equal((totalFen, fault), (request?.TotalFen ?? 0, told));
+    }
+
+    [Fact]
+    public void Names_of_40_characters_are_told_whole() =>
+        Assert.Equal($"请求字段 {new string('x', 40)} 不是本接口的字段，请核对字段名。", Read<SettleRequest>($$"""{"{{new string('x', 40)}}":1}""").Fault);
+
+    [Theory]
+    [InlineData("""{"year":"two"}""", "请求字段 year 的值有误，应为整数。")]
+    [InlineData("""{"year":2147483648}""", "请求字段 year 的值有误，应为整数。")]
+    [InlineData("null", "请求正文应为一个 JSON 对象。")]
+    [InlineData("7", "请求正文应为一个 JSON 对象。")]
+    public void Request_for_accumulators_that_is_wrong_is_told(string json, string fault) => Assert.Equal((null, fault), Read<GetAccumulatorsRequest>(json));
+
     [Fact]
     public void Text_that_is_not_utf8_is_told_by_byte()
     {

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Claims.Gateway;
 using Claims.Hosting;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Gateway.Tests;
@@ -33,13 +34,17 @@ internal sealed class RunningGateway : IAsyncDisposable
 
     public IReadOnlyCollection<string> Log { get; }
 
-    public static async Task<RunningGateway> StartAsync(string adjudication, params string[] settings)
+    public static Task<RunningGateway> StartAsync(string adjudication, params string[] settings) => StartAsync(adjudication, _ => { }, settings);
+
+    /// <param name="replace">Puts parts of the test's own in place of the service's.</param>
+    public static async Task<RunningGateway> StartAsync(string adjudication, Action<IServiceCollection> replace, params string[] settings)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
             ["--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:AdjudicationAddress={adjudication}", .. settings], "gateway");
         LogLines log = new();
         builder.Logging.ClearProviders().AddProvider(log);
         builder.AddGateway(builder.AddSettings<GatewaySettings>(MainPort.Http));
+        replace(builder.Services);
         WebApplication app = builder.Build();
         TaskCompletionSource hungUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
         app.Use((context, next) =>
@@ -59,9 +64,13 @@ internal sealed class RunningGateway : IAsyncDisposable
         using HttpRequestMessage request = new(method, new Uri(_app.Addresses().Main, path));
         if (json is not null) request.Content = new StringContent(json, Encoding.UTF8, "application/json");
         using HttpResponseMessage response = await _http.SendAsync(request);
-        Assert.Equal("application/json", response.Content.Headers.ContentType!.MediaType);
+        Assert.Equal(("application/json", "utf-8"), (response.Content.Headers.ContentType!.MediaType, response.Content.Headers.ContentType.CharSet));
         return new ClinicAnswer((int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.RetryAfter?.Delta);
     }
+
+    /// <summary>The lines of /metrics that begin so.</summary>
+    public async Task<string[]> MetricsAsync(string prefix) =>
+        [.. (await OperationsAsync("/metrics")).Split('\n').Where(line => line.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
 
     public Task<string> OperationsAsync(string path) => _http.GetStringAsync(new Uri(Metrics, path));
 

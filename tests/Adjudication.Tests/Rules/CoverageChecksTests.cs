@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using Claims.Policy;
 using Claims.Rules;
 using Claims.V1;
 
@@ -68,6 +70,107 @@ public sealed class CoverageChecksTests
     [InlineData(VisitType.DeliveryCaesarean, 200_000)]
     public void TermsOf_delivery_is_a_fixed_sum(VisitType type, long allowanceFen) =>
         Assert.Equal(new Terms(0, 0, 30_000, allowanceFen), CoverageChecks.TermsOf(Packs.Zhengzhou.OutpatientOn(new DateOnly(2024, 1, 1))!, Tier.Other, type));
+
+    [Fact]
+    public void Check_facility_comes_before_the_insured_and_the_insured_before_the_policy()
+    {
+        EnrolmentTerms waitingIn2023 = new(2023, "resident", "410105", true, new DateOnly(2023, 1, 1), new DateOnly(2023, 6, 1), new DateOnly(2023, 12, 31));
+
+        Assert.Equal("FACILITY_NOT_POOLED", CoverageChecks.Check(Packs.Zhengzhou, VisitOn("2025-07-01"), Township, null).Refusal!.Code);
+        Assert.Equal("NOT_COVERED_ON_DATE", ReasonOf("2023-05-05", Township, Enrolled with { Scheme = "employee", County = "410181" }));
+        Assert.Equal("IN_WAITING_PERIOD", ReasonOf("2023-05-31", Township, waitingIn2023, VisitType.PrenatalCheck));
+        Assert.Equal("NO_POLICY_IN_FORCE", ReasonOf("2023-06-01", Township, waitingIn2023, VisitType.PrenatalCheck));
+    }
+
+    [Theory]
+    [InlineData("2022-12-31", "FACILITY_NOT_POOLED")]
+    [InlineData("2023-01-01", "NO_POLICY_IN_FORCE")]
+    [InlineData("2025-06-30", "")]
+    [InlineData("2025-07-01", "FACILITY_NOT_POOLED")]
+    public void Check_agreement_counts_from_its_first_to_its_last_day(string date, string reason)
+    {
+        int year = int.Parse(date.AsSpan(0, 4), System.Globalization.CultureInfo.InvariantCulture);
+        EnrolmentTerms wholeYear = new(year, "resident", "410105", true, new DateOnly(year, 1, 1), new DateOnly(year, 1, 1), new DateOnly(year, 12, 31));
+
+        Assert.Equal(reason, ReasonOf(date, Township, wholeYear));
+        Assert.Equal("FACILITY_NOT_POOLED", ReasonOf(date, Township with { PooledFrom = null }, wholeYear));
+        Assert.Equal(reason == "FACILITY_NOT_POOLED" && year > 2023 ? "" : reason, ReasonOf(date, Township with { PooledTo = null }, wholeYear));
+    }
+
+    [Fact]
+    public void Check_pooling_area_is_that_of_the_insured_and_not_of_the_facility()
+    {
+        Assert.Equal("", ReasonOf("2024-05-05", Township with { County = "410181" }, Enrolled));
+        Assert.Equal("OUTSIDE_POOLING_AREA", ReasonOf("2024-05-05", Township, Enrolled with { County = "410181" }));
+    }
+
+    [Fact]
+    public void Check_unpaid_enrolment_is_not_covered_even_in_its_waiting_period() =>
+        Assert.Equal("NOT_COVERED_ON_DATE", ReasonOf("2024-03-15", Township, Enrolled with { Paid = false }));
+
+    [Fact]
+    public void Check_takes_the_enrolment_of_the_visits_year_and_the_tier_of_the_facility()
+    {
+        EnrolmentTerms before = new(2023, "employee", "410181", true, new DateOnly(2023, 1, 1), new DateOnly(2023, 1, 1), new DateOnly(2025, 12, 31));
+        EnrolmentTerms after = before with { PlanYear = 2025, CoveredTo = new DateOnly(2025, 12, 31) };
+        Visit visit = VisitOn("2024-05-05");
+        FacilityTerms hospital = Township with { Tier = Tier.Province3A };
+
+        (CoveredVisit? covered, Refusal? refusal) = CoverageChecks.Check(Packs.Zhengzhou, visit, hospital, new InsuredTerms("P01", [before, Enrolled, after]));
+
+        Assert.Null(refusal);
+        Assert.Equal(new CoveredVisit(visit, hospital, Enrolled, Packs.Zhengzhou.OutpatientOn(new DateOnly(2024, 5, 5))!, new Terms(4_500, 4_000, 30_000, null)), covered);
+    }
+
+    [Fact]
+    public void Policy_of_the_visits_day_decides_and_tells_its_own_sources()
+    {
+        PolicyPack pack = Packs.Zhengzhou with { Outpatient = [Invented("old", 1, new DateOnly(2024, 1, 1), new DateOnly(2024, 5, 4)), Invented("new", 2, new DateOnly(2024, 5, 5), null)] };
+        InsuredTerms insured = new("P01", [Enrolled]);
+
+        CoveredVisit last = CoverageChecks.Check(pack, VisitOn("2024-05-04"), Township, insured).Covered!.Value;
+        CoveredVisit first = CoverageChecks.Check(pack, VisitOn("2024-05-05", VisitType.PrenatalCheck), Township with { Tier = Tier.Other }, insured).Covered!.Value;
+        CoveredVisit fixedSum = CoverageChecks.Check(pack, VisitOn("2024-05-05", VisitType.DeliveryCaesarean), Township with { Tier = Tier.Province3A }, insured).Covered!.Value;
+
+        Assert.Equal(("old", new Terms(1_003, 103, 1_000, null)), (last.Policy.PolicyId, last.Terms));
+        Assert.Equal(("new", new Terms(2_002, 202, 2_000, null)), (first.Policy.PolicyId, first.Terms));
+        Assert.Equal(("new", new Terms(0, 0, 2_000, 2_005)), (fixedSum.Policy.PolicyId, fixedSum.Terms));
+        Assert.Equal("VISIT_TYPE_NOT_COVERED", CoverageChecks.Check(pack, VisitOn("2024-05-05", VisitType.DeliveryNatural), Township, insured).Refusal!.Code);
+        Assert.Equal(new Citations("old", pack.Hash, "old ordinary", "old grassroots deductible", "old grassroots rate", "old cap"), Citations.For(pack, last.Policy, Tier.Grassroots, VisitType.Ordinary));
+        Assert.Equal(new Citations("new", pack.Hash, "new prenatal", "new other deductible", "new other rate", "new cap"), Citations.For(pack, first.Policy, Tier.Other, VisitType.PrenatalCheck));
+        Assert.Equal(
+            new Citations("new", pack.Hash, "new caesarean", "new province deductible", "new province rate", "new cap"), Citations.For(pack, fixedSum.Policy, Tier.Province3A, VisitType.DeliveryCaesarean));
+    }
+
+    [Theory]
+    [InlineData(VisitType.Ordinary, "ORDINARY")]
+    [InlineData(VisitType.PrenatalCheck, "PRENATAL_CHECK")]
+    [InlineData(VisitType.DeliveryNatural, "DELIVERY_NATURAL")]
+    [InlineData(VisitType.DeliveryCaesarean, "DELIVERY_CAESAREAN")]
+    public void WireName_of_a_visit_type_is_that_of_the_policy_files(VisitType type, string name) => Assert.Equal(name, VisitTypes.WireName(type));
+
+    [Theory]
+    [InlineData(Tier.Province3A, 1, "province_3a")]
+    [InlineData(Tier.Other, 2, "other")]
+    [InlineData(Tier.Grassroots, 3, "grassroots")]
+    public void Tier_has_its_number_and_its_name_on_the_wire(Tier tier, int stored, string name) => Assert.Equal((stored, name), ((int)tier, tier.WireName()));
+
+    [Fact]
+    public void Tier_of_an_unknown_level_is_not_guessed() => Assert.Throws<ArgumentOutOfRangeException>(() => Tiers.Of(AdminLevel.Unspecified, "3A"));
+
+    /// <summary>One with another value and another source in every place.</summary>
+    private static OutpatientPolicy Invented(string id, int digit, DateOnly from, DateOnly? to) => new()
+    {
+        PolicyId = id,
+        From = from,
+        To = to,
+        AnnualCapFen = new Cited<long>(1_000 * digit, $"{id} cap"),
+        Province3A = new TierTerms(new Cited<int>((1_000 * digit) + 1, $"{id} province rate"), new Cited<long>((100 * digit) + 1, $"{id} province deductible")),
+        Other = new TierTerms(new Cited<int>((1_000 * digit) + 2, $"{id} other rate"), new Cited<long>((100 * digit) + 2, $"{id} other deductible")),
+        Grassroots = new TierTerms(new Cited<int>((1_000 * digit) + 3, $"{id} grassroots rate"), new Cited<long>((100 * digit) + 3, $"{id} grassroots deductible")),
+        PooledVisitTypes = ImmutableDictionary.CreateRange(StringComparer.Ordinal, [KeyValuePair.Create("ORDINARY", $"{id} ordinary"), KeyValuePair.Create("PRENATAL_CHECK", $"{id} prenatal")]),
+        FixedAllowanceFen = ImmutableDictionary.CreateRange(StringComparer.Ordinal, [KeyValuePair.Create("DELIVERY_CAESAREAN", new Cited<long>((1_000 * digit) + 5, $"{id} caesarean"))]),
+    };
 
     private static string ReasonOf(string date, FacilityTerms facility, EnrolmentTerms enrolment, VisitType type = VisitType.Ordinary) =>
         CoverageChecks.Check(Packs.Zhengzhou, VisitOn(date, type), facility, new InsuredTerms("P01", [enrolment])).Refusal?.Code ?? "";

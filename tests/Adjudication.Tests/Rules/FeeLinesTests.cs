@@ -19,6 +19,8 @@ public sealed class FeeLinesTests
         new("C1", ItemClass.ClassC, 0, 1, new DateOnly(2024, 1, 1), null),
         new("OLD", ItemClass.ClassA, 0, null, new DateOnly(2023, 1, 1), new DateOnly(2024, 3, 4)),
         new("NEW", ItemClass.ClassA, 0, null, new DateOnly(2024, 3, 6), null),
+        new("A3", ItemClass.ClassA, 5_000, null, new DateOnly(2024, 1, 1), null),
+        new("LAST", ItemClass.ClassA, 0, null, new DateOnly(2023, 1, 1), new DateOnly(2024, 3, 5)),
         new("TURN", ItemClass.ClassC, 0, null, new DateOnly(2023, 1, 1), new DateOnly(2024, 3, 4)),
         new("TURN", ItemClass.ClassA, 0, null, new DateOnly(2024, 3, 5), null),
     ];
@@ -38,6 +40,10 @@ public sealed class FeeLinesTests
         { "A1", 333, 15_000, 0, 0, 0, 0, 0 },
         { "A1", 333, 15_016, 1, 0, 0, 0, 1 },
         { "TURN", 1_000_000, 10_000, 1_000, 0, 0, 0, 1_000 },
+        // The first self-pay is class B's alone.
+        { "A3", 1_000_000, 10_000, 1_000, 0, 0, 0, 1_000 },
+        { "LAST", 1_000_000, 10_000, 1_000, 0, 0, 0, 1_000 },
+        { "A1", 0, 10_000, 0, 0, 0, 0, 0 },
     };
 
     [Theory]
@@ -111,6 +117,110 @@ public sealed class FeeLinesTests
         SettleRequest request = new() { TotalFen = total, FullSelfPayFen = full, OverLimitFen = over, PreSelfPayFen = pre, InScopeFen = inScope };
 
         Assert.Equal(code, RequestChecks.CheckAgainstLines(request, new FeeParts(2_000, 0, 0, 1_800))?.Code ?? "");
+    }
+
+    [Theory]
+    [InlineData(10, 1, 2, 3, 4, "")]
+    [InlineData(11, 0, 0, 0, 0, "AMOUNTS_DO_NOT_ADD_UP")]
+    [InlineData(0, 2, 0, 0, 0, "AMOUNTS_DO_NOT_ADD_UP")]
+    [InlineData(0, 0, 1, 0, 0, "AMOUNTS_DO_NOT_ADD_UP")]
+    [InlineData(0, 0, 0, 4, 0, "AMOUNTS_DO_NOT_ADD_UP")]
+    [InlineData(0, 0, 0, 0, 3, "AMOUNTS_DO_NOT_ADD_UP")]
+    [InlineData(0, 1, 0, 0, 0, "")]
+    [InlineData(0, 0, 2, 0, 0, "")]
+    [InlineData(0, 0, 0, 3, 0, "")]
+    public void CheckAgainstLines_compares_each_part_with_its_own(long total, long full, long over, long pre, long inScope, string code)
+    {
+        SettleRequest request = new() { TotalFen = total, FullSelfPayFen = full, OverLimitFen = over, PreSelfPayFen = pre, InScopeFen = inScope };
+
+        Assert.Equal(code, RequestChecks.CheckAgainstLines(request, new FeeParts(1, 2, 3, 4))?.Code ?? "");
+    }
+
+    [Fact]
+    public void CheckAgainstLines_of_nothing_to_pay_is_invalid() =>
+        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines 金额合计必须大于 0。"), RequestChecks.CheckAgainstLines(new SettleRequest(), default));
+
+    public static TheoryData<FeeLine, string> Malformed => new()
+    {
+        { Line("", "A1"), "请求字段 lines[1].line_id 缺失。" },
+        { Line("2", ""), "请求字段 lines[1].item_code 缺失。" },
+        { Line("", "", -1, 0, -1), "请求字段 lines[1].line_id 缺失。" },
+        { Line("2", "", -1, 0, -1), "请求字段 lines[1].item_code 缺失。" },
+        { Line("2", "A1", -1, 0, -1), "请求字段 lines[1].unit_price_milli_fen 不能为负数。" },
+        { Line("2", "A1", 1, 0, -1), "请求字段 lines[1].quantity_e4 必须大于 0。" },
+        { Line("2", "A1", 1, -1, 0), "请求字段 lines[1].quantity_e4 必须大于 0。" },
+        { Line("2", "A1", 1, 1, -1), "请求字段 lines[1].amount_fen 不能为负数。" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Malformed))]
+    public void Check_malformed_line_is_named_by_place_and_field(FeeLine line, string text)
+    {
+        (Refusal refusal, ImmutableArray<LineOutcome> lines) = FeeLines.Check([Line("1", "A1"), line])!.Value;
+
+        Assert.Equal(new Refusal("INVALID_REQUEST", text), refusal);
+        Assert.Empty(lines);
+    }
+
+    [Fact]
+    public void Check_takes_500_lines_and_not_one_more()
+    {
+        FeeLine[] lines = [.. Enumerable.Range(0, 501).Select(i => Line($"{i}", "A1"))];
+
+        Assert.Null(FeeLines.Check(lines[..500]));
+        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines 超过 500 条。"), FeeLines.Check(lines)!.Value.Refusal);
+        Assert.Null(FeeLines.Check([]));
+    }
+
+    [Fact]
+    public void Check_tells_every_line_that_is_at_fault_and_the_sentence_is_the_first_ones()
+    {
+        FeeLine repeated = Line("1", "A1", 1_000_000, 10_000, 999);
+        FeeLine wrongProduct = Line("3", "B1", 1_000_000, 10_000, 1_001);
+
+        (Refusal refusal, ImmutableArray<LineOutcome> lines) = FeeLines.Check([Line("1", "A1"), Line("2", "C1"), repeated, wrongProduct])!.Value;
+        Refusal product = FeeLines.Check([Line("1", "A1"), wrongProduct])!.Value.Refusal;
+
+        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines[2].line_id 重复：第 3 条费用明细（line_id 1，项目 A1）的明细编号在本次请求中已出现。"), refusal);
+        Assert.Equal<LineOutcome>([new LineOutcome("1", default, "DUPLICATE_LINE_ID"), new LineOutcome("3", default, "LINE_AMOUNT_MISMATCH")], lines);
+        Assert.Equal(new Refusal("AMOUNTS_DO_NOT_ADD_UP", "第 2 条费用明细（line_id 3，项目 B1）单价与数量之积不等于金额，请核对后重新上传。"), product);
+    }
+
+    [Fact]
+    public void Split_tells_every_line_that_is_in_no_catalogue_or_not_in_force()
+    {
+        (Refusal? refusal, ImmutableArray<LineOutcome> lines, FeeParts sum) = Split(Line("1", "A1"), Line("2", "NONE"), Line("3", "OLD"));
+        (Refusal? notInForce, _, _) = Split(Line("1", "A1"), Line("3", "NEW"));
+
+        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines[1].item_code 不在医保目录中：第 2 条费用明细（line_id 2，项目 NONE），请核对项目编码。"), refusal);
+        Assert.Equal<LineOutcome>([new LineOutcome("2", default, "ITEM_UNKNOWN"), new LineOutcome("3", default, "ITEM_NOT_IN_FORCE")], lines);
+        Assert.Equal(default, sum);
+        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines[1].item_code 在就诊日期不在有效期内：第 2 条费用明细（line_id 3，项目 NEW），请核对项目编码与就诊日期。"), notInForce);
+    }
+
+    [Fact]
+    public void Split_of_several_lines_gives_each_its_parts_and_their_sum()
+    {
+        (Refusal? refusal, ImmutableArray<LineOutcome> lines, FeeParts sum) =
+            Split(Line("x", "C1", 1_000_000, 20_000, 2_000), Line("y", "B2", 1_500_000, 10_000, 1_500), Line("z", "B1", 7_000_000, 10_000, 7_000));
+
+        Assert.Null(refusal);
+        Assert.Equal<LineOutcome>(
+            [new LineOutcome("x", new FeeParts(2_000, 0, 0, 0), ""), new LineOutcome("y", new FeeParts(0, 500, 333, 667), ""), new LineOutcome("z", new FeeParts(0, 0, 700, 6_300), "")],
+            lines);
+        Assert.Equal(new FeeParts(2_000, 500, 1_033, 6_967), sum);
+        Assert.Equal(10_500, sum.TotalFen);
+    }
+
+    [Fact]
+    public void Split_of_a_sum_that_is_the_largest_amount_is_taken_and_one_fen_more_is_not()
+    {
+        FeeLine half = Line("1", "C1", 0, 1, long.MaxValue / 2);
+        FeeLine rest = Line("2", "C1", 0, 1, (long.MaxValue / 2) + 1);
+        FeeLine more = Line("2", "C1", 0, 1, (long.MaxValue / 2) + 2);
+
+        Assert.Equal(long.MaxValue, Split(half, rest).Item3.TotalFen);
+        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines 金额合计超出范围。"), Split(half, more).Item1);
     }
 
     private static FeeLine Line(string id, string item, long priceMilliFen = 1_000_000, long quantityE4 = 10_000, long amountFen = 1_000) =>

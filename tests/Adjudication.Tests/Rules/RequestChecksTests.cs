@@ -54,7 +54,7 @@ public sealed class RequestChecksTests
 
         Assert.True(visit is null, fault);
         Assert.Equal(code, refusal!.Code);
-        Assert.Contains(field, refusal.Text, StringComparison.Ordinal);
+        if (field.Length > 0) Assert.StartsWith($"请求字段 {field} ", refusal.Text, StringComparison.Ordinal);
         Assert.EndsWith("。", refusal.Text, StringComparison.Ordinal);
     }
 
@@ -77,6 +77,83 @@ public sealed class RequestChecksTests
         request.InScopeFen = long.MaxValue;
 
         Assert.Null(RequestChecks.Check(request, Today).Refusal);
+    }
+
+    /// <summary>In the order in which they are looked for.</summary>
+    private static readonly (Action<SettleRequest> Spoil, string Code, string Text)[] InOrder =
+    [
+        (r => r.RequestId = "", "INVALID_REQUEST", "请求字段 request_id 缺失。"),
+        (r => r.FacilityCode = new string('H', 31), "INVALID_REQUEST", "请求字段 facility_code 超过 30 个字符。"),
+        (r => r.InsuredId = "P\u0001", "INVALID_REQUEST", "请求字段 insured_id 含有控制字符。"),
+        (r => r.VisitDate = "2024-02-30", "INVALID_REQUEST", "请求字段 visit_date 不是有效日期，应为 yyyy-MM-dd。"),
+        (r => r.VisitType = VisitType.Unspecified, "INVALID_REQUEST", "请求字段 visit_type 缺失或不是已知的就诊类型。"),
+        (r => r.VisitDate = "2024-03-06", "VISIT_IN_FUTURE", "就诊日期晚于今天，请核对就诊日期。"),
+        (r => r.TotalFen = 0, "INVALID_REQUEST", "请求字段 total_fen 必须大于 0。"),
+        (r => r.FullSelfPayFen = -1, "INVALID_REQUEST", "请求字段 full_self_pay_fen 不能为负数。"),
+        (r => r.OverLimitFen = -1, "INVALID_REQUEST", "请求字段 over_limit_fen 不能为负数。"),
+        (r => r.PreSelfPayFen = -1, "INVALID_REQUEST", "请求字段 pre_self_pay_fen 不能为负数。"),
+        (r => r.InScopeFen = -1, "INVALID_REQUEST", "请求字段 in_scope_fen 不能为负数。"),
+        (r => r.TotalFen = 10_001, "AMOUNTS_DO_NOT_ADD_UP", "全自费、超限价、先行自付与政策范围内金额之和不等于费用总额，请核对费用后重新上传。"),
+    ];
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
+    [InlineData(7)]
+    [InlineData(8)]
+    [InlineData(9)]
+    [InlineData(10)]
+    [InlineData(11)]
+    public void Check_of_several_faults_gives_the_first_in_order(int first)
+    {
+        Assert.Equal(12, InOrder.Length);
+        SettleRequest request = Sound();
+        foreach ((Action<SettleRequest> spoil, _, _) in InOrder[first..].Reverse()) spoil(request);
+
+        Assert.Equal(new Refusal(InOrder[first].Code, InOrder[first].Text), RequestChecks.Check(request, Today).Refusal);
+    }
+
+    [Fact]
+    public void Check_gives_each_part_in_its_place()
+    {
+        SettleRequest request = Sound();
+        (request.TotalFen, request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen) = (1_111, 1, 10, 100, 1_000);
+
+        Visit visit = RequestChecks.Check(request, Today).Visit!.Value;
+
+        Assert.Equal((request, Today, new FeeParts(1, 10, 100, 1_000), 1_111), (visit.Request, visit.Date, visit.Fees, visit.TotalFen));
+        Assert.Empty(visit.Lines);
+    }
+
+    [Theory]
+    [InlineData(0, 0, "")]
+    [InlineData(5_000, 1, "")]
+    [InlineData(-1, 0, "请求字段 total_fen 必须大于 0。")]
+    [InlineData(0, -1, "请求字段 in_scope_fen 不能为负数。")]
+    public void Check_with_lines_leaves_the_sum_to_the_catalogue_and_takes_no_negative_part(long totalFen, long inScopeFen, string text)
+    {
+        SettleRequest request = Sound();
+        (request.TotalFen, request.InScopeFen) = (totalFen, inScopeFen);
+        request.Lines.Add(new FeeLine());
+
+        (Visit? visit, Refusal? refusal) = RequestChecks.Check(request, Today);
+
+        Assert.Equal((text, text.Length == 0), (refusal?.Text ?? "", visit is not null));
+        Assert.Equal(0, visit?.TotalFen ?? 0);
+    }
+
+    [Fact]
+    public void Check_today_is_the_last_day()
+    {
+        SettleRequest request = Sound();
+
+        Assert.Null(RequestChecks.Check(request, Today).Refusal);
+        Assert.Equal("VISIT_IN_FUTURE", RequestChecks.Check(request, Today.AddDays(-1)).Refusal!.Code);
     }
 
     private static SettleRequest Sound() => new()

@@ -1,0 +1,56 @@
+using System.Reflection;
+using Claims.Rules;
+
+namespace Adjudication.Tests.Rules;
+
+public sealed class ReasonsTests
+{
+    /// <summary>Codes whose sentence is written where they arise, since it names a field or a line.</summary>
+    private static readonly string[] WithoutSentence = ["INVALID_REQUEST", "DUPLICATE_LINE_ID", "LINE_AMOUNT_MISMATCH", "ITEM_UNKNOWN", "ITEM_NOT_IN_FORCE"];
+
+    private static readonly Dictionary<string, string> Sentences = new(StringComparer.Ordinal)
+    {
+        ["VISIT_IN_FUTURE"] = "就诊日期晚于今天，请核对就诊日期。",
+        ["AMOUNTS_DO_NOT_ADD_UP"] = "全自费、超限价、先行自付与政策范围内金额之和不等于费用总额，请核对费用后重新上传。",
+        ["FACILITY_UNKNOWN"] = "医疗机构编码不存在，请核对定点医疗机构编码。",
+        ["FACILITY_NOT_POOLED"] = "该机构在就诊日期未开通居民医保门诊统筹，本次费用不能由门诊统筹支付。",
+        ["INSURED_UNKNOWN"] = "查无此参保人，请核对人员编号或医保电子凭证。",
+        ["NOT_COVERED_ON_DATE"] = "参保人在就诊日期不在居民医保待遇享受期内，请核对参保缴费情况。",
+        ["WRONG_SCHEME"] = "参保人不属于城乡居民医保，请按其所参加的险种结算。",
+        ["OUTSIDE_POOLING_AREA"] = "参保地不在郑州市市级统筹范围内，请按参保地规定办理。",
+        ["IN_WAITING_PERIOD"] = "参保人尚在待遇等待期内，等待期内的费用统筹基金不予支付。",
+        ["NO_POLICY_IN_FORCE"] = "系统中没有就诊日期适用的门诊统筹政策，不能结算，请联系医保经办机构。",
+        ["VISIT_TYPE_NOT_COVERED"] = "该就诊类型在就诊日期不属于门诊统筹支付范围。",
+        ["DUPLICATE_CONFLICT"] = "同一请求编号此前已用于内容不同的请求，请核对后更换请求编号重新提交。",
+        ["REQUEST_CANCELLED"] = "该请求的结算已撤销，如需再次结算请使用新的请求编号。",
+        ["REQUEST_REVERSED"] = "该请求已被冲正，如需结算请使用新的请求编号。",
+        ["SETTLEMENT_UNKNOWN"] = "未找到该笔结算，请核对结算编号或请求编号。",
+        ["ALREADY_CANCELLED"] = "该笔结算已撤销或冲正，无需重复办理。",
+        ["CANCEL_BLOCKED_BY_LATER_SETTLEMENT"] = "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。",
+        ["RESTORE_IMPOSSIBLE"] = "撤销之后限额或当日起付标准已被其他结算使用，原结算不能恢复，请重新结算。",
+        ["YEAR_CLOSED"] = "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。",
+        ["CAP_REACHED"] = "统筹基金支付已达年度最高支付限额，超出部分由个人负担。",
+        ["CAP_EXHAUSTED"] = "本年度门诊统筹最高支付限额已用完，本次费用由个人负担。",
+    };
+
+    public static TheoryData<string> Codes => [.. Sentences.Keys];
+
+    [Theory]
+    [MemberData(nameof(Codes))]
+    public void TextOf_code_is_its_own_sentence(string code)
+    {
+        Assert.Equal(Sentences[code], Reasons.TextOf(code));
+        Assert.Equal(new Refusal(code, Sentences[code]), Refusal.Of(code));
+    }
+
+    [Fact]
+    public void TextOf_no_code_is_no_sentence() => Assert.Equal("", Reasons.TextOf(""));
+
+    [Fact]
+    public void Every_code_of_the_contract_has_a_sentence_here() => Assert.Equal(
+        Sentences.Keys.Concat(WithoutSentence).Order(StringComparer.Ordinal),
+        typeof(Reasons).GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Invalid_names_the_field_and_why() => Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 visit_date 缺失。"), Refusal.Invalid("visit_date", "缺失。"));
+}

@@ -1,0 +1,88 @@
+using System.ComponentModel.DataAnnotations;
+using Claims.Adjudication;
+
+namespace Adjudication.Tests.Settling;
+
+public sealed class AdjudicationSettingsTests
+{
+    [Fact]
+    public void Settings_that_are_complete_have_no_fault_and_these_defaults()
+    {
+        AdjudicationSettings settings = Complete();
+
+        Assert.Empty(Faults(settings));
+        Assert.Equal(("zhengzhou", 32, 50_000, 5_000), (settings.City, settings.Shards, settings.OutboxMaxPerShard, settings.RelayWindow));
+        Assert.Equal((60, 100_000, 1_024), (settings.EligibilityCacheSeconds, settings.EligibilityCacheEntries, settings.StreamInFlight));
+    }
+
+    public static TheoryData<string, Action<AdjudicationSettings, int>, int, int> Bounds => new()
+    {
+        { nameof(AdjudicationSettings.Shards), (settings, value) => settings.Shards = value, 1, 1_024 },
+        { nameof(AdjudicationSettings.OutboxMaxPerShard), (settings, value) => settings.OutboxMaxPerShard = value, 1_000, 10_000_000 },
+        { nameof(AdjudicationSettings.RelayWindow), (settings, value) => settings.RelayWindow = value, 1, 100_000 },
+        { nameof(AdjudicationSettings.EligibilityCacheSeconds), (settings, value) => settings.EligibilityCacheSeconds = value, 1, 3_600 },
+        { nameof(AdjudicationSettings.EligibilityCacheEntries), (settings, value) => settings.EligibilityCacheEntries = value, 1_000, 10_000_000 },
+        { nameof(AdjudicationSettings.StreamInFlight), (settings, value) => settings.StreamInFlight = value, 1, 100_000 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void Number_is_taken_up_to_its_bounds_and_not_beyond(string name, Action<AdjudicationSettings, int> set, int least, int most)
+    {
+        foreach ((int value, string[] faults) in ((int, string[])[])[(least - 1, [name]), (least, []), (most, []), (most + 1, [name])])
+        {
+            AdjudicationSettings settings = Complete();
+            set(settings, value);
+            Assert.Equal(faults, Faults(settings));
+        }
+    }
+
+    public static TheoryData<string, Action<AdjudicationSettings>> Missing => new()
+    {
+        { nameof(AdjudicationSettings.Redis), settings => settings.Redis = "" },
+        { nameof(AdjudicationSettings.EligibilityAddress), settings => settings.EligibilityAddress = "" },
+        { nameof(AdjudicationSettings.EligibilityAddress), settings => settings.EligibilityAddress = "127.0.0.1" },
+        { nameof(AdjudicationSettings.LedgerAddress), settings => settings.LedgerAddress = "" },
+        { nameof(AdjudicationSettings.LedgerAddress), settings => settings.LedgerAddress = "ledger" },
+        { nameof(AdjudicationSettings.City), settings => settings.City = "" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Missing))]
+    public void Setting_that_is_missing_or_no_address_is_named(string name, Action<AdjudicationSettings> spoil)
+    {
+        AdjudicationSettings settings = Complete();
+        spoil(settings);
+
+        Assert.Equal([name], Faults(settings));
+    }
+
+    [Fact]
+    public void Policy_that_cannot_be_read_and_a_kafka_without_servers_are_named()
+    {
+        AdjudicationSettings settings = Complete();
+        settings.City = "nowhere";
+        Assert.Equal([nameof(AdjudicationSettings.PolicyDirectory)], Faults(settings));
+
+        settings = Complete();
+        settings.Kafka.Clear();
+        Assert.NotEmpty(Faults(settings));
+    }
+
+    private static AdjudicationSettings Complete() => new()
+    {
+        Redis = "127.0.0.1:1",
+        EligibilityAddress = "http://127.0.0.1:2",
+        LedgerAddress = "http://127.0.0.1:3",
+        PolicyDirectory = Path.Combine(Repository.Root, "policy"),
+        Kafka = new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = "127.0.0.1:4" },
+    };
+
+    /// <summary>Names of the settings at fault.</summary>
+    private static IEnumerable<string> Faults(AdjudicationSettings settings)
+    {
+        List<ValidationResult> faults = [];
+        Validator.TryValidateObject(settings, new ValidationContext(settings), faults, validateAllProperties: true);
+        return faults.SelectMany(fault => fault.MemberNames);
+    }
+}
