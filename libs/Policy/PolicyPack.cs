@@ -88,6 +88,9 @@ public sealed record OutpatientPolicy
     /// <summary>Visit types settled by rate, deductible and cap, each with the citation that covers it.</summary>
     public required ImmutableDictionary<string, string> PooledVisitTypes { get; init; }
 
+    /// <summary>Days within which no second fixed sum is paid, before or after; null where the city has no such rule.</summary>
+    public Cited<int>? AllowanceNotAgainWithinDays { get; init; }
+
     /// <summary>Visit types paid as a fixed sum in fen, outside the cap.</summary>
     public required ImmutableDictionary<string, Cited<long>> FixedAllowanceFen { get; init; }
 }

@@ -5,7 +5,8 @@ namespace Claims.Rules;
 /// <param name="TariffFen">Deductible per facility and day; 0 where the tier has none, and for a fixed allowance.</param>
 /// <param name="CapFen">Annual cap in force, shown on every reply; it binds only where <paramref name="AllowanceFen"/> is null.</param>
 /// <param name="AllowanceFen">The fixed sum of a maternity allowance, or null for a visit settled by rate.</param>
-public readonly record struct Terms(int RateBasisPoints, long TariffFen, long CapFen, long? AllowanceFen)
+/// <param name="NotAgainWithinDays">Of an allowance: days within which no second one is paid; 0 where there is no such rule.</param>
+public readonly record struct Terms(int RateBasisPoints, long TariffFen, long CapFen, long? AllowanceFen, int NotAgainWithinDays = 0)
 {
     /// <summary>Whether what the fund pays counts against the annual cap.</summary>
     public bool Capped => AllowanceFen is null;

@@ -35,8 +35,11 @@ public static class FeeLines
 {
     public const int Most = 500;
 
-    /// <summary>Milli-fen x quantity x 10 000 per fen.</summary>
-    private const long UnitsPerFen = 1_000L * 10_000L;
+    private const int MicroYuanPerMilliFen = 10;
+
+    /// <summary>Milli-fen or micro-yuan, times quantity x 10 000, per fen.</summary>
+    private const long UnitsPerFenInMilliFen = 1_000L * 10_000L;
+    private const long UnitsPerFenInMicroYuan = UnitsPerFenInMilliFen * MicroYuanPerMilliFen;
 
     /// <summary>The checks that need no catalogue: each line in itself, and the lines among themselves.</summary>
     /// <returns>Null where every line is sound.</returns>
@@ -55,6 +58,9 @@ public static class FeeLines
             Refusal? bad = RequestChecks.CheckCode($"lines[{i}].line_id", line.LineId)
                 ?? RequestChecks.CheckCode($"lines[{i}].item_code", line.ItemCode)
                 ?? (line.UnitPriceMilliFen < 0 ? Refusal.Invalid($"lines[{i}].unit_price_milli_fen", "不能为负数。") : null)
+                ?? (line.UnitPriceMicroYuan < 0 ? Refusal.Invalid($"lines[{i}].unit_price_micro_yuan", "不能为负数。") : null)
+                ?? (line is { UnitPriceMilliFen: > 0, UnitPriceMicroYuan: > 0 }
+                    ? Refusal.Invalid($"lines[{i}].unit_price_micro_yuan", "与 unit_price_milli_fen 只能填一个。") : null)
                 ?? (line.QuantityE4 <= 0 ? Refusal.Invalid($"lines[{i}].quantity_e4", "必须大于 0。") : null)
                 ?? (line.AmountFen < 0 ? Refusal.Invalid($"lines[{i}].amount_fen", "不能为负数。") : null);
             if (bad is not null) return (bad, []);
@@ -70,6 +76,14 @@ public static class FeeLines
         return Refuse(outcomes, lines);
     }
 
+    /// <summary>The lines' amounts together; beyond int64 it is no amount of a request.</summary>
+    public static Int128 TotalOf(IEnumerable<FeeLine> lines)
+    {
+        Int128 total = 0;
+        foreach (FeeLine line in lines) total += line.AmountFen;
+        return total;
+    }
+
     /// <param name="itemsOf">Every period of an item's code; empty for an unknown one.</param>
     /// <returns>The lines' parts and their sum, or the refusal with the lines that are at fault.</returns>
     public static (Refusal? Refusal, ImmutableArray<LineOutcome> Lines, FeeParts Sum) Split(IReadOnlyList<FeeLine> lines, DateOnly visitDate, Func<string, ImmutableArray<CatalogueTerms>> itemsOf)
@@ -77,9 +91,7 @@ public static class FeeLines
         ImmutableArray<LineOutcome> outcomes = [.. lines.Select(line => Split(line, visitDate, itemsOf(line.ItemCode)))];
         if (Refuse(outcomes, lines) is { } refused) return (refused.Refusal, refused.Lines, default);
 
-        Int128 total = 0;
-        foreach (FeeLine line in lines) total += line.AmountFen;
-        if (total > long.MaxValue) return (Refusal.Invalid("lines", "金额合计超出范围。"), [], default);
+        if (TotalOf(lines) > long.MaxValue) return (Refusal.Invalid("lines", "金额合计超出范围。"), [], default);
         return (null, outcomes, outcomes.Aggregate(default(FeeParts), (sum, line) => sum + line.Parts));
     }
 
@@ -90,18 +102,31 @@ public static class FeeLines
         if (item is null) return new LineOutcome(line.LineId, default, Reasons.ItemNotInForce);
         if (item.Class is ItemClass.ClassC) return new LineOutcome(line.LineId, new FeeParts(line.AmountFen, 0, 0, 0), "");
 
-        long overLimitFen = item.PriceLimitMilliFen is { } limit && line.UnitPriceMilliFen > limit
-            ? Math.Min(line.AmountFen, (long)Product(line.UnitPriceMilliFen - limit, line.QuantityE4))
+        long overLimitFen = item.PriceLimitMilliFen is { } limitMilliFen
+            ? (long)Int128.Min(line.AmountFen, OverLimit(line, limitMilliFen))
             : 0;
         long restFen = line.AmountFen - overLimitFen;
         long preSelfPayFen = item.Class is ItemClass.ClassB ? (long)((((Int128)restFen * item.FirstSelfPayBasisPoints) + 5_000) / 10_000) : 0;
         return new LineOutcome(line.LineId, new FeeParts(0, overLimitFen, preSelfPayFen, restFen - preSelfPayFen), "");
     }
 
-    private static bool IsProduct(FeeLine line) => Product(line.UnitPriceMilliFen, line.QuantityE4) == line.AmountFen;
+    private static bool IsProduct(FeeLine line) => AmountOf(line) == line.AmountFen;
 
-    /// <summary>Price x quantity in fen, half up.</summary>
-    private static Int128 Product(long unitPriceMilliFen, long quantityE4) => (((Int128)unitPriceMilliFen * quantityE4) + (UnitsPerFen / 2)) / UnitsPerFen;
+    /// <summary>Price x quantity in fen, half up, in whichever unit the price is stated.</summary>
+    private static Int128 AmountOf(FeeLine line) => line.UnitPriceMicroYuan > 0
+        ? Product(line.UnitPriceMicroYuan, line.QuantityE4, UnitsPerFenInMicroYuan)
+        : Product(line.UnitPriceMilliFen, line.QuantityE4, UnitsPerFenInMilliFen);
+
+    /// <summary>What is above the price limit, in fen; 0 where the price is within it.</summary>
+    private static Int128 OverLimit(FeeLine line, long limitMilliFen) => line.UnitPriceMicroYuan > 0
+        ? Product(Int128.Max(line.UnitPriceMicroYuan - ((Int128)limitMilliFen * MicroYuanPerMilliFen), 0), line.QuantityE4, UnitsPerFenInMicroYuan)
+        : Product(Math.Max(line.UnitPriceMilliFen - limitMilliFen, 0), line.QuantityE4, UnitsPerFenInMilliFen);
+
+    private static Int128 Product(Int128 price, long quantityE4, long unitsPerFen) => ((price * quantityE4) + (unitsPerFen / 2)) / unitsPerFen;
+
+    /// <summary>The price as it is compared between requests: the same in either unit.</summary>
+    public static Int128 PriceMicroYuan(FeeLine line) =>
+        line.UnitPriceMicroYuan > 0 ? line.UnitPriceMicroYuan : (Int128)line.UnitPriceMilliFen * MicroYuanPerMilliFen;
 
     private static (Refusal Refusal, ImmutableArray<LineOutcome> Lines)? Refuse(ImmutableArray<LineOutcome> outcomes, IReadOnlyList<FeeLine> lines)
     {

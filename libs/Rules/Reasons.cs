@@ -66,6 +66,8 @@ public static class Reasons
     public const string NoPolicyInForce = "NO_POLICY_IN_FORCE";
     public const string VisitTypeNotCovered = "VISIT_TYPE_NOT_COVERED";
     public const string YearClosed = "YEAR_CLOSED";
+    public const string VisitAlreadySettled = "VISIT_ALREADY_SETTLED";
+    public const string AllowanceAlreadyPaid = "ALLOWANCE_ALREADY_PAID";
     public const string CapReached = "CAP_REACHED";
     public const string CapExhausted = "CAP_EXHAUSTED";
 
@@ -99,11 +101,22 @@ public static class Reasons
         new(NoPolicyInForce, NextStep.SendAgainLater, Helper.Bureau, "系统中没有就诊日期适用的门诊统筹政策，不能结算，请联系医保经办机构。"),
         new(VisitTypeNotCovered, NextStep.Final, Helper.Bureau, "该就诊类型在就诊日期不属于门诊统筹支付范围。"),
         new(YearClosed, NextStep.Final, Helper.Bureau, "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。"),
+        new(VisitAlreadySettled, NextStep.LookUpFirst, Helper.Cashier, "本次就诊已有有效结算，不能重复结算；确需更正的，请先撤销原结算。"),
+        new(AllowanceAlreadyPaid, NextStep.Final, Helper.Bureau, "该参保人在规定期限内已享受生育医疗补助，本次不予支付。"),
         new(CapReached, NextStep.Final, Helper.Cashier, "统筹基金支付已达年度最高支付限额，超出部分由个人负担。"),
-        new(CapExhausted, NextStep.Final, Helper.Cashier, "本年度门诊统筹最高支付限额已用完，本次费用由个人负担。"),
+        new(CapExhausted, NextStep.Final, Helper.Cashier, "就诊年度门诊统筹最高支付限额已用完，本次费用由个人负担。"),
     ];
 
     private static readonly FrozenDictionary<string, Reason> ByCode = All.ToFrozenDictionary(reason => reason.Code, StringComparer.Ordinal);
+
+    /// <summary>The sentence that stands on a settlement which the cap has cut; empty for an empty code.</summary>
+    /// <param name="year">Of the visit: its cap it is.</param>
+    public static string TextOf(string code, int year) => code switch
+    {
+        CapReached => $"统筹基金支付已达{year}年度最高支付限额，超出部分由个人负担。",
+        CapExhausted => $"{year}年度门诊统筹最高支付限额已用完，本次费用由个人负担。",
+        _ => TextOf(code),
+    };
 
     /// <summary>The Chinese sentence for a code; empty for an empty code.</summary>
     /// <exception cref="KeyNotFoundException">The code is not in the table.</exception>

@@ -17,7 +17,7 @@ public readonly record struct Visit(SettleRequest Request, DateOnly Date, FeePar
 public static class RequestChecks
 {
     /// <summary>Longest identifier of the national interface: request, facility and insured codes.</summary>
-    private const int MaxCodeLength = 30;
+    public const int MaxCodeLength = 30;
 
     /// <param name="today">The natural day in China Standard Time.</param>
     /// <returns>The visit, or the first check that failed.</returns>
@@ -34,28 +34,41 @@ public static class RequestChecks
             return (null, Refusal.Invalid("visit_type", "缺失或不是已知的就诊类型。"));
         }
 
+        if (request.VisitId.Length > 0 && CheckCode("visit_id", request.VisitId) is { } badVisit) return (null, badVisit);
         if (date > today) return (null, Refusal.Of(Reasons.VisitInFuture));
         if (CheckAmounts(request) is { } badAmount) return (null, badAmount);
-        if (request.Lines.Count > 0) return (new Visit(request, date, default, []), null);
+        if (request.Lines.Count > 0)
+        {
+            Int128 lines = FeeLines.TotalOf(request.Lines);
+            return request.TotalFen == 0 || lines == request.TotalFen || lines > long.MaxValue
+                ? (new Visit(request, date, default, []), null)
+                : (null, Apart(lines, request.TotalFen, $"{request.Lines.Count} 条费用明细"));
+        }
 
         Int128 sum = (Int128)request.FullSelfPayFen + request.OverLimitFen + request.PreSelfPayFen + request.InScopeFen;
         FeeParts fees = new(request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen);
-        return sum == request.TotalFen ? (new Visit(request, date, fees, []), null) : (null, Refusal.Of(Reasons.AmountsDoNotAddUp));
+        return sum == request.TotalFen ? (new Visit(request, date, fees, []), null) : (null, Apart(sum, request.TotalFen, "四部分费用"));
     }
 
     /// <summary>Whether what the lines amount to is what the sender states: a total or part of 0 is not stated.</summary>
     public static Refusal? CheckAgainstLines(SettleRequest request, FeeParts computed)
     {
         if (computed.TotalFen <= 0) return Refusal.Invalid("lines", "金额合计必须大于 0。");
-        (long Stated, long Computed)[] pairs =
+        (long Stated, long Computed, string Name)[] pairs =
         [
-            (request.TotalFen, computed.TotalFen),
-            (request.FullSelfPayFen, computed.FullSelfPayFen),
-            (request.OverLimitFen, computed.OverLimitFen),
-            (request.PreSelfPayFen, computed.PreSelfPayFen),
-            (request.InScopeFen, computed.InScopeFen),
+            (request.TotalFen, computed.TotalFen, "费用总额"),
+            (request.FullSelfPayFen, computed.FullSelfPayFen, "全自费"),
+            (request.OverLimitFen, computed.OverLimitFen, "超限价"),
+            (request.PreSelfPayFen, computed.PreSelfPayFen, "先行自付"),
+            (request.InScopeFen, computed.InScopeFen, "政策范围内金额"),
         ];
-        return pairs.All(pair => pair.Stated == 0 || pair.Stated == pair.Computed) ? null : Refusal.Of(Reasons.AmountsDoNotAddUp);
+        foreach ((long stated, long sum, string name) in pairs)
+        {
+            if (stated == 0 || stated == sum) continue;
+            return new Refusal(Reasons.AmountsDoNotAddUp, $"费用明细计算的{name}为{Yuan(sum)}元，与上传的{Yuan(stated)}元不一致，请核对后重新上传。");
+        }
+
+        return null;
     }
 
     /// <summary>The key under which a request is answered once.</summary>
@@ -81,6 +94,11 @@ public static class RequestChecks
 
         Refusal TooLong() => Refusal.Invalid(field, $"超过 {MaxCodeLength} 个字符。");
     }
+
+    private static Refusal Apart(Int128 sum, long totalFen, string of) => new(
+        Reasons.AmountsDoNotAddUp, $"{of}之和为{Yuan(sum)}元，与费用总额{Yuan(totalFen)}元不一致，请核对费用后重新上传。");
+
+    private static string Yuan(Int128 fen) => string.Create(CultureInfo.InvariantCulture, $"{fen / 100}.{(int)(fen % 100):D2}");
 
     private static Refusal? CheckAmounts(SettleRequest request)
     {

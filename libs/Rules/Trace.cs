@@ -6,8 +6,7 @@ using System.Text;
 namespace Claims.Rules;
 
 /// <summary>What a settlement was reckoned from, and what it came to.</summary>
-/// <param name="TotalFen">The visit's total; <paramref name="InScopeFen"/> is the part within the scope of the policy.</param>
-public readonly record struct Calculation(Terms Terms, Tier Tier, long TotalFen, long InScopeFen, Standing Before, Settlement Settlement, Citations Citations);
+public readonly record struct Calculation(Terms Terms, Tier Tier, FeeParts Fees, Standing Before, Settlement Settlement, Citations Citations);
 
 /// <summary>A settlement that was undone, or stands again. Its own figures in fen, positive, and the use of the annual cap before and after.</summary>
 public readonly record struct Undone(string SettlementId, long TotalFen, long DeductibleFen, long FundPayFen, long CapUsedBeforeFen, long CapUsedAfterFen);
@@ -25,7 +24,9 @@ public static class Trace
     public static ReadOnlySpan<byte> Utf8Of(in Calculation calculation)
     {
         ArrayBufferWriter<byte> text = Begin();
-        (Terms terms, Tier tier, long totalFen, long inScopeFen, Standing before, Settlement settlement, Citations citations) = calculation;
+        (Terms terms, Tier tier, FeeParts fees, Standing before, Settlement settlement, Citations citations) = calculation;
+        long totalFen = fees.TotalFen;
+        long inScopeFen = fees.InScopeFen;
         if (terms.AllowanceFen is { } allowanceFen)
         {
             Write(text, $"一、生育医疗补助定额{Yuan(allowanceFen)}元，费用总额{Yuan(totalFen)}元，按两者中较低者支付，不设起付标准，不占门诊统筹年度限额（{citations.VisitType}）。");
@@ -33,7 +34,11 @@ public static class Trace
             return text.WrittenSpan;
         }
 
-        Write(text, $"一、费用总额{Yuan(totalFen)}元，其中政策范围内{Yuan(inScopeFen)}元，以此为计算基数（{citations.VisitType}）。");
+        Write(text, $"一、费用总额{Yuan(totalFen)}元，其中");
+        AppendPart(text, "全自费", fees.FullSelfPayFen);
+        AppendPart(text, "超限价", fees.OverLimitFen);
+        AppendPart(text, "先行自付", fees.PreSelfPayFen);
+        Write(text, $"政策范围内{Yuan(inScopeFen)}元，以此为计算基数（{citations.VisitType}）。");
         AppendDeductibleStep(text, terms, before, settlement, citations);
         Write(text, $"三、{TierName(tier)}支付比例{Percent(terms.RateBasisPoints)}：（{Yuan(inScopeFen)}－{Yuan(settlement.DeductibleFen)}）×{Percent(terms.RateBasisPoints)}＝{Yuan(settlement.UncappedFen)}元（{citations.Rate}）。");
         AppendCapStep(text, terms, before, settlement, citations);
@@ -60,6 +65,11 @@ public static class Trace
         ArrayBufferWriter<byte> text = _text ??= new ArrayBufferWriter<byte>(2_048);
         text.ResetWrittenCount();
         return text;
+    }
+
+    private static void AppendPart(ArrayBufferWriter<byte> text, string name, long fen)
+    {
+        if (fen > 0) Write(text, $"{name}{Yuan(fen)}元、");
     }
 
     private static void AppendDeductibleStep(ArrayBufferWriter<byte> text, Terms terms, Standing before, Settlement settlement, Citations citations)

@@ -6,6 +6,7 @@ public sealed class VectorTests
     [Theory]
     [InlineData("golden")]
     [InlineData("city-11")]
+    [InlineData("counter")]
     public async Task Every_answer_is_the_expected_one(string set)
     {
         RunningSystem system = new();

@@ -34,6 +34,7 @@ internal static class OutpatientFile
         tiers?.Close();
         Dictionary<string, List<Dated<string>>> pooled = ReadPooledVisitTypes();
         Dictionary<string, List<Dated<Cited<long>>>> allowances = ReadAllowances();
+        List<Dated<Cited<long>>> notAgain = file.OptionalChild("allowance_not_again_within") is { } days ? NoteChanges(Dated.Amounts(days, Quantity.Days)) : [];
         file.Close();
         return new(Periods(), null, floors);
 
@@ -104,6 +105,7 @@ internal static class OutpatientFile
                     Grassroots = grassroots.On(start),
                     PooledVisitTypes = InForce(pooled, start),
                     FixedAllowanceFen = InForce(allowances, start),
+                    AllowanceNotAgainWithinDays = notAgain.Find(value => value.Holds(start)) is { Value: var within } ? new((int)within.Value, within.Source, within.Ruling) : null,
                 });
             }
 

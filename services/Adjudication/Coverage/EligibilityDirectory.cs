@@ -88,6 +88,15 @@ public sealed class EligibilityDirectory : BackgroundService
             : AskAsync(known, facilityHeld ? null : facilityCode, insuredHeld ? null : insuredId, (IReadOnlyList<string>?)asked ?? NoCodes);
     }
 
+    /// <returns>Null where the insured is unknown.</returns>
+    /// <exception cref="EligibilityUnavailableException">Neither the cache nor the service could tell.</exception>
+    public async ValueTask<InsuredTerms?> FindInsuredAsync(string insuredId)
+    {
+        bool held = _insured.TryGet(insuredId, out InsuredTerms? insured);
+        AdjudicationMetrics.Lookup(LookupKind.Insured, held);
+        return held ? insured : (await AskAsync(new Known(null, null, Known.NoItems), null, insuredId, NoCodes)).Insured;
+    }
+
     /// <summary>Refuses what is still asked. Not part of the execution: a service that is stopped at once never begins it.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {

@@ -11,8 +11,7 @@ namespace Claims.Adjudication.Outbox;
 /// <summary>An outbox record in the words of the ledger's topic.</summary>
 public static class SettledClaims
 {
-    // The same few texts again and again: a day each day, and the counties of the province.
-    private static readonly ConcurrentDictionary<int, string> Days = new();
+    // The same few texts again and again: the counties of the province.
     private static readonly ConcurrentDictionary<int, string> Counties = new();
 
     /// <param name="citations">Null where <see cref="OutboxRecord.Citations"/> is.</param>
@@ -76,7 +75,7 @@ public static class SettledClaims
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
-        claim.VisitDate = Days.GetOrAdd(header.VisitDay, static (_, date) => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), header.VisitDate);
+        claim.VisitDate = header.VisitDateText;
         claim.VisitType = (VisitType)request.VisitType;
         claim.InsuredCounty = County(request.InsuredCounty);
         claim.FacilityCounty = County(request.FacilityCounty);

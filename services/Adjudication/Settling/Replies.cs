@@ -26,8 +26,16 @@ public static class Replies
         reply.ReasonText = refusal.Text;
     }
 
-    /// <summary>Why a line could not be computed.</summary>
-    public static LineResult LineOf(LineOutcome line) => new() { LineId = line.LineId, ReasonCode = line.ReasonCode };
+    /// <summary>A line's parts, or why it could not be computed.</summary>
+    public static LineResult LineOf(LineOutcome line) => new()
+    {
+        LineId = line.LineId,
+        ReasonCode = line.ReasonCode,
+        FullSelfPayFen = line.Parts.FullSelfPayFen,
+        OverLimitFen = line.Parts.OverLimitFen,
+        PreSelfPayFen = line.Parts.PreSelfPayFen,
+        InScopeFen = line.Parts.InScopeFen,
+    };
 
     /// <summary>The answer to a settled or quoted visit: what the record says, the same figures and words however often and by whichever program.</summary>
     /// <param name="settlementId">Empty for a quote.</param>
@@ -42,9 +50,10 @@ public static class Replies
         reply.Decision = decision;
         reply.SettlementId = settlementId;
         reply.ReasonCode = header.ReasonCode;
-        reply.ReasonText = Reasons.TextOf(header.ReasonCode);
+        reply.ReasonText = Reasons.TextOf(header.ReasonCode, header.VisitDay / 10_000);
+        if (decision is Decision.Settled) reply.SettledAt = SettlementRefs.TimeText(request.SettledAtUnixMs);
         reply.Replayed = replayed;
-        answer.Calculation = new Calculation(terms, (Tier)request.Tier, request.TotalFen, request.InScopeFen, header.Before, header.Outcome, citations);
+        answer.Calculation = new Calculation(terms, (Tier)request.Tier, FeesOf(request), header.Before, header.Outcome, citations);
     }
 
     /// <summary>The answer to a settlement that was settled before.</summary>
@@ -66,11 +75,18 @@ public static class Replies
         reply.Decision = Decision.Cancelled;
         reply.SettlementId = SettlementIds.Format(year, shard, record.Header.Sequence);
         reply.OriginalRequestId = originalRequestId;
+        reply.SettledAt = SettlementRefs.TimeText(record.Own.UndoneAtUnixMs);
         reply.Trace = Trace.OfCancellation(UndoneOf(SettlementIds.Format(year, shard, record.TargetSequence), -1, record));
         reply.Replayed = replayed;
-        foreach ((long sequence, long shortfallFen) in record.Headroom)
+        foreach (CutSettlement cut in record.Headroom)
         {
-            reply.Headroom.Add(new Headroom { SettlementId = SettlementIds.Format(year, shard, sequence), ShortfallFen = shortfallFen });
+            reply.Headroom.Add(new Headroom
+            {
+                SettlementId = SettlementIds.Format(year, shard, cut.Sequence),
+                ShortfallFen = cut.ShortfallFen,
+                FacilityCode = cut.FacilityCode == facilityCode ? cut.FacilityCode : "",
+                VisitDate = VisitDays.TextOf(cut.VisitDay),
+            });
         }
 
         return reply;
@@ -83,10 +99,28 @@ public static class Replies
         SettleReply reply = Figures(1, RequestField.Parse(record.TargetField).RequestId, facilityCode, insuredId, record.Target!.Value, citations);
         reply.Decision = Decision.Settled;
         reply.SettlementId = settlementId;
+        reply.SettledAt = SettlementRefs.TimeText(record.Own.UndoneAtUnixMs);
         reply.Trace = Trace.OfRestoration(UndoneOf(settlementId, 1, record));
         reply.Replayed = replayed;
         return reply;
     }
+
+    /// <summary>A settlement that does not stand any more: refused, with what it was and what undid it.</summary>
+    /// <param name="undoneBy">Null where it is not among what is stored.</param>
+    public static SettleReply NotStanding(
+        int shard, StoredAnswer found, string insuredId, in StoredRecord record, Citations citations, string reasonCode, SettlementRef? undoneBy)
+    {
+        SettleReply reply = Figures(1, found.RequestId, found.FacilityCode, insuredId, record, citations);
+        reply.Decision = Decision.Refused;
+        reply.SettlementId = IdOf(shard, found.Header);
+        reply.ReasonCode = reasonCode;
+        reply.ReasonText = Reasons.TextOf(reasonCode);
+        reply.SettledAt = SettlementRefs.TimeText(record.Request.SettledAtUnixMs);
+        reply.UndoneBy = undoneBy;
+        return reply;
+    }
+
+    private static FeeParts FeesOf(StoredRequest request) => new(request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen);
 
     private static Undone UndoneOf(string settlementId, int sign, UndoingRecord record)
     {
@@ -127,6 +161,9 @@ public static class Replies
         reply.CapRemainingFen = Math.Max(header.CapFen - usedAfterFen, 0);
         reply.PolicyId = citations.PolicyId;
         reply.PolicyHash = citations.PolicyHash;
+        reply.VisitDate = header.VisitDateText;
+        reply.VisitType = (VisitType)request.VisitType;
+        reply.VisitId = record.VisitId;
         for (int index = 0; index < request.Lines.Count; index++)
         {
             StoredLine line = request.Lines[index];
@@ -153,6 +190,11 @@ public static class Replies
         reply.ClearCapRemainingFen();
         reply.RateBp = 0;
         reply.Replayed = false;
+        reply.VisitDate = reply.SettledAt = reply.VisitId = "";
+        reply.VisitType = VisitType.Unspecified;
+        reply.Other = null;
+        reply.UndoneBy = null;
+        reply.Limits.Clear();
         reply.LineResults.Clear();
         reply.Headroom.Clear();
     }

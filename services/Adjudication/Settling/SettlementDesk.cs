@@ -76,10 +76,18 @@ public sealed class SettlementDesk
         if (target is null) return Refused(refusal!);
 
         StepReply reply = await shard.RunAsync(UndoingStep(StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId, target));
-        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return Refused(RefusalOf(reply));
+        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return RefusedBy(reply);
         UndoingRecord record = UndoingRecord.Read(reply.Bytes);
         Citations citations = await _store.Citations.ReadAsync(shard, record.Target!.Value.Request.Citations);
         return Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, reply.Outcome is StepOutcome.Replay);
+
+        SettleReply RefusedBy(in StepReply step)
+        {
+            SettlementRef? other = OtherOf(shard, step, request.FacilityCode);
+            SettleReply refused = Refused(RefusalOf(step, other));
+            refused.Other = other;
+            return refused;
+        }
 
         SettleReply Refused(Refusal why)
         {
@@ -101,10 +109,10 @@ public sealed class SettlementDesk
         ShardQueue shard = _store.ShardOf(request.InsuredId);
         string target = RequestField.Of(request.FacilityCode, request.OriginalRequestId);
         StepReply reply = await shard.RunAsync(UndoingStep(StepMode.Reverse, request.InsuredId, request.FacilityCode, request.RequestId, target));
-        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return Refused(RefusalOf(reply));
+        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return Refused(RefusalOf(reply, OtherOf(shard, reply, request.FacilityCode)));
 
         UndoingRecord record = UndoingRecord.Read(reply.Bytes);
-        if (record.Target is null) return new ReverseReply { Outcome = ReverseReply.Types.Outcome.NothingToUndo };
+        if (record.Target is null) return NothingToUndo(record.Header.State, request);
         bool replayed = reply.Outcome is StepOutcome.Replay;
         Citations citations = await _store.Citations.ReadAsync(shard, record.Target.Value.Request.Citations);
         return record.Header.State is RecordState.UndidCancellation
@@ -118,6 +126,15 @@ public sealed class SettlementDesk
                 Outcome = ReverseReply.Types.Outcome.SettlementUndone,
                 Mirror = Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, replayed),
             };
+
+        static ReverseReply NothingToUndo(RecordState state, ReverseRequest request) => new()
+        {
+            Outcome = ReverseReply.Types.Outcome.NothingToUndo,
+            ReasonCode = state is RecordState.FoundUndone ? Reasons.AlreadyCancelled : Reasons.SettlementUnknown,
+            ReasonText = state is RecordState.FoundUndone
+                ? $"请求{request.OriginalRequestId}此前已撤销或冲正，没有可冲正的结算。"
+                : $"该参保人在本机构名下没有请求{request.OriginalRequestId}，没有可冲正的结算；此编号已作废，之后到达也不会结算。请核对人员编号与请求编号。",
+        };
 
         static ReverseReply Refused(Refusal why) => new() { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = why.Code, ReasonText = why.Text };
     }
@@ -134,7 +151,7 @@ public sealed class SettlementDesk
         Citations citations = CitationsOf(covered);
         FillStored(answer.Stored, covered, await _store.Citations.KeyOfAsync(shard, citations));
         StepReply reply = await shard.RunAsync(StepFor(StepMode.Quote, covered, answer.Stored));
-        if (reply.Outcome is not StepOutcome.New) Refuse(answer, request, RefusalOf(reply));
+        if (reply.Outcome is not StepOutcome.New) RefuseBy(answer, request, shard, reply);
         else SettleNew(answer, Decision.Quoted, "", request, reply.Header, citations);
         return answer.Whole();
     }
@@ -156,10 +173,11 @@ public sealed class SettlementDesk
 
         ShardQueue shard = _store.ShardOf(request.InsuredId);
         long? sequence = SettlementIds.SequenceOf(request.SettlementId, shard.Shard);
-        foreach (StoredAnswer found in StoredAnswer.AllOf(await shard.ReadInsuredAsync(request.InsuredId)))
+        IReadOnlyList<StoredAnswer> all = StoredAnswer.AllOf(await shard.ReadInsuredAsync(request.InsuredId));
+        foreach (StoredAnswer found in all)
         {
             bool wanted = requestId.Length > 0 ? found.RequestId == requestId : found.Header.Sequence == sequence;
-            if (wanted && found.FacilityCode == request.FacilityCode) return await TellAsync(shard, request.InsuredId, found);
+            if (wanted && found.FacilityCode == request.FacilityCode) return await TellAsync(shard, request.InsuredId, found, all);
         }
 
         return Replies.Refused(requestId, request.FacilityCode, request.InsuredId, Refusal.Of(Reasons.SettlementUnknown));
@@ -170,6 +188,7 @@ public sealed class SettlementDesk
     public Task CloseYearAsync(int year) => Task.WhenAll(_store.Shards.Select(shard => shard.CloseYearAsync(year)));
 
     /// <exception cref="StoreUnavailableException">The store cannot be known: the remaining cap is not answered as 0.</exception>
+    /// <exception cref="EligibilityUnavailableException">Whether the insured has a cap cannot be known.</exception>
     public async ValueTask<V1.Accumulators> AccumulatorsAsync(GetAccumulatorsRequest request)
     {
         ShardQueue shard = _store.ShardOf(request.InsuredId);
@@ -193,17 +212,23 @@ public sealed class SettlementDesk
             }
         }
 
-        // A year without a policy has no cap, and so nothing that could remain.
-        if (_pack.OutpatientOn(new DateOnly(request.Year, 12, 31)) is { } policy)
+        (OutpatientPolicy? policy, Refusal? none) = CoverageChecks.CapOf(_pack, await _eligibility.FindInsuredAsync(request.InsuredId), request.Year);
+        if (policy is not null)
         {
             reply.CapFen = policy.AnnualCapFen.Value;
             reply.CapRemainingFen = Math.Max(reply.CapFen - reply.FundPaidFen, 0);
         }
+        else
+        {
+            reply.ReasonCode = none!.Code;
+            reply.ReasonText = none.Text;
+        }
 
-        foreach (StoredAnswer answer in StoredAnswer.AllOf(fields))
+        IReadOnlyList<StoredAnswer> all = StoredAnswer.AllOf(fields);
+        foreach (StoredAnswer answer in all)
         {
             bool stands = answer.Header is { Kind: RecordKind.Settlement, State: RecordState.Active };
-            if (stands && answer.Header.VisitDate.Year == request.Year) reply.Settlements.Add(await TellAsync(shard, request.InsuredId, answer));
+            if (stands && answer.Header.VisitDate.Year == request.Year) reply.Settlements.Add(await TellAsync(shard, request.InsuredId, answer, all));
         }
 
         return reply;
@@ -328,17 +353,46 @@ public sealed class SettlementDesk
     {
         if (reply.Outcome is not StepOutcome.Replay)
         {
-            Refuse(answer, request, RefusalOf(reply));
+            RefuseBy(answer, request, shard, reply);
             return;
         }
 
         StoredRecord record = StoredRecord.Read(reply.Bytes);
+        if (!StatesTheSame(request, record.Request))
+        {
+            SettlementRef stands = SettlementRefs.Of(shard.Shard, new StoredAnswer(request.FacilityCode, request.RequestId, record.Header, reply.Bytes), request.FacilityCode);
+            Refuse(answer, request, SettlementRefs.Name(Reasons.DuplicateConflict, stands));
+            answer.Reply.Other = stands;
+            return;
+        }
+
         Citations citations = await _store.Citations.ReadAsync(shard, record.Request.Citations);
         Settle(answer, Decision.Settled, Replies.IdOf(shard.Shard, record.Header), request, record, citations, replayed: true);
     }
 
+    /// <summary>Whether the sums that a request with fee lines states are those that were computed when it was settled: 0 states nothing.</summary>
+    private static bool StatesTheSame(SettleRequest request, StoredRequest settled)
+    {
+        return request.Lines.Count == 0
+            || (Same(request.TotalFen, settled.TotalFen) && Same(request.FullSelfPayFen, settled.FullSelfPayFen)
+                && Same(request.OverLimitFen, settled.OverLimitFen) && Same(request.PreSelfPayFen, settled.PreSelfPayFen)
+                && Same(request.InScopeFen, settled.InScopeFen));
+
+        static bool Same(long statedFen, long settledFen) => statedFen == 0 || statedFen == settledFen;
+    }
+
+    private static SettlementRef? OtherOf(ShardQueue shard, in StepReply reply, string facilityCode) =>
+        reply.Named() is { } named ? SettlementRefs.Of(shard.Shard, named, facilityCode) : null;
+
+    private static void RefuseBy(Answer answer, SettleRequest request, ShardQueue shard, in StepReply reply)
+    {
+        SettlementRef? other = OtherOf(shard, reply, request.FacilityCode);
+        Refuse(answer, request, RefusalOf(reply, other));
+        answer.Reply.Other = other;
+    }
+
     /// <exception cref="StoreUnavailableException">What is stored cannot be read by this program.</exception>
-    private static Refusal RefusalOf(in StepReply reply) => Refusal.Of(reply.Outcome switch
+    private static Refusal RefusalOf(in StepReply reply, SettlementRef? other) => SettlementRefs.Name(reply.Outcome switch
     {
         StepOutcome.Conflict => Reasons.DuplicateConflict,
         StepOutcome.Cancelled => Reasons.RequestCancelled,
@@ -348,10 +402,12 @@ public sealed class SettlementDesk
         StepOutcome.BlockedByLater => Reasons.CancelBlockedByLaterSettlement,
         StepOutcome.RestoreImpossible => Reasons.RestoreImpossible,
         StepOutcome.YearClosed => Reasons.YearClosed,
+        StepOutcome.VisitSettled => Reasons.VisitAlreadySettled,
+        StepOutcome.AllowancePaid => Reasons.AllowanceAlreadyPaid,
         StepOutcome.FormatUnknown => throw new StoreUnavailableException(
             $"A stored record has format {Encoding.ASCII.GetString(reply.Bytes.Span)}, and this program reads format {RecordHeader.Format}."),
-        StepOutcome other => throw new InvalidOperationException($"{other} is no refusal."),
-    });
+        StepOutcome unforeseen => throw new InvalidOperationException($"{unforeseen} is no refusal."),
+    }, other);
 
     private static (string? Target, Refusal? Refusal) TargetOf(CancelRequest request, ShardQueue shard)
     {
@@ -372,21 +428,26 @@ public sealed class SettlementDesk
         mode, insuredId, facilityCode, requestId, target,
         new StoredUndoing { UndoneAtUnixMs = _time.GetUtcNow().ToUnixTimeMilliseconds(), Trace = StoredTrace.OfCall() });
 
-    private async Task<SettleReply> TellAsync(ShardQueue shard, string insuredId, StoredAnswer found)
+    /// <param name="all">Everything stored of the insured.</param>
+    private async Task<SettleReply> TellAsync(ShardQueue shard, string insuredId, StoredAnswer found, IReadOnlyList<StoredAnswer> all)
     {
         switch (found.Header.Kind, found.Header.State)
         {
             case (RecordKind.Settlement, RecordState.Active):
                 StoredRecord settlement = StoredRecord.Read(found.Bytes);
                 return Replies.Settled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, settlement, await CitationsOf(settlement), replayed: false);
+            case (RecordKind.Settlement, RecordState.Cancelled or RecordState.Reversed):
+                StoredRecord undone = StoredRecord.Read(found.Bytes);
+                string reason = found.Header.State is RecordState.Cancelled ? Reasons.RequestCancelled : Reasons.RequestReversed;
+                SettlementRef? by = UndoneBy(found, all) is { } cause ? SettlementRefs.Of(shard.Shard, cause, found.FacilityCode) : null;
+                return Replies.NotStanding(shard.Shard, found, insuredId, undone, await CitationsOf(undone), reason, by);
             case (RecordKind.Cancellation, RecordState.Active) or (RecordKind.Reversal, RecordState.UndidSettlement):
                 UndoingRecord undoing = UndoingRecord.Read(found.Bytes);
-                return Replies.Cancelled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await CitationsOf(undoing.Target!.Value), replayed: false);
+                return Replies.Cancelled(
+                    shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await CitationsOf(undoing.Target!.Value), replayed: false);
             case (RecordKind.Reversal, RecordState.UndidCancellation):
                 UndoingRecord restoring = UndoingRecord.Read(found.Bytes);
                 return Replies.Restored(shard.Shard, found.FacilityCode, insuredId, restoring, await CitationsOf(restoring.Target!.Value), replayed: false);
-            case (RecordKind.Settlement, RecordState.Cancelled):
-                return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.RequestCancelled));
             case (RecordKind.Reversal, _):
                 return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.SettlementUnknown));
             default:
@@ -394,6 +455,15 @@ public sealed class SettlementDesk
         }
 
         ValueTask<Citations> CitationsOf(StoredRecord record) => _store.Citations.ReadAsync(shard, record.Request.Citations);
+    }
+
+    /// <summary>The cancellation or reversal that undid a settlement: the newest of those that name it.</summary>
+    private static StoredAnswer? UndoneBy(StoredAnswer settlement, IReadOnlyList<StoredAnswer> all)
+    {
+        string field = RequestField.Of(settlement.FacilityCode, settlement.RequestId);
+        return all.LastOrDefault(answer =>
+            answer.Header is { Kind: RecordKind.Cancellation, State: RecordState.Active } or { Kind: RecordKind.Reversal, State: RecordState.UndidSettlement }
+            && UndoingRecord.Read(answer.Bytes).TargetField == field);
     }
 
     private Citations CitationsOf(in CoveredVisit covered) => _citations.GetOrAdd(
@@ -449,7 +519,7 @@ public sealed class SettlementDesk
     /// <exception cref="InvalidOperationException">They have not: nothing is answered.</exception>
     private void SettleNew(Answer answer, Decision decision, string settlementId, SettleRequest request, in RecordHeader header, Citations citations)
     {
-        StoredRecord record = new(header, default, answer.Stored);
+        StoredRecord record = new(header, default, answer.Stored) { VisitId = request.VisitId };
         Settlement rules = _formula(record.Terms, answer.Stored.TotalFen, answer.Stored.InScopeFen, header.Before);
         if (rules.DeductibleFen != header.DeductibleFen || rules.FundPayFen != header.FundPayFen || rules.ReasonCode != header.ReasonCode)
         {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using Claims.Rules;
 using Claims.V1;
 
 namespace Claims.Adjudication.Store;
@@ -10,20 +11,34 @@ public static class Fingerprints
 {
     public const int Bytes = 16;
 
-    /// <summary>The first 16 bytes of SHA-256 over everything the sender states besides the key (facility, insured, request_id).</summary>
+    // Kind, visit type and five amounts; the date and the visit id follow.
+    private const int StatedBytes = 1 + 4 + (5 * 8);
+    private const int LongestDate = 10;
+
+    /// <summary>
+    /// The first 16 bytes of SHA-256 over what the request asks besides its key (facility, insured, request_id). Content counts, not form:
+    /// with fee lines their order does not, nor whether the sums that follow from them are stated, nor the unit of a price.
+    /// </summary>
     public static void Write(SettleRequest request, Span<byte> fingerprint)
     {
-        Span<byte> stated = stackalloc byte[1 + 4 + (5 * 8) + Encoding.UTF8.GetMaxByteCount(10)];
+        Span<byte> stated = stackalloc byte[StatedBytes + Encoding.UTF8.GetMaxByteCount(LongestDate + RequestChecks.MaxCodeLength)];
+        stated[..StatedBytes].Clear();
         stated[0] = (byte)'S';
         BinaryPrimitives.WriteInt32BigEndian(stated[1..], (int)request.VisitType);
-        BinaryPrimitives.WriteInt64BigEndian(stated[5..], request.TotalFen);
-        BinaryPrimitives.WriteInt64BigEndian(stated[13..], request.FullSelfPayFen);
-        BinaryPrimitives.WriteInt64BigEndian(stated[21..], request.OverLimitFen);
-        BinaryPrimitives.WriteInt64BigEndian(stated[29..], request.PreSelfPayFen);
-        BinaryPrimitives.WriteInt64BigEndian(stated[37..], request.InScopeFen);
-        int length = 45 + Encoding.UTF8.GetBytes(request.VisitDate, stated[45..]);
+        bool computed = request.Lines.Count > 0;
+        if (!computed)
+        {
+            BinaryPrimitives.WriteInt64BigEndian(stated[5..], request.TotalFen);
+            BinaryPrimitives.WriteInt64BigEndian(stated[13..], request.FullSelfPayFen);
+            BinaryPrimitives.WriteInt64BigEndian(stated[21..], request.OverLimitFen);
+            BinaryPrimitives.WriteInt64BigEndian(stated[29..], request.PreSelfPayFen);
+            BinaryPrimitives.WriteInt64BigEndian(stated[37..], request.InScopeFen);
+        }
+
+        int length = StatedBytes + Encoding.UTF8.GetBytes(request.VisitDate, stated[StatedBytes..]);
+        if (request.VisitId.Length > 0) length += Encoding.UTF8.GetBytes(request.VisitId, stated[length..]);
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        if (request.Lines.Count == 0)
+        if (!computed)
         {
             SHA256.HashData(stated[..length], hash);
         }
@@ -31,7 +46,7 @@ public static class Fingerprints
         {
             using IncrementalHash whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             whole.AppendData(stated[..length]);
-            foreach (FeeLine line in request.Lines) AppendLine(whole, line);
+            foreach (FeeLine line in request.Lines.OrderBy(line => line.LineId, StringComparer.Ordinal)) AppendLine(whole, line);
             whole.GetHashAndReset(hash);
         }
 
@@ -41,14 +56,14 @@ public static class Fingerprints
     /// <summary>Texts carry their length, so that no two lists of lines give the same bytes.</summary>
     private static void AppendLine(IncrementalHash hash, FeeLine line)
     {
-        Span<byte> numbers = stackalloc byte[32];
+        Span<byte> numbers = stackalloc byte[40];
         byte[] lineId = Encoding.UTF8.GetBytes(line.LineId);
         byte[] itemCode = Encoding.UTF8.GetBytes(line.ItemCode);
         BinaryPrimitives.WriteInt32BigEndian(numbers, lineId.Length);
         BinaryPrimitives.WriteInt32BigEndian(numbers[4..], itemCode.Length);
-        BinaryPrimitives.WriteInt64BigEndian(numbers[8..], line.UnitPriceMilliFen);
-        BinaryPrimitives.WriteInt64BigEndian(numbers[16..], line.QuantityE4);
-        BinaryPrimitives.WriteInt64BigEndian(numbers[24..], line.AmountFen);
+        BinaryPrimitives.WriteInt128BigEndian(numbers[8..], FeeLines.PriceMicroYuan(line));
+        BinaryPrimitives.WriteInt64BigEndian(numbers[24..], line.QuantityE4);
+        BinaryPrimitives.WriteInt64BigEndian(numbers[32..], line.AmountFen);
         hash.AppendData(numbers);
         hash.AppendData(lineId);
         hash.AppendData(itemCode);

@@ -33,8 +33,11 @@ public enum RecordState
     /// <summary>A reversal that undid a cancellation.</summary>
     UndidCancellation = '2',
 
-    /// <summary>A reversal that found nothing to undo.</summary>
+    /// <summary>A reversal of a request that never came.</summary>
     UndidNothing = '3',
+
+    /// <summary>A reversal of what was undone already, or is a reversal itself.</summary>
+    FoundUndone = '4',
 }
 
 /// <summary>The figures that the script computed, as it packs them: HEADER of settle.lua. Amounts in fen.</summary>
@@ -43,11 +46,14 @@ public enum RecordState
 /// <param name="VisitDay">yyyymmdd.</param>
 /// <param name="BorneBeforeFen">Deductible of that day and facility before this record took effect.</param>
 /// <param name="ShortfallFen">What the fund would have paid besides, had there been no cap.</param>
+/// <param name="VisitIdBytes">Length of the visit id that ends the record; 0 where there is none.</param>
+/// <param name="NotAgainWithinDays">Of an allowance: days within which no second one is paid; 0 where there is no such rule.</param>
 public readonly record struct RecordHeader(
     RecordKind Kind, RecordState State, bool Capped, long Sequence, long Order, int VisitDay,
-    long DeductibleFen, long BorneBeforeFen, long FundPayFen, long CapUsedBeforeFen, long TariffFen, long CapFen, long ShortfallFen)
+    long DeductibleFen, long BorneBeforeFen, long FundPayFen, long CapUsedBeforeFen, long TariffFen, long CapFen, long ShortfallFen,
+    int VisitIdBytes = 0, int NotAgainWithinDays = 0)
 {
-    public const int Bytes = 50;
+    public const int Bytes = 53;
 
     /// <summary>The first byte of every stored record. What it means is for good: another layout takes another number.</summary>
     public const byte Format = 1;
@@ -59,6 +65,9 @@ public readonly record struct RecordHeader(
 
     /// <summary>What the script decided, in the words of the rules.</summary>
     public Settlement Outcome => new(DeductibleFen, FundPayFen + ShortfallFen, FundPayFen);
+
+    /// <summary>yyyy-MM-dd.</summary>
+    public string VisitDateText => VisitDays.TextOf(VisitDay);
 
     public DateOnly VisitDate => new(VisitDay / 10_000, VisitDay / 100 % 100, VisitDay % 100);
 
@@ -82,7 +91,9 @@ public readonly record struct RecordHeader(
             BinaryPrimitives.ReadUInt32BigEndian(bytes[32..]),
             BinaryPrimitives.ReadUInt32BigEndian(bytes[36..]),
             BinaryPrimitives.ReadUInt32BigEndian(bytes[40..]),
-            BigEndian.ReadUInt48(bytes[44..]));
+            BigEndian.ReadUInt48(bytes[44..]),
+            bytes[50],
+            BinaryPrimitives.ReadUInt16BigEndian(bytes[51..]));
     }
 
     public static long ReadSequence(ReadOnlySpan<byte> bytes) => BigEndian.ReadUInt48(bytes[4..]);

@@ -38,10 +38,10 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
     private const long BaseLimitFen = 100_000_000_000_000;
 
     private const int ModeBytes = 1;
-    private const int VisitBytes = 39;
+    private const int VisitBytes = 42;
     private const int UndoingBytes = 2;
 
-    /// <summary>Fingerprint and message: what the script keeps of the request.</summary>
+    /// <summary>Fingerprint, message and visit id: what the script keeps of the request.</summary>
     public ReadOnlyMemory<byte> Content => Item.AsMemory(ContentStart);
 
     /// <param name="mode">Settle, Quote or Look.</param>
@@ -51,8 +51,9 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
     {
         int facilityBytes = Encoding.UTF8.GetByteCount(request.FacilityCode);
         int requestBytes = RequestField.BytesOf(facilityBytes, request.RequestId);
+        int visitIdBytes = Encoding.UTF8.GetByteCount(request.VisitId);
         int contentStart = ModeBytes + VisitBytes + requestBytes;
-        byte[] item = new byte[contentStart + Fingerprints.Bytes + (stored?.CalculateSize() ?? 0)];
+        byte[] item = new byte[contentStart + Fingerprints.Bytes + (stored?.CalculateSize() ?? 0) + visitIdBytes];
         Span<byte> visit = item.AsSpan(ModeBytes);
         item[0] = (byte)Letter(mode);
         visit[0] = (byte)(terms.Capped ? 'P' : 'F');
@@ -65,9 +66,12 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
         BinaryPrimitives.WriteUInt32BigEndian(visit[33..], (uint)(terms.AllowanceFen ?? 0));
         visit[37] = checked((byte)facilityBytes);
         visit[38] = checked((byte)requestBytes);
+        visit[39] = checked((byte)visitIdBytes);
+        BinaryPrimitives.WriteUInt16BigEndian(visit[40..], checked((ushort)terms.NotAgainWithinDays));
         RequestField.Write(request.FacilityCode, request.RequestId, visit[VisitBytes..]);
         Fingerprints.Write(request, item.AsSpan(contentStart));
-        stored?.WriteTo(item.AsSpan(contentStart + Fingerprints.Bytes));
+        stored?.WriteTo(item.AsSpan((contentStart + Fingerprints.Bytes)..^visitIdBytes));
+        if (visitIdBytes > 0) Encoding.UTF8.GetBytes(request.VisitId, item.AsSpan(^visitIdBytes..));
         return new Step(mode, request.InsuredId, request.FacilityCode, request.RequestId, item, contentStart);
     }
 
@@ -133,8 +137,14 @@ public enum StepOutcome
     /// <summary>The settlement consumed deductible, and a later one of that insured, facility and day stands.</summary>
     BlockedByLater,
 
-    /// <summary>The cap or the day's deductible has been used since.</summary>
+    /// <summary>The cap, the day's deductible, the visit or the allowance has been used since.</summary>
     RestoreImpossible,
+
+    /// <summary>The visit has a settlement that stands.</summary>
+    VisitSettled,
+
+    /// <summary>An allowance that stands was paid within the days in which no second one is.</summary>
+    AllowancePaid,
 
     /// <summary>The year of the visit is closed.</summary>
     YearClosed,
@@ -152,6 +162,18 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
 
     /// <summary>The header's sequence alone.</summary>
     public long Sequence => RecordHeader.ReadSequence(Bytes.Span);
+
+    /// <summary>The record that a refusal speaks of: what stands under the id, what blocks, what was undone; null where there is none.</summary>
+    public StoredAnswer? Named()
+    {
+        bool names = Outcome is StepOutcome.Conflict or StepOutcome.Cancelled or StepOutcome.Reversed or StepOutcome.TargetUndone
+            or StepOutcome.BlockedByLater or StepOutcome.RestoreImpossible or StepOutcome.VisitSettled or StepOutcome.AllowancePaid;
+        if (!names || Bytes.IsEmpty) return null;
+        int length = BinaryPrimitives.ReadUInt16BigEndian(Bytes.Span);
+        (string facilityCode, string requestId) = RequestField.Parse(Bytes.Span.Slice(sizeof(ushort), length));
+        ReadOnlyMemory<byte> record = Bytes[(sizeof(ushort) + length)..];
+        return new StoredAnswer(facilityCode, requestId, RecordHeader.Read(record.Span), record);
+    }
 
     /// <summary>The replies of a batch, in the order of its items.</summary>
     public static void ReadAll(ReadOnlyMemory<byte> batch, Span<StepReply> replies)
@@ -179,6 +201,8 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
             'A' => StepOutcome.TargetUndone,
             'B' => StepOutcome.BlockedByLater,
             'I' => StepOutcome.RestoreImpossible,
+            'D' => StepOutcome.VisitSettled,
+            'P' => StepOutcome.AllowancePaid,
             'Y' => StepOutcome.YearClosed,
             'F' => StepOutcome.FormatUnknown,
             char other => throw new InvalidDataException($"settle.lua answered with an unknown outcome '{other}'."),

@@ -1,26 +1,36 @@
+using System.Text;
 using Claims.Rules;
 using Google.Protobuf;
 
 namespace Claims.Adjudication.Store;
 
-/// <summary>A settlement as it lies in the store: header, 16 bytes of fingerprint, <see cref="StoredRequest"/>.</summary>
+/// <summary>A settlement as it lies in the store: header, 16 bytes of fingerprint, <see cref="StoredRequest"/>, visit id.</summary>
 public readonly record struct StoredRecord(RecordHeader Header, ReadOnlyMemory<byte> Fingerprint, StoredRequest Request)
 {
     public static StoredRecord Read(ReadOnlyMemory<byte> bytes) => Read(RecordHeader.Read(bytes.Span), bytes[RecordHeader.Bytes..]);
 
-    /// <param name="content">Fingerprint and message.</param>
+    /// <param name="content">Fingerprint, message and visit id.</param>
     public static StoredRecord Read(RecordHeader header, ReadOnlyMemory<byte> content) => new(
         header,
         content[..Fingerprints.Bytes],
-        StoredRequest.Parser.ParseFrom(content.Span[Fingerprints.Bytes..]));
+        StoredRequest.Parser.ParseFrom(content.Span[Fingerprints.Bytes..^header.VisitIdBytes]))
+    {
+        VisitId = VisitIdOf(header, content.Span),
+    };
 
     /// <summary>The same as <see cref="Read(RecordHeader, ReadOnlyMemory{byte})"/>, into a message that may have held another request.</summary>
     public static StoredRecord Read(RecordHeader header, ReadOnlyMemory<byte> content, StoredRequest into)
     {
         Clear(into);
-        into.MergeFrom(content.Span[Fingerprints.Bytes..]);
-        return new StoredRecord(header, content[..Fingerprints.Bytes], into);
+        into.MergeFrom(content.Span[Fingerprints.Bytes..^header.VisitIdBytes]);
+        return new StoredRecord(header, content[..Fingerprints.Bytes], into) { VisitId = VisitIdOf(header, content.Span) };
     }
+
+    /// <summary>The hospital's number of the visit; empty where it stated none.</summary>
+    public string VisitId { get; init; } = "";
+
+    private static string VisitIdOf(in RecordHeader header, ReadOnlySpan<byte> content) =>
+        header.VisitIdBytes == 0 ? "" : Encoding.UTF8.GetString(content[^header.VisitIdBytes..]);
 
     /// <summary>Every field as in a new message.</summary>
     internal static void Clear(StoredRequest request)
@@ -33,5 +43,5 @@ public readonly record struct StoredRecord(RecordHeader Header, ReadOnlyMemory<b
         request.Trace = ByteString.Empty;
     }
 
-    public Terms Terms => new(Request.RateBp, Header.TariffFen, Header.CapFen, Header.Capped ? null : Request.AllowanceFen);
+    public Terms Terms => new(Request.RateBp, Header.TariffFen, Header.CapFen, Header.Capped ? null : Request.AllowanceFen, Header.NotAgainWithinDays);
 }

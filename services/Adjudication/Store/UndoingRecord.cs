@@ -4,15 +4,33 @@ using System.Text;
 
 namespace Claims.Adjudication.Store;
 
+/// <summary>A settlement that the cap had cut.</summary>
+/// <param name="VisitDay">yyyymmdd.</param>
+public readonly record struct CutSettlement(long Sequence, long ShortfallFen, int VisitDay, string FacilityCode)
+{
+    private const int FixedBytes = 17;
+
+    internal static CutSettlement Take(ref ReadOnlyMemory<byte> rest)
+    {
+        ReadOnlySpan<byte> bytes = rest.Span;
+        int facilityBytes = bytes[FixedBytes - 1];
+        CutSettlement cut = new(
+            BigEndian.ReadUInt48(bytes), BigEndian.ReadUInt48(bytes[6..]), BinaryPrimitives.ReadInt32BigEndian(bytes[12..]),
+            Encoding.UTF8.GetString(bytes.Slice(FixedBytes, facilityBytes)));
+        rest = rest[(FixedBytes + facilityBytes)..];
+        return cut;
+    }
+}
+
 /// <summary>A cancellation or reversal as it lies in the store, with the settlement that it undid or restored.</summary>
 /// <param name="Header">Figures of the settlement, positive, with the standing that the undoing found.</param>
 /// <param name="TargetField">The request field of the settlement; of the request that was asked about where there was nothing to undo.</param>
 /// <param name="TargetSequence">The settlement's sequence, 0 where there was nothing to undo.</param>
-/// <param name="Headroom">Later settlements of the year that the cap had cut: sequence and shortfall in fen.</param>
+/// <param name="Headroom">Later settlements of the year that the cap had cut.</param>
 /// <param name="Target">The settlement, null where there was nothing to undo.</param>
 public sealed record UndoingRecord(
     RecordHeader Header, ReadOnlyMemory<byte> Fingerprint, StoredUndoing Own, string TargetField, long TargetSequence,
-    ImmutableArray<(long Sequence, long ShortfallFen)> Headroom, StoredRecord? Target)
+    ImmutableArray<CutSettlement> Headroom, StoredRecord? Target)
 {
     public static UndoingRecord Read(ReadOnlyMemory<byte> bytes)
     {
@@ -24,11 +42,8 @@ public sealed record UndoingRecord(
         long targetSequence = BigEndian.ReadUInt48(rest.Span);
         int count = BinaryPrimitives.ReadUInt16BigEndian(rest.Span[6..]);
         rest = rest[8..];
-        var headroom = ImmutableArray.CreateBuilder<(long, long)>(count);
-        for (int i = 0; i < count; i++, rest = rest[12..])
-        {
-            headroom.Add((BigEndian.ReadUInt48(rest.Span), BigEndian.ReadUInt48(rest.Span[6..])));
-        }
+        var headroom = ImmutableArray.CreateBuilder<CutSettlement>(count);
+        for (int i = 0; i < count; i++) headroom.Add(CutSettlement.Take(ref rest));
 
         return new UndoingRecord(header, fingerprint, own, field, targetSequence, headroom.MoveToImmutable(), rest.IsEmpty ? null : StoredRecord.Read(header, rest));
     }

@@ -10,11 +10,14 @@
 --   content  16 bytes of fingerprint, then what the caller wants kept, opaque here
 --
 -- An insured's hash: u<year> = fund paid under the cap; d<yyyymmdd>:<facility> = deductible borne;
+--   v<facility>\n<visit id> = request field of the settlement that stands for the visit, empty where none does any more;
 --   q<facility>\n<request id> = stored record, HEADER first:
 --     kind 'S' settlement    state 'A' stands, 'X' cancelled, 'R' reversed    then content
 --     kind 'C' cancellation  state 'A' effective, 'U' undone                  then content, UNDONE
---     kind 'V' reversal      state '1' settlement undone, '2' cancellation undone, '3' nothing to undo   then content, UNDONE
+--     kind 'V' reversal      state '1' settlement undone, '2' cancellation undone, '3' never came, '4' undone already
+--                                                                             then content, UNDONE
 --     kind 'T' tombstone of a request that was reversed before it came
+--   The settlement's visit id ends its record, and so the record of what undid it.
 -- The outbox has one entry a batch: its id is the batch's last sequence, its field b the number of new records (2 bytes), then of each
 -- the insured's key and the request field, each ended by a zero byte. The record itself lies under them; of it only state and order
 -- ever change.
@@ -22,20 +25,23 @@
 -- Reply, one text: of each item four bytes of length, then 'N' new + record (a settlement's or quote's HEADER only),
 --   'R' replay + stored record, 'C' other content under this key, 'M' nothing stored, 'X' the request was cancelled, 'V' it was
 --   reversed, 'K' no such settlement, 'A' it was cancelled already, 'B' a later settlement of the day stands,
---   'I' the cap or the day's deductible has been used since, 'Y' the year of the visit is closed,
+--   'I' what a restored settlement needs has been used since, 'Y' the year of the visit is closed,
+--   'D' the visit has a settlement that stands, 'P' an allowance that stands was paid too near;
+--   after C, X, V, A, B, I, D and P comes the record that the outcome speaks of, where there is one: NAMED
 --   'F' + the format of a stored record that this script does not read
 -- A store that cannot be trusted answers with an error and changes nothing: NOSHARD, EPOCH, STALE, OUTBOXFULL.
 
 -- basis 'P' pooled or 'F' fixed, date yyyymmdd, in scope, total, tariff, rate, cap, allowance (fen; basis points),
--- bytes of facility code and request field; then request, content
-local VISIT = '>c1c8I6I6I4I4I4I4I1I1'
-local VISIT_BYTES = 39
+-- bytes of facility code, request field and visit id, days within which no second allowance is paid; then request, content, visit id
+local VISIT = '>c1c8I6I6I4I4I4I4I1I1I1I2'
+local VISIT_BYTES = 42
 -- bytes of target and request field; then target, request, content
 local UNDOING = '>I1I1'
 local UNDOING_BYTES = 2
--- format, kind, state, basis, sequence, order, date, deductible, borne before, fund pay, cap used before, tariff, cap, shortfall
-local HEADER = '>Bc1c1c1I6I6I4I4I4I4I4I4I4I6'
-local HEADER_BYTES = 50
+-- format, kind, state, basis, sequence, order, date, deductible, borne before, fund pay, cap used before, tariff, cap, shortfall,
+-- bytes of visit id, days within which no second allowance is paid
+local HEADER = '>Bc1c1c1I6I6I4I4I4I4I4I4I4I6I1I2'
+local HEADER_BYTES = 53
 local FORMAT = 1
 local FINGERPRINT_BYTES = 16
 
@@ -66,14 +72,14 @@ local function state_of(record) return sub(record, 3, 3) end
 
 local function read(record)
   local h, format = {}, nil
-  format, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.borne, h.paid, h.used, h.tariff, h.cap, h.shortfall =
-    struct.unpack(HEADER, known(record))
+  format, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.borne, h.paid, h.used, h.tariff, h.cap, h.shortfall,
+    h.visit_bytes, h.window = struct.unpack(HEADER, known(record))
   return h
 end
 
 local function pack(h)
   return struct.pack(HEADER, FORMAT, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.borne, h.paid, h.used,
-    h.tariff, h.cap, h.shortfall)
+    h.tariff, h.cap, h.shortfall, h.visit_bytes, h.window)
 end
 
 local function body(record) return sub(record, HEADER_BYTES + 1) end
@@ -82,8 +88,12 @@ local function same_content(record, content)
   return sub(record, HEADER_BYTES + 1, HEADER_BYTES + FINGERPRINT_BYTES) == sub(content, 1, FINGERPRINT_BYTES)
 end
 
+-- NAMED: bytes of the record's field (2 bytes), the field, the record.
+local function named(outcome, field, record) return outcome .. struct.pack('>I2', #field) .. field .. record end
+
 local function facility_of(request) return string.match(request, '^q([^\n]*)\n') end
 local function day_field(date, facility) return 'd' .. date .. ':' .. facility end
+local function visit_field(facility, visit) return 'v' .. facility .. '\n' .. visit end
 local function used_field(date) return 'u' .. sub(date, 1, 4) end
 local function closed(date) return floor(date / 10000) <= closed_through end
 local function counted(h) return h.basis == 'P' and h.paid or 0 end
@@ -110,30 +120,56 @@ local function share_half_up(amount, rate)
 end
 
 -- What an earlier request under this key means for a request to settle; nil where there was none.
-local function earlier_settlement(stored, content)
+local function earlier_settlement(request, stored, content)
   if not known(stored) then return nil end
   local kind, state = kind_of(stored), state_of(stored)
   if kind == 'T' then return 'V' end
-  if kind ~= 'S' or not same_content(stored, content) then return 'C' end
-  if state == 'X' then return 'X' end
-  if state == 'R' then return 'V' end
+  if kind ~= 'S' or not same_content(stored, content) then return named('C', request, stored) end
+  if state == 'X' then return named('X', request, stored) end
+  if state == 'R' then return named('V', request, stored) end
   return 'R' .. stored
 end
 
+-- Days since a day that does not matter, of yyyymmdd in the Gregorian calendar.
+local function day_number(date)
+  local y, m, d = floor(date / 10000), floor(date / 100) % 100, date % 100
+  if m < 3 then y, m = y - 1, m + 12 end
+  return 365 * y + floor(y / 4) - floor(y / 100) + floor(y / 400) + floor((153 * m - 457) / 5) + d
+end
+
+-- The field and record of an allowance that stands less than so many days from a date, before or after.
+local function allowance_near(key, date, days)
+  local all = call('HGETALL', key)
+  for i = 1, #all, 2 do
+    if sub(all[i], 1, 1) == 'q' and sub(known(all[i + 1]), 2, 4) == 'SAF'
+      and math.abs(day_number(read(all[i + 1]).date) - day_number(date)) < days then
+      return all[i], all[i + 1]
+    end
+  end
+end
+
 local function settle(key, mode, item)
-  local basis, date, in_scope, total, tariff, rate, cap, allowance, facility_bytes, request_bytes = struct.unpack(VISIT, item, 2)
+  local basis, date, in_scope, total, tariff, rate, cap, allowance, facility_bytes, request_bytes, visit_bytes, window =
+    struct.unpack(VISIT, item, 2)
   local start = 2 + VISIT_BYTES
   local request = sub(item, start, start + request_bytes - 1)
-  local year, day = used_field(date), day_field(date, sub(request, 2, 1 + facility_bytes))
+  local facility = sub(request, 2, 1 + facility_bytes)
+  local year, day = used_field(date), day_field(date, facility)
   local content = sub(item, start + request_bytes)
-  local stored = call('HMGET', key, year, day, request)
+  local stands = visit_bytes > 0 and visit_field(facility, sub(item, -visit_bytes)) or nil
+  local stored = stands and call('HMGET', key, year, day, request, stands) or call('HMGET', key, year, day, request)
   if mode ~= 'Q' then
-    local earlier = earlier_settlement(stored[3], content)
+    local earlier = earlier_settlement(request, stored[3], content)
     if earlier then return earlier end
     if mode == 'L' then return 'M' end
   end
   date = tonumber(date)
   if closed(date) then return 'Y' end
+  if stored[4] and stored[4] ~= '' then return named('D', stored[4], call('HGET', key, stored[4])) end
+  if basis == 'F' and window > 0 then
+    local field, record = allowance_near(key, date, window)
+    if field then return named('P', field, record) end
+  end
 
   local used, borne, deductible, shortfall, paid = tonumber(stored[1] or 0), tonumber(stored[2] or 0), 0, 0, nil
   if basis == 'F' then
@@ -146,10 +182,12 @@ local function settle(key, mode, item)
   end
 
   local number = mode == 'Q' and 0 or seq + 1
-  local header = struct.pack(HEADER, FORMAT, 'S', 'A', basis, number, number, date, deductible, borne, paid, used, tariff, cap, shortfall)
+  local header = struct.pack(HEADER, FORMAT, 'S', 'A', basis, number, number, date, deductible, borne, paid, used, tariff, cap, shortfall,
+    visit_bytes, window)
   if mode == 'Q' then return 'N' .. header end
 
   local fields = { request, header .. content }
+  if stands then put(fields, stands, request) end
   if basis == 'P' and paid > 0 then put(fields, year, format('%d', used + paid)) end
   if deductible > 0 then put(fields, day, format('%d', borne + deductible)) end
   write(key, fields, request)
@@ -158,12 +196,14 @@ end
 
 -- The record of a cancellation or reversal: HEADER, its own fingerprint, then UNDONE: length and text of the target's
 -- request field, length and bytes of the rest of its own content, the target's sequence, the number of later settlements
--- that the cap had cut with (sequence, shortfall) of each, and the target's content.
+-- that the cap had cut with (sequence, shortfall, date, bytes and text of the facility) of each, and the target's content.
 local function undoing(h, content, field, target_seq, headroom, target_content)
   local fingerprint, own = sub(content, 1, FINGERPRINT_BYTES), sub(content, FINGERPRINT_BYTES + 1)
   local parts = { pack(h), fingerprint, struct.pack('>I2', #field), field, struct.pack('>I2', #own), own,
     struct.pack('>I6I2', target_seq, #headroom) }
-  for _, later in ipairs(headroom) do parts[#parts + 1] = struct.pack('>I6I6', later.seq, later.shortfall) end
+  for _, later in ipairs(headroom) do
+    parts[#parts + 1] = struct.pack('>I6I6I4I1', later.seq, later.shortfall, later.date, #later.facility) .. later.facility
+  end
   parts[#parts + 1] = target_content
   return table.concat(parts)
 end
@@ -186,8 +226,12 @@ local function undo(key, request, content, kind, outcome, field, record)
     if sub(all[i], 1, 1) == 'q' and sub(known(all[i + 1]), 2, 3) == 'SA' then
       local other = read(all[i + 1])
       if other.order > target.order then
-        if target.deductible > 0 and other.date == target.date and facility_of(all[i]) == facility then return 'B' end
+        -- A fixed sum never touches the deductible, and blocks nothing.
+        if target.deductible > 0 and other.basis == 'P' and other.date == target.date and facility_of(all[i]) == facility then
+          return named('B', all[i], all[i + 1])
+        end
         if counted(target) > 0 and other.shortfall > 0 and floor(other.date / 10000) == floor(target.date / 10000) then
+          other.facility = facility_of(all[i])
           headroom[#headroom + 1] = other
         end
       end
@@ -203,6 +247,7 @@ local function undo(key, request, content, kind, outcome, field, record)
   local fields = { field, pack(target) .. body(record), request, mirror }
   if counted(target) > 0 then put(fields, year, format('%d', used - counted(target))) end
   if target.deductible > 0 then put(fields, day, format('%d', borne - target.deductible)) end
+  if target.visit_bytes > 0 then put(fields, visit_field(facility, sub(record, -target.visit_bytes)), '') end
   write(key, fields, request)
   return 'N' .. mirror
 end
@@ -225,13 +270,13 @@ local function cancel(key, target, request, content)
   if stored then
     local kind, state = kind_of(stored), state_of(stored)
     if kind == 'T' then return 'V' end
-    if kind ~= 'C' or not same_content(stored, content) then return 'C' end
-    return state == 'U' and 'V' or 'R' .. stored
+    if kind ~= 'C' or not same_content(stored, content) then return named('C', request, stored) end
+    return state == 'U' and named('V', request, stored) or 'R' .. stored
   end
 
   local field, record = find(key, target, request)
   if not known(record) or kind_of(record) ~= 'S' then return 'K' end
-  if state_of(record) ~= 'A' then return 'A' end
+  if state_of(record) ~= 'A' then return named('A', field, record) end
   return undo(key, request, content, 'C', 'A', field, record)
 end
 
@@ -246,6 +291,13 @@ local function restore(key, request, content, cancel_field, cancel_record)
   local year, day, used, borne = accumulators_of(key, target, field)
   if counted(target) > 0 and used + counted(target) > target.cap then return 'I' end
   if target.deductible > 0 and borne + target.deductible > target.tariff then return 'I' end
+  local stands = target.visit_bytes > 0 and visit_field(facility_of(field), sub(record, -target.visit_bytes)) or nil
+  local standing = stands and call('HGET', key, stands)
+  if standing and standing ~= '' then return named('I', standing, call('HGET', key, standing)) end
+  if target.window > 0 then
+    local near, near_record = allowance_near(key, target.date, target.window)
+    if near then return named('I', near, near_record) end
+  end
 
   local h = read(record)
   h.kind, h.state, h.seq, h.order, h.borne, h.used = 'V', '2', seq + 1, seq + 1, borne, used
@@ -255,6 +307,7 @@ local function restore(key, request, content, cancel_field, cancel_record)
   local fields = { field, pack(target) .. body(record), cancel_field, pack(c) .. body(cancel_record), request, reversal }
   if counted(target) > 0 then put(fields, year, format('%d', used + counted(target))) end
   if target.deductible > 0 then put(fields, day, format('%d', borne + target.deductible)) end
+  if stands then put(fields, stands, field) end
   write(key, fields, request)
   return 'N' .. reversal
 end
@@ -264,7 +317,7 @@ local function reverse(key, target, request, content)
   if stored then
     local kind = kind_of(stored)
     if kind == 'T' then return 'V' end
-    if kind ~= 'V' or not same_content(stored, content) then return 'C' end
+    if kind ~= 'V' or not same_content(stored, content) then return named('C', request, stored) end
     return 'R' .. stored
   end
 
@@ -274,12 +327,13 @@ local function reverse(key, target, request, content)
   if standing == 'CA' then return restore(key, request, content, target, original) end
 
   -- Nothing to undo. What never came is marked, so that it is refused should it still arrive.
-  local h = { kind = 'V', state = '3', basis = 'F', seq = seq + 1, order = seq + 1, date = 0, deductible = 0, borne = 0, paid = 0,
-    used = 0, tariff = 0, cap = 0, shortfall = 0 }
+  local h = { kind = 'V', state = original and '4' or '3', basis = 'F', seq = seq + 1, order = seq + 1, date = 0, deductible = 0, borne = 0, paid = 0,
+    used = 0, tariff = 0, cap = 0, shortfall = 0, visit_bytes = 0, window = 0 }
   local reversal = undoing(h, content, target, 0, {}, '')
   local fields = { request, reversal }
   if not original then
     h.kind = 'T'
+    h.state = '3'
     put(fields, target, pack(h))
   end
   write(key, fields, request)
