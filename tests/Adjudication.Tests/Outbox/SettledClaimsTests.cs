@@ -62,6 +62,8 @@ public sealed class SettledClaimsTests
         DeductibleFen = 1_000,
         RateBp = 5_500,
         FundPayFen = 9_001,
+        ShortfallFen = 1_477,
+        CountsAgainstCap = true,
         CapFen = 30_000,
         CapUsedBeforeFen = 20_999,
         CapUsedAfterFen = 30_000,
@@ -70,6 +72,7 @@ public sealed class SettledClaimsTests
         PolicyHash = "h2",
         RequestFingerprint = ByteString.CopyFrom(OfSettlement),
         OriginalRequestId = "",
+        Format = 1,
     };
 
     private static SettledClaim Cancellation => new(Settlement)
@@ -87,6 +90,7 @@ public sealed class SettledClaimsTests
         InScopeFen = -20_050,
         DeductibleFen = -1_000,
         FundPayFen = -9_001,
+        ShortfallFen = -1_477,
         CapUsedBeforeFen = 29_000,
         CapUsedAfterFen = 19_999,
         ReasonCode = "",
@@ -100,18 +104,21 @@ public sealed class SettledClaimsTests
     [Fact]
     public void Settlement_is_told_with_the_reason_of_what_the_fund_pays()
     {
-        RecordHeader whole = Header with { FundPayFen = 10_478, CapUsedBeforeFen = 19_522 };
-        AssertTold(new SettledClaim(Settlement) { FundPayFen = 10_478, CapUsedBeforeFen = 19_522, ReasonCode = "" }, "r1", new OutboxRecord(whole, Stored(whole), null));
-        RecordHeader none = Header with { FundPayFen = 0, CapUsedBeforeFen = 30_000 };
-        AssertTold(new SettledClaim(Settlement) { FundPayFen = 0, CapUsedBeforeFen = 30_000, ReasonCode = "CAP_EXHAUSTED" }, "r1", new OutboxRecord(none, Stored(none), null));
+        RecordHeader whole = Header with { FundPayFen = 10_478, CapUsedBeforeFen = 19_522, ShortfallFen = 0 };
+        AssertTold(new SettledClaim(Settlement) { FundPayFen = 10_478, CapUsedBeforeFen = 19_522, ShortfallFen = 0, ReasonCode = "" }, "r1", new OutboxRecord(whole, Stored(whole), null));
+        RecordHeader none = Header with { FundPayFen = 0, CapUsedBeforeFen = 30_000, ShortfallFen = 10_478 };
+        AssertTold(
+            new SettledClaim(Settlement) { FundPayFen = 0, CapUsedBeforeFen = 30_000, ShortfallFen = 10_478, ReasonCode = "CAP_EXHAUSTED" }, "r1", new OutboxRecord(none, Stored(none), null));
     }
 
     [Fact]
     public void Settlement_at_a_fixed_allowance_leaves_the_cap_where_it_was()
     {
-        RecordHeader header = Header with { Capped = false, DeductibleFen = 0, FundPayFen = 90_000 };
+        RecordHeader header = Header with { Capped = false, DeductibleFen = 0, FundPayFen = 90_000, ShortfallFen = 0 };
         AssertTold(
-            new SettledClaim(Settlement) { DeductibleFen = 0, FundPayFen = 90_000, CapUsedAfterFen = 20_999, ReasonCode = "" }, "r1", new OutboxRecord(header, Stored(header), null));
+            new SettledClaim(Settlement) { DeductibleFen = 0, FundPayFen = 90_000, ShortfallFen = 0, CountsAgainstCap = false, CapUsedAfterFen = 20_999, ReasonCode = "" },
+            "r1",
+            new OutboxRecord(header, Stored(header), null));
     }
 
     [Theory]
@@ -128,12 +135,12 @@ public sealed class SettledClaimsTests
     [InlineData(RecordKind.Reversal, RecordState.UndidSettlement)]
     public void Cancellation_is_told_as_the_negative_mirror(RecordKind kind, RecordState state)
     {
-        RecordHeader header = Header with { Kind = kind, State = state, Sequence = 21, Order = 22, CapUsedBeforeFen = 29_000, ShortfallFen = 0 };
+        RecordHeader header = Header with { Kind = kind, State = state, Sequence = 21, Order = 22, CapUsedBeforeFen = 29_000 };
 
         AssertTold(Cancellation, "c1", new OutboxRecord(header, null, Undoing(header)));
 
         RecordHeader allowance = header with { Capped = false };
-        AssertTold(new SettledClaim(Cancellation) { CapUsedAfterFen = 29_000 }, "c1", new OutboxRecord(allowance, null, Undoing(allowance)));
+        AssertTold(new SettledClaim(Cancellation) { CountsAgainstCap = false, CapUsedAfterFen = 29_000 }, "c1", new OutboxRecord(allowance, null, Undoing(allowance)));
     }
 
     [Fact]
@@ -182,6 +189,7 @@ public sealed class SettledClaimsTests
                 Scheme = "resident",
                 RequestFingerprint = ByteString.CopyFrom(OfUndoing),
                 OriginalRequestId = "never",
+                Format = 1,
             },
             "v9",
             record,

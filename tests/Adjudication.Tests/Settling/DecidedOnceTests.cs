@@ -83,8 +83,14 @@ public sealed class DecidedOnceTests : IAsyncLifetime
 
     private static SettleRequest Request(string requestId, long inScopeFen) => new()
     {
-        RequestId = requestId, FacilityCode = "H1", InsuredId = "P1", VisitDate = "2025-06-18", VisitType = VisitType.Ordinary,
-        TotalFen = inScopeFen + 500, FullSelfPayFen = 500, InScopeFen = inScopeFen,
+        RequestId = requestId,
+        FacilityCode = "H1",
+        InsuredId = "P1",
+        VisitDate = "2025-06-18",
+        VisitType = VisitType.Ordinary,
+        TotalFen = inScopeFen + 500,
+        FullSelfPayFen = 500,
+        InScopeFen = inScopeFen,
     };
 
     private static Task<LookupReply> LookupAsync(LookupRequest request, CancellationToken cancellation)
@@ -97,7 +103,12 @@ public sealed class DecidedOnceTests : IAsyncLifetime
             Enrolled insured = new() { Position = position };
             insured.Enrolments.Add(new Enrolment
             {
-                PlanYear = 2025, County = "410105", Paid = true, WaitingFrom = 20250101, CoveredFrom = 20250101, CoveredTo = 20251231,
+                PlanYear = 2025,
+                County = "410105",
+                Paid = true,
+                WaitingFrom = 20250101,
+                CoveredFrom = 20250101,
+                CoveredTo = 20251231,
             });
             reply.Enrolled.Add(insured);
         }

@@ -9,7 +9,7 @@ namespace Adjudication.Tests.Settling;
 /// <summary>Which reason is given, and what a refusal says besides.</summary>
 public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskFixture>
 {
-    private const string Conflict = "同一请求编号此前已用于内容不同的请求，请核对后更换请求编号重新提交。";
+    private const string Conflict = "该请求编号已用于内容不同的请求，原请求仍然有效。请先按请求编号查询原结算；确需更正的，先撤销原结算，再以新编号提交。";
     private const string RequestCancelled = "该请求的结算已撤销，如需再次结算请使用新的请求编号。";
     private const string RequestReversed = "该请求已被冲正，如需结算请使用新的请求编号。";
     private const string Unknown = "未找到该笔结算，请核对结算编号或请求编号。";
@@ -20,7 +20,7 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
     [InlineData("R1", "Q20", "H9", "2023-12-31", "FACILITY_UNKNOWN", "医疗机构编码不存在，请核对定点医疗机构编码。")]
     [InlineData("R1", "Q20", Hospital, "2023-12-31", "INSURED_UNKNOWN", "查无此参保人，请核对人员编号或医保电子凭证。")]
     [InlineData("R1", "Q20", Hospital, "2022-12-31", "FACILITY_NOT_POOLED", "该机构在就诊日期未开通居民医保门诊统筹，本次费用不能由门诊统筹支付。")]
-    [InlineData("R1", "G20", Hospital, "2023-12-31", "OUTSIDE_POOLING_AREA", "参保地不在郑州市市级统筹范围内，请按参保地规定办理。")]
+    [InlineData("R1", "G20", Hospital, "2023-12-31", "OUTSIDE_POOLING_AREA", "参保地不在本市市级统筹范围内，请按参保地规定办理。")]
     [InlineData("R1", "P20", Hospital, "2023-12-31", "NO_POLICY_IN_FORCE", "系统中没有就诊日期适用的门诊统筹政策，不能结算，请联系医保经办机构。")]
     public async Task Settle_and_quote_are_refused_for_the_same_reason(string requestId, string insured, string facility, string date, string code, string text)
     {

@@ -57,7 +57,7 @@ public sealed class StoreRecordsTests
         RecordHeader cancellation = settlement with { Kind = RecordKind.Cancellation, CapUsedBeforeFen = 30_000 };
         Assert.Equal(
             [
-                cancellation with { Sequence = 6, Order = 6, DeductibleFen = 0, BorneBeforeFen = 4_000, FundPayFen = 27_248 },
+                cancellation with { Sequence = 6, Order = 6, DeductibleFen = 0, BorneBeforeFen = 4_000, FundPayFen = 27_248, ShortfallFen = 5_752 },
                 cancellation with { Sequence = 7, Order = 7, BorneBeforeFen = 4_000, CapUsedBeforeFen = 2_752 },
                 cancellation with { Sequence = 8, Order = 8, Kind = RecordKind.Reversal, State = RecordState.UndidCancellation, DeductibleFen = 0, FundPayFen = 27_248, CapUsedBeforeFen = 0, ShortfallFen = 5_752 },
                 cancellation with

@@ -103,11 +103,12 @@ public sealed class StoredFormatTests
     [Fact]
     public void Replies_of_a_batch_are_told_in_the_order_of_its_items()
     {
-        const string Letters = "NRCMXVKABIY";
+        const string Letters = "NRCMXVKABIYF";
         StepOutcome[] outcomes =
         [
             StepOutcome.New, StepOutcome.Replay, StepOutcome.Conflict, StepOutcome.Missing, StepOutcome.Cancelled, StepOutcome.Reversed,
             StepOutcome.TargetUnknown, StepOutcome.TargetUndone, StepOutcome.BlockedByLater, StepOutcome.RestoreImpossible, StepOutcome.YearClosed,
+            StepOutcome.FormatUnknown,
         ];
         byte[] batch = [.. Letters.SelectMany((letter, index) => (byte[])[.. Big(4, 1 + index), (byte)letter, .. Enumerable.Repeat((byte)index, index)])];
         StepReply[] replies = new StepReply[outcomes.Length];
@@ -266,7 +267,7 @@ public sealed class StoredFormatTests
 
     private static byte[] Packed(RecordHeader header) =>
     [
-        (byte)header.Kind, (byte)header.State, (byte)(header.Capped ? 'P' : 'F'), .. Big(6, header.Sequence), .. Big(6, header.Order), .. Big(4, header.VisitDay),
+        1, (byte)header.Kind, (byte)header.State, (byte)(header.Capped ? 'P' : 'F'), .. Big(6, header.Sequence), .. Big(6, header.Order), .. Big(4, header.VisitDay),
         .. Big(4, header.DeductibleFen), .. Big(4, header.BorneBeforeFen), .. Big(4, header.FundPayFen), .. Big(4, header.CapUsedBeforeFen),
         .. Big(4, header.TariffFen), .. Big(4, header.CapFen), .. Big(6, header.ShortfallFen),
     ];
