@@ -229,5 +229,5 @@ public sealed class SettledClaimsTests
     private static StoredRecord Stored(RecordHeader header) => new(header, OfSettlement, Request);
 
     private static UndoingRecord Undoing(RecordHeader header) =>
-        new(header, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nr1", 17, [(18, 5)], Stored(header));
+        new(header, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nr1", 17, [new CutSettlement(18, 5, 20240306, "H2")], Stored(header));
 }

@@ -15,7 +15,7 @@ public sealed class TraceTests
         Terms terms = new(rateBasisPoints, TariffFen: 0, CapFen: 30_000, AllowanceFen: null);
         Standing before = new(CapUsedFen: 0, BorneFen: 0);
 
-        string trace = Trace.Of(new Calculation(terms, Tier.Grassroots, 10_000, 10_000, before, Adjudicator.Adjudicate(terms, 10_000, 10_000, before), new Citations("p", "h", "v", "d", "r", "c")));
+        string trace = Trace.Of(new Calculation(terms, Tier.Grassroots, new FeeParts(0, 0, 0, 10_000), before, Adjudicator.Adjudicate(terms, 10_000, 10_000, before), new Citations("p", "h", "v", "d", "r", "c")));
 
         Assert.Contains($"支付比例{told}：（100.00－0.00）×{told}＝{paidYuan}元", trace, StringComparison.Ordinal);
     }
@@ -24,37 +24,37 @@ public sealed class TraceTests
     {
         {
             "deductible borne in full by this visit", Other, Tier.Other, 12_345, 10_000, new Standing(CapUsedFen: 1_234, BorneFen: 0),
-            "一、费用总额123.45元，其中政策范围内100.00元，以此为计算基数（类型）。二、起付标准40.00元，本次负担起付标准40.00元（起付）。" +
+            "一、费用总额123.45元，其中全自费23.45元、政策范围内100.00元，以此为计算基数（类型）。二、起付标准40.00元，本次负担起付标准40.00元（起付）。" +
             "三、省、市、县其他等级定点医疗机构支付比例55%：（100.00－40.00）×55%＝33.00元（比例）。" +
             "四、年度最高支付限额300.00元，此前已用12.34元，本次未超过限额（限额）。五、统筹基金支付33.00元，个人负担90.45元。"
         },
         {
             "deductible borne in part before", Province3A, Tier.Province3A, 10_001, 10_000, new Standing(CapUsedFen: 0, BorneFen: 2_505),
-            "一、费用总额100.01元，其中政策范围内100.00元，以此为计算基数（类型）。二、起付标准30.00元，当日在本机构已负担25.05元，本次负担起付标准4.95元（起付）。" +
+            "一、费用总额100.01元，其中全自费0.01元、政策范围内100.00元，以此为计算基数（类型）。二、起付标准30.00元，当日在本机构已负担25.05元，本次负担起付标准4.95元（起付）。" +
             "三、省级三级甲等定点医疗机构支付比例45%：（100.00－4.95）×45%＝42.77元（比例）。" +
             "四、年度最高支付限额300.00元，此前已用0.00元，本次未超过限额（限额）。五、统筹基金支付42.77元，个人负担57.24元。"
         },
         {
             "deductible borne in full before", Other, Tier.Other, 6_000, 5_000, new Standing(CapUsedFen: 100, BorneFen: 4_000),
-            "一、费用总额60.00元，其中政策范围内50.00元，以此为计算基数（类型）。二、起付标准40.00元，当日在本机构已负担40.00元，本次负担起付标准0.00元（起付）。" +
+            "一、费用总额60.00元，其中全自费10.00元、政策范围内50.00元，以此为计算基数（类型）。二、起付标准40.00元，当日在本机构已负担40.00元，本次负担起付标准0.00元（起付）。" +
             "三、省、市、县其他等级定点医疗机构支付比例55%：（50.00－0.00）×55%＝27.50元（比例）。" +
             "四、年度最高支付限额300.00元，此前已用1.00元，本次未超过限额（限额）。五、统筹基金支付27.50元，个人负担32.50元。"
         },
         {
             "visit below the deductible", Other, Tier.Other, 2_600, 2_500, new Standing(CapUsedFen: 30_000, BorneFen: 0),
-            "一、费用总额26.00元，其中政策范围内25.00元，以此为计算基数（类型）。二、起付标准40.00元，本次负担起付标准25.00元（起付）。" +
+            "一、费用总额26.00元，其中全自费1.00元、政策范围内25.00元，以此为计算基数（类型）。二、起付标准40.00元，本次负担起付标准25.00元（起付）。" +
             "三、省、市、县其他等级定点医疗机构支付比例55%：（25.00－25.00）×55%＝0.00元（比例）。" +
             "四、年度最高支付限额300.00元，此前已用300.00元，本次未超过限额（限额）。五、统筹基金支付0.00元，个人负担26.00元。"
         },
         {
             "no deductible, cut by the cap", Grassroots, Tier.Grassroots, 20_000, 10_000, new Standing(CapUsedFen: 29_000, BorneFen: 0),
-            "一、费用总额200.00元，其中政策范围内100.00元，以此为计算基数（类型）。二、基层定点医疗机构不设起付标准（起付）。" +
+            "一、费用总额200.00元，其中全自费100.00元、政策范围内100.00元，以此为计算基数（类型）。二、基层定点医疗机构不设起付标准（起付）。" +
             "三、基层定点医疗机构支付比例65%：（100.00－0.00）×65%＝65.00元（比例）。" +
             "四、年度最高支付限额300.00元，此前已用290.00元，本次只能支付剩余的10.00元（限额）。五、统筹基金支付10.00元，个人负担190.00元。"
         },
         {
             "cap used up", Grassroots, Tier.Grassroots, 20_000, 10_000, new Standing(CapUsedFen: 30_000, BorneFen: 0),
-            "一、费用总额200.00元，其中政策范围内100.00元，以此为计算基数（类型）。二、基层定点医疗机构不设起付标准（起付）。" +
+            "一、费用总额200.00元，其中全自费100.00元、政策范围内100.00元，以此为计算基数（类型）。二、基层定点医疗机构不设起付标准（起付）。" +
             "三、基层定点医疗机构支付比例65%：（100.00－0.00）×65%＝65.00元（比例）。" +
             "四、年度最高支付限额300.00元，此前已用300.00元，限额已用完，本次不再支付（限额）。五、统筹基金支付0.00元，个人负担200.00元。"
         },
@@ -72,7 +72,7 @@ public sealed class TraceTests
     [MemberData(nameof(Shapes))]
     public void Trace_of_each_shape_is_word_for_word(string shape, Terms terms, Tier tier, long totalFen, long inScopeFen, Standing before, string told)
     {
-        Calculation calculation = new(terms, tier, totalFen, inScopeFen, before, Adjudicator.Adjudicate(terms, totalFen, inScopeFen, before), new Citations("策", "散", "类型", "起付", "比例", "限额"));
+        Calculation calculation = new(terms, tier, new FeeParts(totalFen - inScopeFen, 0, 0, inScopeFen), before, Adjudicator.Adjudicate(terms, totalFen, inScopeFen, before), new Citations("策", "散", "类型", "起付", "比例", "限额"));
 
         Assert.True(told == Trace.Of(calculation), $"{shape}: {Trace.Of(calculation)}");
     }

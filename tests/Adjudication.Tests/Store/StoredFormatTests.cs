@@ -18,6 +18,7 @@ public sealed class StoredFormatTests
         InsuredId = "P1",
         VisitDate = "2024-03-05",
         VisitType = VisitType.Ordinary,
+        VisitId = "就",
         TotalFen = 10_007,
         InScopeFen = 9_003,
     };
@@ -53,11 +54,11 @@ public sealed class StoredFormatTests
 
         byte[] fingerprint = new byte[16];
         Fingerprints.Write(Request, fingerprint);
-        byte[] content = [.. fingerprint, .. Stored.ToByteArray()];
+        byte[] content = [.. fingerprint, .. Stored.ToByteArray(), .. Text("就")];
         Assert.Equal(
             [
                 .. Text(letter), .. Text("P20240305"), .. Big(6, 9_003), .. Big(6, 10_007), .. Big(4, 4_000), .. Big(4, 5_500), .. Big(4, 30_000), .. Big(4, 0),
-                4, 8, .. Text("qH院\nr1"), .. content,
+                4, 8, 3, .. Big(2, 0), .. Text("qH院\nr1"), .. content,
             ],
             step.Item);
         Assert.Equal(content, step.Content.ToArray());
@@ -126,7 +127,8 @@ public sealed class StoredFormatTests
     {
         RecordHeader expected = new(
             RecordKind.Reversal, RecordState.UndidCancellation, true, 70_000_000_001, 80_000_000_002, 20240305,
-            4_000_000_003, 4_000_000_004, 4_000_000_005, 4_000_000_006, 4_000_000_007, 4_000_000_008, 90_000_000_009);
+            4_000_000_003, 4_000_000_004, 4_000_000_005, 4_000_000_006, 4_000_000_007, 4_000_000_008, 90_000_000_009,
+            VisitIdBytes: 201, NotAgainWithinDays: 40_001);
 
         Assert.Equal(expected, RecordHeader.Read(Packed(expected)));
         Assert.Equal(expected with { Capped = false }, RecordHeader.Read(Packed(expected with { Capped = false })));
@@ -136,8 +138,8 @@ public sealed class StoredFormatTests
         Assert.Equal("SCVT", string.Concat(Enum.GetValues<RecordKind>().OrderBy(kind => "SCVT".IndexOf((char)kind, StringComparison.Ordinal)).Select(kind => (char)kind)));
         Assert.Equal(
             [('A', RecordState.Active), ('X', RecordState.Cancelled), ('R', RecordState.Reversed), ('U', RecordState.Undone),
-             ('1', RecordState.UndidSettlement), ('2', RecordState.UndidCancellation), ('3', RecordState.UndidNothing)],
-            new[] { RecordState.Active, RecordState.Cancelled, RecordState.Reversed, RecordState.Undone, RecordState.UndidSettlement, RecordState.UndidCancellation, RecordState.UndidNothing }
+             ('1', RecordState.UndidSettlement), ('2', RecordState.UndidCancellation), ('3', RecordState.UndidNothing), ('4', RecordState.FoundUndone)],
+            new[] { RecordState.Active, RecordState.Cancelled, RecordState.Reversed, RecordState.Undone, RecordState.UndidSettlement, RecordState.UndidCancellation, RecordState.UndidNothing, RecordState.FoundUndone }
                 .Select(state => ((char)state, state)));
     }
 
@@ -168,14 +170,14 @@ public sealed class StoredFormatTests
         byte[] before =
         [
             .. Packed(header), .. mark, .. Big(2, 8), .. Text("qH院\nr1"), .. Big(2, own.CalculateSize()), .. own.ToByteArray(),
-            .. Big(6, 70_000_000_005), .. Big(2, 2), .. Big(6, 11), .. Big(6, 1_100), .. Big(6, 12), .. Big(6, 1_200),
+            .. Big(6, 70_000_000_005), .. Big(2, 2), .. Big(6, 11), .. Big(6, 1_100), .. Big(4, 20240306), 4, .. Text("H院"), .. Big(6, 12), .. Big(6, 1_200), .. Big(4, 20240307), 2, .. Text("H2"),
         ];
 
         UndoingRecord read = UndoingRecord.Read((byte[])[.. before, .. Fingerprint, .. Stored.ToByteArray()]);
 
         Assert.Equal((header, "qH院\nr1", 70_000_000_005, own), (read.Header, read.TargetField, read.TargetSequence, read.Own));
         Assert.Equal(mark, read.Fingerprint.ToArray());
-        Assert.Equal([(11, 1_100), (12, 1_200)], read.Headroom.AsEnumerable());
+        Assert.Equal([new CutSettlement(11, 1_100, 20240306, "H院"), new CutSettlement(12, 1_200, 20240307, "H2")], read.Headroom.AsEnumerable());
         StoredRecord target = Assert.NotNull(read.Target);
         Assert.Equal((header, Stored), (target.Header, target.Request));
         Assert.Equal(Fingerprint, target.Fingerprint.ToArray());
@@ -269,7 +271,7 @@ public sealed class StoredFormatTests
     [
         1, (byte)header.Kind, (byte)header.State, (byte)(header.Capped ? 'P' : 'F'), .. Big(6, header.Sequence), .. Big(6, header.Order), .. Big(4, header.VisitDay),
         .. Big(4, header.DeductibleFen), .. Big(4, header.BorneBeforeFen), .. Big(4, header.FundPayFen), .. Big(4, header.CapUsedBeforeFen),
-        .. Big(4, header.TariffFen), .. Big(4, header.CapFen), .. Big(6, header.ShortfallFen),
+        .. Big(4, header.TariffFen), .. Big(4, header.CapFen), .. Big(6, header.ShortfallFen), (byte)header.VisitIdBytes, .. Big(2, header.NotAgainWithinDays),
     ];
 
     private static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);
