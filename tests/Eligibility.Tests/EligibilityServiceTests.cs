@@ -134,7 +134,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
     [Fact]
     public async Task Settings_that_are_missing_are_named_each_with_exit_code_78()
     {
-        ProcessStartInfo start = new("dotnet", ["exec", typeof(EligibilitySettings).Assembly.Location, "--Claims:City="]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        ProcessStartInfo start = new("dotnet", ["exec", typeof(EligibilitySettings).Assembly.Location, "--Claims:City="]) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (string inherited in start.Environment.Keys.Where(name => name.StartsWith("Claims__", StringComparison.OrdinalIgnoreCase)).ToList()) start.Environment.Remove(inherited);
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
@@ -143,7 +143,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
 
         Assert.Equal(
             ["Port", "MetricsPort", "Postgres", "PolicyDirectory"],
-            errors.TrimEnd().Split('\n').Select(line => Regex.Match(line, "^Setting Claims:(\\w+) \\(environment variable Claims__\\1\\) is missing\\.$", RegexOptions.None, Bound).Groups[1].Value));
+            errors.TrimEnd().Split('\n').Select(line => Regex.Match(line, "^Setting Claims:(?<name>\\w+) \\(environment variable Claims__\\k<name>\\) is missing\\.$", RegexOptions.ExplicitCapture, Bound).Groups["name"].Value));
         Assert.Equal((78, ""), (process.ExitCode, await output));
     }
 
