@@ -167,6 +167,15 @@ public sealed class PolicyLoaderTests : IDisposable
     }
 
     [Fact]
+    public void Row_of_a_county_goes_before_that_of_its_class()
+    {
+        Change("zhengzhou-subsidies.yaml", "      - applies_to: [county]\n        central: 384\n", "      - applies_to: [\"410122\"]\n        central: 780\n        source: 郑医保〔2023〕6号 二\n      - applies_to: [county]\n        central: 384\n");
+        PolicyPack pack = PolicyLoader.Load(directory, "zhengzhou");
+        Assert.Equal((78_000, null), (pack.SubsidyFor(2023, "410122").CentralFen, pack.SubsidyFor(2023, "410122").CityFen));
+        Assert.Equal((38_400, 7_000), (pack.SubsidyFor(2023, "410182").CentralFen, pack.SubsidyFor(2023, "410182").CityFen));
+    }
+
+    [Fact]
     public void Later_rules_of_coverage_begin_after_the_earlier_ones()
     {
         string path = Path.Combine(directory, "zhengzhou-coverage.yaml");
