@@ -19,7 +19,7 @@ public static class LedgerStatement
         format.AcceptOnlyFromAmong("table", "csv", "html");
         Option<bool> summary = new("--summary") { Description = "Without the lines." };
         Option<FileInfo?> output = new("--out") { Description = "Write here instead of to standard output." };
-        Option<int> wait = LedgerCommand.WaitOption();
+        Option<int> wait = PostedBooks.WaitOption();
         Option<bool> json = CommonOptions.Json();
         Command command = new("statement", "A facility's month: sums, lines, payable and paid; exit code 0 only when lines and general ledger agree.")
         {
@@ -28,7 +28,7 @@ public static class LedgerStatement
         command.SetAction(async (result, cancel) =>
         {
             using Services services = new(SystemLayout.FromEnvironment());
-            await LedgerCommand.WaitUntilPostedAsync(services, TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
+            await PostedBooks.WaitAsync(services, TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             FacilityStatement statement = await ReadAsync(
                 services, result.GetRequiredValue(facility), result.GetRequiredValue(month), result.GetValue(summary), cancel);
             string text = (result.GetValue(json) ? "json" : result.GetRequiredValue(format)) switch
