@@ -40,7 +40,7 @@ public static class BooksAudit
             Code.Positions => "ranges up to the watermarks 序号连续至水位 (shards 分片)",
             Code.Journals => "sub-ledger = general ledger 明细账 = 总账 (journals 凭证)",
             Code.Balances => "balances = postings 余额 = 分录 (accounts 科目)",
-            _ => check.Code.ToString(),
+            _ => throw CommandException.UnknownWord("check of the books", check.Code),
         };
         string code = check.Code switch
         {
@@ -50,7 +50,7 @@ public static class BooksAudit
             Code.Positions => "POSITIONS",
             Code.Journals => "JOURNALS",
             Code.Balances => "BALANCES",
-            _ => check.Code.ToString(),
+            _ => throw CommandException.UnknownWord("check of the books", check.Code),
         };
         if (check.FirstBadRow is not { } bad) return new Finding(code, name, check.Holds, check.Examined, "");
         string tampering = bad.Tampering.ToString().ToUpperInvariant();

@@ -79,7 +79,7 @@ public static class DemoCommand
         ReplyBook replies = new();
         using FaultPlan? plan = faults ? new FaultPlan(system, city.Visits.Count) : null;
         TimeSpan elapsed = await StreamAsync(city, services, replies, plan, cancellationToken);
-        await LedgerCommand.WaitUntilPostedAsync(services, PostedBound, cancellationToken);
+        await PostedBooks.WaitAsync(services, PostedBound, cancellationToken);
         Books books = await ReadBooksAsync(city, services, replies, cancellationToken);
         IReadOnlyList<Check> checks = Verdict.Of(city.Visits, replies, books);
         bool agreed = checks.All(check => check.Holds);
@@ -142,7 +142,7 @@ public static class DemoCommand
                 await ReadAccumulatorsAsync(city, services, cancellationToken),
                 await ReadAllAsync(years, cancellationToken),
                 await ReadAllAsync(entries, cancellationToken),
-                await LedgerCommand.ReadTrialBalanceAsync(services, cancellationToken),
+                await LedgerTrialBalance.ReadAsync(services, cancellationToken),
                 await ReconcileAsync(city, services, replies, cancellationToken),
                 await LedgerVerify.VerifyAsync(services, new VerifyRequest(), PostedBound, cancellationToken));
         }

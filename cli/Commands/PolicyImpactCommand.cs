@@ -101,6 +101,6 @@ public static partial class PolicyCommand
     {
         > 0 => $"+{Output.Yuan(fen)}",
         < 0 => $"-{Output.Yuan(-fen)}",
-        _ => "",
+        0 => "",
     };
 }

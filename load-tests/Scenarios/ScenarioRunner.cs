@@ -83,7 +83,7 @@ public static class ScenarioRunner
             to = sampler.Elapsed.TotalSeconds;
             recorder.Begin("afterwards", counts: false);
             long ended = Stopwatch.GetTimestamp();
-            await LedgerCommand.WaitUntilPostedAsync(run.Services, PostedBound, cancellationToken);
+            await PostedBooks.WaitAsync(run.Services, PostedBound, cancellationToken);
             posted = Stopwatch.GetElapsedTime(ended).TotalSeconds;
         }
 
@@ -115,7 +115,7 @@ public static class ScenarioRunner
             throw Services.Failure("ledger", services.Layout.LedgerAddress, e);
         }
 
-        TrialBalance balance = await LedgerCommand.ReadTrialBalanceAsync(services, cancellationToken);
+        TrialBalance balance = await LedgerTrialBalance.ReadAsync(services, cancellationToken);
         AuditReport audit = await LedgerVerify.VerifyAsync(services, new VerifyRequest(), PostedBound, cancellationToken);
         return whole.Judge(balance, audit);
     }
