@@ -92,6 +92,20 @@ public static class PolicyLoader
         };
     }
 
+    /// <summary>Why the city's pack cannot be loaded, or null.</summary>
+    public static string? Problem(string directory, string city)
+    {
+        try
+        {
+            _ = Load(directory, city);
+            return null;
+        }
+        catch (PolicyException refused)
+        {
+            return refused.Message;
+        }
+    }
+
     // One line a file, as sha256sum prints it, in ordinal order of the names; so a bureau computes it without this program.
     private static string Hash(SortedDictionary<string, byte[]> files)
     {
