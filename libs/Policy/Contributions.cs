@@ -80,6 +80,14 @@ public static class ContributionRules
         return new(planYear, category, countyCode, standard.Value, standard.Value - aidFen, cityAidFen, aidFen - cityAidFen, sources.Distinct(StringComparer.Ordinal).ToImmutableArray());
     }
 
+    /// <summary>The pooling area, whose code stands for the whole city.</summary>
+    /// <exception cref="PolicyException">The city has no counties file; the message names it.</exception>
+    public static PoolingArea RequirePoolingArea(this PolicyPack pack)
+    {
+        ArgumentNullException.ThrowIfNull(pack);
+        return pack.PoolingArea ?? throw new PolicyException($"The pooling area of {pack.City} is not known: there is no {pack.City}-counties.yaml.");
+    }
+
     /// <summary>The county of a code that is inside the pooling area.</summary>
     /// <exception cref="PolicyException">The code is unknown or outside the pooling area.</exception>
     public static County RequireCounty(this PolicyPack pack, string code)

@@ -56,7 +56,8 @@ public static class PolicyLoader
 
         OutpatientFile.Content? outpatient = OpenOf("outpatient") is { } outpatientFile ? OutpatientFile.Read(outpatientFile, city) : null;
         ImmutableArray<CoverageRules> coverage = OpenOf("coverage") is { } coverageFile ? CoverageFile.Read(coverageFile) : [];
-        ImmutableSortedDictionary<string, County> counties = OpenOf("counties") is { } countiesFile ? CountiesFile.Read(countiesFile) : ImmutableSortedDictionary<string, County>.Empty;
+        CountiesFile.Content? countiesContent = OpenOf("counties") is { } countiesFile ? CountiesFile.Read(countiesFile) : null;
+        ImmutableSortedDictionary<string, County> counties = countiesContent?.Counties ?? ImmutableSortedDictionary<string, County>.Empty;
         Contributions contributions = OpenOf("contributions") is { } contributionsFile ? ContributionsFile.Read(contributionsFile) : Contributions.None;
         ImmutableSortedDictionary<int, SubsidyYear> subsidies = OpenOf("subsidies") is { } subsidiesFile ? SubsidiesFile.Read(subsidiesFile, counties) : ImmutableSortedDictionary<int, SubsidyYear>.Empty;
 
@@ -81,6 +82,7 @@ public static class PolicyLoader
             OutpatientIncomplete = outpatient.Incomplete,
             Coverage = coverage[^1],
             EarlierCoverage = coverage.RemoveAt(coverage.Length - 1),
+            PoolingArea = countiesContent?.PoolingArea,
             Counties = counties,
             CountiesOutsidePooling = counties.Values.Where(county => !county.InsidePooling).ToImmutableDictionary(county => county.Code, county => county.Source, StringComparer.Ordinal),
             Contributions = contributions,
@@ -88,6 +90,20 @@ public static class PolicyLoader
             Floors = floors,
             Rulings = rulings,
         };
+    }
+
+    /// <summary>Why the city's pack cannot be loaded, or null.</summary>
+    public static string? Problem(string directory, string city)
+    {
+        try
+        {
+            _ = Load(directory, city);
+            return null;
+        }
+        catch (PolicyException refused)
+        {
+            return refused.Message;
+        }
     }
 
     // One line a file, as sha256sum prints it, in ordinal order of the names; so a bureau computes it without this program.

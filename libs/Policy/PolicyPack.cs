@@ -27,6 +27,9 @@ public sealed record PolicyPack
     /// <summary>Counties whose residents are outside the pooling area, with the citation.</summary>
     public required ImmutableDictionary<string, string> CountiesOutsidePooling { get; init; }
 
+    /// <summary>Null where the city has no counties file, which is where it stands.</summary>
+    public PoolingArea? PoolingArea { get; init; }
+
     /// <summary>Counties and development zones by 6-digit administrative code; empty where no document in hand names them.</summary>
     public ImmutableSortedDictionary<string, County> Counties { get; init; } = ImmutableSortedDictionary<string, County>.Empty;
 

@@ -50,12 +50,13 @@ internal sealed class ServedLedger : IAsyncDisposable
 
     /// <param name="broker">Null: nothing is published, and nothing is read.</param>
     /// <param name="eligibility">Whose heads are assessed; null: nothing can be assessed.</param>
-    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null, Eligibility.EligibilityClient? eligibility = null)
+    /// <param name="policy">Directory of the packs, beside the tests.</param>
+    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null, Eligibility.EligibilityClient? eligibility = null, string policy = "policy", string city = "zhengzhou")
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
             [
                 "--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={postgres}", $"--Claims:Kafka:bootstrap_servers={broker?.BootstrapServers ?? "127.0.0.1:1"}",
-                $"--Claims:PolicyDirectory={Path.Combine(AppContext.BaseDirectory, "policy")}",
+                $"--Claims:PolicyDirectory={Path.Combine(AppContext.BaseDirectory, policy)}", $"--Claims:City={city}",
             ], "ledger");
         builder.Logging.ClearProviders();
         LedgerSettings settings = builder.AddSettings<LedgerSettings>();

@@ -142,6 +142,7 @@ public sealed class RunningSystem : IAsyncLifetime
         {
             ["Claims__Port"] = Text(port),
             ["Claims__MetricsPort"] = Text(port + 1),
+            ["Claims__PolicyDirectory"] = Path.Combine(RepositoryRoot(), "policy"),
             ["Claims__Kafka__bootstrap_servers"] = await File.ReadAllTextAsync(Path.Combine(data, "broker.address")),
         };
         if (project == "Claims.Ledger")
@@ -153,7 +154,6 @@ public sealed class RunningSystem : IAsyncLifetime
             settings["Claims__Redis"] = PrivateRedis.Attach(Path.Combine(data, "redis"), _portBase + 21).Configuration;
             settings["Claims__EligibilityAddress"] = $"http://127.0.0.1:{Text(_portBase + 2)}";
             settings["Claims__LedgerAddress"] = $"http://127.0.0.1:{Text(_portBase + 3)}";
-            settings["Claims__PolicyDirectory"] = Path.Combine(RepositoryRoot(), "policy");
         }
 
         foreach ((string name, string value) in more) settings.Add(name, value);

@@ -11,7 +11,7 @@ namespace Claims.Ledger.Api;
 
 /// <summary>The fund's money over gRPC. UNAVAILABLE whenever PostgreSQL or Eligibility cannot be asked: the same request under the same key may be repeated.</summary>
 internal sealed class FundingService(
-    VoucherBook vouchers, Income income, Payments payments, Plans plans, BalanceReader balances, ClosedMonths closedMonths, ILogger<FundingService> logger)
+    VoucherBook vouchers, Income income, Payments payments, Plans plans, BalanceReader balances, ClosedMonths closedMonths, FundPolicy policy, ILogger<FundingService> logger)
     : V1.Funding.FundingBase
 {
     private const int MostKeyCharacters = 100;
@@ -40,7 +40,7 @@ internal sealed class FundingService(
         Require((request.Kind == IncomeKind.IncomeSubsidy) == (request.Payer is >= Payer.CentralTreasury and <= Payer.CountyTreasury), "payer names a treasury for subsidies, and only for them");
         RequireAmount(request.AmountFen);
         string scheme = Scheme(request.Scheme);
-        string county = request.County.Length > 0 ? request.County : ChartOfAccounts.WholeCity;
+        string county = request.County.Length > 0 ? request.County : policy.WholeCity;
         VoucherHead head = Head(request.Header, "receive", request.Kind, scheme, county, request.Payer, request.AmountFen);
         return income.ReceiveAsync(head, request.Kind, scheme, county, request.Payer, request.AmountFen, context.CancellationToken);
     });
@@ -52,7 +52,7 @@ internal sealed class FundingService(
         Require(ofCounty == request.County.Length > 0, ofCounty ? "county is missing" : "county is not part of this route");
         RequireAmount(request.AmountFen);
         string scheme = Scheme(request.Scheme);
-        string county = ofCounty ? request.County : ChartOfAccounts.WholeCity;
+        string county = ofCounty ? request.County : policy.WholeCity;
         VoucherHead head = Head(request.Header, "transfer", request.Route, scheme, county, request.AmountFen);
         return payments.TransferAsync(head, request.Route, scheme, county, request.AmountFen, context.CancellationToken);
     });

@@ -51,7 +51,7 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
     public async Task<Voucher> ReceiveAsync(VoucherHead head, IncomeKind kind, string scheme, string county, Payer payer, long amountFen, CancellationToken cancellationToken)
     {
         if (await vouchers.FindAsync(head, cancellationToken) is { } already) return already;
-        if (county != ChartOfAccounts.WholeCity) policy.County(county);
+        if (county != policy.WholeCity) policy.County(county);
         bool assessed = kind is IncomeKind.IncomeContribution or IncomeKind.IncomeSubsidy;
         (string voucherKind, AccountKey from) = kind switch
         {
@@ -66,7 +66,7 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
         {
             if (assessed && await turn.BalanceFenAsync(from, token) is var receivableFen && amountFen > receivableFen)
                 throw new FundingRefusedException($"{amountFen} fen are more than the {receivableFen} fen that are receivable on {from.Code}: assess first");
-            return new VoucherDraft(voucherKind, scheme, county, "", [new PostingDraft(ChartOfAccounts.SpecialAccount(scheme), amountFen, 0), new PostingDraft(from, 0, amountFen)]);
+            return new VoucherDraft(voucherKind, scheme, county, "", [new PostingDraft(ChartOfAccounts.SpecialAccount(scheme, policy.WholeCity), amountFen, 0), new PostingDraft(from, 0, amountFen)]);
         }, cancellationToken);
     }
 

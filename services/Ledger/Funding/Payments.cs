@@ -50,8 +50,8 @@ internal sealed class Payments(VoucherBook vouchers, FundPolicy policy, NpgsqlDa
     public async Task<Voucher> TransferAsync(VoucherHead head, TransferRoute route, string scheme, string county, long amountFen, CancellationToken cancellationToken)
     {
         if (await vouchers.FindAsync(head, cancellationToken) is { } already) return already;
-        AccountKey special = ChartOfAccounts.SpecialAccount(scheme);
-        AccountKey city = ChartOfAccounts.CityExpenditure(scheme);
+        AccountKey special = ChartOfAccounts.SpecialAccount(scheme, policy.WholeCity);
+        AccountKey city = ChartOfAccounts.CityExpenditure(scheme, policy.WholeCity);
         (string kind, AccountKey from, AccountKey to) = route switch
         {
             TransferRoute.SpecialToCity => ("SPECIAL_TO_CITY", special, city),
@@ -77,7 +77,7 @@ internal sealed class Payments(VoucherBook vouchers, FundPolicy policy, NpgsqlDa
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction snapshot = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
         BookTurn turn = new(connection, ChinaTime.Today(clock));
-        ReplenishmentProposals proposals = new() { CityBalanceFen = await turn.BalanceFenAsync(ChartOfAccounts.CityExpenditure(scheme), cancellationToken) };
+        ReplenishmentProposals proposals = new() { CityBalanceFen = await turn.BalanceFenAsync(ChartOfAccounts.CityExpenditure(scheme, policy.WholeCity), cancellationToken) };
         foreach (County county in policy.CountiesWithAccounts) proposals.Counties.Add(await ReplenishAsync(turn, scheme, county, LastDay(month), cancellationToken));
         return proposals;
     }
@@ -152,11 +152,11 @@ internal sealed class Payments(VoucherBook vouchers, FundPolicy policy, NpgsqlDa
     }
 
     private AccountKey PayingAccount(string scheme, string county) =>
-        policy.County(county).Accounts == FundAccounts.City ? ChartOfAccounts.CityExpenditure(scheme) : ChartOfAccounts.CountyExpenditure(scheme, county);
+        policy.County(county).Accounts == FundAccounts.City ? ChartOfAccounts.CityExpenditure(scheme, policy.WholeCity) : ChartOfAccounts.CountyExpenditure(scheme, county);
 
-    private AccountKey CountyAccount(string scheme, string county) => policy.County(county).Accounts == FundAccounts.County
-        ? ChartOfAccounts.CountyExpenditure(scheme, county)
-        : throw new FundingRefusedException($"{county} has no expenditure account of its own: the city's pays its facilities (郑政办〔2021〕24号 二(三))");
+    private AccountKey CountyAccount(string scheme, string code) => policy.County(code) is { Accounts: FundAccounts.City } county
+        ? throw new FundingRefusedException($"{code} has no expenditure account of its own: the city's pays its facilities ({county.Source})")
+        : ChartOfAccounts.CountyExpenditure(scheme, code);
 
     private static DateOnly LastDay(DateOnly month) => month.AddMonths(1).AddDays(-1);
 }
