@@ -189,7 +189,14 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
         AdjudicationOperations.AdjudicationOperationsClient operations = new(_system.Connect(_system.PortBase + 1));
         Outbox outbox = await operations.GetOutboxAsync(new GetOutboxRequest());
         Assert.Equal(32, outbox.Shards.Count);
-        SettledClaim unbookable = new() { Shard = Shard, Sequence = 1, Epoch = outbox.Epoch, Kind = SettledClaim.Types.Kind.Settlement };
+        SettledClaim unbookable = new()
+        {
+            Format = SettledMessage.Format,
+            Shard = Shard,
+            Sequence = 1,
+            Epoch = outbox.Epoch,
+            Kind = SettledClaim.Types.Kind.Settlement,
+        };
         byte[] poison = SettledMessageOf(unbookable);
         await PublishAsync(Shard, poison);
         LedgerShards.LedgerShardsClient ledger = new(_system.Connect(_system.PortBase + 3));
