@@ -30,17 +30,27 @@ public static class PolicyLoader
 
     /// <summary>Reads and checks all files of the city, its province's floors and the rulings.</summary>
     /// <exception cref="PolicyException">Every fault found, each as <c>file:line: sentence</c>.</exception>
-    public static PolicyPack Load(string directory, string city)
+    public static PolicyPack Load(string directory, string city) => Load(FileNames(directory), name => ReadAll(directory, name), $"in {directory}", city);
+
+    /// <summary>The same from files that somebody sent: no directory is read.</summary>
+    /// <param name="files">Content by file name. Others than the city's, its province's and the rulings are not looked at.</param>
+    /// <exception cref="PolicyException">Every fault found, each as <c>file:line: sentence</c>.</exception>
+    public static PolicyPack Load(IReadOnlyDictionary<string, byte[]> files, string city)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        return Load([.. files.Keys], name => files[name], "among the files", city);
+    }
+
+    private static PolicyPack Load(string[] names, Func<string, byte[]> contentOf, string place, string city)
     {
         ArgumentNullException.ThrowIfNull(city);
-        string[] names = FileNames(directory);
         List<string> faults = [];
         SortedDictionary<string, byte[]> read = new(StringComparer.Ordinal);
         List<(string Id, PolicyNode Node)> rulingsUsed = [];
         PolicyNode? Open(string name, string ownerKey, string owner, string instrument)
         {
             if (!names.Contains(name, StringComparer.Ordinal)) return null;
-            read[name] = ReadAll(directory, name);
+            read[name] = contentOf(name);
             if (Text(name, read[name], faults) is not { } text || PolicyNode.Parse(name, text, faults, rulingsUsed) is not { } file) return null;
             Expect(file, ownerKey, owner);
             Expect(file, "instrument", instrument);
@@ -51,7 +61,7 @@ public static class PolicyLoader
 
         foreach (string required in (string[])["outpatient", "coverage"])
         {
-            if (!names.Contains($"{city}-{required}.yaml", StringComparer.Ordinal)) throw new PolicyException($"There is no {city}-{required}.yaml in {directory}.");
+            if (!names.Contains($"{city}-{required}.yaml", StringComparer.Ordinal)) throw new PolicyException($"There is no {city}-{required}.yaml {place}.");
         }
 
         OutpatientFile.Content? outpatient = OpenOf("outpatient") is { } outpatientFile ? OutpatientFile.Read(outpatientFile, city) : null;

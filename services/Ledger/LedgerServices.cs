@@ -40,6 +40,7 @@ internal static class LedgerServices
         services.AddSingleton<TotalsReader>();
         services.AddSingleton<LineReconciliation>();
         services.AddSingleton<StatementReader>();
+        services.AddSingleton<PolicyImpactService>();
         services.AddSingleton<LedgerMetrics>();
         services.AddHostedService<PostingWorker>();
         services.AddSingleton<Chain>();

@@ -32,6 +32,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         Reconciliation = new ReconciliationClient(_channel);
         Shards = new LedgerShards.LedgerShardsClient(_channel);
         Audit = new AuditClient(_channel);
+        Impact = new Claims.V1.PolicyImpact.PolicyImpactClient(_channel);
     }
 
     public Claims.V1.Ledger.LedgerClient Client { get; }
@@ -43,6 +44,8 @@ internal sealed class ServedLedger : IAsyncDisposable
     public LedgerShards.LedgerShardsClient Shards { get; }
 
     public AuditClient Audit { get; }
+
+    public Claims.V1.PolicyImpact.PolicyImpactClient Impact { get; }
 
     public IServiceProvider Services => _app.Services;
 
@@ -69,6 +72,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         app.MapGrpcService<LedgerShardsService>();
         app.MapGrpcService<FundingService>();
         app.MapGrpcService<ReconciliationService>();
+        app.MapGrpcService<PolicyImpactService>();
         await app.StartAsync();
         return new ServedLedger(app, broker);
     }
