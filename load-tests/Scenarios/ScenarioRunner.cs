@@ -29,7 +29,7 @@ public static class ScenarioRunner
         ArgumentNullException.ThrowIfNull(options);
         DateTimeOffset startedAt = TimeProvider.System.GetUtcNow();
         tell($"{scenario.Name}: {scenario.Description}");
-        await using TemporarySystem system = await TemporarySystem.StartAsync($"load-{scenario.Name}", _ => { }, cancellationToken);
+        await using TemporarySystem system = await TemporarySystem.StartAsync($"load-{scenario.Name}", CityPolicy.Shipped, _ => { }, cancellationToken);
         using Services services = new(system.Layout);
         await new Workload(options.Insured).ImportAsync(services, cancellationToken);
 
