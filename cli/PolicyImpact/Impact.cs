@@ -7,7 +7,7 @@ public sealed record Impact(ImpactTotals Total, IReadOnlyList<ImpactTotals> Poli
 
 /// <param name="PolicyId">Empty where no policy would have been in force, and for the total.</param>
 /// <param name="Settlements">That stand, with a visit date from the first day on.</param>
-/// <param name="Differing">Of these, the ones whose deductible or fund payment would have been another.</param>
+/// <param name="Differing">How many of these would have had another deductible or fund payment.</param>
 public sealed record ImpactTotals(string PolicyId, long Settlements, long Differing, long FundPaidBeforeFen, long FundPaidAfterFen)
 {
     /// <summary>Above 0: the fund pays more.</summary>
