@@ -4,7 +4,7 @@ using Code = Claims.V1.VerifyCheck.Types.Code;
 
 namespace Claims.Cli.Audit;
 
-/// <summary>What the ledger can tell of its own books.</summary>
+/// <summary>What the ledger knows of its own books.</summary>
 public static class BooksAudit
 {
     // A replay reads everything that was ever booked.

@@ -182,7 +182,7 @@ public static class ProcessDefinitions
             new($"{name} {what}. The end of {logFile}:\n{ServerProcess.LogTail(logFile)}", ExitCodes.CannotStart);
     }
 
-    /// <summary>Of the settings (the caller's own Claims__ variables among them) and of the build.</summary>
+    /// <summary>Covers the settings, the caller's own Claims__ variables among them, and the build.</summary>
     private static string FingerprintOf(ServerCommand command)
     {
         SortedDictionary<string, string> settings = new(command.Environment.ToDictionary(), StringComparer.Ordinal);

@@ -210,7 +210,7 @@ public sealed class CityGenerator
 
     private bool Chance(double probability) => _random.NextDouble() < probability;
 
-    /// <summary>Of the standard normal distribution (Box and Muller).</summary>
+    /// <summary>Draws from the standard normal distribution (Box and Muller).</summary>
     private double Normal() => Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble())) * Math.Cos(2 * Math.PI * _random.NextDouble());
 
     private int Draw(double[] cumulative)

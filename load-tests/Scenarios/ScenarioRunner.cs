@@ -21,7 +21,7 @@ public static class ScenarioRunner
     private static readonly TimeSpan ListBound = TimeSpan.FromMinutes(30);
 
     /// <param name="tell">Takes one line per step.</param>
-    /// <returns>Also where the books could not be read in the end: that is a check that does not hold, and what was measured is still told.</returns>
+    /// <returns>Also where the books could not be read in the end: that is a check that does not hold, and the measurements are reported all the same.</returns>
     /// <exception cref="CommandException">The system does not start.</exception>
     public static async Task<RunResult> RunAsync(Scenario scenario, LoadOptions options, Action<string> tell, CancellationToken cancellationToken)
     {

@@ -12,13 +12,13 @@ namespace Claims.Gateway;
 /// </summary>
 internal static class RequestJson
 {
-    // Of a number without quotes: the parser reads it as a double, which holds no more without rounding.
+    // The parser reads a number without quotes as a double, which rounds one of more digits.
     private const int MaxDigits = 15;
 
     // The contract's requests are three deep.
     private const int MaxDepth = 8;
 
-    // Of a name that is told back.
+    // An answer repeats so much of a name.
     private const int MaxNameCharacters = 40;
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);

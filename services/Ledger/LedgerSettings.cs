@@ -14,7 +14,7 @@ public sealed class LedgerSettings : IValidatableObject
     /// <summary>Npgsql connection string of the login that owns the tables and migrates them; empty: that of <see cref="Postgres"/>.</summary>
     public string PostgresOwner { get; init; } = "";
 
-    /// <summary>Of Eligibility, whose heads assessments are reckoned from; empty: nothing can be assessed.</summary>
+    /// <summary>Where Eligibility answers, whose heads assessments count; empty: nothing can be assessed.</summary>
     public string EligibilityAddress { get; init; } = "";
 
     /// <summary>The YAML files of the policy: the counties' names, amounts per head, and whose account pays.</summary>

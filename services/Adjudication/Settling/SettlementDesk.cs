@@ -295,7 +295,7 @@ public sealed class SettlementDesk
 
     /// <summary>Sends a covered visit to the _store.</summary>
     /// <param name="step">The store's reply, for <see cref="EndAsync"/>.</param>
-    /// <param name="otherwise">Of a visit that takes another way: completes when it is answered.</param>
+    /// <param name="otherwise">Completes when a visit that takes another way is answered.</param>
     internal bool TryBegin(in Visit visit, in Known known, Answer answer, out SettlingStep step, out ValueTask otherwise)
     {
         step = default;

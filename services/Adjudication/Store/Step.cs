@@ -45,7 +45,7 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
     public ReadOnlyMemory<byte> Content => Item.AsMemory(ContentStart);
 
     /// <param name="mode">Settle, Quote or Look.</param>
-    /// <param name="terms">Of a look at what is stored nothing is computed: none.</param>
+    /// <param name="terms">None for a look at what is stored, which computes nothing.</param>
     /// <param name="stored">What is to be kept; null where nothing is.</param>
     public static Step Visit(StepMode mode, SettleRequest request, DateOnly date, in Terms terms, long totalFen, long inScopeFen, StoredRequest? stored)
     {
@@ -155,7 +155,7 @@ public enum StepOutcome
 
 /// <summary>What the script did for one request.</summary>
 /// <param name="Bytes">New: the header of a settlement or quote, the record of a cancellation or reversal. Replay: the record.</param>
-/// <param name="SettlementId">Of a new settlement; otherwise empty.</param>
+/// <param name="SettlementId">The id of a new settlement; otherwise empty.</param>
 public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes, string SettlementId = "")
 {
     public RecordHeader Header => RecordHeader.Read(Bytes.Span);

@@ -127,7 +127,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
     /// <summary>
     /// An acknowledgement means that the answer is on disk, which only an append-only file synced at every write gives, on
     /// whichever node of a cluster is or becomes the master. Redis replicates after it has answered: a replica that takes over
-    /// by itself may lack answers that were given, and nobody could tell. So replicas may take over only when told to, which hands
+    /// by itself may lack answers that were given, and nobody would know. So replicas may take over only on command, which hands
     /// over without loss; a master that dies comes back from its file.
     /// </summary>
     /// <returns>Why this Redis does not give it, or null.</returns>

@@ -28,7 +28,7 @@ internal sealed class FundPolicy(PolicyPack pack, IServiceProvider services)
     public IEnumerable<County> CountiesWithAccounts => pack.Counties.Values.Where(county => county.Accounts == FundAccounts.County);
 
     /// <summary>The whole individual contribution of a plan year; the aided part is collected by the tax bureau too.</summary>
-    /// <exception cref="PolicyException">It is not in hand.</exception>
+    /// <exception cref="PolicyException">It is not known.</exception>
     public ImmutableArray<PerHead> Contribution(string scheme, string county, int planYear)
     {
         RequirePolicyScheme(scheme);
@@ -37,7 +37,7 @@ internal sealed class FundPolicy(PolicyPack pack, IServiceProvider services)
     }
 
     /// <summary>The fiscal subsidy of a year, by payer; the parts sum to the year's total.</summary>
-    /// <exception cref="PolicyException">It, or a part of it, is not in hand.</exception>
+    /// <exception cref="PolicyException">It, or a part of it, is not known.</exception>
     public ImmutableArray<PerHead> Subsidy(string scheme, string county, int year)
     {
         RequirePolicyScheme(scheme);

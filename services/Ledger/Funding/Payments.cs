@@ -45,7 +45,7 @@ internal sealed class Payments(VoucherBook vouchers, FundPolicy policy, NpgsqlDa
     }
 
     /// <summary>Moves money between accounts of the fund.</summary>
-    /// <param name="county">Of a county with an expenditure account of its own, or the city's code where the route names none.</param>
+    /// <param name="county">The code of a county with an expenditure account of its own, or the city's where the route names none.</param>
     /// <exception cref="FundingRefusedException">The county would hold more than it owes and one month's reserve.</exception>
     public async Task<Voucher> TransferAsync(VoucherHead head, TransferRoute route, string scheme, string county, long amountFen, CancellationToken cancellationToken)
     {
