@@ -137,15 +137,18 @@ local function day_number(date)
   return 365 * y + floor(y / 4) - floor(y / 100) + floor(y / 400) + floor((153 * m - 457) / 5) + d
 end
 
--- The field and record of an allowance that stands less than so many days from a date, before or after.
+-- The field and record of the newest allowance that stands less than so many days from a date, before or after.
 local function allowance_near(key, date, days)
-  local all = call('HGETALL', key)
+  local all, newest, field, record = call('HGETALL', key), 0, nil, nil
   for i = 1, #all, 2 do
-    if sub(all[i], 1, 1) == 'q' and sub(known(all[i + 1]), 2, 4) == 'SAF'
-      and math.abs(day_number(read(all[i + 1]).date) - day_number(date)) < days then
-      return all[i], all[i + 1]
+    if sub(all[i], 1, 1) == 'q' and sub(known(all[i + 1]), 2, 4) == 'SAF' then
+      local other = read(all[i + 1])
+      if math.abs(day_number(other.date) - day_number(date)) < days and other.order > newest then
+        newest, field, record = other.order, all[i], all[i + 1]
+      end
     end
   end
+  return field, record
 end
 
 local function settle(key, mode, item)
@@ -220,15 +223,16 @@ local function undo(key, request, content, kind, outcome, field, record)
   local target = read(record)
   if closed(target.date) then return 'Y' end
   local facility = facility_of(field)
-  local headroom = {}
+  local headroom, newest, blocking = {}, 0, nil
   local all = call('HGETALL', key)
   for i = 1, #all, 2 do
     if sub(all[i], 1, 1) == 'q' and sub(known(all[i + 1]), 2, 3) == 'SA' then
       local other = read(all[i + 1])
       if other.order > target.order then
-        -- A fixed sum never touches the deductible, and blocks nothing.
-        if target.deductible > 0 and other.basis == 'P' and other.date == target.date and facility_of(all[i]) == facility then
-          return named('B', all[i], all[i + 1])
+        -- A fixed sum never touches the deductible, and blocks nothing. Of those that do the newest is named: it can be undone first.
+        if target.deductible > 0 and other.basis == 'P' and other.date == target.date and facility_of(all[i]) == facility
+          and other.order > newest then
+          newest, blocking = other.order, i
         end
         if counted(target) > 0 and other.shortfall > 0 and floor(other.date / 10000) == floor(target.date / 10000) then
           other.facility = facility_of(all[i])
@@ -237,6 +241,7 @@ local function undo(key, request, content, kind, outcome, field, record)
       end
     end
   end
+  if blocking then return named('B', all[blocking], all[blocking + 1]) end
   table.sort(headroom, function(a, b) return a.seq < b.seq end)
 
   local year, day, used, borne = accumulators_of(key, target, field)

@@ -22,6 +22,35 @@ public sealed class CoverageChecksTests
     public void Check_each_side_of_a_date_gives_its_reason(string date, string reason) =>
         Assert.Equal(reason, ReasonOf(date, Township, Enrolled));
 
+    [Theory]
+    [InlineData("2023-12-31", "参保人没有2023年度的居民医保参保登记，请核对参保缴费情况。")]
+    [InlineData("2024-02-29", "参保人的待遇自2024年3月31日起享受，就诊日期早于缴费，请核对参保缴费情况。")]
+    [InlineData("2024-03-01", "参保人尚在待遇等待期内，自2024年3月31日起享受待遇；等待期内的费用统筹基金不予支付。")]
+    [InlineData("2024-03-30", "参保人尚在待遇等待期内，自2024年3月31日起享受待遇；等待期内的费用统筹基金不予支付。")]
+    [InlineData("2024-10-02", "参保人的待遇已于2024年10月1日终止，请核对参保缴费情况。")]
+    public void Check_of_cover_names_the_day_or_year(string date, string text) => Assert.Equal(
+        text, CoverageChecks.Check(Packs.Zhengzhou, VisitOn(date), Township, new InsuredTerms("P01", [Enrolled with { CoveredTo = new DateOnly(2024, 10, 1) }])).Refusal?.Text);
+
+    [Fact]
+    public void Check_of_an_unpaid_enrolment_says_so() => Assert.Equal(
+        new Refusal("NOT_COVERED_ON_DATE", "参保人2024年度已登记、尚未缴费，请核对参保缴费情况。"),
+        CoverageChecks.Check(Packs.Zhengzhou, VisitOn("2024-05-05"), Township, new InsuredTerms("P01", [Enrolled with { Paid = false }])).Refusal);
+
+    [Theory]
+    [InlineData("resident", "410105", 2024, "")]
+    [InlineData("employee", "410181", 2024, "WRONG_SCHEME")]
+    [InlineData("resident", "410181", 2024, "OUTSIDE_POOLING_AREA")]
+    [InlineData("employee", "410181", 2025, "")]
+    [InlineData("resident", "410105", 2023, "NO_POLICY_IN_FORCE")]
+    public void CapOf_is_that_of_the_years_policy_or_says_why_there_is_none(string scheme, string county, int year, string code)
+    {
+        (OutpatientPolicy? policy, Refusal? refusal) = CoverageChecks.CapOf(Packs.Zhengzhou, new InsuredTerms("P01", [Enrolled with { Scheme = scheme, County = county }]), year);
+
+        Assert.Equal((code, code.Length == 0), (refusal?.Code ?? "", policy is not null));
+        Assert.Equal(code.Length == 0 ? 30_000 : null, policy?.AnnualCapFen.Value);
+        Assert.Equal((null, Refusal.Of("INSURED_UNKNOWN")), CoverageChecks.CapOf(Packs.Zhengzhou, null, year));
+    }
+
     [Fact]
     public void Check_several_faults_gives_the_first_in_order()
     {
@@ -69,7 +98,7 @@ public sealed class CoverageChecksTests
     [InlineData(VisitType.DeliveryNatural, 100_000)]
     [InlineData(VisitType.DeliveryCaesarean, 200_000)]
     public void TermsOf_delivery_is_a_fixed_sum(VisitType type, long allowanceFen) =>
-        Assert.Equal(new Terms(0, 0, 30_000, allowanceFen), CoverageChecks.TermsOf(Packs.Zhengzhou.OutpatientOn(new DateOnly(2024, 1, 1))!, Tier.Other, type));
+        Assert.Equal(new Terms(0, 0, 30_000, allowanceFen, NotAgainWithinDays: 180), CoverageChecks.TermsOf(Packs.Zhengzhou.OutpatientOn(new DateOnly(2024, 1, 1))!, Tier.Other, type));
 
     [Fact]
     public void Check_facility_comes_before_the_insured_and_the_insured_before_the_policy()

@@ -60,6 +60,25 @@ public sealed class FeeLinesTests
         Assert.Equal(sum, Assert.Single(lines).Parts);
     }
 
+    [Theory]
+    // 0.012346 yuan x 900 = 11.1114 yuan; price in micro-yuan, quantity x 10 000, amount; over limit, in scope
+    [InlineData("A1", 12_346, 9_000_000, 1_111, 0, 1_111)]
+    [InlineData("A1", 1, 49_999_999, 0, 0, 0)]
+    [InlineData("A1", 1, 50_000_000, 1, 0, 1)]
+    // The limit is 0.12345 yuan: 0.000004 yuan above it, 5 000 times, is 0.02 yuan.
+    [InlineData("A2", 123_450, 50_000_000, 61_725, 0, 61_725)]
+    [InlineData("A2", 123_454, 50_000_000, 61_727, 2, 61_725)]
+    [InlineData("A2", 1, 50_000_000, 1, 0, 1)]
+    public void Split_line_with_a_price_to_the_millionth_of_a_yuan_gives_the_fen(string item, long priceMicroYuan, long quantityE4, long amountFen, long over, long inScope)
+    {
+        FeeLine line = WithMicroYuan(Line("1", item, 0, quantityE4, amountFen), priceMicroYuan);
+        FeeLine more = WithMicroYuan(Line("1", item, 0, quantityE4, amountFen + 1), priceMicroYuan);
+
+        Assert.Null(FeeLines.Check([line]));
+        Assert.Equal("LINE_AMOUNT_MISMATCH", Assert.Single(FeeLines.Check([more])!.Value.Lines).ReasonCode);
+        Assert.Equal(new FeeParts(0, over, 0, inScope), Split(line).Item3);
+    }
+
     [Fact]
     public void Split_any_line_has_parts_that_are_its_amount()
     {
@@ -136,6 +155,20 @@ public sealed class FeeLinesTests
         Assert.Equal(code, RequestChecks.CheckAgainstLines(request, new FeeParts(1, 2, 3, 4))?.Code ?? "");
     }
 
+    [Theory]
+    [InlineData(1_011, 0, 0, 0, 0, "费用明细计算的费用总额为10.10元，与上传的10.11元不一致，请核对后重新上传。")]
+    [InlineData(0, 2, 0, 0, 0, "费用明细计算的全自费为0.01元，与上传的0.02元不一致，请核对后重新上传。")]
+    [InlineData(0, 0, 1, 0, 0, "费用明细计算的超限价为0.02元，与上传的0.01元不一致，请核对后重新上传。")]
+    [InlineData(0, 0, 0, 4, 0, "费用明细计算的先行自付为0.03元，与上传的0.04元不一致，请核对后重新上传。")]
+    [InlineData(0, 0, 0, 0, 1_003, "费用明细计算的政策范围内金额为10.04元，与上传的10.03元不一致，请核对后重新上传。")]
+    [InlineData(0, 0, 1, 4, 0, "费用明细计算的超限价为0.02元，与上传的0.01元不一致，请核对后重新上传。")]
+    public void CheckAgainstLines_names_both_sums(long total, long full, long over, long pre, long inScope, string text)
+    {
+        SettleRequest request = new() { TotalFen = total, FullSelfPayFen = full, OverLimitFen = over, PreSelfPayFen = pre, InScopeFen = inScope };
+
+        Assert.Equal(new Refusal("AMOUNTS_DO_NOT_ADD_UP", text), RequestChecks.CheckAgainstLines(request, new FeeParts(1, 2, 3, 1_004)));
+    }
+
     [Fact]
     public void CheckAgainstLines_of_nothing_to_pay_is_invalid() =>
         Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines 金额合计必须大于 0。"), RequestChecks.CheckAgainstLines(new SettleRequest(), default));
@@ -147,6 +180,8 @@ public sealed class FeeLinesTests
         { Line("", "", -1, 0, -1), "请求字段 lines[1].line_id 缺失。" },
         { Line("2", "", -1, 0, -1), "请求字段 lines[1].item_code 缺失。" },
         { Line("2", "A1", -1, 0, -1), "请求字段 lines[1].unit_price_milli_fen 不能为负数。" },
+        { WithMicroYuan(Line("2", "A1", 0, 0, -1), -1), "请求字段 lines[1].unit_price_micro_yuan 不能为负数。" },
+        { WithMicroYuan(Line("2", "A1", 1, 0, -1), 10), "请求字段 lines[1].unit_price_micro_yuan 与 unit_price_milli_fen 只能填一个。" },
         { Line("2", "A1", 1, 0, -1), "请求字段 lines[1].quantity_e4 必须大于 0。" },
         { Line("2", "A1", 1, -1, 0), "请求字段 lines[1].quantity_e4 必须大于 0。" },
         { Line("2", "A1", 1, 1, -1), "请求字段 lines[1].amount_fen 不能为负数。" },
@@ -225,6 +260,8 @@ public sealed class FeeLinesTests
 
     private static FeeLine Line(string id, string item, long priceMilliFen = 1_000_000, long quantityE4 = 10_000, long amountFen = 1_000) =>
         new() { LineId = id, ItemCode = item, UnitPriceMilliFen = priceMilliFen, QuantityE4 = quantityE4, AmountFen = amountFen };
+
+    private static FeeLine WithMicroYuan(FeeLine line, long price) => new(line) { UnitPriceMicroYuan = price };
 
     private static (Refusal?, ImmutableArray<LineOutcome>, FeeParts) Split(params FeeLine[] lines) =>
         FeeLines.Split(lines, Day, code => [.. Catalogue.Where(item => item.ItemCode == code)]);

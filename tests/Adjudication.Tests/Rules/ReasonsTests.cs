@@ -30,7 +30,9 @@ public sealed class ReasonsTests
         ["RESTORE_IMPOSSIBLE"] = "撤销之后限额或当日起付标准已被其他结算使用，原结算不能恢复，请重新结算。",
         ["YEAR_CLOSED"] = "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。",
         ["CAP_REACHED"] = "统筹基金支付已达年度最高支付限额，超出部分由个人负担。",
-        ["CAP_EXHAUSTED"] = "本年度门诊统筹最高支付限额已用完，本次费用由个人负担。",
+        ["CAP_EXHAUSTED"] = "就诊年度门诊统筹最高支付限额已用完，本次费用由个人负担。",
+        ["VISIT_ALREADY_SETTLED"] = "本次就诊已有有效结算，不能重复结算；确需更正的，请先撤销原结算。",
+        ["ALLOWANCE_ALREADY_PAID"] = "该参保人在规定期限内已享受生育医疗补助，本次不予支付。",
     };
 
     public static TheoryData<string> Codes => [.. Sentences.Keys];
@@ -42,6 +44,13 @@ public sealed class ReasonsTests
         Assert.Equal(Sentences[code], Reasons.TextOf(code));
         Assert.Equal(new Refusal(code, Sentences[code]), Refusal.Of(code));
     }
+
+    [Theory]
+    [InlineData("CAP_REACHED", "统筹基金支付已达2024年度最高支付限额，超出部分由个人负担。")]
+    [InlineData("CAP_EXHAUSTED", "2024年度门诊统筹最高支付限额已用完，本次费用由个人负担。")]
+    [InlineData("YEAR_CLOSED", "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。")]
+    [InlineData("", "")]
+    public void TextOf_a_cap_names_its_year(string code, string text) => Assert.Equal(text, Reasons.TextOf(code, 2024));
 
     [Fact]
     public void TextOf_no_code_is_no_sentence() => Assert.Equal("", Reasons.TextOf(""));

@@ -33,6 +33,9 @@ public sealed class RequestChecksTests
         { "date in full-width digits", r => r.VisitDate = "２０２４-03-05", "INVALID_REQUEST", "visit_date" },
         { "no visit type", r => r.VisitType = VisitType.Unspecified, "INVALID_REQUEST", "visit_type" },
         { "unknown visit type", r => r.VisitType = (VisitType)99, "INVALID_REQUEST", "visit_type" },
+        { "visit id of 31 characters", r => r.VisitId = new string('x', 31), "INVALID_REQUEST", "visit_id" },
+        { "visit id with a line feed", r => r.VisitId = "a\nb", "INVALID_REQUEST", "visit_id" },
+        { "visit id with a C1 control", r => r.VisitId = "a\u0085b", "INVALID_REQUEST", "visit_id" },
         { "tomorrow", r => r.VisitDate = "2024-03-06", "VISIT_IN_FUTURE", "" },
         { "tomorrow and negative", r => { r.VisitDate = "2024-03-06"; r.TotalFen = -1; }, "VISIT_IN_FUTURE", "" },
         { "nothing to pay", r => { r.TotalFen = 0; r.InScopeFen = 0; }, "INVALID_REQUEST", "total_fen" },
@@ -61,10 +64,10 @@ public sealed class RequestChecksTests
     [Theory]
     [InlineData("一二三四五六七八九十一二三四五六七八九十一二三四五六七八九十")]
     [InlineData("😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀")]
-    public void Check_request_id_of_30_characters_of_any_script_is_sound(string requestId)
+    public void Check_request_id_or_visit_id_of_30_characters_of_any_script_is_sound(string id)
     {
         SettleRequest request = Sound();
-        request.RequestId = requestId;
+        (request.RequestId, request.VisitId) = (id, id);
 
         Assert.Null(RequestChecks.Check(request, Today).Refusal);
     }
@@ -87,13 +90,14 @@ public sealed class RequestChecksTests
         (r => r.InsuredId = "P\u0001", "INVALID_REQUEST", "请求字段 insured_id 含有控制字符。"),
         (r => r.VisitDate = "2024-02-30", "INVALID_REQUEST", "请求字段 visit_date 不是有效日期，应为 yyyy-MM-dd。"),
         (r => r.VisitType = VisitType.Unspecified, "INVALID_REQUEST", "请求字段 visit_type 缺失或不是已知的就诊类型。"),
+        (r => r.VisitId = new string('M', 31), "INVALID_REQUEST", "请求字段 visit_id 超过 30 个字符。"),
         (r => r.VisitDate = "2024-03-06", "VISIT_IN_FUTURE", "就诊日期晚于今天，请核对就诊日期。"),
         (r => r.TotalFen = 0, "INVALID_REQUEST", "请求字段 total_fen 必须大于 0。"),
         (r => r.FullSelfPayFen = -1, "INVALID_REQUEST", "请求字段 full_self_pay_fen 不能为负数。"),
         (r => r.OverLimitFen = -1, "INVALID_REQUEST", "请求字段 over_limit_fen 不能为负数。"),
         (r => r.PreSelfPayFen = -1, "INVALID_REQUEST", "请求字段 pre_self_pay_fen 不能为负数。"),
         (r => r.InScopeFen = -1, "INVALID_REQUEST", "请求字段 in_scope_fen 不能为负数。"),
-        (r => r.TotalFen = 10_001, "AMOUNTS_DO_NOT_ADD_UP", "全自费、超限价、先行自付与政策范围内金额之和不等于费用总额，请核对费用后重新上传。"),
+        (r => r.TotalFen = 10_001, "AMOUNTS_DO_NOT_ADD_UP", "四部分费用之和为100.00元，与费用总额100.01元不一致，请核对费用后重新上传。"),
     ];
 
     [Theory]
@@ -109,9 +113,10 @@ public sealed class RequestChecksTests
     [InlineData(9)]
     [InlineData(10)]
     [InlineData(11)]
+    [InlineData(12)]
     public void Check_of_several_faults_gives_the_first_in_order(int first)
     {
-        Assert.Equal(12, InOrder.Length);
+        Assert.Equal(13, InOrder.Length);
         SettleRequest request = Sound();
         foreach ((Action<SettleRequest> spoil, _, _) in InOrder[first..].Reverse()) spoil(request);
 
@@ -135,16 +140,29 @@ public sealed class RequestChecksTests
     [InlineData(5_000, 1, "")]
     [InlineData(-1, 0, "请求字段 total_fen 必须大于 0。")]
     [InlineData(0, -1, "请求字段 in_scope_fen 不能为负数。")]
-    public void Check_with_lines_leaves_the_sum_to_the_catalogue_and_takes_no_negative_part(long totalFen, long inScopeFen, string text)
+    [InlineData(4_999, 0, "2 条费用明细之和为50.00元，与费用总额49.99元不一致，请核对费用后重新上传。")]
+    [InlineData(5_001, 0, "2 条费用明细之和为50.00元，与费用总额50.01元不一致，请核对费用后重新上传。")]
+    public void Check_with_lines_leaves_the_parts_to_the_catalogue_but_not_the_total_and_takes_no_negative_part(long totalFen, long inScopeFen, string text)
     {
         SettleRequest request = Sound();
         (request.TotalFen, request.InScopeFen) = (totalFen, inScopeFen);
-        request.Lines.Add(new FeeLine());
+        request.Lines.AddRange([new FeeLine { AmountFen = 4_996 }, new FeeLine { AmountFen = 4 }]);
 
         (Visit? visit, Refusal? refusal) = RequestChecks.Check(request, Today);
 
         Assert.Equal((text, text.Length == 0), (refusal?.Text ?? "", visit is not null));
         Assert.Equal(0, visit?.TotalFen ?? 0);
+    }
+
+    [Fact]
+    public void Check_of_parts_that_pass_int64_names_their_true_sum()
+    {
+        SettleRequest request = Sound();
+        (request.TotalFen, request.FullSelfPayFen, request.OverLimitFen, request.InScopeFen) = (7, long.MaxValue, long.MaxValue, 9);
+
+        Assert.Equal(
+            new Refusal("AMOUNTS_DO_NOT_ADD_UP", "四部分费用之和为184467440737095516.23元，与费用总额0.07元不一致，请核对费用后重新上传。"),
+            RequestChecks.Check(request, Today).Refusal);
     }
 
     [Fact]

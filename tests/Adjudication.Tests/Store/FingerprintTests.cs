@@ -10,11 +10,16 @@ public sealed class FingerprintTests
 {
     private static readonly string[] Key = ["request_id", "facility_code", "insured_id"];
 
+    /// <summary>What follows from the lines where there are any.</summary>
+    private static readonly string[] Sums = ["total_fen", "full_self_pay_fen", "over_limit_fen", "pre_self_pay_fen", "in_scope_fen"];
+
     [Fact]
     public void Fingerprint_of_a_visit_is_the_same_for_ever()
     {
         Assert.Equal("181FB38AE181767C04A64E451F4F1C03", Of(Visit()));
-        Assert.Equal("47F477FF73642BA191C85B76088651AB", Of(WithLines()));
+        Assert.Equal("EE0C6192B3EBF2C1AA123F514C25AD2C", Of(WithLines()));
+        Assert.Equal("E4FD21A4564C69A631F2364ADD6EB695", Of(new SettleRequest(Visit()) { VisitId = "M1就" }));
+        Assert.Equal("8D6FC234254BBB83E520A88DFB141FA2", Of(new SettleRequest(WithLines()) { VisitId = "M1就" }));
     }
 
     [Theory]
@@ -28,7 +33,7 @@ public sealed class FingerprintTests
     }
 
     [Fact]
-    public void Fingerprint_covers_every_field_of_the_request_but_its_key()
+    public void Fingerprint_covers_every_field_of_the_request_but_its_key_and_sums_that_follow_from_lines()
     {
         foreach (FieldDescriptor field in SettleRequest.Descriptor.Fields.InDeclarationOrder().Where(field => !field.IsRepeated))
         {
@@ -37,7 +42,7 @@ public sealed class FingerprintTests
             Assert.True(Key.Contains(field.Name) == (Of(other) == Of(Visit())), $"{field.Name} of a request without lines");
             other = WithLines();
             Change(field, other);
-            Assert.True(Key.Contains(field.Name) == (Of(other) == Of(WithLines())), $"{field.Name} of a request with lines");
+            Assert.True((Key.Contains(field.Name) || Sums.Contains(field.Name)) == (Of(other) == Of(WithLines())), $"{field.Name} of a request with lines");
         }
     }
 
@@ -60,12 +65,24 @@ public sealed class FingerprintTests
     {
         SettleRequest moved = WithLines();
         (moved.Lines[0].LineId, moved.Lines[0].ItemCode) = ("L1A", "1项");
-        SettleRequest turned = WithLines();
-        (turned.Lines[0], turned.Lines[1]) = (turned.Lines[1], turned.Lines[0]);
         SettleRequest fewer = WithLines();
         fewer.Lines.RemoveAt(1);
 
-        Assert.Equal(5, new[] { Of(WithLines()), Of(moved), Of(turned), Of(fewer), Of(Visit()) }.Distinct().Count());
+        Assert.Equal(4, new[] { Of(WithLines()), Of(moved), Of(fewer), Of(Visit()) }.Distinct().Count());
+    }
+
+    [Fact]
+    public void Fingerprint_is_the_same_for_the_same_lines_in_another_order_or_with_the_price_in_the_other_unit()
+    {
+        SettleRequest turned = WithLines();
+        (turned.Lines[0], turned.Lines[1]) = (turned.Lines[1], turned.Lines[0]);
+        SettleRequest microYuan = WithLines();
+        (microYuan.Lines[0].UnitPriceMilliFen, microYuan.Lines[0].UnitPriceMicroYuan) = (0, 50_010);
+        SettleRequest finer = WithLines();
+        (finer.Lines[0].UnitPriceMilliFen, finer.Lines[0].UnitPriceMicroYuan) = (0, 50_011);
+
+        Assert.Equal([Of(WithLines()), Of(WithLines())], [Of(turned), Of(microYuan)]);
+        Assert.NotEqual(Of(WithLines()), Of(finer));
     }
 
     private static string Of(SettleRequest request)

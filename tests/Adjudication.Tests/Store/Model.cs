@@ -14,21 +14,22 @@ internal sealed class Model
         if (_entries.TryGetValue((visit.Insured, visit.Facility, visit.Request), out Entry? earlier))
         {
             if (earlier.Kind == "tombstone") return ModelAnswer.Of("reversed");
-            if (earlier.Kind != "settlement" || earlier.Content != visit.Content) return ModelAnswer.Of("conflict");
+            if (earlier.Kind != "settlement" || earlier.Content != visit.Content) return ModelAnswer.Of("conflict", earlier.Name);
             return earlier.Fate switch
             {
-                "cancelled" => ModelAnswer.Of("cancelled"),
-                "reversed" => ModelAnswer.Of("reversed"),
+                "cancelled" => ModelAnswer.Of("cancelled", earlier.Name),
+                "reversed" => ModelAnswer.Of("reversed", earlier.Name),
                 _ => earlier.Answer with { Outcome = "replay" },
             };
         }
 
+        if (Hindrance(visit) is { } hindrance) return hindrance;
         ModelAnswer answer = Compute(visit) with { Outcome = "new" };
-        _entries[(visit.Insured, visit.Facility, visit.Request)] = new Entry("settlement", visit.Content, answer) { Visit = visit, Rank = ++_clock };
+        Put(visit.Insured, visit.Facility, visit.Request, new Entry("settlement", visit.Content, answer) { Visit = visit, Rank = ++_clock });
         return answer;
     }
 
-    public ModelAnswer Quote(ModelVisit visit) => Compute(visit) with { Outcome = "quoted" };
+    public ModelAnswer Quote(ModelVisit visit) => Hindrance(visit) ?? Compute(visit) with { Outcome = "quoted" };
 
     public ModelAnswer Cancel(string insured, string facility, string request, string target)
     {
@@ -36,16 +37,16 @@ internal sealed class Model
         if (_entries.TryGetValue((insured, facility, request), out Entry? earlier))
         {
             if (earlier.Kind == "tombstone") return ModelAnswer.Of("reversed");
-            if (earlier.Kind != "cancellation" || earlier.Content != content) return ModelAnswer.Of("conflict");
-            return earlier.Fate == "undone" ? ModelAnswer.Of("reversed") : earlier.Answer with { Outcome = "replay" };
+            if (earlier.Kind != "cancellation" || earlier.Content != content) return ModelAnswer.Of("conflict", earlier.Name);
+            return earlier.Fate == "undone" ? ModelAnswer.Of("reversed", earlier.Name) : earlier.Answer with { Outcome = "replay" };
         }
 
         if (!_entries.TryGetValue((insured, facility, target), out Entry? settlement) || settlement.Kind != "settlement") return ModelAnswer.Of("targetunknown");
-        if (settlement.Fate != "stands") return ModelAnswer.Of("targetundone");
-        if (LaterStands(settlement)) return ModelAnswer.Of("blockedbylater");
+        if (settlement.Fate != "stands") return ModelAnswer.Of("targetundone", settlement.Name);
+        if (LaterStanding(settlement) is { } later) return ModelAnswer.Of("blockedbylater", later.Name);
         ModelAnswer answer = settlement.Answer with { Outcome = "new", CapUsedBeforeFen = PaidFen(insured, settlement.Visit!.Day.Year) };
         settlement.Fate = "cancelled";
-        _entries[(insured, facility, request)] = new Entry("cancellation", content, answer) { Undid = settlement };
+        Put(insured, facility, request, new Entry("cancellation", content, answer) { Undid = settlement });
         return answer;
     }
 
@@ -55,13 +56,13 @@ internal sealed class Model
         if (_entries.TryGetValue((insured, facility, request), out Entry? earlier))
         {
             if (earlier.Kind == "tombstone") return ModelAnswer.Of("reversed");
-            return earlier.Kind == "reversal" && earlier.Content == content ? earlier.Answer with { Outcome = "replay" } : ModelAnswer.Of("conflict");
+            return earlier.Kind == "reversal" && earlier.Content == content ? earlier.Answer with { Outcome = "replay" } : ModelAnswer.Of("conflict", earlier.Name);
         }
 
         ModelAnswer answer;
         if (_entries.TryGetValue((insured, facility, target), out Entry? original) && original is { Kind: "settlement", Fate: "stands" })
         {
-            if (LaterStands(original)) return ModelAnswer.Of("blockedbylater");
+            if (LaterStanding(original) is { } later) return ModelAnswer.Of("blockedbylater", later.Name);
             answer = original.Answer with { Outcome = "new", Did = "settlement undone", CapUsedBeforeFen = PaidFen(insured, original.Visit!.Day.Year) };
             original.Fate = "reversed";
         }
@@ -72,6 +73,7 @@ internal sealed class Model
             bool counts = visit.AllowanceFen is null;
             if (counts && settlement.Answer.FundPayFen > 0 && PaidFen(insured, visit.Day.Year) + settlement.Answer.FundPayFen > visit.CapFen) return ModelAnswer.Of("restoreimpossible");
             if (settlement.Answer.DeductibleFen > 0 && BorneFen(visit) + settlement.Answer.DeductibleFen > visit.TariffFen) return ModelAnswer.Of("restoreimpossible");
+            if (Hindrance(visit) is { } hindrance) return hindrance with { Outcome = "restoreimpossible" };
             answer = settlement.Answer with { Outcome = "new", Did = "cancellation undone", CapUsedBeforeFen = PaidFen(insured, visit.Day.Year) };
             settlement.Fate = "stands";
             settlement.Rank = ++_clock;
@@ -79,11 +81,11 @@ internal sealed class Model
         }
         else
         {
-            answer = ModelAnswer.Of("new") with { Did = "nothing" };
-            if (original is null) _entries[(insured, facility, target)] = new Entry("tombstone", "", answer);
+            answer = ModelAnswer.Of("new") with { Did = original is null ? "nothing" : "nothing any more" };
+            if (original is null) Put(insured, facility, target, new Entry("tombstone", "", answer));
         }
 
-        _entries[(insured, facility, request)] = new Entry("reversal", content, answer);
+        Put(insured, facility, request, new Entry("reversal", content, answer));
         return answer;
     }
 
@@ -94,13 +96,39 @@ internal sealed class Model
     public long BorneFen(ModelVisit visit) =>
         Standing(visit.Insured).Where(entry => entry.Visit!.Day == visit.Day && entry.Visit.Facility == visit.Facility).Sum(entry => entry.Answer.DeductibleFen);
 
+    /// <summary>Facility, visit id and request of every settlement that stands for a visit.</summary>
+    public IEnumerable<(string Facility, string VisitId, string Request)> StandingVisits(string insured) =>
+        Standing(insured).Where(entry => entry.Visit!.VisitId.Length > 0).Select(entry => (entry.Visit!.Facility, entry.Visit.VisitId, entry.Visit.Request));
+
     public IEnumerable<ModelVisit> Visits => _entries.Values.Where(entry => entry.Kind == "settlement").Select(entry => entry.Visit!);
 
     private IEnumerable<Entry> Standing(string insured) =>
         _entries.Where(entry => entry.Key.Insured == insured && entry.Value is { Kind: "settlement", Fate: "stands" }).Select(entry => entry.Value);
 
-    private bool LaterStands(Entry settlement) => settlement.Answer.DeductibleFen > 0 && Standing(settlement.Visit!.Insured)
-        .Any(other => other.Rank > settlement.Rank && other.Visit!.Facility == settlement.Visit.Facility && other.Visit.Day == settlement.Visit.Day);
+    /// <summary>The newest of the later settlements by rate that must be undone first.</summary>
+    private Entry? LaterStanding(Entry settlement) => settlement.Answer.DeductibleFen == 0 ? null : Standing(settlement.Visit!.Insured)
+        .Where(other => other.Rank > settlement.Rank && other.Visit!.AllowanceFen is null)
+        .Where(other => other.Visit!.Facility == settlement.Visit.Facility && other.Visit.Day == settlement.Visit.Day)
+        .MaxBy(other => other.Rank);
+
+    /// <summary>What stands in the way of a visit: a settlement of the visit, or the newest allowance that is too near.</summary>
+    private ModelAnswer? Hindrance(ModelVisit visit)
+    {
+        Entry? same = Standing(visit.Insured)
+            .SingleOrDefault(other => visit.VisitId.Length > 0 && other.Visit!.VisitId == visit.VisitId && other.Visit.Facility == visit.Facility);
+        if (same is not null) return ModelAnswer.Of("visitsettled", same.Name);
+        if (visit.AllowanceFen is null) return null;
+        Entry? near = Standing(visit.Insured)
+            .Where(other => other.Visit!.AllowanceFen is not null && Math.Abs(other.Visit.Day.DayNumber - visit.Day.DayNumber) < visit.NotAgainWithinDays)
+            .MaxBy(other => other.Rank);
+        return near is null ? null : ModelAnswer.Of("allowancepaid", near.Name);
+    }
+
+    private void Put(string insured, string facility, string request, Entry entry)
+    {
+        entry.Name = $"{facility} {request}";
+        _entries[(insured, facility, request)] = entry;
+    }
 
     private ModelAnswer Compute(ModelVisit visit)
     {
@@ -123,6 +151,9 @@ internal sealed class Model
 
         public ModelAnswer Answer { get; } = answer;
 
+        /// <summary>Facility and request.</summary>
+        public string Name { get; set; } = "";
+
         public string Fate { get; set; } = "stands";
 
         public int Rank { get; set; }
@@ -133,13 +164,15 @@ internal sealed class Model
     }
 }
 
-internal sealed record ModelVisit(string Insured, string Facility, string Request, DateOnly Day, long TotalFen, long InScopeFen, int RateBasisPoints, long TariffFen, long CapFen, long? AllowanceFen)
+internal sealed record ModelVisit(string Insured, string Facility, string Request, DateOnly Day, long TotalFen, long InScopeFen, int RateBasisPoints, long TariffFen, long CapFen, long? AllowanceFen,
+    string VisitId = "", int NotAgainWithinDays = 0)
 {
-    public string Content => $"{Day}|{TotalFen}|{InScopeFen}|{AllowanceFen}";
+    public string Content => $"{Day}|{TotalFen}|{InScopeFen}|{AllowanceFen}|{VisitId}";
 }
 
 /// <param name="Did">What a reversal undid.</param>
-internal sealed record ModelAnswer(string Outcome, long DeductibleFen, long FundPayFen, long CapUsedBeforeFen, string Did = "")
+/// <param name="Names">Facility and request that a refusal speaks of.</param>
+internal sealed record ModelAnswer(string Outcome, long DeductibleFen, long FundPayFen, long CapUsedBeforeFen, string Did = "", string Names = "")
 {
-    public static ModelAnswer Of(string outcome) => new(outcome, 0, 0, 0);
+    public static ModelAnswer Of(string outcome, string names = "") => new(outcome, 0, 0, 0, Names: names);
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Claims.Adjudication.Store;
 using Claims.Rules;
 using FsCheck;
@@ -12,6 +14,7 @@ public sealed class ScriptAgainstModelTests
     private const int Workers = 8;
     private const int LongestSequence = 160;
     private const int Requests = 9;
+    private const int Window = 180;
 
     [Fact]
     public async Task Settle_random_sequences_agree_with_model_and_rules()
@@ -37,17 +40,34 @@ public sealed class ScriptAgainstModelTests
         { "the cap does not bind", "paid = min(uncapped, max(cap - used, 0))", "paid = uncapped" },
         { "a cancellation leaves the cap used", "if counted(target) > 0 then put(fields, year, format('%d', used - counted(target))) end", "" },
         { "a cancellation leaves the deductible borne", "if target.deductible > 0 then put(fields, day, format('%d', borne - target.deductible)) end", "" },
-        { "settlements are undone in any order", "facility_of(all[i]) == facility then return 'B' end", "facility_of(all[i]) == facility then end" },
-        { "a settlement is cancelled twice", "if state_of(record) ~= 'A' then return 'A' end", "" },
+        { "settlements are undone in any order", "if blocking then return named('B', all[blocking], all[blocking + 1]) end", "" },
+        { "a fixed sum blocks a cancellation", "and other.basis == 'P' and", "and" },
+        { "what blocks is not the newest", "and other.order > newest then\n          newest, blocking", "and (newest == 0 or other.order < newest) then\n          newest, blocking" },
+        { "a settlement is cancelled twice", "if state_of(record) ~= 'A' then return named('A', field, record) end", "" },
         { "a restoration passes the cap", "if counted(target) > 0 and used + counted(target) > target.cap then return 'I' end", "" },
         { "a restoration bears the deductible twice", "if target.deductible > 0 and borne + target.deductible > target.tariff then return 'I' end", "" },
         { "a restored settlement keeps its old rank", "target.state, target.order = 'A', seq + 1", "target.state = 'A'" },
         { "what never came leaves no mark", "put(fields, target, pack(h))", "" },
-        { "a cancelled request is settled anew as a replay", "if state == 'X' then return 'X' end", "" },
+        { "a cancelled request is settled anew as a replay", "if state == 'X' then return named('X', request, stored) end", "" },
         { "the deductible is borne at every visit", "max(tariff - borne, 0)", "tariff" },
         { "rounding goes down", "* rate + 5000) / 10000)", "* rate) / 10000)" },
         { "content is not compared", "if kind ~= 'S' or not same_content(stored, content) then", "if kind ~= 'S' then" },
         { "a quote is stored", "if mode == 'Q' then return 'N' .. header end", "" },
+        { "what never came is told as undone before", "state = original and '4' or '3'", "state = '4'" },
+        { "a visit id is not looked at", "if stored[4] and stored[4] ~= '' then", "if false then" },
+        { "a visit id holds for every facility", "return 'v' .. facility .. '\\n' .. visit end", "return 'v' .. visit end" },
+        { "a visit id is not freed by a cancellation", "put(fields, visit_field(facility, sub(record, -target.visit_bytes)), '')", "" },
+        { "a restoration passes the visit id", "if standing and standing ~= '' then", "if false then" },
+        { "a restored settlement does not hold its visit id", "if stands then put(fields, stands, field) end", "" },
+        { "allowances have no distance", "if basis == 'F' and window > 0 then", "if false then" },
+        { "the distance of allowances is a day too long", "day_number(date)) < days", "day_number(date)) <= days" },
+        { "the distance of allowances is a day too short", "day_number(date)) < days", "day_number(date)) < days - 1" },
+        { "only what comes after keeps its distance", "math.abs(day_number(other.date) - day_number(date)) < days", "day_number(date) >= day_number(other.date) and day_number(date) - day_number(other.date) < days" },
+        { "only what comes before keeps its distance", "math.abs(day_number(other.date) - day_number(date)) < days", "day_number(other.date) >= day_number(date) and day_number(other.date) - day_number(date) < days" },
+        { "the allowance that is named is not the newest", "and other.order > newest then\n        newest, field", "and (newest == 0 or other.order < newest) then\n        newest, field" },
+        { "a cancelled allowance keeps its distance", "sub(known(all[i + 1]), 2, 4) == 'SAF'", "(sub(known(all[i + 1]), 2, 4) == 'SAF' or sub(known(all[i + 1]), 2, 4) == 'SXF')" },
+        { "a restoration passes an allowance", "if near then return named('I', near, near_record) end", "" },
+        { "leap days are not counted", "+ floor(y / 4) ", "" },
     };
 
     [Theory]
@@ -113,11 +133,27 @@ public sealed class ScriptAgainstModelTests
         [Settle("r1"), Undo("reverse", "v1", "r1"), Undo("reverse", "v1", "r1"), Settle("r1"), Undo("cancel", "c1", "r1"), Undo("reverse", "v2", "v1")],
         [Settle("r1"), Undo("cancel", "c1", "r1"), Undo("reverse", "v1", "c1"), Settle("r1"), Undo("cancel", "c1", "r1"), Undo("reverse", "v2", "c1"), Undo("cancel by id", "c2", "r1")],
         [Settle("r1", allowance: true), Settle("r1", allowance: true), Settle("r2", "H3"), Undo("cancel", "c1", "r1")],
+        [Settle("r1"), Settle("r2", allowance: true), Undo("cancel", "c1", "r1")],
+        [Settle("r1"), Settle("r2"), Settle("r3"), Undo("cancel", "c1", "r1"), Undo("reverse", "v1", "r1")],
+        [Settle("r1", visit: "v"), Settle("r2", visit: "v"), Settle("r2", visit: "v") with { Kind = "quote" }, Settle("r1", visit: "v"), Settle("r3", "H3", visit: "v"), Settle("r4", visit: "w")],
+        [Settle("r1", visit: "v"), Undo("cancel", "c1", "r1"), Settle("r2", visit: "v"), Undo("reverse", "v1", "c1"), Undo("reverse", "v2", "r2"), Undo("reverse", "v3", "c1"), Settle("r3", visit: "v")],
+        [Settle("r1", "H3", visit: "v"), Undo("cancel", "c1", "r1", "H3"), Settle("r2", "H3", visit: "v"), Undo("reverse", "v1", "c1", "H3"), Undo("cancel", "c2", "r2", "H3"), Undo("reverse", "v2", "c1", "H3"), Settle("r3", "H3", visit: "v")],
+        [Allowance("r1", "2024-12-31"), Allowance("r2", "2024-12-31"), Allowance("r2", "2025-06-28"), Allowance("r3", "2025-06-29"), Allowance("r4", "2024-07-05"), Allowance("r5", "2024-07-04"), Allowance("r6", "2025-03-31")],
+        [Allowance("r1", "2023-09-03"), Allowance("r2", "2024-02-29"), Allowance("r3", "2024-03-01"), Allowance("r4", "2024-08-27"), Allowance("r5", "2024-08-28")],
+        [Allowance("r1", "2024-12-31"), Undo("cancel", "c1", "r1"), Allowance("r2", "2025-01-01"), Undo("reverse", "v1", "c1"), Undo("cancel", "c2", "r2"), Undo("reverse", "v2", "c1"), Allowance("r3", "2025-01-01")],
     ];
 
-    private static Operation Settle(string request, string facility = "H2", long inScopeFen = 10_000, bool allowance = false) => new(
+    private static Operation Allowance(string request, string date)
+    {
+        Operation settle = Settle(request, allowance: true);
+        return settle with { Visit = settle.Visit with { Day = DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture) } };
+    }
+
+    private static Operation Settle(string request, string facility = "H2", long inScopeFen = 10_000, bool allowance = false, string visit = "") => new(
         "settle",
-        new ModelVisit("A", facility, request, new DateOnly(2024, 12, 31), inScopeFen + 1, inScopeFen, allowance ? 0 : facility == "H3" ? 6500 : 5500, allowance || facility == "H3" ? 0 : 4000, 30_000, allowance ? 100_000 : null),
+        new ModelVisit(
+            "A", facility, request, new DateOnly(2024, 12, 31), inScopeFen + 1, inScopeFen, allowance ? 0 : facility == "H3" ? 6500 : 5500,
+            allowance || facility == "H3" ? 0 : 4000, 30_000, allowance ? 100_000 : null, visit, allowance ? Window : 0),
         "");
 
     private static Operation Undo(string kind, string request, string target, string facility = "H2") => Settle(request, facility) with { Kind = kind, Target = target };
@@ -182,8 +218,11 @@ public sealed class ScriptAgainstModelTests
     {
         foreach (IGrouping<string, ModelVisit> insured in model.Visits.GroupBy(visit => visit.Insured))
         {
-            AccumulatorField[] stored = [.. (await fixture.Store.ShardOf(insured.Key).ReadInsuredAsync(insured.Key))
-                .Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>()];
+            IReadOnlyList<(string Field, byte[] Value)> fields = await fixture.Store.ShardOf(insured.Key).ReadInsuredAsync(insured.Key);
+            Assert.Equal(
+                model.StandingVisits(insured.Key).Select(visit => ($"v{visit.Facility}\n{visit.VisitId}", $"q{visit.Facility}\n{visit.Request}")).Order(),
+                fields.Where(field => field.Field[0] == 'v' && field.Value.Length > 0).Select(field => (field.Field, Encoding.UTF8.GetString(field.Value))).Order());
+            AccumulatorField[] stored = [.. fields.Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>()];
             foreach (AccumulatorField year in stored.Where(field => field.Day is null)) Assert.Equal(model.PaidFen(insured.Key, year.Year), year.AmountFen);
             foreach (ModelVisit visit in insured)
             {
@@ -220,12 +259,19 @@ public sealed class ScriptAgainstModelTests
         from picks in Gen.ListOf(Picks)
         select picks.Select(pick => OperationOf(pick, contents, facilities)).ToArray();
 
-    private static Gen<(DateOnly Day, int InScopeFen, int OutOfScopeFen, bool Allowance)> Contents =>
-        from day in Gen.Elements(new DateOnly(2024, 12, 31), new DateOnly(2024, 12, 31), new DateOnly(2024, 12, 31), new DateOnly(2025, 1, 1))
+    /// <summary>The last are 179 and 180 days from one that comes often.</summary>
+    private static Gen<DateOnly> Days => Gen.Frequency(
+        (12, Gen.Constant(new DateOnly(2024, 12, 31))),
+        (4, Gen.Constant(new DateOnly(2025, 1, 1))),
+        (2, Gen.Elements(new DateOnly(2024, 7, 4), new DateOnly(2024, 7, 5), new DateOnly(2025, 6, 28), new DateOnly(2025, 6, 29))));
+
+    private static Gen<(DateOnly Day, int InScopeFen, int OutOfScopeFen, bool Allowance, string VisitId)> Contents =>
+        from day in Days
         from inScope in Gen.OneOf(Gen.Choose(0, 12_000), Gen.Choose(1, 1_500), Gen.Elements(0, 1, 2_500, 3_999, 4_000, 4_001, 46_154), Gen.Choose(0, 60_000))
         from outOfScope in Gen.Elements(1, 250)
         from allowance in Gen.Choose(0, 9)
-        select (day, inScope, outOfScope, allowance == 0);
+        from visit in Gen.Elements("", "", "", "", "v", "就")
+        select (day, inScope, outOfScope, allowance < 2, visit);
 
     private static Gen<(string Kind, string Insured, int Request, int Target, bool Other)> Picks =>
         from kind in Gen.Frequency(
@@ -242,7 +288,7 @@ public sealed class ScriptAgainstModelTests
 
     private static Operation OperationOf(
         (string Kind, string Insured, int Request, int Target, bool Other) pick,
-        (DateOnly Day, int InScopeFen, int OutOfScopeFen, bool Allowance)[] contents,
+        (DateOnly Day, int InScopeFen, int OutOfScopeFen, bool Allowance, string VisitId)[] contents,
         (string Code, int Rate, long Tariff)[] facilities)
     {
         var content = contents[(2 * pick.Request) + (pick.Other ? 1 : 0)];
@@ -257,7 +303,8 @@ public sealed class ScriptAgainstModelTests
             pick.Kind,
             new ModelVisit(
                 pick.Insured, facility.Code, request, content.Day, content.InScopeFen + content.OutOfScopeFen, content.InScopeFen,
-                content.Allowance ? 0 : facility.Rate, content.Allowance ? 0 : facility.Tariff, 30_000, content.Allowance ? 100_000 : null),
+                content.Allowance ? 0 : facility.Rate, content.Allowance ? 0 : facility.Tariff, 30_000, content.Allowance ? 100_000 : null,
+                content.VisitId, content.Allowance ? Window : 0),
             target);
     }
 

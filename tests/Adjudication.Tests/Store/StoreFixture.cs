@@ -54,7 +54,7 @@ internal sealed class StoreFixture : IAsyncDisposable
 
     public static Step StepOf(StepMode mode, ModelVisit visit, uint citations)
     {
-        Terms terms = new(visit.RateBasisPoints, visit.TariffFen, visit.CapFen, visit.AllowanceFen);
+        Terms terms = new(visit.RateBasisPoints, visit.TariffFen, visit.CapFen, visit.AllowanceFen, visit.NotAgainWithinDays);
         SettleRequest request = new()
         {
             RequestId = visit.Request,
@@ -65,6 +65,7 @@ internal sealed class StoreFixture : IAsyncDisposable
             TotalFen = visit.TotalFen,
             FullSelfPayFen = visit.TotalFen - visit.InScopeFen,
             InScopeFen = visit.InScopeFen,
+            VisitId = visit.VisitId,
         };
         StoredRequest stored = new() { TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, AllowanceFen = visit.AllowanceFen ?? 0, Tier = 2, InsuredCounty = 410105, FacilityCounty = 410122, Citations = citations, Trace = StoredTrace.OfCall() };
         return Step.Visit(mode, request, visit.Day, terms, visit.TotalFen, visit.InScopeFen, stored);
@@ -77,12 +78,17 @@ internal sealed class StoreFixture : IAsyncDisposable
     public static ModelAnswer AnswerOf(StepMode mode, StepReply reply)
     {
         string outcome = mode is StepMode.Quote ? "quoted" : reply.Outcome.ToString().ToLowerInvariant();
-        if (reply.Bytes.IsEmpty) return ModelAnswer.Of(outcome);
+        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay))
+        {
+            return ModelAnswer.Of(reply.Outcome.ToString().ToLowerInvariant(), reply.Named() is { } named ? $"{named.FacilityCode} {named.RequestId}" : "");
+        }
+
         string did = reply.Header.State switch
         {
             RecordState.UndidSettlement => "settlement undone",
             RecordState.UndidCancellation => "cancellation undone",
             RecordState.UndidNothing => "nothing",
+            RecordState.FoundUndone => "nothing any more",
             _ => "",
         };
         return new ModelAnswer(outcome, reply.Header.DeductibleFen, reply.Header.FundPayFen, reply.Header.CapUsedBeforeFen, did);

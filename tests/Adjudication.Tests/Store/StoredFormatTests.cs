@@ -69,10 +69,11 @@ public sealed class StoredFormatTests
     public void Visit_for_a_fixed_allowance_is_packed_with_it_and_with_amounts_that_the_script_can_compute_with()
     {
         const long Largest = 100_000_000_000_000;
-        Step step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000), totalFen: Largest + 2, inScopeFen: Largest + 1, stored: null);
+        Step step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000, 40_001), totalFen: Largest + 2, inScopeFen: Largest + 1, stored: null);
 
         Assert.Equal([.. Text("SF20251231"), .. Big(6, Largest), .. Big(6, Largest), .. Big(4, 0), .. Big(4, 0), .. Big(4, 30_000), .. Big(4, 100_000)], step.Item[..38]);
-        Assert.Equal(16, step.Content.Length);
+        Assert.Equal([4, 8, 3, .. Big(2, 40_001)], step.Item[38..43]);
+        Assert.Equal(16 + 3, step.Content.Length);
 
         step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000), totalFen: Largest - 1, inScopeFen: Largest - 2, stored: null);
         Assert.Equal([.. Big(6, Largest - 2), .. Big(6, Largest - 1)], step.Item[10..22]);
@@ -104,12 +105,12 @@ public sealed class StoredFormatTests
     [Fact]
     public void Replies_of_a_batch_are_told_in_the_order_of_its_items()
     {
-        const string Letters = "NRCMXVKABIYF";
+        const string Letters = "NRCMXVKABIDPYF";
         StepOutcome[] outcomes =
         [
             StepOutcome.New, StepOutcome.Replay, StepOutcome.Conflict, StepOutcome.Missing, StepOutcome.Cancelled, StepOutcome.Reversed,
-            StepOutcome.TargetUnknown, StepOutcome.TargetUndone, StepOutcome.BlockedByLater, StepOutcome.RestoreImpossible, StepOutcome.YearClosed,
-            StepOutcome.FormatUnknown,
+            StepOutcome.TargetUnknown, StepOutcome.TargetUndone, StepOutcome.BlockedByLater, StepOutcome.RestoreImpossible, StepOutcome.VisitSettled,
+            StepOutcome.AllowancePaid, StepOutcome.YearClosed, StepOutcome.FormatUnknown,
         ];
         byte[] batch = [.. Letters.SelectMany((letter, index) => (byte[])[.. Big(4, 1 + index), (byte)letter, .. Enumerable.Repeat((byte)index, index)])];
         StepReply[] replies = new StepReply[outcomes.Length];
@@ -120,6 +121,27 @@ public sealed class StoredFormatTests
         Assert.Equal(Enumerable.Range(0, outcomes.Length).Select(index => Enumerable.Repeat((byte)index, index)), replies.Select(reply => reply.Bytes.ToArray()));
         Assert.Throws<InvalidDataException>(() => StepReply.ReadAll(batch, new StepReply[outcomes.Length - 1]));
         Assert.Throws<InvalidDataException>(() => StepReply.ReadAll((byte[])[.. Big(4, 1), (byte)'Z'], new StepReply[1]));
+    }
+
+    [Theory]
+    [InlineData(StepOutcome.Conflict)]
+    [InlineData(StepOutcome.Cancelled)]
+    [InlineData(StepOutcome.Reversed)]
+    [InlineData(StepOutcome.TargetUndone)]
+    [InlineData(StepOutcome.BlockedByLater)]
+    [InlineData(StepOutcome.RestoreImpossible)]
+    [InlineData(StepOutcome.VisitSettled)]
+    [InlineData(StepOutcome.AllowancePaid)]
+    public void Refusal_names_the_record_that_it_speaks_of_where_there_is_one(StepOutcome outcome)
+    {
+        byte[] record = [.. Packed(Header), .. Fingerprint, .. Stored.ToByteArray()];
+
+        StoredAnswer named = Assert.IsType<StoredAnswer>(new StepReply(outcome, (byte[])[.. Big(2, 8), .. Text("qH院\nr1"), .. record]).Named());
+
+        Assert.Equal(("H院", "r1", Header), (named.FacilityCode, named.RequestId, named.Header));
+        Assert.Equal(record, named.Bytes.ToArray());
+        Assert.Null(new StepReply(outcome, default).Named());
+        Assert.Null(new StepReply(StepOutcome.New, record).Named());
     }
 
     [Fact]
@@ -157,8 +179,15 @@ public sealed class StoredFormatTests
         Assert.Equal(new StoredRequest(), empty.Request);
         Assert.Equal(Fingerprint, read.Fingerprint.ToArray());
         Assert.Equal(Fingerprint, used.Fingerprint.ToArray());
+        Assert.Equal(("", "", ""), (read.VisitId, used.VisitId, empty.VisitId));
         Assert.Equal(new Terms(5_500, 4_000, 30_000, null), read.Terms);
-        Assert.Equal(new Terms(5_500, 4_000, 30_000, 100_000), (read with { Header = Header with { Capped = false } }).Terms);
+        Assert.Equal(new Terms(5_500, 4_000, 30_000, 100_000, 40_001), (read with { Header = Header with { Capped = false, NotAgainWithinDays = 40_001 } }).Terms);
+
+        RecordHeader numbered = Header with { VisitIdBytes = 3 };
+        bytes = [.. Packed(numbered), .. Fingerprint, .. Stored.ToByteArray(), .. Text("就")];
+        read = StoredRecord.Read(bytes);
+        used = StoredRecord.Read(numbered, bytes.AsMemory(RecordHeader.Bytes), Used.Message<StoredRequest>());
+        Assert.Equal(("就", Stored, "就", Stored), (read.VisitId, read.Request, used.VisitId, used.Request));
     }
 
     [Fact]
