@@ -76,7 +76,7 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
     }
 
     /// <param name="mode">Cancel or Reverse.</param>
-    /// <param name="target">The request field of what is undone, or <see cref="TargetOf"/> of a sequence.</param>
+    /// <param name="target">The request field of what is undone, or <see cref="TargetOf"/> of an id.</param>
     public static Step Undoing(StepMode mode, string insuredId, string facilityCode, string requestId, string target, StoredUndoing stored)
     {
         int targetBytes = Encoding.UTF8.GetByteCount(target);
@@ -94,8 +94,8 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
         return new Step(mode, insuredId, facilityCode, requestId, item, contentStart);
     }
 
-    /// <summary>A settlement named by its sequence, as the target of a cancellation.</summary>
-    public static string TargetOf(long sequence) => $"#{sequence}";
+    /// <summary>A settlement named by year of visit and sequence, as the target of a cancellation.</summary>
+    public static string TargetOf(int visitYear, long sequence) => $"#{visitYear}-{sequence}";
 
     private static char Letter(StepMode mode) => mode switch
     {
