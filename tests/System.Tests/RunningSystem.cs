@@ -35,7 +35,10 @@ public sealed class RunningSystem : IAsyncLifetime
     private readonly int _portBase = FreePort.Take(PortCount);
     private readonly List<GrpcChannel> _channels = [];
 
-    public async Task InitializeAsync() => AssertDone(await RunAsync("up", "--fresh", "--detach"));
+    /// <summary>More words for <c>claims up</c>.</summary>
+    public string[] UpWith { get; init; } = [];
+
+    public async Task InitializeAsync() => AssertDone(await RunAsync(["up", "--fresh", "--detach", .. UpWith]));
 
     public async Task DisposeAsync()
     {
@@ -47,6 +50,9 @@ public sealed class RunningSystem : IAsyncLifetime
     public static void AssertDone(CommandResult result) => Assert.True(result.ExitCode == 0, result.ToString());
 
     public static string VectorFile(string set, string name) => Path.Combine(RepositoryRoot(), "tests", "vectors", set, name);
+
+    /// <summary>Policy of an invented city, shizhou: other counties, the same rules.</summary>
+    public static string OtherCities => Path.Combine(RepositoryRoot(), "tests", "cities");
 
     /// <summary>The contract as hospitals get it.</summary>
     public static string ContractFile => Path.Combine(RepositoryRoot(), "protos", "claims", "v1", "adjudication.proto");
