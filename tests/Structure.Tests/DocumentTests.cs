@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Structure.Tests;
 
-/// <summary>What the documents name exists: pages, sections, settings, metrics, commands.</summary>
+/// <summary>What the documents name exists: pages, sections, files, settings, metrics, commands.</summary>
 public sealed class DocumentTests
 {
     private static readonly Lazy<string> Code =
@@ -41,6 +41,19 @@ public sealed class DocumentTests
         Document other = new("docs/b.md", "# The fund's money\n");
         IEnumerable<string> found = new Document("docs/a.md", text).Broken(path => path == "docs/b.md" ? other : null);
         Assert.Equal(broken is null ? [] : [broken], found);
+    }
+
+    [Fact]
+    public void Every_path_that_a_page_names_exists() => Assert.Empty(Unknown(NamedPaths, Sources.Exists));
+
+    [Theory]
+    [InlineData("`services/Ledger/migrations`", "services/Ledger/migrations", true)]
+    [InlineData("`libs/Rules/FeeLines.cs`, some lines", "libs/Rules/FeeLines.cs", true)]
+    [InlineData("`services/Adjudication/Missing.cs`", "services/Adjudication/Missing.cs", false)]
+    public void A_path_that_does_not_exist_is_found(string text, string path, bool exists)
+    {
+        Assert.Equal([path], NamedPaths(text));
+        Assert.Equal(exists, Sources.Exists(path));
     }
 
     [Fact]
@@ -100,6 +113,9 @@ public sealed class DocumentTests
 
     private static IEnumerable<string> Named(string text, string pattern) =>
         Regex.Matches(text, pattern, RegexOptions.ExplicitCapture).Select(match => match.Value);
+
+    private static IEnumerable<string> NamedPaths(string text) =>
+        Named(text, "(?<=`)(services|libs|cli|load-tests|tests|docs|deploy|policy|protos)/[\\w./-]+(?=`)");
 
     // "Claims__Name" stands for any; any property of librdkafka may follow "Claims__Kafka__".
     private static bool IsSetting(string name) => name.Split("__", StringSplitOptions.RemoveEmptyEntries)[1..] switch
