@@ -3,6 +3,7 @@ using System.Globalization;
 using Claims.Cli.LocalSystem;
 using Claims.V1;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 
 namespace Claims.Cli.Commands;
 
@@ -49,13 +50,27 @@ internal static class LedgerFunding
         ["business"] = DateKind.ByBusiness,
     };
 
-    public static IEnumerable<Command> Commands() =>
-    [
-        new("income", "Book what the fund is owed, and what has come in.") { Assess(), Receive() },
-        new("pay", "Move the fund's money out: to the counties, to the facilities.") { Run(), Replenishments(), Transfer() },
-        new("plan", "The plan per county and year, and how far it is used.") { SetPlan(), ShowPlans() },
-        Deficit(), Balance(), CloseMonth(), Vouchers(), Reverse(),
-    ];
+    // Every command waits until the books have what was acknowledged before it began; the list of what was entered does not depend on that.
+    private static readonly Option<int> Wait = LedgerCommand.WaitOption();
+
+    public static IEnumerable<Command> Commands()
+    {
+        Command[] commands =
+        [
+            new("income", "Book what the fund is owed, and what has come in.") { Assess(), Receive() },
+            new("pay", "Move the fund's money out: to the counties, to the facilities.") { Run(), Replenishments(), Transfer() },
+            new("plan", "The plan per county and year, and how far it is used.") { SetPlan(), ShowPlans() },
+            Deficit(), Balance(), CloseMonth(), Reverse(),
+        ];
+        foreach (Command command in commands) AddWait(command);
+        return [.. commands, Vouchers()];
+    }
+
+    private static void AddWait(Command command)
+    {
+        foreach (Command part in command.Subcommands) AddWait(part);
+        if (command.Subcommands.Count == 0) command.Add(Wait);
+    }
 
     private static Command Assess()
     {
@@ -113,7 +128,7 @@ internal static class LedgerFunding
         {
             if (!parsed.GetValue(dryRun) && string.IsNullOrEmpty(parsed.GetValue(key))) parsed.AddError("Option '--key' is required without --dry-run.");
         });
-        command.SetAction((parsed, cancel) => CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => CallAsync(parsed, async (funding, options) =>
         {
             if (!parsed.GetValue(dryRun))
             {
@@ -132,14 +147,25 @@ internal static class LedgerFunding
                     proposal.Account,
                     proposal.BalanceFen,
                     proposal.TotalFen,
+                    proposal.WithheldFen,
                     proposal.Covered,
-                    Facilities = proposal.Facilities.Select(facility => new { facility.FacilityCode, facility.OwedFen, facility.PaidFen, facility.PayFen }),
+                    Facilities = proposal.Facilities.Select(facility => new
+                    {
+                        facility.FacilityCode,
+                        facility.OwedFen,
+                        facility.PaidFen,
+                        facility.WithheldFen,
+                        facility.PayFen,
+                        Withheld = facility.Withheld.Select(debt => new { debt.County, debt.Fen }),
+                    }),
                 });
             }
             else
             {
-                Output.Table(["facility 机构", ">owed 应付", ">paid 已付", ">to pay 本次支付"], proposal.Facilities.Select(facility =>
-                    new[] { facility.FacilityCode, Output.Yuan(facility.OwedFen), Output.Yuan(facility.PaidFen), Output.Yuan(facility.PayFen) }));
+                Output.Table(["facility 机构", ">owed 应付", ">paid 已付", ">withheld 抵扣", ">to pay 本次支付"], proposal.Facilities.Select(facility =>
+                    new[] { facility.FacilityCode, Output.Yuan(facility.OwedFen), Output.Yuan(facility.PaidFen), Output.Yuan(facility.WithheldFen), Output.Yuan(facility.PayFen) }));
+                foreach ((FacilityPayment facility, WithheldDebt debt) in proposal.Facilities.SelectMany(facility => facility.Withheld, (facility, debt) => (facility, debt)))
+                    Output.Line($"{facility.FacilityCode} owes {Output.Yuan(debt.Fen)} under {debt.County}, which is withheld 抵扣其在{debt.County}多付的款项");
                 Output.Line($"{proposal.County} {proposal.Month}: to pay 支付合计 {Output.Yuan(proposal.TotalFen)}; {proposal.Account} holds 账户余额 {Output.Yuan(proposal.BalanceFen)}{(proposal.Covered ? "" : ": NOT ENOUGH 余额不足")}");
             }
 
@@ -153,7 +179,7 @@ internal static class LedgerFunding
         Option<string> month = MonthOption();
         Option<bool> json = CommonOptions.Json();
         Command command = new("replenishments", "What each county's expenditure account lacks, to pay up to a month's end and keep its reserve") { month, json };
-        command.SetAction((parsed, cancel) => CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => CallAsync(parsed, async (funding, options) =>
         {
             ReplenishmentProposals proposals = await funding.ProposeReplenishmentsAsync(new ProposeReplenishmentsRequest { Month = parsed.GetRequiredValue(month) }, options);
             if (parsed.GetValue(json))
@@ -183,7 +209,7 @@ internal static class LedgerFunding
         (_, Option<string> actor, Option<string> memo, _) = HeaderOptions();
         Option<bool> json = CommonOptions.Json();
         Command command = new("set", "Set or revise the plan of a county and year; earlier revisions stay on record") { county, year, plan, revision, actor, memo, json };
-        command.SetAction((parsed, cancel) => CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => CallAsync(parsed, async (funding, options) =>
         {
             Plan set = await funding.SetPlanAsync(new SetPlanRequest
             {
@@ -204,7 +230,7 @@ internal static class LedgerFunding
         Option<int> year = Year("Year of the visits");
         Option<bool> json = CommonOptions.Json();
         Command command = new("show", "Every county's plan of a year, what has been spent of it, and the threshold that is reached") { year, json };
-        command.SetAction((parsed, cancel) => CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => CallAsync(parsed, async (funding, options) =>
             Show((await funding.ListPlansAsync(new ListPlansRequest { Year = parsed.GetRequiredValue(year) }, options)).Plans, parsed.GetValue(json)), cancel));
         return command;
     }
@@ -216,7 +242,7 @@ internal static class LedgerFunding
         Option<string> by = ByOption();
         Option<bool> json = CommonOptions.Json();
         Command command = new("deficit", "Income less expense, per county and for the fund; a deficit is reported, not divided") { from, to, by, json };
-        command.SetAction((parsed, cancel) => CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => CallAsync(parsed, async (funding, options) =>
         {
             FundResult result = await funding.GetResultAsync(new GetResultRequest { From = Iso(parsed.GetRequiredValue(from)), To = Iso(parsed.GetRequiredValue(to)), By = DateKinds[parsed.GetRequiredValue(by)] }, options);
             if (parsed.GetValue(json))
@@ -244,7 +270,7 @@ internal static class LedgerFunding
         Option<string> by = ByOption();
         Option<bool> json = CommonOptions.Json();
         Command command = new("balance", "Every account's balance on a day of the past") { on, by, json };
-        command.SetAction((parsed, cancel) => CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => CallAsync(parsed, async (funding, options) =>
         {
             Balances balances = await funding.GetBalancesAsync(new GetBalancesRequest { On = Iso(parsed.GetRequiredValue(on)), By = DateKinds[parsed.GetRequiredValue(by)] }, options);
             if (parsed.GetValue(json))
@@ -265,7 +291,7 @@ internal static class LedgerFunding
         Argument<string> month = new("month") { Description = "Month of the entries, yyyy-MM." };
         Option<bool> json = CommonOptions.Json();
         Command command = new("close-month", "Close a month of entries for good, with its balances: nothing is posted into it any more.") { month, json };
-        command.SetAction((parsed, cancel) => CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => CallAsync(parsed, async (funding, options) =>
         {
             CloseMonthReply closed = await funding.CloseMonthAsync(new CloseMonthRequest { Month = parsed.GetRequiredValue(month) }, options);
             if (parsed.GetValue(json)) Output.WriteJson(new { closed.ClosedThrough });
@@ -283,7 +309,7 @@ internal static class LedgerFunding
         Option<long> number = new("--number") { Description = "Only this voucher, with its postings" };
         Option<bool> json = CommonOptions.Json();
         Command command = new("vouchers", "The vouchers of income, transfers and payments, in the order of entry") { county, from, to, number, json };
-        command.SetAction((parsed, cancel) => CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => CallAsync(null, async (funding, options) =>
         {
             List<Voucher> vouchers = [];
             using AsyncServerStreamingCall<Voucher> call = funding.ListVouchers(new ListVouchersRequest
@@ -318,17 +344,21 @@ internal static class LedgerFunding
         Option<bool> json = CommonOptions.Json();
         Command command = new(name, description);
         foreach (Option option in (Option[])[.. options, key, actor, memo, on, json]) command.Add(option);
-        command.SetAction((parsed, cancel) => CallAsync(async (funding, call) => Show(await enter(parsed, funding, Header(parsed, key, actor, memo, on), call), parsed.GetValue(json)), cancel));
+        command.SetAction((parsed, cancel) => CallAsync(parsed, async (funding, call) => Show(await enter(parsed, funding, Header(parsed, key, actor, memo, on), call), parsed.GetValue(json)), cancel));
         return command;
     }
 
-    private static async Task<int> CallAsync(Func<Funding.FundingClient, CallOptions, Task<int>> call, CancellationToken cancellationToken)
+    /// <param name="parsed">Says how long to wait for the books; null: the answer does not depend on what was settled.</param>
+    private static async Task<int> CallAsync(ParseResult? parsed, Func<Funding.FundingClient, CallOptions, Task<int>> call, CancellationToken cancellationToken)
     {
         using Services services = new(SystemLayout.FromEnvironment());
         string address = services.Layout.LedgerAddress;
+        BooksReached? reached = parsed is null ? null : await LedgerCommand.WaitUntilPostedAsync(services, TimeSpan.FromSeconds(parsed.GetValue(Wait)), cancellationToken);
         try
         {
-            return await call(new Funding.FundingClient(services.Connect(address)), new CallOptions(deadline: DateTime.UtcNow + CallBound, cancellationToken: cancellationToken));
+            CallInvoker ledger = services.Connect(address);
+            if (reached is not null) ledger = ledger.Intercept(new BooksReachedInterceptor(reached));
+            return await call(new Funding.FundingClient(ledger), new CallOptions(deadline: DateTime.UtcNow + CallBound, cancellationToken: cancellationToken));
         }
         catch (RpcException e)
         {
