@@ -12,7 +12,7 @@ internal static class LedgerBalance
         Option<string> by = FundingOptions.By();
         Option<bool> json = CommonOptions.Json();
         Command command = new("balance", "Every account's balance on a day of the past") { on, by, json };
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(parsed, async (funding, options) =>
         {
             Balances balances = await funding.GetBalancesAsync(new GetBalancesRequest { On = FundingOptions.Iso(parsed.GetRequiredValue(on)), By = FundingOptions.DateKinds[parsed.GetRequiredValue(by)] }, options);
             if (parsed.GetValue(json))

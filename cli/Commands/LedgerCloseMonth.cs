@@ -11,7 +11,7 @@ internal static class LedgerCloseMonth
         Argument<string> month = new("month") { Description = "Month of the entries, yyyy-MM." };
         Option<bool> json = CommonOptions.Json();
         Command command = new("close-month", "Close a month of entries for good, with its balances: nothing is posted into it any more.") { month, json };
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(parsed, async (funding, options) =>
         {
             CloseMonthReply closed = await funding.CloseMonthAsync(new CloseMonthRequest { Month = parsed.GetRequiredValue(month) }, options);
             if (parsed.GetValue(json)) Output.WriteJson(new { closed.ClosedThrough });

@@ -13,7 +13,7 @@ internal static class LedgerDeficit
         Option<string> by = FundingOptions.By();
         Option<bool> json = CommonOptions.Json();
         Command command = new("deficit", "Income less expense, per county and for the fund; a deficit is reported, not divided") { from, to, by, json };
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(parsed, async (funding, options) =>
         {
             FundResult result = await funding.GetResultAsync(new GetResultRequest { From = FundingOptions.Iso(parsed.GetRequiredValue(from)), To = FundingOptions.Iso(parsed.GetRequiredValue(to)), By = FundingOptions.DateKinds[parsed.GetRequiredValue(by)] }, options);
             if (parsed.GetValue(json))

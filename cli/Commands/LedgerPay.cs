@@ -29,7 +29,7 @@ internal static class LedgerPay
         {
             if (!parsed.GetValue(dryRun) && string.IsNullOrEmpty(parsed.GetValue(key))) parsed.AddError("Option '--key' is required without --dry-run.");
         });
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(parsed, async (funding, options) =>
         {
             if (!parsed.GetValue(dryRun))
             {
@@ -48,14 +48,34 @@ internal static class LedgerPay
                     proposal.Account,
                     proposal.BalanceFen,
                     proposal.TotalFen,
+                    proposal.WithheldFen,
                     proposal.Covered,
-                    Facilities = proposal.Facilities.Select(facility => new { facility.FacilityCode, facility.OwedFen, facility.PaidFen, facility.PayFen }),
+                    Facilities = proposal.Facilities.Select(facility => new
+                    {
+                        facility.FacilityCode,
+                        facility.OwedFen,
+                        facility.PaidFen,
+                        facility.WithheldFen,
+                        facility.PayFen,
+                        Withheld = facility.Withheld.Select(debt => new { debt.County, debt.Fen }),
+                    }),
                 });
             }
             else
             {
-                Output.Table(["facility 机构", ">owed 应付", ">paid 已付", ">to pay 本次支付"], proposal.Facilities.Select(facility =>
-                    new[] { facility.FacilityCode, Output.Yuan(facility.OwedFen), Output.Yuan(facility.PaidFen), Output.Yuan(facility.PayFen) }));
+                Output.Table(
+                    ["facility 机构", ">owed 应付", ">paid 已付", ">withheld 抵扣", ">to pay 本次支付"],
+                    proposal.Facilities.Select(facility => new[]
+                    {
+                        facility.FacilityCode, Output.Yuan(facility.OwedFen), Output.Yuan(facility.PaidFen),
+                        Output.Yuan(facility.WithheldFen), Output.Yuan(facility.PayFen),
+                    }));
+                foreach (FacilityPayment facility in proposal.Facilities)
+                {
+                    foreach (WithheldDebt debt in facility.Withheld)
+                        Output.Line($"{facility.FacilityCode} owes {Output.Yuan(debt.Fen)} under {debt.County}, which is withheld 抵扣其在{debt.County}多付的款项");
+                }
+
                 Output.Line($"{proposal.County} {proposal.Month}: to pay 支付合计 {Output.Yuan(proposal.TotalFen)}; {proposal.Account} holds 账户余额 {Output.Yuan(proposal.BalanceFen)}{(proposal.Covered ? "" : ": NOT ENOUGH 余额不足")}");
             }
 
@@ -69,7 +89,7 @@ internal static class LedgerPay
         Option<string> month = FundingOptions.Month();
         Option<bool> json = CommonOptions.Json();
         Command command = new("replenishments", "What each county's expenditure account lacks, to pay up to a month's end and keep its reserve") { month, json };
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(parsed, async (funding, options) =>
         {
             ReplenishmentProposals proposals = await funding.ProposeReplenishmentsAsync(new ProposeReplenishmentsRequest { Month = parsed.GetRequiredValue(month) }, options);
             if (parsed.GetValue(json))

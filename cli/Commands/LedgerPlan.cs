@@ -19,7 +19,7 @@ internal static class LedgerPlan
         (_, Option<string> actor, Option<string> memo, _) = FundingOptions.Header();
         Option<bool> json = CommonOptions.Json();
         Command command = new("set", "Set or revise the plan of a county and year; earlier revisions stay on record") { county, year, plan, revision, actor, memo, json };
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(parsed, async (funding, options) =>
         {
             Plan set = await funding.SetPlanAsync(new SetPlanRequest
             {
@@ -40,7 +40,7 @@ internal static class LedgerPlan
         Option<int> year = FundingOptions.Year("Year of the visits");
         Option<bool> json = CommonOptions.Json();
         Command command = new("show", "Every county's plan of a year, what has been spent of it, and the threshold that is reached") { year, json };
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(parsed, async (funding, options) =>
             Show((await funding.ListPlansAsync(new ListPlansRequest { Year = parsed.GetRequiredValue(year) }, options)).Plans, parsed.GetValue(json)), cancel));
         return command;
     }

@@ -15,7 +15,7 @@ internal static class LedgerVouchers
         Option<long> number = new("--number") { Description = "Only this voucher, with its postings" };
         Option<bool> json = CommonOptions.Json();
         Command command = new("vouchers", "The vouchers of income, transfers and payments, in the order of entry") { county, from, to, number, json };
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(async (funding, options) =>
+        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(null, async (funding, options) =>
         {
             List<Voucher> vouchers = [];
             using AsyncServerStreamingCall<Voucher> call = funding.ListVouchers(new ListVouchersRequest

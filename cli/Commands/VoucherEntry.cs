@@ -15,7 +15,7 @@ internal static class VoucherEntry
         Option<bool> json = CommonOptions.Json();
         Command command = new(name, description);
         foreach (Option option in (Option[])[.. options, key, actor, memo, on, json]) command.Add(option);
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(async (funding, call) => Show(await enter(parsed, funding, FundingOptions.HeaderOf(parsed, key, actor, memo, on), call), parsed.GetValue(json)), cancel));
+        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(parsed, async (funding, call) => Show(await enter(parsed, funding, FundingOptions.HeaderOf(parsed, key, actor, memo, on), call), parsed.GetValue(json)), cancel));
         return command;
     }
 

@@ -41,9 +41,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("adjudication", "ledger", "close-year", "2024")]
     [InlineData("ledger", "ledger", "shards")]
     [InlineData("ledger", "ledger", "resume", "7")]
-    [InlineData("ledger", "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1", "--key", "K")]
-    [InlineData("ledger", "ledger", "pay", "run", "--county", "410105", "--month", "2025-03", "--dry-run")]
-    [InlineData("ledger", "ledger", "balance", "--on", "2025-03-31", "--by", "business")]
+    [InlineData("adjudication", "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1", "--key", "K")]
+    [InlineData("adjudication", "ledger", "pay", "run", "--county", "410105", "--month", "2025-03", "--dry-run")]
+    [InlineData("adjudication", "ledger", "balance", "--on", "2025-03-31", "--by", "business")]
+    [InlineData("ledger", "ledger", "vouchers")]
     [InlineData("ledger", "policy", "impact", "--from", "2025-01-01", "--pack", "POLICY")]
     public async Task Command_about_the_books_without_a_running_system_says_so(string service, params string[] arguments)
     {
