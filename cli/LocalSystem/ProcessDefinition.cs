@@ -86,6 +86,7 @@ public static class ProcessDefinitions
         {
             ["Postgres"] = postgres,
             ["EligibilityAddress"] = layout.EligibilityAddress,
+            ["AdjudicationAddress"] = layout.AdjudicationAddress,
             ["PolicyDirectory"] = Repository.PolicyDirectory,
             ["Kafka__bootstrap_servers"] = kafka,
         });

@@ -16,6 +16,9 @@ public sealed class LedgerSettings : IValidatableObject
     /// <summary>Of Eligibility, whose heads assessments are reckoned from; empty: nothing can be assessed.</summary>
     public string EligibilityAddress { get; init; } = "";
 
+    /// <summary>Of Adjudication, whose accumulators the books are compared with; empty: they cannot be compared.</summary>
+    public string AdjudicationAddress { get; init; } = "";
+
     /// <summary>The YAML files of the policy, for amounts per head and for whose account pays; empty: neither is known.</summary>
     public string PolicyDirectory { get; init; } = "";
 
