@@ -1,10 +1,11 @@
+using System.Globalization;
 using Claims.V1;
 using Grpc.Core;
 using Code = Claims.V1.VerifyCheck.Types.Code;
 
 namespace Claims.Cli.Audit;
 
-/// <summary>What the ledger knows of its own books.</summary>
+/// <summary>What the ledger finds in its books, and between them and the accumulators.</summary>
 public static class BooksAudit
 {
     // A replay reads everything that was ever booked.
@@ -27,7 +28,43 @@ public static class BooksAudit
                 if (news.Head is { } head) report = report with { Head = head };
             }
         });
+        report.Findings.Add(await AccumulatorsAsync(ledger, cancellationToken));
         return report;
+    }
+
+    private static async Task<Finding> AccumulatorsAsync(V1.Audit.AuditClient ledger, CancellationToken cancellationToken)
+    {
+        using AsyncServerStreamingCall<CompareAccumulatorsNews> call =
+            ledger.CompareAccumulators(new CompareAccumulatorsRequest(), null, DateTime.UtcNow + Bound, cancellationToken);
+        AccumulatorsCheck? check = null;
+        if (!await call.ResponseStream.MoveNext(cancellationToken)) throw NoCheck();
+        await Progress.ShowAsync("comparing accumulators 核对个人累计", call.ResponseStream.Current.Progress?.Total ?? 1, async advance =>
+        {
+            do
+            {
+                if (call.ResponseStream.Current.Progress is not null) advance();
+                check ??= call.ResponseStream.Current.Check;
+            }
+            while (await call.ResponseStream.MoveNext(cancellationToken));
+        });
+        return Of(check ?? throw NoCheck());
+
+        static RpcException NoCheck() => new(new Status(StatusCode.Internal, "the comparison of accumulators ended without a check"));
+    }
+
+    /// <summary>As a finding of the audit.</summary>
+    public static Finding Of(AccumulatorsCheck check)
+    {
+        ArgumentNullException.ThrowIfNull(check);
+        bool? holds = check.Verdict switch
+        {
+            AccumulatorsCheck.Types.Verdict.Equal => true,
+            AccumulatorsCheck.Types.Verdict.Different => false,
+            AccumulatorsCheck.Types.Verdict.Moving => null,
+            _ => throw CommandException.UnknownWord("verdict on the accumulators", check.Verdict),
+        };
+        string key = holds == true ? "" : string.Create(CultureInfo.InvariantCulture, $"shard {check.Shard}");
+        return new Finding("ACCUMULATORS", "sub-ledger = accumulators 明细账 = 个人累计 (insured 参保人)", holds, check.Examined, check.Detail, Key: key);
     }
 
     private static Finding Of(VerifyCheck check)

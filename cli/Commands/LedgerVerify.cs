@@ -12,7 +12,6 @@ public static class LedgerVerify
     private const int DefaultWaitSeconds = 30;
     private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan PauseOfMovingShard = TimeSpan.FromMilliseconds(500);
 
     public static Command Create()
     {
@@ -52,30 +51,18 @@ public static class LedgerVerify
     public static async Task<AuditReport> VerifyAsync(Services services, VerifyRequest request, TimeSpan bound, CancellationToken cancellationToken)
     {
         CallInvoker ledger = services.Connect(services.Layout.LedgerAddress);
-        CallInvoker adjudication = services.Connect(services.Layout.AdjudicationAddress);
         await PostedBooks.WaitAsync(services, bound, cancellationToken);
         await WaitUntilChainedAsync(ledger, services.Layout.LedgerAddress, bound, cancellationToken);
-        AuditReport report;
         try
         {
-            report = await BooksAudit.RunAsync(new V1.Audit.AuditClient(ledger), request, cancellationToken);
+            return await BooksAudit.RunAsync(new V1.Audit.AuditClient(ledger), request, cancellationToken);
         }
         catch (RpcException e)
         {
-            throw Services.Failure("ledger", services.Layout.LedgerAddress, e);
+            throw e.StatusCode == StatusCode.FailedPrecondition
+                ? Services.Refusal("ledger", services.Layout.LedgerAddress, e)
+                : Services.Failure("ledger", services.Layout.LedgerAddress, e);
         }
-
-        AccumulatorsAudit accumulators = new(new AdjudicationOperations.AdjudicationOperationsClient(adjudication), new V1.Audit.AuditClient(ledger), PauseOfMovingShard);
-        try
-        {
-            report.Findings.Add(await accumulators.RunAsync(cancellationToken));
-        }
-        catch (RpcException e)
-        {
-            throw Services.Failure("adjudication or ledger", $"{services.Layout.AdjudicationAddress}, {services.Layout.LedgerAddress}", e);
-        }
-
-        return report;
     }
 
     /// <summary>A chain that is broken is not waited for: the verification says so.</summary>

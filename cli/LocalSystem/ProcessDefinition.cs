@@ -87,6 +87,7 @@ public static class ProcessDefinitions
         {
             ["Postgres"] = postgres,
             ["EligibilityAddress"] = layout.EligibilityAddress,
+            ["AdjudicationAddress"] = layout.AdjudicationAddress,
             ["PolicyDirectory"] = policy.Directory,
             ["City"] = policy.City,
             ["Kafka__bootstrap_servers"] = kafka,

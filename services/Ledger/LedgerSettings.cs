@@ -17,6 +17,9 @@ public sealed class LedgerSettings : IValidatableObject
     /// <summary>Where Eligibility answers, whose heads assessments count; empty: nothing can be assessed.</summary>
     public string EligibilityAddress { get; init; } = "";
 
+    /// <summary>Where Adjudication answers, whose accumulators the books are compared with; empty: they cannot be compared.</summary>
+    public string AdjudicationAddress { get; init; } = "";
+
     /// <summary>The YAML files of the policy: the counties' names, amounts per head, and whose account pays.</summary>
     [Required]
     public string PolicyDirectory { get; init; } = "";

@@ -13,9 +13,6 @@ internal sealed class FakeAdjudication : CallInvoker
     /// <summary>Answers one message of a stream; may throw RpcException, which ends the stream.</summary>
     public Func<SettleRequest, SettleReply> Streamed { get; init; } = _ => throw new NotSupportedException("no stream is expected");
 
-    /// <summary>Answers a call for a stream of messages.</summary>
-    public Func<object, IEnumerable<object>> Listed { get; init; } = _ => throw new NotSupportedException("no list is expected");
-
     public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
     {
@@ -38,21 +35,10 @@ internal sealed class FakeAdjudication : CallInvoker
         Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw new NotSupportedException();
 
     public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => new(
-            new Sequence<TResponse>(Listed(request!)),
-            Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw new NotSupportedException();
 
     public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options) => throw new NotSupportedException();
-
-    private sealed class Sequence<T>(IEnumerable<object> messages) : IAsyncStreamReader<T>
-    {
-        private readonly IEnumerator<object> _messages = messages.GetEnumerator();
-
-        public T Current => (T)_messages.Current;
-
-        public Task<bool> MoveNext(CancellationToken cancellationToken) => Task.FromResult(_messages.MoveNext());
-    }
 
     private sealed class Exchange(Func<SettleRequest, SettleReply> answer) : IClientStreamWriter<SettleRequest>, IAsyncStreamReader<SettleReply>
     {

@@ -50,6 +50,7 @@ public sealed class DeploymentTests
     [InlineData("adjudication", "eligibility", "Claims__EligibilityAddress")]
     [InlineData("adjudication", "ledger", "Claims__LedgerAddress")]
     [InlineData("gateway", "adjudication", "Claims__AdjudicationAddress")]
+    [InlineData("ledger", "adjudication", "Claims__AdjudicationAddress")]
     public void Addresses_name_the_service_its_port_and_tls(string caller, string callee, string variable)
     {
         string expected = $"https://{callee}:{Object("Service", callee)["spec"]["ports"].Items.Single()["port"].Text}";

@@ -54,7 +54,9 @@ internal sealed class ServedLedger : IAsyncDisposable
     /// <param name="broker">Null: nothing is published, and nothing is read.</param>
     /// <param name="eligibility">Whose heads are assessed; null: nothing can be assessed.</param>
     /// <param name="policy">Directory of the packs, beside the tests.</param>
-    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null, Eligibility.EligibilityClient? eligibility = null, string policy = "policy", string city = "zhengzhou")
+    /// <param name="adjudication">Whose accumulators are compared; null: they cannot be.</param>
+    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null, Eligibility.EligibilityClient? eligibility = null, string policy = "policy", string city = "zhengzhou",
+        AdjudicationOperations.AdjudicationOperationsClient? adjudication = null)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
             [
@@ -65,6 +67,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         LedgerSettings settings = builder.AddSettings<LedgerSettings>();
         builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner);
         if (eligibility is not null) builder.Services.AddSingleton(eligibility);
+        if (adjudication is not null) builder.Services.AddSingleton(adjudication);
         builder.Services.AddLedger();
         WebApplication app = builder.Build();
         app.MapGrpcService<LedgerService>();

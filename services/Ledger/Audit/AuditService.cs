@@ -5,9 +5,10 @@ using Npgsql;
 namespace Claims.Ledger.Audit;
 
 /// <summary>The audit over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked.</summary>
-internal sealed class AuditService(Chain chain, Verification verification, ShardFold fold, ILogger<AuditService> logger) : V1.Audit.AuditBase
+internal sealed class AuditService(Chain chain, Verification verification, ShardFold fold, IServiceProvider services, ILogger<AuditService> logger) : V1.Audit.AuditBase
 {
     private const int HashDigits = 64;
+    private static readonly TimeSpan PauseOfMovingShard = TimeSpan.FromMilliseconds(500);
 
     public override Task<ChainHead> GetChainHead(GetChainHeadRequest request, ServerCallContext context) => Answer(async () =>
     {
@@ -30,6 +31,15 @@ internal sealed class AuditService(Chain chain, Verification verification, Shard
         return true;
     });
 
+    public override Task CompareAccumulators(
+        CompareAccumulatorsRequest request, IServerStreamWriter<CompareAccumulatorsNews> responseStream, ServerCallContext context) => Answer(async () =>
+    {
+        AdjudicationOperations.AdjudicationOperationsClient adjudication = services.GetService<AdjudicationOperations.AdjudicationOperationsClient>()
+            ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, "the ledger cannot ask for the accumulators: set Claims__AdjudicationAddress"));
+        await new AccumulatorsComparison(adjudication, fold.OfAsync, PauseOfMovingShard).RunAsync(responseStream.WriteAsync, context.CancellationToken);
+        return true;
+    });
+
     private static RpcException NotOpened() => new(new Status(StatusCode.FailedPrecondition, "no store has been opened"));
 
     private async Task<T> Answer<T>(Func<Task<T>> answer)
@@ -41,6 +51,10 @@ internal sealed class AuditService(Chain chain, Verification verification, Shard
         catch (UnknownChainFormatException exception)
         {
             throw new RpcException(new Status(StatusCode.FailedPrecondition, exception.Message));
+        }
+        catch (AdjudicationAwayException exception)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, exception.Message));
         }
         catch (NpgsqlException exception)
         {
