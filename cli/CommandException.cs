@@ -36,4 +36,8 @@ public sealed class CommandException : Exception
         : base(message) => ExitCode = exitCode;
 
     public int ExitCode { get; } = ExitCodes.Failed;
+
+    /// <summary>A service said something that this command has no word for: better no answer than a wrong word in it.</summary>
+    public static CommandException UnknownWord(string what, object said) =>
+        new($"The service answered a {what} that this command has no word for, {said}: the command is older than the service.");
 }

@@ -6,7 +6,7 @@ namespace Claims.Cli;
 /// <summary>Runs load-tests/ in a process of its own: the instrument's memory and collector are not the command's.</summary>
 public static class LoadTests
 {
-    /// <param name="command">Of Claims.LoadTests, with its arguments.</param>
+    /// <param name="command">A command of Claims.LoadTests.</param>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string command, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using Claims.Cli;
 using Claims.Cli.Commands;
+using Claims.Policy;
 using Claims.PrivateServers;
 
 RootCommand root = new("Outpatient claims: settle visits, keep the books, check them.")
@@ -37,6 +38,11 @@ catch (CommandException e)
 {
     Output.Error(e.Message);
     return e.ExitCode;
+}
+catch (PolicyException e)
+{
+    foreach (string fault in e.Faults) Output.Error(fault);
+    return ExitCodes.Failed;
 }
 catch (PrivateServerException e)
 {

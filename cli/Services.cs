@@ -29,4 +29,10 @@ public sealed class Services : IDisposable
             ? $"{service} at {address} does not answer ({e.Status.Detail}); `claims status` shows what runs, `claims up` starts it."
             : $"{service} at {address} answered {Operations.SendSummary.StatusName(e.StatusCode)}: {e.Status.Detail}",
         ExitCodes.Unavailable);
+
+    /// <summary>What a service refused, in its own words; or that it did not answer.</summary>
+    public static CommandException Refusal(string service, string address, RpcException e) =>
+        e.StatusCode is StatusCode.FailedPrecondition or StatusCode.InvalidArgument or StatusCode.AlreadyExists or StatusCode.NotFound
+        ? new($"The {service} service says: {e.Status.Detail.TrimEnd('.')}.", ExitCodes.Failed)
+        : Failure(service, address, e);
 }

@@ -36,7 +36,7 @@ public static class TextTable
     /// <summary>Columns of a terminal that a text takes.</summary>
     public static int WidthOf(string text) => text.EnumerateRunes().Sum(rune => IsWide(rune.Value) ? 2 : 1);
 
-    // Of Unicode's East Asian Width, the wide and full-width blocks that Chinese text uses.
+    // The wide and full-width blocks of Unicode's East Asian Width that Chinese text uses.
     private static bool IsWide(int codePoint) => codePoint is
         (>= 0x2E80 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3) or (>= 0xF900 and <= 0xFAFF)
         or (>= 0xFE30 and <= 0xFE4F) or (>= 0xFF00 and <= 0xFF60) or (>= 0xFFE0 and <= 0xFFE6) or (>= 0x20000 and <= 0x3FFFD);

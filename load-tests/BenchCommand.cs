@@ -70,7 +70,7 @@ public static class BenchCommand
         string[] inRounds = [.. InRounds.Intersect(parts)];
         if (inRounds.Length == 0) return results;
 
-        await using TemporarySystem system = await TemporarySystem.StartAsync("bench", _ => { }, cancellationToken);
+        await using TemporarySystem system = await TemporarySystem.StartAsync("bench", CityPolicy.Shipped, _ => { }, cancellationToken);
         using (Services services = new(system.Layout)) await workload.ImportAsync(services, cancellationToken);
         if (parts.Contains("settle"))
         {

@@ -21,7 +21,7 @@ public sealed class BenchResults
     /// <summary>How late a thread of this process woke while latencies were measured: what the machine adds to each.</summary>
     public List<LatencyHistogram> Late { get; } = [];
 
-    /// <summary>Of all rounds.</summary>
+    /// <summary>Over all rounds together.</summary>
     public double? StolenPercent { get; set; }
 
     public List<double> RedisLimitPerSecond { get; } = [];
@@ -30,7 +30,7 @@ public sealed class BenchResults
 
     public List<PostingRound> Posting { get; } = [];
 
-    /// <summary>Of Redis' memory, with three settlements.</summary>
+    /// <summary>What an insured-year with three settlements takes of Redis' memory.</summary>
     public double? StoreBytesPerInsuredYear { get; set; }
 
     /// <summary>By process, over the whole run.</summary>

@@ -79,7 +79,7 @@ public sealed class AccumulatorsAudit(AdjudicationOperations.AdjudicationOperati
 
                 bool isInBooks = expected.TryGetValue(insured.InsuredId, out InsuredAccumulators? books);
 
-                // Compared already: Redis tells an insured twice at times.
+                // Compared already: Redis returns an insured twice at times.
                 if (isInBooks && books is null) continue;
                 if (isInBooks) expected[insured.InsuredId] = null;
                 if (detail.Length == 0 && !insured.Equals(books)) detail = $"shard {shard}, insured {Mask.Insured(insured.InsuredId)}: {Difference(insured, books)}";

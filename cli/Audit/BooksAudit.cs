@@ -4,7 +4,7 @@ using Code = Claims.V1.VerifyCheck.Types.Code;
 
 namespace Claims.Cli.Audit;
 
-/// <summary>What the ledger can tell of its own books.</summary>
+/// <summary>What the ledger knows of its own books.</summary>
 public static class BooksAudit
 {
     // A replay reads everything that was ever booked.
@@ -40,7 +40,7 @@ public static class BooksAudit
             Code.Positions => "ranges up to the watermarks 序号连续至水位 (shards 分片)",
             Code.Journals => "sub-ledger = general ledger 明细账 = 总账 (journals 凭证)",
             Code.Balances => "balances = postings 余额 = 分录 (accounts 科目)",
-            _ => check.Code.ToString(),
+            _ => throw CommandException.UnknownWord("check of the books", check.Code),
         };
         string code = check.Code switch
         {
@@ -50,7 +50,7 @@ public static class BooksAudit
             Code.Positions => "POSITIONS",
             Code.Journals => "JOURNALS",
             Code.Balances => "BALANCES",
-            _ => check.Code.ToString(),
+            _ => throw CommandException.UnknownWord("check of the books", check.Code),
         };
         if (check.FirstBadRow is not { } bad) return new Finding(code, name, check.Holds, check.Examined, "");
         string tampering = bad.Tampering.ToString().ToUpperInvariant();

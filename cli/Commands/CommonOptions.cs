@@ -1,12 +1,17 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Claims.Cli.LocalSystem;
 
 namespace Claims.Cli.Commands;
 
 public static class CommonOptions
 {
     public static Option<bool> Json() => new("--json") { Description = "Answer in JSON." };
+
+    public static Option<string?> Policy() => new("--policy") { Description = "Directory of the policy's YAML files; without it $Claims__PolicyDirectory, else policy/ of this checkout." };
+
+    public static Option<string?> City() => new("--city") { Description = $"Whose policy of that directory; without it $Claims__City, else {CityPolicy.DefaultCity}." };
 
     public static Option<DateOnly> Day(string name, string description) => new(name)
     {

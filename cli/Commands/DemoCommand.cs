@@ -31,6 +31,8 @@ public static class DemoCommand
                 result.AddError("--visits must be from 100 to 10000000.");
         });
         Option<int> seed = new("--seed") { Description = "Another seed is another city.", DefaultValueFactory = _ => DefaultSeed };
+        Option<string?> policy = CommonOptions.Policy();
+        Option<string?> city = CommonOptions.City();
         Option<bool> faults = new("--faults") { Description = "Kill every process in turn with SIGKILL while the visits stream; the accounts must agree all the same." };
         Option<bool> keep = new("--keep") { Description = "Leave the system running afterwards, and say where." };
         Option<bool> json = CommonOptions.Json();
@@ -38,24 +40,28 @@ public static class DemoCommand
         {
             visits,
             seed,
+            policy,
+            city,
             faults,
             keep,
             json,
         };
         command.SetAction((result, cancel) => RunAsync(
+            CityPolicy.Choose(result.GetValue(policy), result.GetValue(city), earlier: null),
             result.GetValue(visits), result.GetValue(seed), result.GetValue(faults), result.GetValue(keep), result.GetValue(json), cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(int visits, int seed, bool faults, bool keep, bool json, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(
+        CityPolicy policy, int visits, int seed, bool faults, bool keep, bool json, CancellationToken cancellationToken)
     {
         Action<string> tell = json ? Output.Progress : Output.Line;
-        City city = CityGenerator.Generate(seed, visits);
+        City city = CityGenerator.Generate(policy.Load(), seed, visits);
         tell(string.Create(
             CultureInfo.InvariantCulture,
             $"Sample city 示例城市 (seed {seed}): {city.Facilities.Count:#,##0} facilities 定点机构, {city.Insured.Count:#,##0} insured 参保人, {city.Visits.Count:#,##0} visits 就诊, most of {city.Day:yyyy-MM-dd}"));
 
-        await using TemporarySystem system = await TemporarySystem.StartAsync("demo", tell, cancellationToken);
+        await using TemporarySystem system = await TemporarySystem.StartAsync("demo", policy, tell, cancellationToken);
         try
         {
             return await StreamAndCompareAsync(city, system, faults, json, tell, cancellationToken) ? ExitCodes.Done : ExitCodes.Failed;
@@ -79,7 +85,7 @@ public static class DemoCommand
         ReplyBook replies = new();
         using FaultPlan? plan = faults ? new FaultPlan(system, city.Visits.Count) : null;
         TimeSpan elapsed = await StreamAsync(city, services, replies, plan, cancellationToken);
-        await LedgerCommand.WaitUntilPostedAsync(services, PostedBound, cancellationToken);
+        await PostedBooks.WaitAsync(services, PostedBound, cancellationToken);
         Books books = await ReadBooksAsync(city, services, replies, cancellationToken);
         IReadOnlyList<Check> checks = Verdict.Of(city.Visits, replies, books);
         bool agreed = checks.All(check => check.Holds);
@@ -142,7 +148,7 @@ public static class DemoCommand
                 await ReadAccumulatorsAsync(city, services, cancellationToken),
                 await ReadAllAsync(years, cancellationToken),
                 await ReadAllAsync(entries, cancellationToken),
-                await LedgerCommand.ReadTrialBalanceAsync(services, cancellationToken),
+                await LedgerTrialBalance.ReadAsync(services, cancellationToken),
                 await ReconcileAsync(city, services, replies, cancellationToken),
                 await LedgerVerify.VerifyAsync(services, new VerifyRequest(), PostedBound, cancellationToken));
         }

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace Claims.Cli.Commands;
 
-/// <summary>A command of load-tests/, which knows its own options and tells them.</summary>
+/// <summary>A command of load-tests/, which knows its own options and prints them.</summary>
 public static class InstrumentCommand
 {
     public static Command Create(string name, string description)

@@ -23,7 +23,7 @@ public static class LedgerReconciliation
         Option<bool> byVisit = new("--by-visit-date") { Description = "Take entries by the day of the visit instead of the day of their settlement." };
         Option<string?> stated = new("--totals") { Description = "The hospital's own sums, COUNT,TOTAL_FEN,FUND_PAY_FEN: must be those of its lines." };
         Option<bool> lines = new("--lines") { Description = "Compare the lines although the totals balance." };
-        Option<int> wait = LedgerCommand.WaitOption();
+        Option<int> wait = PostedBooks.WaitOption();
         Option<bool> json = CommonOptions.Json();
         Command command = new("reconcile", "Compare a hospital's books with the ledger's: totals, then lines; exit code 0 only when reconciled.")
         {
@@ -46,7 +46,7 @@ public static class LedgerReconciliation
                 SettlementTotals totals = await ReadAsync(books, code, kept, cancel);
                 if (claimed is not null && !claimed.Equals(totals))
                     throw new CommandException($"--totals {Text(claimed)} are not the sums of the lines of {books.Name}, {Text(totals)}; nothing was reconciled.");
-                await LedgerCommand.WaitUntilPostedAsync(services, TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
+                await PostedBooks.WaitAsync(services, TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
                 IReadOnlyList<FacilityResult> results = code == WholeCity
                     ? await reconciliation.OfCityAsync(kept, cancel)
                     : [await reconciliation.OfFacilityAsync(code, totals, () => FacilityFile.ReadAsync(books, cancel), cancel)];
@@ -213,7 +213,8 @@ public static class LedgerReconciliation
 
     private static object Json(SettlementTotals totals) => new { totals.Count, totals.TotalFen, totals.FundPayFen };
 
-    private static string NameOf(Google.Protobuf.Reflection.FieldDescriptor field, int value) => field.EnumType.FindValueByNumber(value).Name;
+    private static string NameOf(Google.Protobuf.Reflection.FieldDescriptor field, int value) =>
+        field.EnumType.FindValueByNumber(value)?.Name ?? throw CommandException.UnknownWord(field.Name, value);
 
     private static string Text(SettlementTotals totals) => string.Create(CultureInfo.InvariantCulture, $"{totals.Count},{totals.TotalFen},{totals.FundPayFen}");
 
@@ -222,7 +223,8 @@ public static class LedgerReconciliation
         TotalsOutcome.Balanced => "balanced 平",
         TotalsOutcome.CentreMore => "centre more 中心多",
         TotalsOutcome.FacilityMore => "facility more 医院多",
-        _ => "inconsistent 不一致",
+        TotalsOutcome.Inconsistent => "inconsistent 不一致",
+        _ => throw CommandException.UnknownWord("comparison of totals", outcome),
     };
 
     private static string TextOf(LineDifference difference) => difference.Cause switch
@@ -235,7 +237,8 @@ public static class LedgerReconciliation
         DifferenceCause.OtherDay => $"other day 日期不符 {difference.Entry.SettledOn}",
         DifferenceCause.Duplicate => "duplicate 重复",
         DifferenceCause.OtherFacility => "other facility 非本机构",
-        _ => "other id 编号不符",
+        DifferenceCause.OtherId => "other id 编号不符",
+        _ => throw CommandException.UnknownWord("cause of a difference", difference.Cause),
     };
 
     private static string Count(long number) => number.ToString("#,##0", CultureInfo.InvariantCulture);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Claims.Cli.LocalSystem;
 using Claims.Cli.Statements;
 using Claims.V1;
@@ -20,7 +19,7 @@ public static class LedgerStatement
         format.AcceptOnlyFromAmong("table", "csv", "html");
         Option<bool> summary = new("--summary") { Description = "Without the lines." };
         Option<FileInfo?> output = new("--out") { Description = "Write here instead of to standard output." };
-        Option<int> wait = LedgerCommand.WaitOption();
+        Option<int> wait = PostedBooks.WaitOption();
         Option<bool> json = CommonOptions.Json();
         Command command = new("statement", "A facility's month: sums, lines, payable and paid; exit code 0 only when lines and general ledger agree.")
         {
@@ -29,14 +28,16 @@ public static class LedgerStatement
         command.SetAction(async (result, cancel) =>
         {
             using Services services = new(SystemLayout.FromEnvironment());
-            await LedgerCommand.WaitUntilPostedAsync(services, TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
+            await PostedBooks.WaitAsync(services, TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             FacilityStatement statement = await ReadAsync(
                 services, result.GetRequiredValue(facility), result.GetRequiredValue(month), result.GetValue(summary), cancel);
-            string text = result.GetValue(json) ? Output.Json(Json(statement)) + Environment.NewLine : result.GetRequiredValue(format) switch
+            string text = (result.GetValue(json) ? "json" : result.GetRequiredValue(format)) switch
             {
+                "json" => StatementJson.Render(statement),
+                "table" => StatementTable.Render(statement),
                 "csv" => StatementCsv.Render(statement),
                 "html" => StatementHtml.Render(statement),
-                _ => Table(statement),
+                string other => throw new InvalidOperationException($"--format {other} is accepted and not written."),
             };
             if (result.GetValue(output) is { } file) await File.WriteAllTextAsync(file.FullName, text, cancel);
             else Console.Out.Write(text);
@@ -57,7 +58,7 @@ public static class LedgerStatement
         }
         catch (RpcException e)
         {
-            throw e.StatusCode == StatusCode.InvalidArgument ? new CommandException($"{e.Status.Detail}.") : Services.Failure("ledger", address, e);
+            throw e.StatusCode is StatusCode.InvalidArgument or StatusCode.NotFound ? new CommandException($"{e.Status.Detail}.") : Services.Failure("ledger", address, e);
         }
     }
 
@@ -75,99 +76,4 @@ public static class LedgerStatement
             throw Services.Failure("eligibility", address, e);
         }
     }
-
-    private static string Table(FacilityStatement statement)
-    {
-        Statement month = statement.Statement;
-        StatementGroup[] groups = [.. month.Groups, month.Sum];
-        PayableAccount[] accounts = [.. month.Payables, month.PayableSum];
-        return $"{statement.FacilityName} {month.FacilityCode}, {month.From} – {month.To}{(month.Complete ? "" : ", not ended yet 本月未结束")}\n"
-            + TextTable.Render(
-                ["tier 机构层级", "type 就诊类型", ">settled 结算", ">cancelled 撤销", ">total 总费用", ">in scope 政策范围内", ">deductible 起付", ">beyond cap 超限额", ">fund 基金支付", ">self 个人支付"],
-                groups.Select(group => new[]
-                {
-                    ReferenceEquals(group, month.Sum) ? "合计" : StatementWords.Tier(group.Tier),
-                    StatementWords.VisitTypeOf(group.VisitType),
-                    Count(group.Settlements),
-                    Count(group.Cancellations),
-                    StatementWords.Yuan(group.TotalFen),
-                    StatementWords.Yuan(group.InScopeFen),
-                    StatementWords.Yuan(group.DeductibleFen),
-                    StatementWords.Yuan(group.CapCutFen),
-                    StatementWords.Yuan(group.FundPayFen),
-                    StatementWords.Yuan(group.SelfPayFen),
-                }))
-            + TextTable.Render(
-                ["account 账户", ">opening 期初", ">payable 本期应付", ">other 其他", ">paid 本期已付", ">closing 期末"],
-                accounts.Select(account => new[]
-                {
-                    ReferenceEquals(account, month.PayableSum) ? "合计" : account.AccountCode,
-                    StatementWords.Yuan(account.OpeningFen),
-                    StatementWords.Yuan(account.PayableFen),
-                    StatementWords.Yuan(account.OtherFen),
-                    StatementWords.Yuan(account.PaidFen),
-                    StatementWords.Yuan(account.ClosingFen),
-                }))
-            + $"{(month.Agrees ? "Lines and general ledger agree 明细与总账一致." : "LINES AND GENERAL LEDGER DO NOT AGREE 明细与总账不一致.")}\n";
-    }
-
-    private static object Json(FacilityStatement statement)
-    {
-        Statement month = statement.Statement;
-        return new
-        {
-            month.FacilityCode,
-            statement.FacilityName,
-            month.Month,
-            month.From,
-            month.To,
-            month.PreparedAt,
-            month.Complete,
-            month.Agrees,
-            Groups = month.Groups.Select(group => new { group.Tier, VisitType = TypeName(group.VisitType), Figures = Figures(group) }),
-            Sum = Figures(month.Sum),
-            Payables = month.Payables.Select(account => new { account.AccountCode, account.Name, Movement = Movement(account) }),
-            PayableSum = Movement(month.PayableSum),
-            Lines = statement.Lines.Select(line => new
-            {
-                line.PostedOn,
-                line.SettledAt,
-                line.Kind,
-                line.SettlementId,
-                line.OriginalSettlementId,
-                line.RequestId,
-                line.InsuredId,
-                line.VisitDate,
-                line.Tier,
-                VisitType = TypeName(line.VisitType),
-                line.TotalFen,
-                line.InScopeFen,
-                line.DeductibleFen,
-                line.CapCutFen,
-                line.FundPayFen,
-                line.ReasonCode,
-            }),
-        };
-    }
-
-    private static object Figures(StatementGroup group) => new
-    {
-        group.Settlements,
-        group.Cancellations,
-        group.TotalFen,
-        group.InScopeFen,
-        group.DeductibleFen,
-        group.CapCutFen,
-        group.CapCutSettlements,
-        group.FundPayFen,
-        group.SelfPayFen,
-        group.CancelledFundPayFen,
-    };
-
-    private static object Movement(PayableAccount account) =>
-        new { account.OpeningFen, account.PayableFen, account.OtherFen, account.PaidFen, account.ClosingFen };
-
-    private static string TypeName(VisitType type) => StatementLine.Descriptor.FindFieldByName("visit_type").EnumType.FindValueByNumber((int)type).Name;
-
-    private static string Count(long number) => number.ToString("#,##0", CultureInfo.InvariantCulture);
 }

@@ -53,7 +53,7 @@ public static class LedgerVerify
     {
         CallInvoker ledger = services.Connect(services.Layout.LedgerAddress);
         CallInvoker adjudication = services.Connect(services.Layout.AdjudicationAddress);
-        await LedgerCommand.WaitUntilPostedAsync(services, bound, cancellationToken);
+        await PostedBooks.WaitAsync(services, bound, cancellationToken);
         await WaitUntilChainedAsync(ledger, services.Layout.LedgerAddress, bound, cancellationToken);
         AuditReport report;
         try

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Claims.Cli.LocalSystem;
 using Claims.Policy;
 
 namespace Claims.Cli.Commands;
@@ -6,8 +7,6 @@ namespace Claims.Cli.Commands;
 /// <summary><c>claims policy check|show|contribution|subsidy</c> read the YAML files and need no running system; <c>impact</c> reads the books too.</summary>
 public static partial class PolicyCommand
 {
-    private const string DefaultCity = "zhengzhou";
-
     public static Command Create() => new("policy", "Look at the policy parameters, and check them.")
     {
         CreateCheck(), CreateShow(), CreateContribution(), CreateSubsidy(), CreateImpact(),
@@ -228,7 +227,7 @@ public static partial class PolicyCommand
     private static (Option<string> Directory, Option<string> City, Option<bool> Json) PackOptions() =>
     (
         new("--directory") { Description = "Directory of the YAML files.", DefaultValueFactory = _ => Repository.PolicyDirectory },
-        new("--city") { Description = "Whose policy", DefaultValueFactory = _ => DefaultCity },
+        new("--city") { Description = "Whose policy", DefaultValueFactory = _ => CityPolicy.DefaultCity },
         CommonOptions.Json()
     );
 

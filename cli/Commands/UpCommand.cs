@@ -13,25 +13,32 @@ public static class UpCommand
     {
         Option<bool> fresh = new("--fresh") { Description = "Remove the data of an earlier run first." };
         Option<bool> detach = new("--detach") { Description = "Return once all is ready; without it, run until Ctrl-C." };
+        Option<string?> policy = CommonOptions.Policy();
+        Option<string?> city = CommonOptions.City();
         Command command = new("up", "Start the whole system on loopback; data under .claims/ or $CLAIMS_DATA, ports from $CLAIMS_PORT_BASE.")
         {
+            policy,
+            city,
             fresh,
             detach,
         };
-        command.SetAction((result, cancel) => RunAsync(result.GetValue(fresh), result.GetValue(detach), cancel));
+        command.SetAction((result, cancel) => RunAsync(result.GetValue(policy), result.GetValue(city), result.GetValue(fresh), result.GetValue(detach), cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(bool fresh, bool detach, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(string? directory, string? city, bool fresh, bool detach, CancellationToken cancellationToken)
     {
         SystemLayout layout = SystemLayout.FromEnvironment();
+        CityPolicy policy = CityPolicy.Choose(directory, city, fresh ? null : SystemState.Read(layout.StateFile).Policy);
+        // A policy with a fault is named before anything is removed.
+        _ = policy.Load();
         string? kafka = Environment.GetEnvironmentVariable("CLAIMS_KAFKA");
         long begun = Stopwatch.GetTimestamp();
         using (Supervisor supervisor = await Supervisor.OpenAsync(layout, Output.Line, cancellationToken))
-            await supervisor.UpAsync(fresh, string.IsNullOrEmpty(kafka) ? null : kafka, cancellationToken);
+            await supervisor.UpAsync(fresh, policy, string.IsNullOrEmpty(kafka) ? null : kafka, cancellationToken);
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
-            $"Ready after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, clinics' HTTP on 127.0.0.1:{layout.GatewayPort}, data in {layout.DataDirectory}"));
+            $"Ready after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, clinics' HTTP on 127.0.0.1:{layout.GatewayPort}, policy of {policy.City}, data in {layout.DataDirectory}"));
         if (detach)
             return ExitCodes.Done;
 

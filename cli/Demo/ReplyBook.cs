@@ -29,7 +29,7 @@ public sealed class ReplyBook
 
     public long FundPayFen { get; private set; }
 
-    /// <summary>By settlement_id: every settlement that a hospital has been told of.</summary>
+    /// <summary>By settlement_id: every settlement that a hospital has an answer for.</summary>
     public IReadOnlyDictionary<string, (string InsuredId, long FundPayFen)> Settlements => _settlements;
 
     public IReadOnlyDictionary<(string InsuredId, int Year), YearTotals> Years => _years;

@@ -8,8 +8,8 @@ namespace Claims.Cli.Demo;
 /// <summary>One comparison of the verdict.</summary>
 public sealed record Check(string Name, bool Holds, string Detail);
 
-/// <summary>The books as the services tell them after the day.</summary>
-/// <param name="Accumulators">Of every insured of the city, for the year of the day.</param>
+/// <summary>The books as the services give them after the day.</summary>
+/// <param name="Accumulators">One for every insured of the city, for the year of the day.</param>
 /// <param name="Reconciled">Every facility, line by line.</param>
 public sealed record Books(
     IReadOnlyList<Accumulators> Accumulators,

@@ -74,29 +74,32 @@ public static class ProcessDefinitions
             });
     }
 
-    public static ProcessDefinition EligibilityService(SystemLayout layout, string postgres) => Service(
+    public static ProcessDefinition EligibilityService(SystemLayout layout, CityPolicy policy, string postgres) => Service(
         layout, Eligibility, "Claims.Eligibility", layout.EligibilityPort, layout.EligibilityMetricsPort, new()
         {
             ["Postgres"] = postgres,
-            ["PolicyDirectory"] = Repository.PolicyDirectory,
+            ["PolicyDirectory"] = policy.Directory,
+            ["City"] = policy.City,
         });
 
-    public static ProcessDefinition LedgerService(SystemLayout layout, string postgres, string kafka) => Service(
+    public static ProcessDefinition LedgerService(SystemLayout layout, CityPolicy policy, string postgres, string kafka) => Service(
         layout, Ledger, "Claims.Ledger", layout.LedgerPort, layout.LedgerMetricsPort, new()
         {
             ["Postgres"] = postgres,
             ["EligibilityAddress"] = layout.EligibilityAddress,
-            ["PolicyDirectory"] = Repository.PolicyDirectory,
+            ["PolicyDirectory"] = policy.Directory,
+            ["City"] = policy.City,
             ["Kafka__bootstrap_servers"] = kafka,
         });
 
-    public static ProcessDefinition AdjudicationService(SystemLayout layout, string redis, string kafka) => Service(
+    public static ProcessDefinition AdjudicationService(SystemLayout layout, CityPolicy policy, string redis, string kafka) => Service(
         layout, Adjudication, "Claims.Adjudication", layout.AdjudicationPort, layout.AdjudicationMetricsPort, new()
         {
             ["Redis"] = redis,
             ["EligibilityAddress"] = layout.EligibilityAddress,
             ["LedgerAddress"] = layout.LedgerAddress,
-            ["PolicyDirectory"] = Repository.PolicyDirectory,
+            ["PolicyDirectory"] = policy.Directory,
+            ["City"] = policy.City,
             ["Kafka__bootstrap_servers"] = kafka,
         });
 
@@ -179,7 +182,7 @@ public static class ProcessDefinitions
             new($"{name} {what}. The end of {logFile}:\n{ServerProcess.LogTail(logFile)}", ExitCodes.CannotStart);
     }
 
-    /// <summary>Of the settings (the caller's own Claims__ variables among them) and of the build.</summary>
+    /// <summary>Covers the settings, the caller's own Claims__ variables among them, and the build.</summary>
     private static string FingerprintOf(ServerCommand command)
     {
         SortedDictionary<string, string> settings = new(command.Environment.ToDictionary(), StringComparer.Ordinal);

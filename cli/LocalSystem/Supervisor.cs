@@ -59,9 +59,9 @@ public sealed class Supervisor : IDisposable
     /// <summary>Starts what is missing, restarts what is configured differently now, leaves the rest.</summary>
     /// <param name="fresh">Stops everything and removes the data first.</param>
     /// <param name="kafka">Bootstrap servers of a broker to use; null starts the embedded one.</param>
-    /// <exception cref="CommandException">Something cannot start; what this call had started is stopped again.</exception>
+    /// <exception cref="CommandException">The data is another city's, or something cannot start; what this call had started is stopped again.</exception>
     /// <exception cref="PrivateServerException">The same, of Redis or PostgreSQL.</exception>
-    public async Task UpAsync(bool fresh, string? kafka, CancellationToken cancellationToken)
+    public async Task UpAsync(bool fresh, CityPolicy policy, string? kafka, CancellationToken cancellationToken)
     {
         _layout.Create();
         if (fresh)
@@ -69,11 +69,18 @@ public sealed class Supervisor : IDisposable
             await DownAsync(cancellationToken);
             _layout.RemoveData();
             _layout.Create();
+            Update(SystemState.Empty);
+        }
+        if (_state.Policy is { } earlier && earlier.City != policy.City)
+        {
+            throw new CommandException(
+                $"The data in {_layout.DataDirectory} is of {earlier.City}, not of {policy.City}: name another directory in CLAIMS_DATA, or remove it with `claims up --fresh`.",
+                ExitCodes.CannotStart);
         }
         await RequireFreePortsAsync(cancellationToken);
         try
         {
-            await StartAllAsync(kafka, cancellationToken);
+            await StartAllAsync(policy, kafka, cancellationToken);
         }
         catch
         {
@@ -96,9 +103,9 @@ public sealed class Supervisor : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
-    private async Task StartAllAsync(string? kafka, CancellationToken cancellationToken)
+    private async Task StartAllAsync(CityPolicy policy, string? kafka, CancellationToken cancellationToken)
     {
-        Update(_state with { PortBase = _layout.PortBase });
+        Update(_state with { PortBase = _layout.PortBase, Policy = policy });
         List<ProcessDefinition> stores = [ProcessDefinitions.RedisServer(_layout), ProcessDefinitions.PostgresServer(_layout)];
         if (kafka is null)
             stores.Add(ProcessDefinitions.EmbeddedBroker(_layout));
@@ -110,13 +117,13 @@ public sealed class Supervisor : IDisposable
         PrivatePostgres postgres = PrivatePostgres.Attach(_layout.PostgresDirectory, _layout.PostgresPort);
         await EnsureAllAsync(
             [
-                ProcessDefinitions.EligibilityService(_layout, postgres.ConnectionString("eligibility")),
-                ProcessDefinitions.LedgerService(_layout, postgres.ConnectionString("ledger"), brokers),
+                ProcessDefinitions.EligibilityService(_layout, policy, postgres.ConnectionString("eligibility")),
+                ProcessDefinitions.LedgerService(_layout, policy, postgres.ConnectionString("ledger"), brokers),
             ],
             cancellationToken);
 
         PrivateRedis redis = PrivateRedis.Attach(_layout.RedisDirectory, _layout.RedisPort);
-        await EnsureAllAsync([ProcessDefinitions.AdjudicationService(_layout, redis.Configuration, brokers)], cancellationToken);
+        await EnsureAllAsync([ProcessDefinitions.AdjudicationService(_layout, policy, redis.Configuration, brokers)], cancellationToken);
         await EnsureAllAsync([ProcessDefinitions.GatewayService(_layout)], cancellationToken);
     }
 

@@ -10,11 +10,12 @@ public sealed record ProcessRecord(int Pid, long StartTicks, string Fingerprint,
 }
 
 /// <summary>What runs over a data directory, as kept in its state.json.</summary>
-public sealed record SystemState(int? PortBase, IReadOnlyDictionary<string, ProcessRecord> Processes)
+/// <param name="Policy">By which the data came about; null before the first start.</param>
+public sealed record SystemState(int? PortBase, CityPolicy? Policy, IReadOnlyDictionary<string, ProcessRecord> Processes)
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
-    public static SystemState Empty { get; } = new(null, new Dictionary<string, ProcessRecord>());
+    public static SystemState Empty { get; } = new(null, null, new Dictionary<string, ProcessRecord>());
 
     /// <exception cref="CommandException">The file is not what this command writes.</exception>
     public static SystemState Read(string file)

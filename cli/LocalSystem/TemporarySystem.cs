@@ -7,12 +7,14 @@ public sealed class TemporarySystem : IAsyncDisposable
 {
     private static readonly TimeSpan KillBound = TimeSpan.FromSeconds(10);
 
+    private readonly CityPolicy _policy;
     private readonly Action<string> _tell;
     private bool _keep;
 
-    private TemporarySystem(SystemLayout layout, Action<string> tell)
+    private TemporarySystem(SystemLayout layout, CityPolicy policy, Action<string> tell)
     {
         Layout = layout;
+        _policy = policy;
         _tell = tell;
     }
 
@@ -22,10 +24,10 @@ public sealed class TemporarySystem : IAsyncDisposable
     /// <param name="tell">Takes one line per step.</param>
     /// <exception cref="CommandException">Something cannot start; nothing is left behind.</exception>
     /// <exception cref="PrivateServerException">The same, of Redis or PostgreSQL.</exception>
-    public static async Task<TemporarySystem> StartAsync(string purpose, Action<string> tell, CancellationToken cancellationToken)
+    public static async Task<TemporarySystem> StartAsync(string purpose, CityPolicy policy, Action<string> tell, CancellationToken cancellationToken)
     {
         DirectoryInfo directory = Directory.CreateTempSubdirectory($"claims-{purpose}-");
-        TemporarySystem system = new(new SystemLayout(directory.FullName, FreePort.Take(SystemLayout.PortCount)), tell);
+        TemporarySystem system = new(new SystemLayout(directory.FullName, FreePort.Take(SystemLayout.PortCount)), policy, tell);
         tell($"Starting a system of its own in {directory.FullName} …");
         try
         {
@@ -68,7 +70,7 @@ public sealed class TemporarySystem : IAsyncDisposable
     public async Task UpAsync(CancellationToken cancellationToken)
     {
         using Supervisor supervisor = await Supervisor.OpenAsync(Layout, line => _tell($"  {line}"), cancellationToken);
-        await supervisor.UpAsync(fresh: false, kafka: null, cancellationToken);
+        await supervisor.UpAsync(fresh: false, _policy, kafka: null, cancellationToken);
     }
 
     /// <summary>The process that runs under this name.</summary>

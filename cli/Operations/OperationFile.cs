@@ -60,7 +60,6 @@ public static class OperationFile
         if (properties.Length != 1)
             throw new FormatException($"an operation has one key, this line has {properties.Length}");
         JsonProperty property = properties[0];
-        string body = ExactIntegers(property.Value);
         return property.Name switch
         {
             "settle" or "preSettle" => Of<SettleRequest>(request => request.InsuredId),
@@ -75,7 +74,8 @@ public static class OperationFile
         Operation Of<TRequest>(Func<TRequest, string> insured)
             where TRequest : IMessage, new()
         {
-            TRequest request = JsonParser.Default.Parse<TRequest>(body);
+            WholeNumbers.Check(property.Value, new TRequest().Descriptor);
+            TRequest request = JsonParser.Default.Parse<TRequest>(ExactIntegers(property.Value));
             return new Operation(number, property.Name, insured(request), request);
         }
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using Claims.Cli.Operations;
 using Claims.Hosting;
 using Claims.V1;
 using Google.Protobuf;
@@ -161,7 +162,13 @@ public static class FacilityFile
             using JsonDocument document = JsonDocument.Parse(text);
             if (document.RootElement.ValueKind != JsonValueKind.Object) throw Fault(name, number, "is not a JSON object");
             JsonProperty[] properties = [.. document.RootElement.EnumerateObject()];
-            if (properties is not [{ Value.ValueKind: JsonValueKind.Object } answer]) return (Parser.Parse<FacilityLine>(text), false);
+            if (properties is not [{ Value.ValueKind: JsonValueKind.Object } answer])
+            {
+                WholeNumbers.Check(document.RootElement, FacilityLine.Descriptor);
+                return (Parser.Parse<FacilityLine>(text), false);
+            }
+
+            WholeNumbers.Check(answer.Value, answer.Name == "reverse" ? ReverseReply.Descriptor : SettleReply.Descriptor);
             SettleReply? reply = answer.Name switch
             {
                 "settle" or "cancel" => AnswerParser.Parse<SettleReply>(answer.Value.GetRawText()),

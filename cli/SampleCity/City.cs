@@ -6,7 +6,7 @@ namespace Claims.Cli.SampleCity;
 
 /// <summary>One facility of the sample city, as a row of facilities.csv.</summary>
 /// <param name="Weight">How many visits it draws, relative to the others.</param>
-/// <param name="MedianYuan">Of what an ordinary visit there costs.</param>
+/// <param name="MedianYuan">The median of what an ordinary visit there costs.</param>
 public sealed record CityFacility(
     string Code, string Name, string County, string AdminLevel, string Grade, string PooledTo, double Weight, double MedianYuan);
 

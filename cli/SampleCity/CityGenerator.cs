@@ -1,11 +1,12 @@
 using System.Globalization;
+using Claims.Policy;
 using Claims.V1;
 
 namespace Claims.Cli.SampleCity;
 
 /// <summary>
-/// Makes a city of invented facilities and people, and a day of their visits, from a seed. The mix is chosen so that every
-/// tier, category and common refusal occurs, and that some people reach the annual cap.
+/// Makes a city of invented facilities and people in the counties of a policy, and a day of their visits, from a seed. The mix is
+/// chosen so that every tier, category and common refusal occurs, and that some people reach the annual cap.
 /// </summary>
 public sealed class CityGenerator
 {
@@ -14,16 +15,6 @@ public sealed class CityGenerator
     // A working day of mid-June: late enough for people who paid in the year to be covered or still waiting.
     private static readonly DateOnly Day = new(2025, 6, 18);
     private const int EarlierDays = 9;
-
-    private const string GongyiOutsideThePool = "410181";
-
-    private static readonly (string Code, string Name, bool District)[] Counties =
-    [
-        ("410102", "中原区", true), ("410103", "二七区", true), ("410104", "管城区", true), ("410105", "金水区", true), ("410108", "惠济区", true),
-        ("410171", "经开区", true), ("410172", "高新区", true), ("410173", "航空港区", true),
-        ("410106", "上街区", false), ("410122", "中牟县", false), ("410182", "荥阳市", false), ("410183", "新密市", false),
-        ("410184", "新郑市", false), ("410185", "登封市", false),
-    ];
 
     private static readonly string[] Surnames =
         ["王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "马", "朱", "胡", "郭", "何", "高", "林", "郑"];
@@ -35,16 +26,35 @@ public sealed class CityGenerator
         ["destitute", "low_income", "relapse_risk", "disabled", "low_income_edge", "child_in_difficulty"];
 
     private readonly Random _random;
+    private readonly string _poolingArea;
+    private readonly County[] _districts;
+    private readonly County[] _others;
+    private readonly County[] _counties;
+    private readonly County[] _outside;
     private readonly List<CityFacility> _facilities = [];
     private readonly List<CityInsured> _insured = [];
     private readonly List<SettleRequest> _visits = [];
 
-    private CityGenerator(int seed) => _random = new Random(seed);
-
-    /// <param name="visits">How many requests; a third as many people are insured.</param>
-    public static City Generate(int seed, int visits)
+    private CityGenerator(PolicyPack policy, int seed)
     {
-        CityGenerator generator = new(seed);
+        _random = new Random(seed);
+        _poolingArea = policy.RequirePoolingArea().Code;
+        // What the city's own account pays for is a district with streets, what has one of its own a county with townships.
+        _districts = [.. policy.Counties.Values.Where(county => county.Accounts == FundAccounts.City)];
+        _others = [.. policy.Counties.Values.Where(county => county.Accounts == FundAccounts.County)];
+        _counties = [.. _districts, .. _others];
+        _outside = [.. policy.Counties.Values.Where(county => !county.InsidePooling)];
+        if (_counties.Length == 0) throw new PolicyException($"No county of {policy.City} is inside the pooling area: there is nowhere to put a facility.");
+    }
+
+    private County Capital => _counties[3 % _counties.Length];
+
+    /// <param name="policy">Its counties are those of the city.</param>
+    /// <param name="visits">How many requests; a third as many people are insured.</param>
+    /// <exception cref="PolicyException">The policy has no pooling area, or no county inside it.</exception>
+    public static City Generate(PolicyPack policy, int seed, int visits)
+    {
+        CityGenerator generator = new(policy, seed);
         generator.AddFacilities();
         generator.AddInsured(Math.Max(visits / VisitsPerInsured, 10));
         generator.AddVisits(visits);
@@ -54,13 +64,14 @@ public sealed class CityGenerator
     private void AddFacilities()
     {
         for (int number = 1; number <= 4; number++)
-            AddFacility("410105", $"省第{number}示范医院", "province", "3A", weight: 14, medianYuan: 210);
-        AddFacility("410102", "省示范专科医院", "province", "3B", weight: 4, medianYuan: 170);
+            AddFacility(Capital.Code, $"省第{number}示范医院", "province", "3A", weight: 14, medianYuan: 210);
+        AddFacility(_counties[0].Code, "省示范专科医院", "province", "3B", weight: 4, medianYuan: 170);
         for (int number = 1; number <= 6; number++)
-            AddFacility(Counties[number - 1].Code, $"市第{number}示范医院", "city", "3A", weight: 10, medianYuan: 150);
+            AddFacility(_counties[(number - 1) % _counties.Length].Code, $"市第{number}示范医院", "city", "3A", weight: 10, medianYuan: 150);
 
-        foreach ((string county, string name, bool district) in Counties)
+        foreach (County of in _counties)
         {
+            (string county, string name, bool district) = (of.Code, of.Name, of.Accounts == FundAccounts.City);
             AddFacility(county, $"{name}人民医院", "county", "2A", weight: 6, medianYuan: 110);
             AddFacility(county, $"{name}中医院", "county", "2B", weight: 3, medianYuan: 90);
             for (int number = 1; number <= 4; number++)
@@ -74,8 +85,9 @@ public sealed class CityGenerator
                 AddFacility(county, $"{name}第{number}村卫生室", "village", "none", weight: 1, medianYuan: 32);
         }
         // Their agreements have ended: a visit there is refused.
-        AddFacility("410103", "已解约示范医院", "city", "2A", weight: 0.6, medianYuan: 100, pooledTo: "2024-12-31");
-        AddFacility("410182", "已解约卫生院", "township", "1A", weight: 0.4, medianYuan: 50, pooledTo: "2025-03-31");
+        AddFacility(_counties[1 % _counties.Length].Code, "已解约示范医院", "city", "2A", weight: 0.6, medianYuan: 100, pooledTo: "2024-12-31");
+        County[] townships = _others.Length > 0 ? _others : _districts;
+        AddFacility(townships[2 % townships.Length].Code, "已解约卫生院", "township", "1A", weight: 0.4, medianYuan: 50, pooledTo: "2025-03-31");
     }
 
     private void AddFacility(
@@ -89,7 +101,7 @@ public sealed class CityGenerator
     {
         for (int number = 1; number <= count; number++)
         {
-            string county = Chance(0.015) ? GongyiOutsideThePool : Counties[_random.Next(Counties.Length)].Code;
+            string county = Chance(0.015) && _outside.Length > 0 ? _outside[number % _outside.Length].Code : _counties[_random.Next(_counties.Length)].Code;
             string id = string.Create(CultureInfo.InvariantCulture, $"{county}{number:000000000}");
             string name = Surnames[_random.Next(Surnames.Length)] + GivenNames[_random.Next(GivenNames.Length)];
             _insured.Add(Enrol(id, name, county));
@@ -146,8 +158,8 @@ public sealed class CityGenerator
         SettleRequest visit = new()
         {
             RequestId = string.Create(CultureInfo.InvariantCulture, $"MZ{day:yyyyMMdd}{index:00000000}"),
-            FacilityCode = Chance(0.001) ? "H41010099999" : facility.Code,
-            InsuredId = Chance(0.001) ? "410105999999999" : insured.Id,
+            FacilityCode = Chance(0.001) ? $"H{_poolingArea}99999" : facility.Code,
+            InsuredId = Chance(0.001) ? $"{Capital.Code}999999999" : insured.Id,
             VisitDate = day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
             VisitType = VisitType.Ordinary,
         };
@@ -198,7 +210,7 @@ public sealed class CityGenerator
 
     private bool Chance(double probability) => _random.NextDouble() < probability;
 
-    /// <summary>Of the standard normal distribution (Box and Muller).</summary>
+    /// <summary>Draws from the standard normal distribution (Box and Muller).</summary>
     private double Normal() => Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble())) * Math.Cos(2 * Math.PI * _random.NextDouble());
 
     private int Draw(double[] cumulative)

@@ -21,6 +21,8 @@ public static class StatementHtml
         th, td { border: .3pt solid #000; padding: .6mm 1.6mm; text-align: left; vertical-align: top; }
         th { font-weight: 600; text-align: center; white-space: nowrap; font-size: 9.5pt; background: #eee; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
         .groups td { white-space: nowrap; }
+        .groups table, .groups th, .groups td { font-size: 8.5pt; padding: .6mm 1mm; }
+        .groups th, .lines th { white-space: normal; }
         td.n { text-align: right; white-space: nowrap; }
         tr { break-inside: avoid; }
         thead { display: table-header-group; }
@@ -31,7 +33,7 @@ public static class StatementHtml
         .notes { font-size: 9pt; margin: 2mm 0 0; padding-left: 5mm; break-inside: avoid; }
         .warning { border: 1.2pt solid #000; padding: 1.5mm 3mm; font-weight: 600; margin: 2mm 0; }
         .lines { break-before: page; }
-        .lines table, .lines th { font-size: 8.5pt; line-height: 1.35; }
+        .lines table, .lines th { font-size: 7.5pt; line-height: 1.35; }
         .lines td { padding: .3mm 1mm; white-space: nowrap; }
         """;
 
@@ -79,20 +81,12 @@ public static class StatementHtml
         page.Append("""
             <h2>一、按机构层级与就诊类型</h2>
             <table class="groups">
-            <thead><tr><th>机构层级</th><th>就诊类型</th><th>结算笔数</th><th>撤销笔数</th><th>总费用</th><th>政策范围内</th><th>起付标准</th><th>超限额笔数</th><th>超限额未付</th><th>基金支付</th><th>其中撤销</th><th>个人支付</th></tr></thead>
-            <tbody>
 
             """);
-        foreach (StatementGroup group in month.Groups)
-            Row(page, "", [StatementWords.Tier(group.Tier), StatementWords.VisitTypeOf(group.VisitType)], Figures(group));
-        Row(page, "sum", ["合计", ""], Figures(month.Sum));
+        StatementColumn<StatementGroup>[] columns = Head(page, StatementColumns.Groups);
+        foreach (StatementGroup group in month.Groups) Row(page, columns, group);
+        Sum(page, columns, month.Sum);
         page.Append("</tbody>\n</table>\n");
-
-        static string[] Figures(StatementGroup group) =>
-        [
-            Count(group.Settlements), Count(group.Cancellations), Yuan(group.TotalFen), Yuan(group.InScopeFen), Yuan(group.DeductibleFen),
-            Count(group.CapCutSettlements), Yuan(group.CapCutFen), Yuan(group.FundPayFen), Yuan(group.CancelledFundPayFen), Yuan(group.SelfPayFen),
-        ];
     }
 
     private static void Payables(StringBuilder page, Statement month)
@@ -100,22 +94,18 @@ public static class StatementHtml
         page.Append("""
             <h2>二、应付定点机构款（总账 2101）</h2>
             <table>
-            <thead><tr><th>账户</th><th>期初应付余额</th><th>本期应付</th><th>其他贷方</th><th>本期已付</th><th>期末应付余额</th></tr></thead>
-            <tbody>
 
             """);
-        foreach (PayableAccount account in month.Payables) Row(page, "", [$"{account.AccountCode} {account.Name}"], Figures(account));
-        Row(page, "sum", ["合计"], Figures(month.PayableSum));
+        StatementColumn<PayableAccount>[] columns = Head(page, StatementColumns.Payables);
+        foreach (PayableAccount account in month.Payables) Row(page, columns, account);
+        Sum(page, columns, month.PayableSum);
         page.Append(CultureInfo.InvariantCulture, $"""
-            <tr class="capital"><td>本期应付（大写）</td><td colspan="5">人民币{Html(StatementWords.Capital(month.PayableSum.PayableFen))}</td></tr>
-            <tr class="capital"><td>期末应付余额（大写）</td><td colspan="5">人民币{Html(StatementWords.Capital(month.PayableSum.ClosingFen))}</td></tr>
+            <tr class="capital"><td>本期应付（大写）</td><td colspan="{columns.Length - 1}">人民币{Html(StatementWords.Capital(month.PayableSum.PayableFen))}</td></tr>
+            <tr class="capital"><td>期末应付余额（大写）</td><td colspan="{columns.Length - 1}">人民币{Html(StatementWords.Capital(month.PayableSum.ClosingFen))}</td></tr>
             </tbody>
             </table>
 
             """);
-
-        static string[] Figures(PayableAccount account) =>
-            [Yuan(account.OpeningFen), Yuan(account.PayableFen), Yuan(account.OtherFen), Yuan(account.PaidFen), Yuan(account.ClosingFen)];
     }
 
     private static void Lines(StringBuilder page, IReadOnlyList<StatementLine> lines)
@@ -124,34 +114,51 @@ public static class StatementHtml
             <section class="lines">
             <h2>三、明细</h2>
             <table>
-            <thead><tr><th>序号</th><th>入账日期</th><th>结算时间</th><th>业务</th><th>结算编号</th><th>人员编号</th><th>就诊日期</th><th>就诊类型</th><th>总费用</th><th>政策范围内</th><th>起付标准</th><th>超限额未付</th><th>基金支付</th><th>个人支付</th></tr></thead>
-            <tbody>
 
             """);
-        foreach ((int index, StatementLine line) in lines.Index())
-        {
-            Row(page, "",
-                [
-                    (index + 1).ToString(CultureInfo.InvariantCulture), line.PostedOn, line.SettledAt, StatementWords.Kind(line.Kind), line.SettlementId,
-                    Hosting.Mask.Insured(line.InsuredId), line.VisitDate, StatementWords.VisitTypeOf(line.VisitType),
-                ],
-                [Yuan(line.TotalFen), Yuan(line.InScopeFen), Yuan(line.DeductibleFen), Yuan(line.CapCutFen), Yuan(line.FundPayFen), Yuan(line.TotalFen - line.FundPayFen)]);
-        }
-
+        StatementColumn<StatementLine>[] columns = Head(page, StatementColumns.Lines, "<th>序号</th>");
+        foreach ((int index, StatementLine line) in lines.Index()) Row(page, columns, line, $"<td>{Number(index + 1)}</td>");
         page.Append("</tbody>\n</table>\n</section>\n");
     }
 
-    private static void Row(StringBuilder page, string style, IEnumerable<string> texts, IEnumerable<string> figures)
+    /// <returns>The columns that are on the page.</returns>
+    private static StatementColumn<T>[] Head<T>(StringBuilder page, IEnumerable<StatementColumn<T>> all, string before = "")
     {
-        page.Append(style.Length == 0 ? "<tr>" : $"<tr class=\"{style}\">");
-        foreach (string text in texts) page.Append(CultureInfo.InvariantCulture, $"<td>{Html(text)}</td>");
-        foreach (string figure in figures) page.Append(CultureInfo.InvariantCulture, $"<td class=\"n\">{Html(figure)}</td>");
+        StatementColumn<T>[] columns = [.. all.Where(column => column.OnPage)];
+        page.Append("<thead><tr>").Append(before);
+        foreach (StatementColumn<T> column in columns) page.Append(CultureInfo.InvariantCulture, $"<th>{Html(column.Chinese)}</th>");
+        page.Append("</tr></thead>\n<tbody>\n");
+        return columns;
+    }
+
+    private static void Row<T>(StringBuilder page, StatementColumn<T>[] columns, T row, string before = "")
+    {
+        page.Append("<tr>").Append(before);
+        foreach (StatementColumn<T> column in columns) Cell(page, column, row, column.Text);
         page.Append("</tr>\n");
+    }
+
+    private static void Sum<T>(StringBuilder page, StatementColumn<T>[] columns, T sum)
+    {
+        page.Append("<tr class=\"sum\">");
+        foreach (StatementColumn<T> column in columns) Cell(page, column, sum, _ => column == columns[0] ? "合计" : "");
+        page.Append("</tr>\n");
+    }
+
+    private static void Cell<T>(StringBuilder page, StatementColumn<T> column, T row, Func<T, string> text)
+    {
+        string content = column.Unit switch
+        {
+            ColumnUnit.Text or ColumnUnit.Id => text(row),
+            ColumnUnit.InsuredId => Hosting.Mask.Insured(text(row)),
+            ColumnUnit.Count => Number((long)column.Value(row)),
+            ColumnUnit.Fen => ((long)column.Value(row) / 100m).ToString("#,##0.00", CultureInfo.InvariantCulture),
+            _ => throw new InvalidOperationException($"{column.Name} is of no unit."),
+        };
+        page.Append(column.IsFigure ? "<td class=\"n\">" : "<td>").Append(Html(content)).Append("</td>");
     }
 
     private static string Html(string text) => WebUtility.HtmlEncode(text);
 
-    private static string Yuan(long fen) => (fen / 100m).ToString("#,##0.00", CultureInfo.InvariantCulture);
-
-    private static string Count(long number) => number.ToString("#,##0", CultureInfo.InvariantCulture);
+    private static string Number(long number) => number.ToString("#,##0", CultureInfo.InvariantCulture);
 }

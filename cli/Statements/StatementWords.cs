@@ -14,7 +14,7 @@ public static class StatementWords
         "province_3a" => "省级三级甲等",
         "grassroots" => "基层医疗机构",
         "other" => "其他定点机构",
-        _ => tier,
+        _ => throw CommandException.UnknownWord("tier", tier),
     };
 
     public static string VisitTypeOf(VisitType type) => type switch
@@ -23,7 +23,7 @@ public static class StatementWords
         VisitType.PrenatalCheck => "产前检查",
         VisitType.DeliveryNatural => "自然分娩",
         VisitType.DeliveryCaesarean => "剖宫产",
-        _ => "",
+        _ => throw CommandException.UnknownWord("visit type", type),
     };
 
     public static string Kind(string kind) => kind switch
@@ -31,7 +31,7 @@ public static class StatementWords
         "SETTLEMENT" => "结算",
         "CANCELLATION" => "撤销",
         "RESTORATION" => "恢复",
-        _ => kind,
+        _ => throw CommandException.UnknownWord("kind of entry", kind),
     };
 
     /// <summary>Yuan with two decimals and without separators: <c>-1234.50</c>.</summary>

@@ -36,7 +36,7 @@ public static class ServiceHost
 
     public const int ExitConfiguration = 78;
 
-    // The service whose Program has not come to RunAsync yet: what it throws is told as a sentence.
+    // The service whose Program has not come to RunAsync yet: what it throws is printed as a sentence.
     private static string? s_starting;
 
     static ServiceHost() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
@@ -61,7 +61,7 @@ public static class ServiceHost
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("System", LogLevel.Warning);
-        // A line for every status that is not OK; what fails for reasons of its own is told by CallGuard.
+        // A line for every status that is not OK; CallGuard logs what fails for reasons of its own.
         builder.Logging.AddFilter("Grpc", LogLevel.Warning);
         // One line per command, with its SQL.
         builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
@@ -120,7 +120,7 @@ public static class ServiceHost
             builder.Services.AddHostedService(services => services.GetRequiredService<OpenStreams>());
             builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<CallGuard>());
             builder.Services.AddGrpcHealthChecks(health => health.Services.Map("", registration => registration.Tags.Contains(Readiness.Tag)));
-            // Whoever watches health is told within these; who asks is told at once.
+            // Whoever watches health learns of a change within these; whoever asks is answered at once.
             builder.Services.Configure<HealthCheckPublisherOptions>(watched => (watched.Delay, watched.Period) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5)));
             builder.Services.AddGrpcReflection();
         }

@@ -83,7 +83,7 @@ public sealed class KafkaReader : IDisposable
 }
 
 /// <param name="Value">Empty where the message has none.</param>
-/// <param name="TraceParent">Of its header <see cref="ClaimsTopic.TraceHeader"/>; null without one, or where headers are not read.</param>
+/// <param name="TraceParent">Its header <see cref="ClaimsTopic.TraceHeader"/>; null without one, or where headers are not read.</param>
 public readonly record struct ReadMessage(int Partition, long Offset, byte[] Value, string? TraceParent);
 
 /// <summary>Kafka cannot be read; the message is the client library's reason.</summary>

@@ -60,7 +60,7 @@ public sealed class KafkaSettings
             ["queue.buffering.max.kbytes"] = "32768",
             ["message.timeout.ms"] = "30000",
             ["request.timeout.ms"] = "10000",
-            // Of a delivery only the error is looked at.
+            // A delivery report is read for its error only.
             ["dotnet.producer.delivery.report.fields"] = "none",
         });
         // Brokers before 0.11 have no idempotence; one request at a time then keeps retried records in order.

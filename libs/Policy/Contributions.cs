@@ -22,7 +22,7 @@ public sealed record Contributions
     public required ImmutableDictionary<string, ImmutableArray<YearSpan<AidPayers>>> AidPayers { get; init; }
 }
 
-/// <summary>A value, or the Chinese sentence that says why it is not in hand.</summary>
+/// <summary>A value, or the Chinese sentence that says why it is not known.</summary>
 public sealed record Known<T>(Cited<T>? Cited, string? NotInHand);
 
 /// <summary>A value for the plan years from the first to the last, both included; open where the last is null.</summary>
@@ -39,7 +39,7 @@ public static class ContributionRules
     private const int Whole = 10_000;
 
     /// <summary>The contribution of one person of the category, enrolled in the county, for the plan year.</summary>
-    /// <exception cref="PolicyException">The documents for this year, category or county are not in hand; the message says which.</exception>
+    /// <exception cref="PolicyException">The documents for this year, category or county are missing; the message says which.</exception>
     public static ContributionQuote QuoteContribution(this PolicyPack pack, int planYear, string category, string countyCode)
     {
         ArgumentNullException.ThrowIfNull(pack);
@@ -78,6 +78,14 @@ public static class ContributionRules
         }
 
         return new(planYear, category, countyCode, standard.Value, standard.Value - aidFen, cityAidFen, aidFen - cityAidFen, sources.Distinct(StringComparer.Ordinal).ToImmutableArray());
+    }
+
+    /// <summary>The pooling area, whose code stands for the whole city.</summary>
+    /// <exception cref="PolicyException">The city has no counties file; the message names it.</exception>
+    public static PoolingArea RequirePoolingArea(this PolicyPack pack)
+    {
+        ArgumentNullException.ThrowIfNull(pack);
+        return pack.PoolingArea ?? throw new PolicyException($"The pooling area of {pack.City} is not known: there is no {pack.City}-counties.yaml.");
     }
 
     /// <summary>The county of a code that is inside the pooling area.</summary>

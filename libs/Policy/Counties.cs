@@ -7,6 +7,10 @@ public enum FundAccounts
     County,
 }
 
+/// <summary>The whole that the city's fund is kept for.</summary>
+/// <param name="Code">6-digit administrative code, of no county: what is kept for the whole city stands under it.</param>
+public sealed record PoolingArea(string Code, string Name, string Source, string? Ruling);
+
 /// <summary>A county, district or development zone.</summary>
 /// <param name="Code">6-digit administrative code.</param>
 /// <param name="InsidePooling">False: its residents are insured elsewhere, and the two classes are null.</param>

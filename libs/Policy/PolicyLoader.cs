@@ -30,17 +30,27 @@ public static class PolicyLoader
 
     /// <summary>Reads and checks all files of the city, its province's floors and the rulings.</summary>
     /// <exception cref="PolicyException">Every fault found, each as <c>file:line: sentence</c>.</exception>
-    public static PolicyPack Load(string directory, string city)
+    public static PolicyPack Load(string directory, string city) => Load(FileNames(directory), name => ReadAll(directory, name), $"in {directory}", city);
+
+    /// <summary>The same from files that somebody sent: no directory is read.</summary>
+    /// <param name="files">Content by file name. Others than the city's, its province's and the rulings are not looked at.</param>
+    /// <exception cref="PolicyException">Every fault found, each as <c>file:line: sentence</c>.</exception>
+    public static PolicyPack Load(IReadOnlyDictionary<string, byte[]> files, string city)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        return Load([.. files.Keys], name => files[name], "among the files", city);
+    }
+
+    private static PolicyPack Load(string[] names, Func<string, byte[]> contentOf, string place, string city)
     {
         ArgumentNullException.ThrowIfNull(city);
-        string[] names = FileNames(directory);
         List<string> faults = [];
         SortedDictionary<string, byte[]> read = new(StringComparer.Ordinal);
         List<(string Id, PolicyNode Node)> rulingsUsed = [];
         PolicyNode? Open(string name, string ownerKey, string owner, string instrument)
         {
             if (!names.Contains(name, StringComparer.Ordinal)) return null;
-            read[name] = ReadAll(directory, name);
+            read[name] = contentOf(name);
             if (Text(name, read[name], faults) is not { } text || PolicyNode.Parse(name, text, faults, rulingsUsed) is not { } file) return null;
             Expect(file, ownerKey, owner);
             Expect(file, "instrument", instrument);
@@ -51,12 +61,13 @@ public static class PolicyLoader
 
         foreach (string required in (string[])["outpatient", "coverage"])
         {
-            if (!names.Contains($"{city}-{required}.yaml", StringComparer.Ordinal)) throw new PolicyException($"There is no {city}-{required}.yaml in {directory}.");
+            if (!names.Contains($"{city}-{required}.yaml", StringComparer.Ordinal)) throw new PolicyException($"There is no {city}-{required}.yaml {place}.");
         }
 
         OutpatientFile.Content? outpatient = OpenOf("outpatient") is { } outpatientFile ? OutpatientFile.Read(outpatientFile, city) : null;
         ImmutableArray<CoverageRules> coverage = OpenOf("coverage") is { } coverageFile ? CoverageFile.Read(coverageFile) : [];
-        ImmutableSortedDictionary<string, County> counties = OpenOf("counties") is { } countiesFile ? CountiesFile.Read(countiesFile) : ImmutableSortedDictionary<string, County>.Empty;
+        CountiesFile.Content? countiesContent = OpenOf("counties") is { } countiesFile ? CountiesFile.Read(countiesFile) : null;
+        ImmutableSortedDictionary<string, County> counties = countiesContent?.Counties ?? ImmutableSortedDictionary<string, County>.Empty;
         Contributions contributions = OpenOf("contributions") is { } contributionsFile ? ContributionsFile.Read(contributionsFile) : Contributions.None;
         ImmutableSortedDictionary<int, SubsidyYear> subsidies = OpenOf("subsidies") is { } subsidiesFile ? SubsidiesFile.Read(subsidiesFile, counties) : ImmutableSortedDictionary<int, SubsidyYear>.Empty;
 
@@ -81,6 +92,7 @@ public static class PolicyLoader
             OutpatientIncomplete = outpatient.Incomplete,
             Coverage = coverage[^1],
             EarlierCoverage = coverage.RemoveAt(coverage.Length - 1),
+            PoolingArea = countiesContent?.PoolingArea,
             Counties = counties,
             CountiesOutsidePooling = counties.Values.Where(county => !county.InsidePooling).ToImmutableDictionary(county => county.Code, county => county.Source, StringComparer.Ordinal),
             Contributions = contributions,
@@ -88,6 +100,20 @@ public static class PolicyLoader
             Floors = floors,
             Rulings = rulings,
         };
+    }
+
+    /// <summary>Why the city's pack cannot be loaded, or null.</summary>
+    public static string? Problem(string directory, string city)
+    {
+        try
+        {
+            _ = Load(directory, city);
+            return null;
+        }
+        catch (PolicyException refused)
+        {
+            return refused.Message;
+        }
     }
 
     // One line a file, as sha256sum prints it, in ordinal order of the names; so a bureau computes it without this program.

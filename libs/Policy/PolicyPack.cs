@@ -27,7 +27,10 @@ public sealed record PolicyPack
     /// <summary>Counties whose residents are outside the pooling area, with the citation.</summary>
     public required ImmutableDictionary<string, string> CountiesOutsidePooling { get; init; }
 
-    /// <summary>Counties and development zones by 6-digit administrative code; empty where no document in hand names them.</summary>
+    /// <summary>Null where the city has no counties file, which is where it stands.</summary>
+    public PoolingArea? PoolingArea { get; init; }
+
+    /// <summary>Counties and development zones by 6-digit administrative code; empty where no known document names them.</summary>
     public ImmutableSortedDictionary<string, County> Counties { get; init; } = ImmutableSortedDictionary<string, County>.Empty;
 
     public Contributions Contributions { get; init; } = Contributions.None;
@@ -35,7 +38,7 @@ public sealed record PolicyPack
     /// <summary>Fiscal subsidies by calendar year.</summary>
     public ImmutableSortedDictionary<int, SubsidyYear> Subsidies { get; init; } = ImmutableSortedDictionary<int, SubsidyYear>.Empty;
 
-    /// <summary>What the province asks of every city's pack, or null where it is not in hand.</summary>
+    /// <summary>What the province asks of every city's pack, or null where it is not known.</summary>
     public ProvincialFloors? Floors { get; init; }
 
     /// <summary>The project's own decisions where the documents are silent, by id.</summary>
@@ -52,7 +55,7 @@ public sealed record PolicyPack
         return null;
     }
 
-    /// <summary>The rules of coverage of a plan year, or null where none are in hand.</summary>
+    /// <summary>The rules of coverage of a plan year, or null where none are known.</summary>
     public CoverageRules? CoverageFor(int planYear)
     {
         if (planYear >= Coverage.FromPlanYear) return Coverage;

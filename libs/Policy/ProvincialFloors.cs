@@ -36,7 +36,7 @@ public sealed record FloorCheck(string What, string City, string Province, bool 
 
 public static class FloorRules
 {
-    /// <summary>Compares every period of the city's pack with the floors in force by then. Empty where the province's are not in hand.</summary>
+    /// <summary>Compares every period of the city's pack with the floors in force by then. Empty where the province's are not known.</summary>
     public static ImmutableArray<FloorCheck> CheckAgainstFloors(this PolicyPack pack)
     {
         ArgumentNullException.ThrowIfNull(pack);

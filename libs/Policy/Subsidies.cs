@@ -3,20 +3,20 @@ using System.Collections.Immutable;
 namespace Claims.Policy;
 
 /// <summary>The fiscal subsidies per head of one calendar year.</summary>
-/// <param name="TotalFen">What every row sums to; null where the year is not in hand.</param>
+/// <param name="TotalFen">What every row sums to; null where the year is not known.</param>
 /// <param name="Rows">By fiscal class or, before it, by county code.</param>
 /// <param name="NotInHand">Why the year is not known, in Chinese, or null.</param>
 public sealed record SubsidyYear(int Year, Cited<long>? TotalFen, ImmutableDictionary<string, Subsidy> Rows, string? NotInHand);
 
 /// <summary>Who pays how much per head and year, in fen; null parts are not part of the row, or are covered by <paramref name="Remainder"/>.</summary>
-/// <param name="Remainder">Where the rest of the total comes from by rules that are not in hand, in Chinese, or null where the parts sum to the total.</param>
+/// <param name="Remainder">Where the rest of the total comes from by rules that are not known, in Chinese, or null where the parts sum to the total.</param>
 /// <param name="NotInHand">Why the row is not known, in Chinese, or null.</param>
 public sealed record Subsidy(long? CentralFen, long? ProvinceFen, long? CityFen, long? CountyFen, string? Remainder, string? NotInHand, string Source, string? Ruling);
 
 public static class SubsidyRules
 {
     /// <summary>The subsidy per head in a year for a county (6-digit code), or for a class such as <c>city_college</c>.</summary>
-    /// <exception cref="PolicyException">The year, county or class is unknown or not in hand; the message says which.</exception>
+    /// <exception cref="PolicyException">Year, county or class is unknown, or has no document; the message says which.</exception>
     public static Subsidy SubsidyFor(this PolicyPack pack, int year, string countyOrClass)
     {
         ArgumentNullException.ThrowIfNull(pack);

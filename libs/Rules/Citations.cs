@@ -9,7 +9,7 @@ namespace Claims.Rules;
 /// <param name="VisitType">The clause that covers the visit type.</param>
 public sealed record Citations(string PolicyId, string PolicyHash, string VisitType, string Deductible, string Rate, string Cap)
 {
-    /// <summary>Of a visit that the policy covers.</summary>
+    /// <summary>What the answer to a visit that the policy covers cites.</summary>
     public static Citations For(PolicyPack pack, OutpatientPolicy policy, Tier tier, VisitType visitType)
     {
         string type = VisitTypes.WireName(visitType);

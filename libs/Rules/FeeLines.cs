@@ -4,7 +4,7 @@ using Claims.V1;
 namespace Claims.Rules;
 
 /// <summary>One item of the catalogues for one period; dates inclusive, <paramref name="ValidTo"/> null while open.</summary>
-/// <param name="FirstSelfPayBasisPoints">Of class B: what the insured pays first.</param>
+/// <param name="FirstSelfPayBasisPoints">What the insured pays first of an item of class B.</param>
 /// <param name="PriceLimitMilliFen">Price per unit above which the insured pays; null where there is none.</param>
 public sealed record CatalogueTerms(string ItemCode, ItemClass Class, int FirstSelfPayBasisPoints, long? PriceLimitMilliFen, DateOnly ValidFrom, DateOnly? ValidTo);
 

@@ -121,10 +121,10 @@ public static class Trace
 
     private static Rate Percent(int basisPoints) => new(basisPoints);
 
-    /// <summary>Fen, told as yuan.</summary>
+    /// <summary>Fen, written as yuan.</summary>
     private readonly record struct Amount(long Fen);
 
-    /// <summary>Basis points, told as per cent with as many decimals as there are.</summary>
+    /// <summary>Basis points, written as per cent with as many decimals as there are.</summary>
     private readonly record struct Rate(int BasisPoints);
 
     /// <summary>Writes a sentence straight into the text: with a string for each of its dozen amounts, a trace cost more than the settlement.</summary>

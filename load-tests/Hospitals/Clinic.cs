@@ -22,7 +22,7 @@ public sealed class Clinic(HospitalSide hospitals, Uri gateway) : IDisposable
     /// <summary>Times that the line dropped before an answer was there.</summary>
     public int Dropped => Volatile.Read(ref _dropped);
 
-    /// <summary>Of them, those after which the repeat found the stored answer.</summary>
+    /// <summary>How many of them were followed by a repeat that found the stored answer.</summary>
     public int FoundAgain => Volatile.Read(ref _foundAgain);
 
     public void Dispose() => _http.Dispose();

@@ -76,7 +76,7 @@ public sealed class RawStream(Uri adjudication)
 
     public static byte[] Encode(SettleRequest request) => request.ToByteArray();
 
-    /// <summary>Of an answer that is not decoded otherwise.</summary>
+    /// <summary>Reads the id alone, of an answer that nothing else decodes.</summary>
     public static string RequestIdOf(byte[] answer)
     {
         CodedInputStream input = new(answer);

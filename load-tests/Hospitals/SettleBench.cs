@@ -35,7 +35,7 @@ public static class SettleBench
         long begun = Stopwatch.GetTimestamp();
         await Task.WhenAll(streams.Select((stream, hospital) => stream.SendAsync(hospitals[hospital], Window, answers[hospital], cancellationToken)));
         double settled = Stopwatch.GetElapsedTime(begun).TotalSeconds;
-        await LedgerCommand.WaitUntilPostedAsync(services, PostedBound, cancellationToken);
+        await PostedBooks.WaitAsync(services, PostedBound, cancellationToken);
         double posted = Stopwatch.GetElapsedTime(begun).TotalSeconds;
 
         Counters after = await Counters.ReadAsync(system, cancellationToken);

@@ -6,8 +6,8 @@ namespace Claims.LoadTests.Hospitals;
 /// <summary>What a scenario's hospitals send. Shares are of all operations, from 0 to 1; what is left is visits drawn evenly.</summary>
 /// <param name="Cancels">Cancellations of a settlement that was answered shortly before.</param>
 /// <param name="Replays">Requests sent a second time after they were answered.</param>
-/// <param name="HotInsured">Of the visits: those of one insured.</param>
-/// <param name="HotFacility">Of the visits: those at one facility.</param>
+/// <param name="HotInsured">The share of visits that are those of one insured.</param>
+/// <param name="HotFacility">The share of visits at one facility.</param>
 public sealed record Mix(double Cancels = 0, double Replays = 0, double HotInsured = 0, double HotFacility = 0);
 
 /// <summary>Facility, insured and cost of one visit.</summary>

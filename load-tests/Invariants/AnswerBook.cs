@@ -93,8 +93,8 @@ public sealed class AnswerBook(Traffic traffic)
     /// <summary>The request may be on its way more than once before it is answered: its first answer may be the stored one.</summary>
     public void MayBeSentAgain(int number) => At(number).AskedAgain = true;
 
-    /// <param name="dueTicks">Of the operation that was answered; 0 where the answer is unexpected.</param>
-    /// <param name="number">Of the operation, or -1.</param>
+    /// <param name="dueTicks">When the operation that was answered had been due; 0 where the answer is unexpected.</param>
+    /// <param name="number">The number of the operation, or -1.</param>
     public AnswerKind Answer(SettleReply reply, out int number, out long dueTicks)
     {
         ArgumentNullException.ThrowIfNull(reply);

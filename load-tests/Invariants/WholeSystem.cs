@@ -29,7 +29,7 @@ public sealed class WholeSystem
     private long _years;
     private long _yearsThatDiffer;
 
-    /// <param name="answers">Of a run that has ended.</param>
+    /// <param name="answers">What a run that has ended was answered.</param>
     public WholeSystem(AnswerBook answers)
     {
         ArgumentNullException.ThrowIfNull(answers);

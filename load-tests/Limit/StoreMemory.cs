@@ -9,7 +9,7 @@ public static class StoreMemory
 {
     private const int Settlements = 3;
 
-    // Of 63 visits, as the service makes them at full speed.
+    // Visits in a call, as the service makes them at full speed.
     private const int Batch = 63;
 
     /// <returns>Bytes an insured-year once its records are booked, the tables that find it among them.</returns>

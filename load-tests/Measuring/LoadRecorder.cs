@@ -1,7 +1,7 @@
 namespace Claims.LoadTests.Measuring;
 
 /// <summary>What happened within one second of a run, or a little more where the machine was too busy to look.</summary>
-/// <param name="P50Ms">Of the answers that came in this second; null where none did.</param>
+/// <param name="P50Ms">The median latency of the answers that came in this second; null where none did.</param>
 public sealed record SecondOfLoad(long Sent, long Answered, long Errors, double? P50Ms, double? P99Ms);
 
 /// <summary>Counts what a run sends and is answered, in total by phase and second by second; from many threads.</summary>

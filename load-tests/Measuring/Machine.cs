@@ -10,7 +10,7 @@ public static class Machine
     {
         string[] cpuInfo = File.ReadAllLines("/proc/cpuinfo");
 
-        // Of the machine: the runtime's own count is this process's share of them.
+        // The machine's processors: the runtime counts only this process's share of them.
         int processors = cpuInfo.Count(line => line.StartsWith("processor", StringComparison.Ordinal));
         string processor = cpuInfo.FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? "processor of unknown model";
         string memory = File.ReadLines("/proc/meminfo").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];

@@ -3,7 +3,7 @@ namespace Claims.LoadTests.Measuring;
 /// <summary>The middle one of several rounds of the same measurement: one round that something else disturbed does not move it.</summary>
 public static class Median
 {
-    /// <returns>Of an even number of rounds, the mean of the middle two.</returns>
+    /// <returns>The mean of the middle two where their number is even.</returns>
     /// <exception cref="ArgumentException">There is none.</exception>
     public static double Of(IEnumerable<double> rounds)
     {

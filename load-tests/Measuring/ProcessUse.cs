@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Claims.LoadTests.Measuring;
 
 /// <summary>What a process has used so far, as Linux counts it.</summary>
-/// <param name="CpuSeconds">Of all its threads, user and system.</param>
-/// <param name="SharedBytes">Of the resident memory, what other processes may have mapped as well: files and shared memory.</param>
+/// <param name="CpuSeconds">What all its threads took, user and system.</param>
+/// <param name="SharedBytes">The part of the resident memory that other processes may have mapped as well: files and shared memory.</param>
 /// <param name="PeakResidentBytes">The most memory it ever had resident.</param>
 /// <param name="Handles">Open file descriptors now.</param>
 public readonly record struct ProcessUse(double CpuSeconds, long ResidentBytes, long SharedBytes, long PeakResidentBytes, int Handles)
@@ -29,7 +29,7 @@ public readonly record struct ProcessUse(double CpuSeconds, long ResidentBytes, 
             Directory.GetFiles($"/proc/{pid}/fd").Length);
     }
 
-    /// <summary>Of a process and its children, such as PostgreSQL's; what they share is taken once, as much as the one that has most of it mapped.</summary>
+    /// <summary>Adds up a process and its children, such as PostgreSQL's; what they share counts once, as much as the one with most of it has mapped.</summary>
     public static ProcessUse OfTree(int pid)
     {
         ProcessUse[] all = [Of(pid), .. ChildrenOf(pid).Select(TryOfTree).OfType<ProcessUse>()];

@@ -6,7 +6,7 @@ namespace Claims.LoadTests.Measuring;
 public readonly record struct Trend(double PerSecond, double Growth, double Mean)
 {
     /// <summary>
-    /// Of the lowest point of each stretch, for what rises and falls back by itself: a rise that stays raises the lows as well. Of all points
+    /// Fits the lowest point of each stretch, for what rises and falls back by itself: a rise that stays raises the lows as well. Fits all points
     /// where they do not make three stretches.
     /// </summary>
     public static Trend OfLows(IReadOnlyCollection<(double Second, double Value)> points, double stretchSeconds)

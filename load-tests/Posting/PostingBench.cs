@@ -25,7 +25,7 @@ public static class PostingBench
     /// <param name="warmUp">How many are posted before, so that just-in-time compilation is not measured.</param>
     public static async Task<PostingRound> MeasureAsync(int records, int warmUp, Action<string> tell, CancellationToken cancellationToken)
     {
-        await using TemporarySystem system = await TemporarySystem.StartAsync("posting", tell, cancellationToken);
+        await using TemporarySystem system = await TemporarySystem.StartAsync("posting", CityPolicy.Shipped, tell, cancellationToken);
         using Services services = new(system.Layout);
         CallInvoker ledger = services.Connect(system.Layout.LedgerAddress);
         Store store = await new Ledger.LedgerClient(ledger).OpenStoreAsync(

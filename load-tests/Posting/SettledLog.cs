@@ -14,7 +14,7 @@ public sealed class SettledLog
 
     private static readonly string[] Counties = ["410102", "410103", "410105", "410122", "410182", "410184"];
 
-    /// <summary>Of one message: about what gathers in a beat of the relay at full speed.</summary>
+    /// <summary>Records in one message: about what gathers in a beat of the relay at full speed.</summary>
     public const int MessageRecords = 100;
 
     private readonly byte[][][] _messages;
@@ -39,7 +39,7 @@ public sealed class SettledLog
         return (_messages[shard][message], Math.Min((message + 1) * MessageRecords, PerShard));
     }
 
-    /// <param name="epoch">Of the store that the ledger keeps books for.</param>
+    /// <param name="epoch">The epoch of the store that the ledger keeps books for.</param>
     public static SettledLog Generate(string epoch, int shards, int perShard)
     {
         byte[][][] messages = new byte[shards][][];

@@ -5,7 +5,7 @@ namespace Claims.LoadTests.Scenarios;
 
 /// <summary>What a run measured, before anybody judges it.</summary>
 /// <param name="Phases">In order, the warm-up first.</param>
-/// <param name="Total">Of the phases that count.</param>
+/// <param name="Total">The sum of the phases that count.</param>
 /// <param name="MeasuredFrom">The second at which the warm-up was over, as samples count.</param>
 /// <param name="MeasuredTo">The second at which the last answer was there.</param>
 /// <param name="PostedSeconds">From then on until everything was in the books.</param>

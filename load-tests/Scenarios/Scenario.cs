@@ -10,7 +10,7 @@ public sealed record Scenario
     /// <summary>What it sends and what it is to show, in a sentence.</summary>
     public required string Description { get; init; }
 
-    /// <summary>Of the same load, before anything counts: just-in-time compilation, caches, connections.</summary>
+    /// <summary>How long the same load runs before anything counts: just-in-time compilation, caches, connections.</summary>
     public TimeSpan WarmUp { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Unless the command names another.</summary>

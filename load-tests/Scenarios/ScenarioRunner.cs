@@ -21,7 +21,7 @@ public static class ScenarioRunner
     private static readonly TimeSpan ListBound = TimeSpan.FromMinutes(30);
 
     /// <param name="tell">Takes one line per step.</param>
-    /// <returns>Also where the books could not be read in the end: that is a check that does not hold, and what was measured is still told.</returns>
+    /// <returns>Also where the books could not be read in the end: that is a check that does not hold, and the measurements are reported all the same.</returns>
     /// <exception cref="CommandException">The system does not start.</exception>
     public static async Task<RunResult> RunAsync(Scenario scenario, LoadOptions options, Action<string> tell, CancellationToken cancellationToken)
     {
@@ -29,7 +29,7 @@ public static class ScenarioRunner
         ArgumentNullException.ThrowIfNull(options);
         DateTimeOffset startedAt = TimeProvider.System.GetUtcNow();
         tell($"{scenario.Name}: {scenario.Description}");
-        await using TemporarySystem system = await TemporarySystem.StartAsync($"load-{scenario.Name}", _ => { }, cancellationToken);
+        await using TemporarySystem system = await TemporarySystem.StartAsync($"load-{scenario.Name}", CityPolicy.Shipped, _ => { }, cancellationToken);
         using Services services = new(system.Layout);
         await new Workload(options.Insured).ImportAsync(services, cancellationToken);
 
@@ -83,7 +83,7 @@ public static class ScenarioRunner
             to = sampler.Elapsed.TotalSeconds;
             recorder.Begin("afterwards", counts: false);
             long ended = Stopwatch.GetTimestamp();
-            await LedgerCommand.WaitUntilPostedAsync(run.Services, PostedBound, cancellationToken);
+            await PostedBooks.WaitAsync(run.Services, PostedBound, cancellationToken);
             posted = Stopwatch.GetElapsedTime(ended).TotalSeconds;
         }
 
@@ -115,7 +115,7 @@ public static class ScenarioRunner
             throw Services.Failure("ledger", services.Layout.LedgerAddress, e);
         }
 
-        TrialBalance balance = await LedgerCommand.ReadTrialBalanceAsync(services, cancellationToken);
+        TrialBalance balance = await LedgerTrialBalance.ReadAsync(services, cancellationToken);
         AuditReport audit = await LedgerVerify.VerifyAsync(services, new VerifyRequest(), PostedBound, cancellationToken);
         return whole.Judge(balance, audit);
     }

@@ -19,13 +19,13 @@ public static class Thresholds
         measured.Total.Answered > 0 && measured.Total.Errors == 0 && measured.Total.Answered == measured.Total.Sent,
         string.Create(CultureInfo.InvariantCulture, $"{measured.Total.Sent:#,##0} sent, {measured.Total.Answered:#,##0} answered, {measured.Total.Errors:#,##0} errors"));
 
-    /// <param name="percent">Of the answers.</param>
+    /// <param name="percent">Share of the answers.</param>
     public static Threshold RefusedAtMost(double percent) => measured => new(
         string.Create(CultureInfo.InvariantCulture, $"refused ≤ {percent:0.##} %"),
         measured.Total.Refused <= measured.Total.Answered * percent / 100,
         string.Create(CultureInfo.InvariantCulture, $"{measured.Total.Refused:#,##0} of {measured.Total.Answered:#,##0}"));
 
-    /// <summary>Of the operations of all phases, or of one.</summary>
+    /// <summary>Judges the operations of all phases, or of one.</summary>
     public static Threshold LatencyAtMost(double percent, double milliseconds, string? phase = null) => measured =>
     {
         LoadPhase part = phase is null ? measured.Total : measured.Phases.Single(one => one.Name == phase);
@@ -49,7 +49,7 @@ public static class Thresholds
         measured.PostedSeconds <= seconds,
         string.Create(CultureInfo.InvariantCulture, $"{measured.PostedSeconds:0.0} s"));
 
-    /// <summary>Of each of the three services.</summary>
+    /// <summary>Judges each of the three services.</summary>
     public static Threshold ServicesResidentAtMost(double megabytes) => measured =>
     {
         (string Process, double Megabytes)[] peaks = [.. Services.Select(process => (process, (measured.PeakResidentBytes(process) ?? 0) / 1e6))];
@@ -59,7 +59,7 @@ public static class Thresholds
             string.Join(", ", peaks.Select(peak => string.Create(CultureInfo.InvariantCulture, $"{peak.Process} {peak.Megabytes:#,##0} MB"))));
     };
 
-    /// <summary>Of a process that keeps what it is sent: a part that does not grow, and so much for each operation that was ever sent.</summary>
+    /// <summary>Judges a process that keeps what it is sent: a part that does not grow, and so much for each operation that was ever sent.</summary>
     public static Threshold ResidentAtMost(string process, double megabytes, double bytesPerOperation = 0) => measured =>
     {
         double bound = megabytes + (measured.Phases.Sum(phase => phase.Sent) * bytesPerOperation / 1e6);
@@ -70,7 +70,7 @@ public static class Thresholds
             string.Create(CultureInfo.InvariantCulture, $"{peak:#,##0} MB of {bound:#,##0} MB"));
     };
 
-    /// <summary>Of a figure that only its load has: what the run is to show has happened in it.</summary>
+    /// <summary>Judges a figure that only its load has: what the run is meant to show did happen in it.</summary>
     public static Threshold FigureAtLeast(string figure, double least) => measured =>
     {
         double found = measured.Figures.GetValueOrDefault(figure);
@@ -78,12 +78,12 @@ public static class Thresholds
             string.Create(CultureInfo.InvariantCulture, $"{figure} ≥ {least:#,##0}"), found >= least, string.Create(CultureInfo.InvariantCulture, $"{found:#,##0}"));
     };
 
-    /// <summary>Of each service, by the line of least squares through the second half of the run.</summary>
+    /// <summary>Judges each service, by the line of least squares through the second half of the run.</summary>
     public static Threshold MemoryIsFlat(double percent, double megabytes) => Flat(
         string.Create(CultureInfo.InvariantCulture, $"memory is flat: over the second half at most +{percent:0.#} % or {megabytes:0} MB"),
         use => use.ResidentBytes / 1e6, Trend.Of, percent, megabytes, "MB", Services);
 
-    /// <summary>Of every process, likewise, by the lows: a backend of PostgreSQL opens files until its idle connection is closed, after 300 s.</summary>
+    /// <summary>Judges every process, likewise, by the lows: a backend of PostgreSQL opens files until its idle connection is closed, after 300 s.</summary>
     public static Threshold HandlesAreFlat(double percent, double handles) => Flat(
         string.Create(CultureInfo.InvariantCulture, $"handles are flat: over the second half at most +{percent:0.#} % or {handles:0}"),
         use => use.Handles, points => Trend.OfLows(points, stretchSeconds: 300), percent, handles, "", ProcessDefinitions.StartOrder);

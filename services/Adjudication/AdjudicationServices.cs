@@ -48,7 +48,7 @@ public static class AdjudicationServices
         builder.Services.AddHealthChecks().AddCheck<ShardsOpen>("shards", tags: [Readiness.Tag]);
     }
 
-    /// <summary>Ready while any shard answers; degraded, and telling why, while some do not.</summary>
+    /// <summary>Ready while any shard answers; degraded, with the reason, while some do not.</summary>
     private sealed class ShardsOpen(SettlementStore store) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)

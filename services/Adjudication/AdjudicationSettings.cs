@@ -55,19 +55,6 @@ public sealed class AdjudicationSettings : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach ((string setting, string problem) in KafkaSettings.Problems(Kafka)) yield return new ValidationResult(problem, [setting]);
-        if (PolicyFault() is { } fault) yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
-    }
-
-    private string? PolicyFault()
-    {
-        try
-        {
-            _ = PolicyLoader.Load(PolicyDirectory, City);
-            return null;
-        }
-        catch (PolicyException e)
-        {
-            return e.Message;
-        }
+        if (PolicyLoader.Problem(PolicyDirectory, City) is { } fault) yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
     }
 }

@@ -7,7 +7,7 @@ namespace Claims.Adjudication;
 /// </summary>
 internal abstract class Awaited<TAnswer> : IValueTaskSource<TAnswer>
 {
-    // Continuations run where the answer is told: whoever tells has nothing else to do there.
+    // Continuations run where the answer is set: whoever sets it has nothing else to do there.
     private ManualResetValueTaskSourceCore<TAnswer> _answer;
 
     /// <summary>To be awaited once.</summary>

@@ -56,7 +56,9 @@ internal sealed class ClinicApi(AdjudicationClient adjudication, CallsInProgress
         try
         {
             // Without the clinic's token: where its line drops, the call runs to its end, and the same request finds its answer later.
-            return Answer.Of(await operation.Ask(request));
+            IMessage reply = await operation.Ask(request);
+            FieldNames.TellAsWritten(reply, body, request.Descriptor);
+            return Answer.Of(reply);
         }
         catch (RpcException e)
         {

@@ -15,6 +15,8 @@ public static class GatewayServices
             nameof(AdjudicationClient.Settle), nameof(AdjudicationClient.PreSettle), nameof(AdjudicationClient.Cancel),
             nameof(AdjudicationClient.Reverse), nameof(AdjudicationClient.GetSettlement), nameof(AdjudicationClient.GetAccumulators));
         builder.AddClaimsClient<Health.HealthClient>("adjudication-health", settings.AdjudicationAddress, TimeSpan.FromSeconds(2));
+        // A clinic's line may be as slow as it is: how long a body may take in all is BodySeconds, and nothing else.
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MinRequestBodyDataRate = null);
         builder.Services.AddSingleton<ClinicApi>();
         builder.Services.AddSingleton<AdjudicationReached>();
         builder.Services.AddHealthChecks().AddCheck<AdjudicationReached>("adjudication", tags: [Readiness.Tag]);

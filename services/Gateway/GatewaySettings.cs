@@ -16,7 +16,7 @@ public sealed class GatewaySettings
     [Range(1, 300)]
     public int BodySeconds { get; init; } = 30;
 
-    /// <summary>Of a request's body at most; then 413. One with 500 fee lines has some 100 kB.</summary>
+    /// <summary>A request's body may have so many bytes; a longer one gets 413. One with 500 fee lines has some 100 kB.</summary>
     [Range(1_000, 10_000_000)]
     public int BodyBytes { get; init; } = 262_144;
 }

@@ -1,24 +1,25 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Claims.Hosting;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 
 namespace Claims.Gateway;
 
 /// <summary>
-/// A request of the contract from proto3 JSON. Protobuf's own parser takes the last of two equal fields, rounds long numbers, and does
-/// not say which value is wrong: those are looked for here.
+/// A request of the contract from proto3 JSON. Protobuf's own parser takes the last of two equal fields, rounds long numbers, reads "50.00"
+/// as 50, and does not say which value is wrong: those are looked for here.
 /// </summary>
 internal static class RequestJson
 {
-    // Of a number without quotes: the parser reads it as a double, which holds no more without rounding.
+    // The parser reads a number without quotes as a double, which rounds one of more digits.
     private const int MaxDigits = 15;
 
     // The contract's requests are three deep.
     private const int MaxDepth = 8;
 
-    // Of a name that is told back.
+    // An answer repeats so much of a name.
     private const int MaxNameCharacters = 40;
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -76,6 +77,8 @@ internal static class RequestJson
             // As if it were not there.
             case JsonValueKind.Null:
                 return null;
+            case JsonValueKind.Number or JsonValueKind.String when IsInteger(field, value) && !WholeNumber.IsWritten(value):
+                return WrongValue(field, at);
             case JsonValueKind.Number when value.GetRawText().Length > MaxDigits:
                 return $"请求字段 {at} 的数字超过 {MaxDigits} 位，请加引号写成字符串。";
         }
@@ -94,7 +97,7 @@ internal static class RequestJson
             FieldDescriptor field = FieldOf(message, property.Name)!;
             if (TryParse($$"""{"{{field.JsonName}}":{{property.Value.GetRawText()}}}""", message) is not null) continue;
             string at = At(path, property.Name);
-            if (field.FieldType != FieldType.Message) return $"请求字段 {at} 的值有误，应为{Expected(field)}。";
+            if (field.FieldType != FieldType.Message) return WrongValue(field, at);
             return field.IsRepeated
                 ? property.Value.EnumerateArray().Select((item, index) => WrongValue(item, field.MessageType, At(at, index))).FirstOrDefault(wrong => wrong is not null)
                 : WrongValue(property.Value, field.MessageType, at);
@@ -102,6 +105,16 @@ internal static class RequestJson
 
         return null;
     }
+
+    private static string WrongValue(FieldDescriptor field, string at) => $"请求字段 {at} 的值有误，应为{Expected(field)}。";
+
+    // A value of an enum may be given by its number.
+    private static bool IsInteger(FieldDescriptor field, JsonElement value) => field.FieldType switch
+    {
+        FieldType.Int32 or FieldType.Int64 => true,
+        FieldType.Enum => value.ValueKind == JsonValueKind.Number,
+        _ => false,
+    };
 
     private static IMessage? TryParse(string json, MessageDescriptor message)
     {
@@ -118,7 +131,7 @@ internal static class RequestJson
     private static string Expected(FieldDescriptor field) => field.FieldType switch
     {
         FieldType.Int32 => "整数",
-        FieldType.Int64 => field.Name.EndsWith("_fen", StringComparison.Ordinal) ? "整数，单位为分" : "整数",
+        FieldType.Int64 => field.Name.EndsWith("_fen", StringComparison.Ordinal) ? "整数，单位为分，不带小数" : "整数",
         FieldType.Enum => $"以下之一：{string.Join('、', field.EnumType.Values.Where(value => value.Number != 0).Select(value => value.Name))}",
         _ => "字符串",
     };

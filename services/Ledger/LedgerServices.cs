@@ -9,6 +9,7 @@ using Claims.Ledger.Posting;
 using Claims.Ledger.Reconciliation;
 using Claims.Ledger.Statements;
 using Claims.Ledger.SubLedger;
+using Claims.Policy;
 
 namespace Claims.Ledger;
 
@@ -21,6 +22,8 @@ internal static class LedgerServices
     public static void AddLedger(this IServiceCollection services)
     {
         services.AddSingleton(provider => new KafkaSettings(provider.GetRequiredService<LedgerSettings>().Kafka));
+        services.AddSingleton(provider => PolicyLoader.Load(provider.GetRequiredService<LedgerSettings>().PolicyDirectory, provider.GetRequiredService<LedgerSettings>().City));
+        services.AddHostedService<CountyNames>();
         services.AddSingleton<ClaimsStore>();
         services.AddSingleton<Watermarks>();
         services.AddSingleton<OwnShards>();
@@ -37,6 +40,7 @@ internal static class LedgerServices
         services.AddSingleton<TotalsReader>();
         services.AddSingleton<LineReconciliation>();
         services.AddSingleton<StatementReader>();
+        services.AddSingleton<PolicyImpactService>();
         services.AddSingleton<LedgerMetrics>();
         services.AddHostedService<PostingWorker>();
         services.AddSingleton<Chain>();

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Claims.Kafka;
+using Claims.Policy;
 
 namespace Claims.Ledger;
 
@@ -13,10 +14,11 @@ public sealed class LedgerSettings : IValidatableObject
     /// <summary>Npgsql connection string of the login that owns the tables and migrates them; empty: that of <see cref="Postgres"/>.</summary>
     public string PostgresOwner { get; init; } = "";
 
-    /// <summary>Of Eligibility, whose heads assessments are reckoned from; empty: nothing can be assessed.</summary>
+    /// <summary>Where Eligibility answers, whose heads assessments count; empty: nothing can be assessed.</summary>
     public string EligibilityAddress { get; init; } = "";
 
-    /// <summary>The YAML files of the policy, for amounts per head and for whose account pays; empty: neither is known.</summary>
+    /// <summary>The YAML files of the policy: the counties' names, amounts per head, and whose account pays.</summary>
+    [Required]
     public string PolicyDirectory { get; init; } = "";
 
     /// <summary>Whose pack of the directory is in force.</summary>
@@ -38,6 +40,9 @@ public sealed class LedgerSettings : IValidatableObject
     [Range(0, 1_000)]
     public int BatchMilliseconds { get; init; } = 100;
 
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
-        KafkaSettings.Problems(Kafka).Select(found => new ValidationResult(found.Problem, [found.Setting]));
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach ((string setting, string problem) in KafkaSettings.Problems(Kafka)) yield return new ValidationResult(problem, [setting]);
+        if (PolicyLoader.Problem(PolicyDirectory, City) is { } fault) yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
+    }
 }

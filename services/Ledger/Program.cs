@@ -15,4 +15,5 @@ app.MapGrpcService<AuditService>();
 app.MapGrpcService<LedgerShardsService>();
 app.MapGrpcService<FundingService>();
 app.MapGrpcService<ReconciliationService>();
+app.MapGrpcService<PolicyImpactService>();
 return await ServiceHost.RunAsync(app);

@@ -1,17 +1,20 @@
+using Claims.Cli.LocalSystem;
 using Claims.Cli.SampleCity;
+using Claims.Policy;
 using Claims.V1;
 
 namespace Claims.Cli.Tests;
 
 public sealed class CityGeneratorTests
 {
-    private static readonly City Sample = CityGenerator.Generate(seed: 7, visits: 6000);
+    private static readonly PolicyPack Zhengzhou = CityPolicy.Shipped.Load();
+    private static readonly City Sample = CityGenerator.Generate(Zhengzhou, seed: 7, visits: 6000);
 
     [Fact]
     public void Same_seed_gives_the_same_city_and_another_seed_another()
     {
-        City again = CityGenerator.Generate(seed: 7, visits: 6000);
-        City other = CityGenerator.Generate(seed: 8, visits: 6000);
+        City again = CityGenerator.Generate(Zhengzhou, seed: 7, visits: 6000);
+        City other = CityGenerator.Generate(Zhengzhou, seed: 8, visits: 6000);
 
         Assert.Equal(Sample.FacilitiesCsv(), again.FacilitiesCsv());
         Assert.Equal(Sample.InsuredCsv(), again.InsuredCsv());
@@ -65,4 +68,41 @@ public sealed class CityGeneratorTests
         Assert.Equal(Sample.Facilities.Count, Sample.Facilities.Select(facility => facility.Code).Distinct().Count());
         Assert.Equal(Sample.Insured.Count, Sample.Insured.Select(insured => insured.Id).Distinct().Count());
     }
+
+    [Fact]
+    public void Counties_are_those_of_the_policy()
+    {
+        City other = CityGenerator.Generate(Shizhou(), seed: 7, visits: 6000);
+
+        Assert.Equal(["990102", "990103", "990121"], other.Facilities.Select(facility => facility.County).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["990102", "990103", "990121", "990181"], other.Insured.Select(insured => insured.County).Distinct().Order(StringComparer.Ordinal));
+        Assert.Contains(other.Facilities, facility => facility is { Name: "东河区人民医院", County: "990102" });
+        Assert.All(other.Facilities.Where(facility => facility.AdminLevel == "community"), facility => Assert.NotEqual("990121", facility.County));
+        Assert.All(other.Facilities.Where(facility => facility.AdminLevel == "township"), facility => Assert.Equal("990121", facility.County));
+        Assert.All(other.Visits, visit => Assert.StartsWith("H9901", visit.FacilityCode, StringComparison.Ordinal));
+        Assert.All(other.Visits, visit => Assert.StartsWith("9901", visit.InsuredId, StringComparison.Ordinal));
+        Assert.Contains(other.Visits, visit => visit.FacilityCode == "H99010099999");
+    }
+
+    [Theory]
+    [InlineData("990102")]
+    [InlineData("990121")]
+    public void City_of_one_county_is_a_city(string county)
+    {
+        PolicyPack pack = Shizhou();
+        City small = CityGenerator.Generate(pack with { Counties = pack.Counties.RemoveRange(pack.Counties.Keys.Where(code => code != county)) }, seed: 7, visits: 600);
+
+        Assert.All(small.Facilities, facility => Assert.Equal(county, facility.County));
+        Assert.All(small.Insured, insured => Assert.Equal(county, insured.County));
+    }
+
+    [Fact]
+    public void City_whose_counties_are_not_known_is_refused_with_the_file_that_is_missing()
+    {
+        PolicyPack xinzhou = new CityPolicy(Repository.PolicyDirectory, "xinzhou").Load();
+
+        Assert.Contains("there is no xinzhou-counties.yaml", Assert.Throws<PolicyException>(() => CityGenerator.Generate(xinzhou, seed: 7, visits: 600)).Message, StringComparison.Ordinal);
+    }
+
+    private static PolicyPack Shizhou() => new CityPolicy(Path.Combine(Repository.Root, "tests", "cities"), "shizhou").Load();
 }

@@ -92,6 +92,6 @@ public sealed class CloseYearTests
                 return Task.FromResult<object>(new CloseLedgerYearReply { ClosedThrough = ((CloseLedgerYearRequest)request).Year });
             },
         };
-        return LedgerCommand.CloseYearAsync(adjudication, ledger, Layout, 2025, wait, CancellationToken.None);
+        return LedgerCloseYear.CloseAsync(adjudication, ledger, Layout, 2025, wait, CancellationToken.None);
     }
 }

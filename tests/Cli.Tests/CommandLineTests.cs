@@ -41,9 +41,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("adjudication", "ledger", "close-year", "2024")]
     [InlineData("ledger", "ledger", "shards")]
     [InlineData("ledger", "ledger", "resume", "7")]
-    [InlineData("ledger", "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1", "--key", "K")]
-    [InlineData("ledger", "ledger", "pay", "run", "--county", "410105", "--month", "2025-03", "--dry-run")]
-    [InlineData("ledger", "ledger", "balance", "--on", "2025-03-31", "--by", "business")]
+    [InlineData("adjudication", "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1", "--key", "K")]
+    [InlineData("adjudication", "ledger", "pay", "run", "--county", "410105", "--month", "2025-03", "--dry-run")]
+    [InlineData("adjudication", "ledger", "balance", "--on", "2025-03-31", "--by", "business")]
+    [InlineData("ledger", "ledger", "vouchers")]
     [InlineData("ledger", "policy", "impact", "--from", "2025-01-01", "--pack", "POLICY")]
     public async Task Command_about_the_books_without_a_running_system_says_so(string service, params string[] arguments)
     {
@@ -142,6 +143,22 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains(sentence, errors, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("up", "--detach")]
+    [InlineData("demo", "--visits", "100")]
+    public async Task Policy_of_the_environment_is_used_unless_another_is_named(params string[] arguments)
+    {
+        Dictionary<string, string> environment = new() { ["Claims__PolicyDirectory"] = Repository.PolicyDirectory, ["Claims__City"] = "kaifeng" };
+
+        (int exitCode, string errors) = await RunAsync("5100", environment, arguments);
+        (int otherExitCode, string otherErrors) = await RunAsync("5100", environment, [.. arguments, "--policy", _directory.FullName, "--city", "luoyang"]);
+
+        Assert.Equal((ExitCodes.Failed, ExitCodes.Failed), (exitCode, otherExitCode));
+        Assert.Equal($"claims: There is no kaifeng-outpatient.yaml in {Repository.PolicyDirectory}.\n", errors);
+        Assert.Equal($"claims: There is no luoyang-outpatient.yaml in {_directory.FullName}.\n", otherErrors);
+        Assert.False(Directory.Exists(Path.Combine(_directory.FullName, "data")));
+    }
+
     [Fact]
     public async Task Port_base_that_is_no_number_is_named()
     {
@@ -161,7 +178,9 @@ public sealed class CommandLineTests : IDisposable
     private Task<(int ExitCode, string Errors)> RunAsync(int portBase, params string[] arguments) =>
         RunAsync(portBase.ToString(CultureInfo.InvariantCulture), arguments);
 
-    private async Task<(int ExitCode, string Errors)> RunAsync(string portBase, params string[] arguments)
+    private Task<(int ExitCode, string Errors)> RunAsync(string portBase, params string[] arguments) => RunAsync(portBase, [], arguments);
+
+    private async Task<(int ExitCode, string Errors)> RunAsync(string portBase, Dictionary<string, string> environment, string[] arguments)
     {
         ProcessStartInfo start = new("dotnet", [typeof(CommandException).Assembly.Location, .. arguments])
         {
@@ -175,6 +194,7 @@ public sealed class CommandLineTests : IDisposable
                 ["CLAIMS_PORT_BASE"] = portBase,
             },
         };
+        foreach ((string name, string value) in environment) start.Environment[name] = value;
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string errors = await process.StandardError.ReadToEndAsync();

@@ -60,6 +60,31 @@ public sealed class OperationFileTests
         Assert.Equal(ExitCodes.Failed, e.ExitCode);
     }
 
+    [Theory]
+    [InlineData("\"50.00\"")]
+    [InlineData("50.00")]
+    [InlineData("50.0")]
+    [InlineData("\"5e3\"")]
+    [InlineData("5e3")]
+    [InlineData("\"+50\"")]
+    [InlineData("\" 50\"")]
+    public void Amount_that_is_not_digits_alone_is_refused_by_the_name_that_was_written(string value)
+    {
+        Assert.Equal($"ops.jsonl line 2: field totalFen is {value}, but amounts are whole fen, digits and a sign alone; nothing was sent.", Refused($$$"""{"settle":{"totalFen":{{{value}}}}}"""));
+        Assert.Equal($"ops.jsonl line 2: field lines[1].amount_fen is {value}, but amounts are whole fen, digits and a sign alone; nothing was sent.", Refused($$$"""{"preSettle":{"lines":[{},{"amount_fen":{{{value}}}}]}}"""));
+        Assert.Equal($"ops.jsonl line 2: field year is {value}, but it takes digits and a sign alone; nothing was sent.", Refused($$$"""{"getAccumulators":{"year":{{{value}}}}}"""));
+
+        static string Refused(string line) => Assert.Throws<CommandException>(() => Read(Settle, line)).Message;
+    }
+
+    [Theory]
+    [InlineData("\"50\"", 50)]
+    [InlineData("50", 50)]
+    [InlineData("\"-1\"", -1)]
+    [InlineData("-1", -1)]
+    public void Amount_of_digits_and_a_sign_is_read_in_either_form(string value, long totalFen) =>
+        Assert.Equal(new SettleRequest { TotalFen = totalFen }, Assert.Single(Read($$$"""{"settle":{"totalFen":{{{value}}}}}""")).Request);
+
     [Fact]
     public void File_that_is_not_utf8_is_refused()
     {

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Claims.Cli.Statements;
 using Claims.V1;
 
@@ -45,11 +47,18 @@ public sealed class StatementTests
 
         string[] cells = [.. page.Split("<td").Skip(1).Select(cell => WebUtility.HtmlDecode(cell[(cell.IndexOf('>', StringComparison.Ordinal) + 1)..cell.IndexOf("</td>", StringComparison.Ordinal)]))];
         foreach (StatementGroup group in (StatementGroup[])[.. statement.Statement.Groups, statement.Statement.Sum])
-            AssertRow(cells, [group.TotalFen, group.InScopeFen, group.DeductibleFen], [group.CapCutFen, group.FundPayFen, group.CancelledFundPayFen, group.SelfPayFen]);
+            AssertRow(
+                cells, [group.TotalFen, group.FullSelfPayFen, group.OverLimitFen, group.PreSelfPayFen, group.InScopeFen, group.DeductibleFen],
+                [group.CapCutFen, group.FundPayFen, group.CancelledFundPayFen, group.SelfPayFen]);
         foreach (PayableAccount account in (PayableAccount[])[.. statement.Statement.Payables, statement.Statement.PayableSum])
             AssertRow(cells, [account.OpeningFen, account.PayableFen, account.OtherFen, account.PaidFen, account.ClosingFen]);
         foreach (StatementLine line in statement.Lines)
-            AssertRow(cells, [line.TotalFen, line.InScopeFen, line.DeductibleFen, line.CapCutFen, line.FundPayFen, line.TotalFen - line.FundPayFen]);
+            AssertRow(
+                cells,
+                [
+                    line.TotalFen, line.FullSelfPayFen, line.OverLimitFen, line.PreSelfPayFen, line.InScopeFen, line.DeductibleFen, line.CapCutFen, line.FundPayFen,
+                    line.TotalFen - line.FundPayFen,
+                ]);
         Assert.Contains("人民币叁拾叁元整", page, StringComparison.Ordinal);
         Assert.DoesNotMatch("""(?i)<script|<link|<img|src=|href=|url\(|@import|https?:""", page);
         Assert.DoesNotContain("尚未结束", page, StringComparison.Ordinal);
@@ -96,9 +105,43 @@ public sealed class StatementTests
         Assert.StartsWith("\uFEFF入账日期,结算时间,业务,", csv, StringComparison.Ordinal);
         Assert.Contains("\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\",'41010519900101123456,", csv, StringComparison.Ordinal);
         Assert.Contains(",'-1+2,", csv, StringComparison.Ordinal);
-        Assert.Contains(",120.00,100.00,40.00,0.00,33.00,87.00,", csv, StringComparison.Ordinal);
-        Assert.Contains(",-120.00,-100.00,-40.00,0.00,-33.00,-87.00,", csv, StringComparison.Ordinal);
+        Assert.Contains(",120.00,11.00,6.00,3.00,100.00,40.00,0.00,33.00,87.00,", csv, StringComparison.Ordinal);
+        Assert.Contains(",-120.00,-11.00,-6.00,-3.00,-100.00,-40.00,0.00,-33.00,-87.00,", csv, StringComparison.Ordinal);
         Assert.Equal(statement.Lines.Count + 1, csv.Split("\r\n", StringSplitOptions.RemoveEmptyEntries).Length);
+    }
+
+    [Fact]
+    public void Json_and_table_have_every_part_of_the_total()
+    {
+        FacilityStatement statement = Sample();
+
+        JsonNode json = JsonNode.Parse(StatementJson.Render(statement))!;
+        string table = StatementTable.Render(statement);
+
+        string[] names = ["totalFen", "fullSelfPayFen", "overLimitFen", "preSelfPayFen", "inScopeFen"];
+        Assert.Equal([24_100, 2_101, 1_202, 697, 20_100], names.Select(name => json["groups"]![0]!["figures"]![name]!.GetValue<long>()));
+        Assert.Equal([-12_000, -1_100, -600, -300, -10_000], names.Select(name => json["lines"]![1]![name]!.GetValue<long>()));
+        Assert.Equal(("other", "ORDINARY", "CANCELLATION"), (Text(json["groups"]![0]!["tier"]), Text(json["lines"]![1]!["visitType"]), Text(json["lines"]![1]!["kind"])));
+        Assert.Equal(2, Regex.Count(table, @"241\.00 +21\.01 +12\.02 +6\.97 +201\.00", RegexOptions.None, TimeSpan.FromSeconds(1)));
+        Assert.Contains("\n  合计 ", table, StringComparison.Ordinal);
+
+        static string Text(JsonNode? node) => node!.GetValue<string>();
+    }
+
+    [Fact]
+    public void What_there_is_no_word_for_is_refused_and_not_shown()
+    {
+        FacilityStatement statement = Sample();
+        statement.Lines[0].Tier = "province_4a";
+        Assert.Contains("province_4a", Assert.Throws<CommandException>(() => StatementCsv.Render(statement)).Message, StringComparison.Ordinal);
+
+        statement.Lines[0].Tier = "other";
+        statement.Lines[0].Kind = "REQUEST_ONLY";
+        Assert.Contains("REQUEST_ONLY", Assert.Throws<CommandException>(() => StatementHtml.Render(statement)).Message, StringComparison.Ordinal);
+
+        statement.Statement.Groups[0].VisitType = (VisitType)99;
+        Assert.Contains("99", Assert.Throws<CommandException>(() => StatementTable.Render(statement)).Message, StringComparison.Ordinal);
+        Assert.Contains("99", Assert.Throws<CommandException>(() => StatementJson.Render(statement)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>The figures stand side by side; between two parts there may be others.</summary>
@@ -120,6 +163,9 @@ public sealed class StatementTests
             Settlements = 3,
             Cancellations = 1,
             TotalFen = 24_100,
+            FullSelfPayFen = 2_101,
+            OverLimitFen = 1_202,
+            PreSelfPayFen = 697,
             InScopeFen = 20_100,
             DeductibleFen = 8_000,
             CapCutFen = 3_355,
@@ -167,6 +213,9 @@ public sealed class StatementTests
         Tier = "other",
         VisitType = VisitType.Ordinary,
         TotalFen = sign * 12_000,
+        FullSelfPayFen = sign * 1_100,
+        OverLimitFen = sign * 600,
+        PreSelfPayFen = sign * 300,
         InScopeFen = sign * 10_000,
         DeductibleFen = sign * 4_000,
         FundPayFen = sign * 3_300,

@@ -16,9 +16,11 @@ public sealed class SystemStateTests : IDisposable
     public void State_is_read_as_it_was_written()
     {
         ProcessRecord record = new(42, 4711, "f1", new DateTimeOffset(2025, 6, 18, 8, 0, 0, TimeSpan.Zero));
-        SystemState.Empty.With("redis", record).Write(StateFile);
+        CityPolicy policy = new("/policy", "shizhou");
+        (SystemState.Empty with { Policy = policy }).With("redis", record).Write(StateFile);
 
         Assert.Equal(record, SystemState.Read(StateFile).Processes["redis"]);
+        Assert.Equal(policy, SystemState.Read(StateFile).Policy);
     }
 
     [Fact]
@@ -80,5 +82,31 @@ public sealed class SystemStateTests : IDisposable
         layout.RemoveData();
 
         Assert.Empty(Directory.EnumerateFileSystemEntries(_directory.FullName));
+    }
+
+    [Fact]
+    public async Task Data_of_one_city_is_not_taken_for_another()
+    {
+        SystemLayout layout = new(_directory.FullName, FreePort.Take(SystemLayout.PortCount));
+        layout.Create();
+        (SystemState.Empty with { Policy = CityPolicy.Shipped }).Write(layout.StateFile);
+        using Supervisor supervisor = await Supervisor.OpenAsync(layout, _ => { }, CancellationToken.None);
+
+        CommandException refused = await Assert.ThrowsAsync<CommandException>(
+            () => supervisor.UpAsync(fresh: false, new CityPolicy(Repository.PolicyDirectory, "xinzhou"), kafka: null, CancellationToken.None));
+
+        Assert.StartsWith($"The data in {_directory.FullName} is of zhengzhou, not of xinzhou", refused.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(layout.RedisDirectory));
+        Assert.Equal(CityPolicy.Shipped, SystemState.Read(layout.StateFile).Policy);
+    }
+
+    [Fact]
+    public void Policy_that_is_not_named_is_that_of_the_data_and_at_first_the_shipped_one()
+    {
+        CityPolicy earlier = new("/elsewhere", "shizhou");
+
+        Assert.Equal(CityPolicy.Shipped, CityPolicy.Choose(null, null, earlier: null));
+        Assert.Equal(earlier, CityPolicy.Choose(null, null, earlier));
+        Assert.Equal(new CityPolicy(Path.GetFullPath("here"), "xinzhou"), CityPolicy.Choose("here", "xinzhou", earlier));
     }
 }

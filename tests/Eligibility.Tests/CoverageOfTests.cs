@@ -65,6 +65,28 @@ public sealed class CoverageOfTests
         Assert.Equal(new CoveredDays(Day("2024-03-01"), Day(exempt ? "2024-03-01" : "2024-03-31"), Day("2024-12-31")), days);
     }
 
+    [Theory]
+    // The category is the year's own, and a transfer before the year begins has nothing to be exempt from.
+    [InlineData("low_income", "2024-02-01", "2023-12-31", "2024-02-01", "2024-02-01")]
+    [InlineData("general", "2023-12-31", "2023-12-01", "2024-01-01", "2024-01-01")]
+    [InlineData("general", "2024-01-01", "2023-10-01", "2024-01-01", "2024-01-01")]
+    [InlineData("general", "2024-01-01", "2023-09-30", "2024-01-01", "2024-01-31")]
+    [InlineData("general", "2024-12-31", "2024-09-30", "2024-12-31", "2024-12-31")]
+    [InlineData("general", "2024-12-31", "2024-09-29", "2024-12-31", "2025-01-30")]
+    [InlineData("destitute", "2024-01-01", "", "2024-01-01", "2024-01-01")]
+    [InlineData("destitute", "2024-12-31", "", "2024-12-31", "2024-12-31")]
+    public void Exemption_begins_with_the_payment_at_either_end_of_the_year(string category, string paidOn, string endedOn, string waitingFrom, string coveredFrom) =>
+        Assert.Equal(new CoveredDays(Day(waitingFrom), Day(coveredFrom), Day("2024-12-31")), Of(Zhengzhou, 2024, category, paidOn, endedOn: endedOn));
+
+    [Fact]
+    public void Each_number_of_the_rules_is_the_one_that_is_used()
+    {
+        CoverageRules rules = Zhengzhou with { WaitingDays = new(10, "x"), TransferMonths = new(2, "x"), TransferCoveredAfterDays = new(5, "x") };
+        Assert.Equal(new CoveredDays(Day("2024-05-01"), Day("2024-05-11"), Day("2024-12-31")), Of(rules, 2024, "general", "2024-05-01"));
+        Assert.Equal(new CoveredDays(Day("2024-05-01"), Day("2024-05-06"), Day("2024-12-31")), Of(rules, 2024, "general", "2024-05-01", endedOn: "2024-03-01"));
+        Assert.Equal(new CoveredDays(Day("2024-05-01"), Day("2024-05-11"), Day("2024-12-31")), Of(rules, 2024, "general", "2024-05-01", endedOn: "2024-02-29"));
+    }
+
     [Fact]
     public void Exempt_category_that_paid_before_the_year_has_all_of_it()
     {
@@ -82,7 +104,8 @@ public sealed class CoverageOfTests
     [InlineData("2023-12-31", "2024-06-20", "2024-07-20")]
     [InlineData("2025-01-01", "2024-06-20", "2024-07-20")]
     public void Newborn_of_the_year_is_covered_from_birth(string birthDate, string paidOn, string coveredFrom) =>
-        Assert.Equal(Day(coveredFrom), Of(Zhengzhou, 2024, "newborn", paidOn, birthDate)?.CoveredFrom);
+        Assert.Equal(
+            new CoveredDays(Day(birthDate).Year == 2024 ? Day(birthDate) : Day(paidOn), Day(coveredFrom), Day("2024-12-31")), Of(Zhengzhou, 2024, "newborn", paidOn, birthDate));
 
     [Theory]
     [InlineData("general", "2025-01-01")]

@@ -58,6 +58,28 @@ public sealed class CsvReaderTests
         Assert.Contains("closing quote", fault.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(CsvReader.MaxFieldBytes, false)]
+    [InlineData(CsvReader.MaxFieldBytes + 1, true)]
+    public async Task Field_has_at_most_a_thousand_and_twenty_four_bytes_with_or_without_quotes(int length, bool tooLong)
+    {
+        string field = new('x', length);
+        foreach (string file in new[] { $"a,b\nc,{field}\n", $"a,b\nc,\"{field}\"\n" })
+        {
+            Exception? fault = await Record.ExceptionAsync(() => ReadAllAsync(Encoding.UTF8.GetBytes(file), 100));
+            Assert.Equal(tooLong ? 2 : null, (fault as ImportFaultException)?.Line);
+        }
+    }
+
+    [Theory]
+    [InlineData(64, false)]
+    [InlineData(65, true)]
+    public async Task Row_has_at_most_sixty_four_fields(int fields, bool tooMany)
+    {
+        Exception? fault = await Record.ExceptionAsync(() => ReadAllAsync(Encoding.UTF8.GetBytes($"a\n{new string(',', fields - 1)}\n"), 100));
+        Assert.Equal(tooMany ? (2, "the row has more than 64 fields") : (null, null), ((fault as ImportFaultException)?.Line, fault?.Message));
+    }
+
     private static async Task<string> ReadAllAsync(byte[] file, int pieceBytes)
     {
         int read = 0;

@@ -17,8 +17,11 @@ internal sealed class EligibilityService : IAsyncDisposable
     private readonly ServerProcess _process;
     private readonly GrpcChannel _channel;
 
-    private EligibilityService(DirectoryInfo directory, ServerProcess process, string address)
+    private readonly Uri _metrics;
+
+    private EligibilityService(DirectoryInfo directory, ServerProcess process, string address, string metrics)
     {
+        _metrics = new Uri(metrics);
         _directory = directory;
         _process = process;
         _channel = GrpcChannel.ForAddress(address);
@@ -27,6 +30,19 @@ internal sealed class EligibilityService : IAsyncDisposable
 
     public V1.Eligibility.EligibilityClient Client { get; }
 
+    public async Task<string> MetricsAsync()
+    {
+        using HttpClient client = new();
+        return await client.GetStringAsync(new Uri(_metrics, "/metrics"));
+    }
+
+    public async Task<string> StatusAsync(string path)
+    {
+        using HttpClient client = new();
+        using HttpResponseMessage response = await client.GetAsync(new Uri(_metrics, path));
+        return ((int)response.StatusCode).ToString(System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     public string Log => File.ReadAllText(LogFile(_directory));
 
     public static async Task<EligibilityService> StartAsync(string connectionString, string? policyDirectory = null)
@@ -34,14 +50,16 @@ internal sealed class EligibilityService : IAsyncDisposable
         DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-eligibility-");
         ServerProcess process = await LaunchAsync(directory, connectionString, policyDirectory);
         string? address = null;
+        string? metrics = null;
         await Poll.UntilAsync(Bound, () =>
         {
             if (!process.Identity.IsRunning) throw new InvalidOperationException($"The service ended: {ServerProcess.LogTail(LogFile(directory))}");
             string? started = File.ReadLines(LogFile(directory)).FirstOrDefault(line => line.Contains("\"event\":\"started\"", StringComparison.Ordinal));
             address = started is null ? null : JsonDocument.Parse(started).RootElement.GetProperty("GrpcAddress").GetString();
+            metrics = started is null ? null : JsonDocument.Parse(started).RootElement.GetProperty("MetricsAddress").GetString();
             return address is not null;
         });
-        return new(directory, process, address!);
+        return new(directory, process, address!, metrics!);
     }
 
     /// <summary>What it writes when it does not start.</summary>

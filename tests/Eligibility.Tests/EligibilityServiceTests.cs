@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Claims.V1;
 using Grpc.Core;
 
@@ -34,6 +36,19 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
 
         LookupReply reply = await other.Client.LookupAsync(new LookupRequest { FacilityCodes = { "F1" }, InsuredIds = { "410105198001011234" } }, deadline: DateTime.UtcNow + Bound);
         Assert.Equal(before + 2, reply.Version);
+        LookupReply enrolled = await other.Client.LookupAsync(new LookupRequest { InsuredIds = { "P9", "410105198001011234" }, Enrolled = true }, deadline: DateTime.UtcNow + Bound);
+        Assert.Equal((1, 0, 0), (Assert.Single(enrolled.Enrolled).Position, enrolled.Insured.Count, enrolled.Facilities.Count));
+        CountHeadsReply heads = await other.Client.CountHeadsAsync(new CountHeadsRequest { Scheme = "resident", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound);
+        Assert.Equal([new CountyHeads { County = "410105", Enrolled = 1, Paid = 1 }], heads.Counties);
+        Assert.Empty((await other.Client.CountHeadsAsync(new CountHeadsRequest { Scheme = "employee", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound)).Counties);
+        Assert.Empty((await other.Client.CountHeadsAsync(new CountHeadsRequest { Scheme = "resident", PlanYear = 2024, County = "410122" }, deadline: DateTime.UtcNow + Bound)).Counties);
+
+        string[] metrics = (await other.MetricsAsync()).Split('\n');
+        Assert.Contains($"claims_eligibility_registry_version {before + 2}", metrics);
+        Assert.Contains("claims_eligibility_lookup_seconds_count 2", metrics);
+        metrics = (await one.MetricsAsync()).Split('\n');
+        Assert.Contains("claims_eligibility_imported_rows_total{kind=\"Facilities\"} 1", metrics);
+        Assert.Contains("claims_eligibility_imported_rows_total{kind=\"Insured\"} 1", metrics);
         Assert.Equal("2024-01-01", Assert.Single(Assert.Single(reply.Insured).Coverages).CoveredFrom);
         Assert.Equal("省人民医院", Assert.Single(reply.Facilities).Name);
         Assert.DoesNotContain("欧阳", one.Log + other.Log, StringComparison.Ordinal);
@@ -86,6 +101,50 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
         request.InsuredIds.Add("P1000");
         RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await service.Client.LookupAsync(request, deadline: DateTime.UtcNow + Bound));
         Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+        LookupRequest facilities = new() { FacilityCodes = { request.InsuredIds.Take(1000) } };
+        Assert.Empty((await service.Client.LookupAsync(facilities, deadline: DateTime.UtcNow + Bound)).Facilities);
+        facilities.FacilityCodes.Add("P1000");
+        refused = await Assert.ThrowsAsync<RpcException>(async () => await service.Client.LookupAsync(facilities, deadline: DateTime.UtcNow + Bound));
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task Database_that_is_gone_is_unavailable_and_the_service_is_live_and_not_ready()
+    {
+        string database = postgres.NewDatabase();
+        await using EligibilityService service = await EligibilityService.StartAsync(database);
+        Assert.Equal("200", await service.StatusAsync("/healthz/ready"));
+        await postgres.CloseAsync(database);
+
+        foreach (Func<Task> call in new Func<Task>[]
+        {
+            async () => await service.Client.LookupAsync(new LookupRequest { InsuredIds = { "P1" } }, deadline: DateTime.UtcNow + Bound),
+            async () => await service.Client.CountHeadsAsync(new CountHeadsRequest { Scheme = "resident", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound),
+            async () => await service.ImportAsync(ImportKind.Facilities, Facilities, chunkBytes: 4096),
+        })
+        {
+            RpcException away = await Assert.ThrowsAsync<RpcException>(call);
+            Assert.Equal((StatusCode.Unavailable, "The registry's database does not answer."), (away.StatusCode, away.Status.Detail));
+        }
+
+        Assert.Equal(("503", "200"), (await service.StatusAsync("/healthz/ready"), await service.StatusAsync("/healthz/live")));
+        Assert.Contains("\"event\":\"registry_unavailable\"", service.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Settings_that_are_missing_are_named_each_with_exit_code_78()
+    {
+        ProcessStartInfo start = new("dotnet", ["exec", typeof(EligibilitySettings).Assembly.Location, "--Claims:City="]) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
+        foreach (string inherited in start.Environment.Keys.Where(name => name.StartsWith("Claims__", StringComparison.OrdinalIgnoreCase)).ToList()) start.Environment.Remove(inherited);
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        string errors = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(Bound);
+
+        Assert.Equal(
+            ["Port", "MetricsPort", "Postgres", "PolicyDirectory"],
+            errors.TrimEnd().Split('\n').Select(line => Regex.Match(line, "^Setting Claims:(?<name>\\w+) \\(environment variable Claims__\\k<name>\\) is missing\\.$", RegexOptions.ExplicitCapture, Bound).Groups["name"].Value));
+        Assert.Equal((78, ""), (process.ExitCode, await output));
     }
 
     [Fact]

@@ -20,6 +20,16 @@ public sealed class PostgresServer : IAsyncLifetime
     /// <summary>Of an empty database that no other test has.</summary>
     public string NewDatabase() => postgres!.ConnectionString($"registry_{Interlocked.Increment(ref databases)}");
 
+    /// <summary>Nobody gets a connection to the database any more, and whoever has one loses it.</summary>
+    public async Task CloseAsync(string connectionString)
+    {
+        string name = new NpgsqlConnectionStringBuilder(connectionString).Database!;
+        await using NpgsqlDataSource server = NpgsqlDataSource.Create(postgres!.ConnectionString("postgres"));
+        await using NpgsqlCommand close = server.CreateCommand(
+            $"ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+        await close.ExecuteNonQueryAsync();
+    }
+
     internal async Task<RegistryDatabase> NewRegistryAsync()
     {
         NpgsqlDataSource database = NpgsqlDataSource.Create(NewDatabase());

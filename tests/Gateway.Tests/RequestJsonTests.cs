@@ -29,10 +29,10 @@ public sealed class RequestJsonTests
     [InlineData("""{"requestId":"R1","totalFen":1,"requestId":"R2"}""", "请求字段 requestId 重复出现，请只保留一个。")]
     [InlineData("""{"requestId":"R1","request_id":"R1"}""", "请求字段 request_id 重复出现，请只保留一个。")]
     [InlineData("""{"lines":[{"lineId":"1","lineId":"2"}]}""", "请求字段 lines[0].lineId 重复出现，请只保留一个。")]
-    [InlineData("""{"totalFen":"twelve"}""", "请求字段 totalFen 的值有误，应为整数，单位为分。")]
-    [InlineData("""{"totalFen":1.5}""", "请求字段 totalFen 的值有误，应为整数，单位为分。")]
-    [InlineData("""{"totalFen":"9223372036854775808"}""", "请求字段 totalFen 的值有误，应为整数，单位为分。")]
-    [InlineData("""{"totalFen":1e99}""", "请求字段 totalFen 的值有误，应为整数，单位为分。")]
+    [InlineData("""{"totalFen":"twelve"}""", "请求字段 totalFen 的值有误，应为整数，单位为分，不带小数。")]
+    [InlineData("""{"totalFen":1.5}""", "请求字段 totalFen 的值有误，应为整数，单位为分，不带小数。")]
+    [InlineData("""{"totalFen":"9223372036854775808"}""", "请求字段 totalFen 的值有误，应为整数，单位为分，不带小数。")]
+    [InlineData("""{"totalFen":1e99}""", "请求字段 totalFen 的值有误，应为整数，单位为分，不带小数。")]
     [InlineData("""{"requestId":7}""", "请求字段 requestId 的值有误，应为字符串。")]
     [InlineData("""{"requestId":"\ud800"}""", "请求字段 requestId 的值有误，应为字符串。")]
     [InlineData("""{"visitType":"HOLIDAY"}""", "请求字段 visitType 的值有误，应为以下之一：ORDINARY、PRENATAL_CHECK、DELIVERY_NATURAL、DELIVERY_CAESAREAN。")]
@@ -42,6 +42,40 @@ public sealed class RequestJsonTests
     [InlineData("""["R1"]""", "请求正文应为一个 JSON 对象。")]
     [InlineData("""{"\ud800":1}""", "请求正文中有字段名不是有效的文字。")]
     public void Field_that_is_wrong_is_named_with_its_place(string json, string fault) => Assert.Equal((null, fault), Read<SettleRequest>(json));
+
+    [Theory]
+    [InlineData("\"50.00\"")]
+    [InlineData("50.00")]
+    [InlineData("50.0")]
+    [InlineData("\"5e3\"")]
+    [InlineData("5e3")]
+    [InlineData("5E+3")]
+    [InlineData("50.000000000000000")]
+    [InlineData("\"+50\"")]
+    [InlineData("\" 50\"")]
+    [InlineData("\"5,000\"")]
+    [InlineData("\"-\"")]
+    [InlineData("\"\"")]
+    public void Amount_that_is_not_digits_alone_is_refused_by_the_name_that_was_written(string value)
+    {
+        Assert.Equal((null, "请求字段 totalFen 的值有误，应为整数，单位为分，不带小数。"), Read<SettleRequest>($$"""{"totalFen":{{value}}}"""));
+        Assert.Equal((null, "请求字段 lines[1].amount_fen 的值有误，应为整数，单位为分，不带小数。"), Read<SettleRequest>($$"""{"lines":[{},{"amount_fen":{{value}}}]}"""));
+        Assert.Equal((null, "请求字段 lines[0].quantityE4 的值有误，应为整数。"), Read<SettleRequest>($$"""{"lines":[{"quantityE4":{{value}}}]}"""));
+        Assert.Equal((null, "请求字段 year 的值有误，应为整数。"), Read<GetAccumulatorsRequest>($$"""{"year":{{value}}}"""));
+    }
+
+    [Fact]
+    public void Visit_type_by_a_number_with_a_fraction_is_refused() => Assert.StartsWith(
+        "请求字段 visitType 的值有误，应为以下之一：", Read<SettleRequest>("""{"visitType":1.0}""").Fault, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("\"50\"", 50)]
+    [InlineData("50", 50)]
+    [InlineData("\"-1\"", -1)]
+    [InlineData("-1", -1)]
+    [InlineData("0", 0)]
+    public void Amount_of_digits_and_a_sign_is_read_in_either_form(string value, long totalFen) =>
+        Assert.Equal((new SettleRequest { TotalFen = totalFen }, null), Read<SettleRequest>($$"""{"totalFen":{{value}}}"""));
 
     [Fact]
     public void Second_target_of_a_cancellation_is_named_with_the_first() => Assert.Equal(

@@ -1,3 +1,4 @@
+using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -100,6 +101,41 @@ public sealed class CallGuardTests
         held.Release();
         Assert.Equal("first", (await first).RequestId);
         Assert.Equal("P1", (await client.GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" })).InsuredId);
+    }
+
+    [Fact]
+    public async Task Call_that_fails_gives_its_place_back_and_is_counted()
+    {
+        await using InProcessService service = await InProcessService.StartAsync(
+            new Behaviour { Settle = (_, _) => throw new InvalidDataException("broken") }, configure: null, "--Claims:MaxConcurrentRequests=1");
+        using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
+        Adjudication.AdjudicationClient client = new(channel);
+
+        for (int call = 0; call < 3; call++)
+            Assert.Equal(StatusCode.Internal, (await Assert.ThrowsAsync<RpcException>(async () => await client.SettleAsync(new SettleRequest()))).StatusCode);
+
+        Assert.Equal("P1", (await client.GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" })).InsuredId);
+        using HttpClient scraper = new();
+        Exposition metrics = Exposition.Parse(await scraper.GetStringAsync(new Uri(service.Metrics, "/metrics")));
+        Assert.Equal(3, metrics.Value("claims_calls_failed_total"));
+    }
+
+    [Fact]
+    public void Calls_in_progress_are_counted_up_to_the_bound_and_those_beyond_it_as_turned_away()
+    {
+        using Measured measured = new("Claims.Hosting", ofThisThread: true);
+        CallsInProgress calls = new(new HostSettings { MaxConcurrentRequests = 2 });
+
+        Assert.Equal([true, true, false, false], Enumerable.Range(0, 4).Select(_ => calls.TryBegin()));
+        Assert.Equal((2, 2), (measured.Sum("claims_calls_in_progress"), measured.Sum("claims_calls_turned_away_total")));
+
+        calls.End();
+        Assert.Equal(1, measured.Sum("claims_calls_in_progress"));
+        Assert.True(calls.TryBegin());
+        Assert.False(calls.TryBegin());
+        calls.End();
+        calls.End();
+        Assert.Equal((0, 3), (measured.Sum("claims_calls_in_progress"), measured.Sum("claims_calls_turned_away_total")));
     }
 
     [Fact]

@@ -74,7 +74,66 @@ public sealed class ClaimsClientTests
         RpcException failed = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
 
         Assert.Equal(StatusCode.DeadlineExceeded, failed.StatusCode);
+        Assert.EndsWith(" did not answer within 3 s.", failed.Status.Detail, StringComparison.Ordinal);
         await cancelled.Task.WaitAsync(Long);
+    }
+
+    [Fact]
+    public async Task Idempotent_call_whose_first_attempt_hangs_is_answered_by_a_later_one()
+    {
+        int calls = 0;
+        Behaviour behaviour = new()
+        {
+            GetAccumulators = async (request, context) =>
+            {
+                if (Interlocked.Increment(ref calls) == 1) await new TaskCompletionSource().Task.WaitAsync(context.CancellationToken);
+                return new Accumulators { InsuredId = request.InsuredId };
+            },
+        };
+        await using InProcessService callee = await InProcessService.StartAsync(behaviour);
+        await using ServiceProvider caller = Caller(callee.Grpc, TimeSpan.FromSeconds(3));
+
+        Accumulators reply = await caller.GetRequiredService<Adjudication.AdjudicationClient>().GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" });
+
+        Assert.Equal("P1", reply.InsuredId);
+    }
+
+    [Fact]
+    public async Task Caller_that_gives_up_is_told_cancelled_and_the_callee_sees_it()
+    {
+        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Behaviour behaviour = new()
+        {
+            Settle = async (_, context) =>
+            {
+                await using CancellationTokenRegistration registration = context.CancellationToken.Register(() => left.TrySetResult());
+                entered.SetResult();
+                await left.Task;
+                return new SettleReply();
+            },
+        };
+        await using InProcessService callee = await InProcessService.StartAsync(behaviour);
+        await using ServiceProvider caller = Caller(callee.Grpc, Long);
+        using CancellationTokenSource gone = new();
+        Task call = caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest(), cancellationToken: gone.Token).ResponseAsync;
+        await entered.Task.WaitAsync(Long);
+
+        await gone.CancelAsync();
+
+        Assert.Equal(StatusCode.Cancelled, (await Assert.ThrowsAsync<RpcException>(() => call)).StatusCode);
+        await left.Task.WaitAsync(Long);
+    }
+
+    [Fact]
+    public void Connection_is_bounded_pinged_and_never_goes_through_a_proxy()
+    {
+        using SocketsHttpHandler handler = ClaimsChannel.CreateHandler();
+
+        Assert.Equal(
+            (true, false, false, false, 10, HttpKeepAlivePingPolicy.WithActiveRequests, 30, 10),
+            (handler.EnableMultipleHttp2Connections, handler.UseProxy, handler.UseCookies, handler.AllowAutoRedirect, handler.ConnectTimeout.TotalSeconds,
+                handler.KeepAlivePingPolicy, handler.KeepAlivePingDelay.TotalSeconds, handler.KeepAlivePingTimeout.TotalSeconds));
     }
 
     [Fact]
@@ -120,6 +179,9 @@ public sealed class ClaimsClientTests
         { StatusCode.Internal, new HttpRequestException(HttpRequestError.VersionNegotiationError, "HTTP/1.1"), false },
         { StatusCode.Internal, null, false },
         { StatusCode.InvalidArgument, null, false },
+        { StatusCode.DeadlineExceeded, null, false },
+        { StatusCode.ResourceExhausted, null, false },
+        { StatusCode.Cancelled, new IOException("the connection was closed"), false },
     };
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Claims.Hosting;
 using Microsoft.Extensions.Logging;
@@ -68,6 +69,48 @@ public sealed class MaskTests
         Assert.Equal(3, JsonDocument.Parse(line).RootElement.GetProperty("Count").GetInt32());
     }
 
+    [Theory]
+    [InlineData(LogLevel.Trace, "trace")]
+    [InlineData(LogLevel.Debug, "debug")]
+    [InlineData(LogLevel.Information, "info")]
+    [InlineData(LogLevel.Warning, "warning")]
+    [InlineData(LogLevel.Error, "error")]
+    [InlineData(LogLevel.Critical, "critical")]
+    public void Log_line_has_its_level_time_event_and_category(LogLevel level, string name)
+    {
+        Capture capture = new();
+        capture.Log(level, new EventId(7, "shard_stopped"), "Shard {Shard} stopped at {At} for {Reason}; {Certain}, {Ratio}, {Odd}, {Nothing}.", 3, 5_000_000_000L, "a gap", true, 0.25, double.NaN, null);
+
+        Assert.Equal(
+            $$"""{"time":"2025-06-18T00:01:02.003Z","level":"{{name}}","service":"sample","event":"shard_stopped","category":"Claims.Sample","message":"Shard 3 stopped at 5000000000 for a gap; True, 0.25, NaN, (null).","Shard":3,"At":5000000000,"Reason":"a gap","Certain":true,"Ratio":0.25,"Odd":"NaN","Nothing":null}""",
+            capture.Line.TrimEnd());
+        Assert.Equal("Sample", Log(null, "no event of its own").GetProperty("event").GetString());
+    }
+
+    [Fact]
+    public void Log_line_has_the_ids_of_the_trace_that_it_belongs_to()
+    {
+        using Activity activity = new Activity("visit").SetIdFormat(ActivityIdFormat.W3C).Start();
+        JsonElement entry = Log(null, "inside");
+
+        Assert.Equal((activity.TraceId.ToHexString(), activity.SpanId.ToHexString()), (entry.GetProperty("trace_id").GetString(), entry.GetProperty("span_id").GetString()));
+    }
+
+    [Theory]
+    [InlineData("{Insured} of {Facility}", "***0123 of H1")]
+    [InlineData("{insured_id} of {Facility}", "***0123 of H1")]
+    [InlineData("{INSUREDID} of {Facility}", "***0123 of H1")]
+    [InlineData("{InsuredName} of {Facility}", "*** of H1")]
+    [InlineData("{insured_name} of {Facility}", "*** of H1")]
+    [InlineData("{$Name} of {Facility}", "*** of H1")]
+    public void Log_knows_an_insured_and_a_name_however_they_are_called(string template, string message)
+    {
+        string line = Line(null, template, "P000123", "H1");
+
+        Assert.Equal(message, JsonDocument.Parse(line).RootElement.GetProperty("message").GetString());
+        Assert.DoesNotContain("P000123", line, StringComparison.Ordinal);
+    }
+
     private static JsonElement Log(Exception? exception, string template, params object?[] values) =>
         JsonDocument.Parse(Line(exception, template, values)).RootElement;
 
@@ -80,10 +123,15 @@ public sealed class MaskTests
         return capture.Line;
     }
 
+    private sealed class Fixed : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => new(2025, 6, 18, 0, 1, 2, 3, TimeSpan.Zero);
+    }
+
     /// <summary>Turns a log call into its line, as the console would.</summary>
     private sealed class Capture : ILogger
     {
-        private readonly JsonLineFormatter _formatter = new("sample", TimeProvider.System);
+        private readonly JsonLineFormatter _formatter = new("sample", new Fixed());
 
         public string Line { get; private set; } = "";
 

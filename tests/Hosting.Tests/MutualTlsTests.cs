@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Claims.Hosting;
@@ -42,6 +43,55 @@ public sealed class MutualTlsTests : IDisposable
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
         Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(Usage.Server, 30)]
+    [InlineData(Usage.Both, -1)]
+    public async Task Caller_whose_certificate_is_a_servers_or_has_expired_is_refused(Usage usage, int minutesLeft)
+    {
+        Authority authority = new(_directory, "bureau");
+        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "localhost"));
+        await using ServiceProvider caller = Caller(callee.Grpc, authority.Issue("gateway", "gateway", usage, minutesLeft));
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("bureau", -1)]
+    [InlineData("foreign", 30)]
+    public async Task Server_whose_certificate_has_expired_or_is_of_another_authority_is_refused_by_the_caller(string issuer, int minutesLeft)
+    {
+        Authority bureau = new(_directory, "bureau");
+        Authority other = new(_directory, "foreign");
+        string[] served = (issuer == "bureau" ? bureau : other).Issue("adjudication", "localhost", Usage.Both, minutesLeft);
+        served[2] = $"--Claims:Tls:ClientCa={Path.Combine(_directory, "bureau.crt")}";
+        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, served);
+        await using ServiceProvider caller = Caller(callee.Grpc, bureau.Issue("gateway", "gateway"));
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        Assert.Equal(StatusCode.Internal, refused.StatusCode);
+        Assert.Contains("certificate", refused.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Usage.Client, TlsRole.Client, true)]
+    [InlineData(Usage.Client, TlsRole.Server, false)]
+    [InlineData(Usage.Server, TlsRole.Client, false)]
+    [InlineData(Usage.Server, TlsRole.Server, true)]
+    [InlineData(Usage.Both, TlsRole.Client, true)]
+    [InlineData(Usage.Both, TlsRole.Server, true)]
+    internal void Certificate_is_trusted_in_the_roles_that_it_was_issued_for(Usage usage, TlsRole role, bool trusted)
+    {
+        Authority authority = new(_directory, "bureau");
+        string[] files = [.. authority.Issue("adjudication", "localhost", usage).Select(setting => setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..])];
+        Tls tls = Tls.Load(new TlsSettings { Certificate = files[0], Key = files[1], ClientCa = files[2] });
+
+        Assert.Equal(trusted, tls.Trusts(tls.Certificate, role));
+        Assert.Equal(role == TlsRole.Server && trusted, role == TlsRole.Server && tls.TrustsServer(tls.Certificate, SslPolicyErrors.RemoteCertificateChainErrors));
+        Assert.False(tls.TrustsServer(tls.Certificate, SslPolicyErrors.RemoteCertificateNameMismatch));
+        Assert.False(tls.TrustsServer(certificate: null, SslPolicyErrors.None));
     }
 
     [Fact]
@@ -113,6 +163,30 @@ public sealed class MutualTlsTests : IDisposable
         Assert.Contains("Setting Claims:Tls:Certificate", Assert.Single(Read(issued).Errors), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(0, "Certificate")]
+    [InlineData(1, "Key")]
+    [InlineData(2, "ClientCa")]
+    public void Tls_file_that_is_left_out_is_the_one_named(int left, string name)
+    {
+        string[] issued = new Authority(_directory, "bureau").Issue("adjudication", "localhost");
+
+        Assert.Equal(
+            [$"Setting Claims:Tls:{name} (environment variable Claims__Tls__{name}) is missing: mutual TLS takes Tls:Certificate, Tls:Key and Tls:ClientCa together."],
+            Read([.. issued.Where((_, index) => index != left)]).Errors);
+    }
+
+    [Fact]
+    public void Tls_authority_without_a_certificate_is_named()
+    {
+        string[] issued = new Authority(_directory, "bureau").Issue("adjudication", "localhost");
+        string empty = Path.Combine(_directory, "empty.crt");
+        File.WriteAllText(empty, "");
+        issued[2] = $"--Claims:Tls:ClientCa={empty}";
+
+        Assert.Equal(["Setting Claims:Tls:ClientCa (environment variable Claims__Tls__ClientCa) cannot be read as PEM: it holds no certificate."], Read(issued).Errors);
+    }
+
     private static SettingsException Read(params string[] settings) => Assert.Throws<SettingsException>(
         () => ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0", .. settings], "sample").ReadSettings<NoSettings>());
 
@@ -122,6 +196,15 @@ public sealed class MutualTlsTests : IDisposable
         builder.ReadSettings<NoSettings>();
         builder.AddClaimsClient<Adjudication.AdjudicationClient>(Guid.NewGuid().ToString("N"), $"https://localhost:{callee.Port}", TimeSpan.FromSeconds(20));
         return builder.Services.BuildServiceProvider();
+    }
+
+    /// <summary>What a certificate may be used for.</summary>
+    [Flags]
+    public enum Usage
+    {
+        Server = 1,
+        Client = 2,
+        Both = Server | Client,
     }
 
     private sealed class NoSettings;
@@ -146,16 +229,20 @@ public sealed class MutualTlsTests : IDisposable
 
         public X509ChainPolicy Trust() => new() { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { _root }, RevocationMode = X509RevocationMode.NoCheck };
 
-        /// <summary>A certificate for server and client use, as settings: certificate, key, authority.</summary>
-        public string[] Issue(string service, string host)
+        /// <summary>A certificate as settings: certificate, key, authority.</summary>
+        /// <param name="minutesLeft">Below 0: it has expired.</param>
+        public string[] Issue(string service, string host, Usage usage = Usage.Both, int minutesLeft = 30)
         {
             using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             CertificateRequest request = new($"CN={service}", key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
+            OidCollection uses = [];
+            if (usage.HasFlag(Usage.Server)) uses.Add(new Oid("1.3.6.1.5.5.7.3.1"));
+            if (usage.HasFlag(Usage.Client)) uses.Add(new Oid("1.3.6.1.5.5.7.3.2"));
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(uses, critical: false));
             SubjectAlternativeNameBuilder names = new();
             names.AddDnsName(host);
             request.CertificateExtensions.Add(names.Build());
-            using X509Certificate2 certificate = request.Create(_root, DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddMinutes(30), RandomNumberGenerator.GetBytes(12));
+            using X509Certificate2 certificate = request.Create(_root, DateTimeOffset.UtcNow.AddMinutes(-4), DateTimeOffset.UtcNow.AddMinutes(minutesLeft), RandomNumberGenerator.GetBytes(12));
             string file = Path.Combine(_directory, $"{_name}-{service}");
             File.WriteAllText(file + ".crt", certificate.ExportCertificatePem());
             File.WriteAllText(file + ".key", key.ExportPkcs8PrivateKeyPem());

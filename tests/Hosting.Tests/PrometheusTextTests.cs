@@ -76,6 +76,52 @@ public sealed class PrometheusTextTests
         Assert.Equal(1, exposition.Value("claims_odd_name_total", ("error_text", "a \"b\" \\ c\nd 郑州"), ("_9th", "true"), ("none", "")));
     }
 
+    [Theory]
+    [InlineData("claims_wait", "s", "claims_wait_seconds")]
+    [InlineData("claims_wait_seconds", "s", "claims_wait_seconds")]
+    [InlineData("claims_wait", "ms", "claims_wait_milliseconds")]
+    [InlineData("claims_heap", "By", "claims_heap_bytes")]
+    [InlineData("claims_heap_bytes", "By", "claims_heap_bytes")]
+    [InlineData("claims_used", "1", "claims_used_ratio")]
+    [InlineData("claims_used", "{visits}", "claims_used")]
+    [InlineData("claims.used-part", null, "claims_used_part")]
+    public void Unit_of_a_gauge_stands_last_in_its_name(string instrument, string? unit, string name)
+    {
+        Exposition exposition = Write(meter => meter.CreateGauge<long>(instrument, unit).Record(7));
+
+        Assert.Equal(7, exposition.Value(name));
+        Assert.Equal(("gauge", instrument), (exposition.Families[name].Type, exposition.Families[name].Help));
+    }
+
+    [Fact]
+    public void Unit_of_a_counter_stands_before_total_and_a_ratio_is_no_counters_unit()
+    {
+        Exposition exposition = Write(meter =>
+        {
+            meter.CreateCounter<double>("claims_busy", unit: "s").Add(1.5);
+            meter.CreateCounter<long>("claims_sent_total", unit: "By").Add(6);
+            meter.CreateCounter<long>("claims_tries", unit: "1").Add(2);
+            meter.CreateUpDownCounter<double>("claims_open", unit: "1").Add(-0.5);
+        });
+
+        Assert.Equal(["claims_busy_seconds_total", "claims_open_ratio", "claims_sent_bytes_total", "claims_tries_total"], exposition.Families.Keys);
+        Assert.Equal((1.5, 6, 2, -0.5), (exposition.Value("claims_busy_seconds_total"), exposition.Value("claims_sent_bytes_total"),
+            exposition.Value("claims_tries_total"), exposition.Value("claims_open_ratio")));
+    }
+
+    [Fact]
+    public void Odd_numbers_are_written_as_Prometheus_reads_them()
+    {
+        Exposition exposition = Write(meter =>
+        {
+            meter.CreateGauge<double>("claims_below").Record(double.NegativeInfinity);
+            meter.CreateGauge<double>("claims_nothing").Record(double.NaN);
+            meter.CreateGauge<double>("claims_third").Record(1d / 3);
+        });
+
+        Assert.Equal((double.NegativeInfinity, double.NaN, 1d / 3), (exposition.Value("claims_below"), exposition.Value("claims_nothing"), exposition.Value("claims_third")));
+    }
+
     [Fact]
     public void Labels_that_collide_keep_both_values()
     {

@@ -26,6 +26,7 @@ public sealed class BookableRecordTests
         { "has an amount out of range", record => record.OverLimitFen = long.MinValue },
         { "has an amount out of range", record => record.PreSelfPayFen = long.MinValue },
         { "has an amount out of range", record => record.InScopeFen = long.MinValue },
+        { "has an amount out of range", record => record.ShortfallFen = long.MinValue },
         { "has an amount out of range", record => record.DeductibleFen = Most + 1 },
         { "has an amount out of range", record => record.DeductibleFen = -Most - 1 },
         { "has an amount out of range", record => record.FundPayFen = Most + 1 },
@@ -64,6 +65,9 @@ public sealed class BookableRecordTests
         { "has a fund payment outside 0 to the total", record => record.FundPayFen = record.TotalFen + 1 },
         { "has a fund payment outside 0 to the total", record => Cancelling(record).FundPayFen *= -1 },
         { "pays more than the rate allows", record => (record.VisitType, record.FundPayFen) = (VisitType.PrenatalCheck, 651) },
+        { "has a shortfall with the wrong sign", record => record.ShortfallFen = -1 },
+        { "has a shortfall with the wrong sign", record => Cancelling(record).ShortfallFen = 1 },
+        { "has a shortfall and does not count against the cap", record => (record.CountsAgainstCap, record.ShortfallFen) = (false, 1) },
         { "pays more than the rate allows", record => record.FundPayFen++ },
         { "pays more than the rate allows", record => (record.VisitType, record.FundPayFen) = (VisitType.PrenatalCheck, 651) },
         { "pays more than the rate allows", record => Cancelling(record).FundPayFen-- },
@@ -79,6 +83,7 @@ public sealed class BookableRecordTests
         { "is REQUEST_ONLY and carries money", record => RequestOnly(record).InScopeFen = 1 },
         { "is REQUEST_ONLY and carries money", record => RequestOnly(record).DeductibleFen = 1 },
         { "is REQUEST_ONLY and carries money", record => RequestOnly(record).FundPayFen = 1 },
+        { "is REQUEST_ONLY and carries money", record => RequestOnly(record).ShortfallFen = 1 },
     };
 
     [Theory]
@@ -105,7 +110,8 @@ public sealed class BookableRecordTests
         { "no fingerprint", record => record.RequestFingerprint = ByteString.Empty },
         { "largest deductible", record => Parts(record, Most + 3_000, 1_000, 1_000, 0, Most + 1_000).DeductibleFen = Most },
         { "allowance of the largest sum", record =>
-            (Parts(record, Most, 0, 0, 0, Most).VisitType, record.DeductibleFen, record.FundPayFen) = (VisitType.DeliveryCaesarean, 0, Most) },
+            (Parts(record, Most, 0, 0, 0, Most).VisitType, record.DeductibleFen, record.FundPayFen, record.CountsAgainstCap) =
+                (VisitType.DeliveryCaesarean, 0, Most, false) },
         { "whole deductible, no payment", record => Paid(record, 3_000, 6_500, 0) },
         { "rate of 0", record => Paid(record, 2_000, 0, 0) },
         { "rate of 100 %", record => Paid(record, 2_000, 10_000, 1_000) },
@@ -113,7 +119,8 @@ public sealed class BookableRecordTests
         { "at the cap", record => record.CapFen = record.CapUsedAfterFen },
         { "beyond a cap that was lowered since, without a payment", record => Paid(record, 2_000, 6_500, 0).CapFen = 99 },
         { "prenatal check", record => record.VisitType = VisitType.PrenatalCheck },
-        { "allowance outside of the cap", record => (record.VisitType, record.CapFen, record.CapUsedAfterFen) = (VisitType.DeliveryNatural, 0, 0) },
+        { "allowance outside of the cap", record =>
+            (record.VisitType, record.CapFen, record.CapUsedAfterFen, record.CountsAgainstCap) = (VisitType.DeliveryNatural, 0, 0, false) },
     };
 
     [Theory]

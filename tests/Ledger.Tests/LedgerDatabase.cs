@@ -1,5 +1,7 @@
 using Claims.Hosting;
 using Claims.Ledger;
+using Claims.Ledger.GeneralLedger;
+using Claims.Policy;
 using Claims.PrivateServers;
 using Npgsql;
 
@@ -15,6 +17,12 @@ public sealed class LedgerDatabase : IAsyncLifetime
 
     private int _databases;
 
+    /// <summary>Read once for every ledger of the run.</summary>
+    public static PolicyPack Policy { get; } = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "policy"), "zhengzhou");
+
+    /// <summary>Of an invented city of other counties, which has the same rules.</summary>
+    public static PolicyPack OtherCity { get; } = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "cities"), "shizhou");
+
     public PrivatePostgres Server { get; private set; } = null!;
 
     public async Task InitializeAsync()
@@ -22,11 +30,12 @@ public sealed class LedgerDatabase : IAsyncLifetime
         Server = await PrivatePostgres.StartAsync();
         await using NpgsqlDataSource template = NpgsqlDataSource.Create(Server.ConnectionString(Template) + Unpooled);
         await Migrations.ApplyAsync(template, typeof(LedgerSettings).Assembly);
+        await CountyNames.WriteAsync(template, Policy, CancellationToken.None);
     }
 
     public async Task DisposeAsync() => await Server.DisposeAsync();
 
-    /// <summary>A fresh database with the ledger's schema: copied, since migrating each one took most of the run.</summary>
+    /// <summary>A fresh database with the ledger's schema and its counties: copied, since migrating each one took most of the run.</summary>
     public async Task<string> CreateAsync()
     {
         string name = $"ledger_{Interlocked.Increment(ref _databases)}";

@@ -82,7 +82,11 @@ internal sealed class PublishedLog
         change?.Invoke(record);
         record.CountsAgainstCap = record.VisitType is VisitType.Ordinary or VisitType.PrenatalCheck;
         if (record is { CountsAgainstCap: true, ShortfallFen: 0 })
-            record.ShortfallFen = Math.Max((((record.InScopeFen - record.DeductibleFen) * record.RateBp) + 5_000) / 10_000 - record.FundPayFen, 0);
+        {
+            Int128 uncappedFen = ((((Int128)record.InScopeFen - record.DeductibleFen) * record.RateBp) + 5_000) / 10_000;
+            record.ShortfallFen = (long)Int128.Max(uncappedFen - record.FundPayFen, 0);
+        }
+
         _shards[shard].Add(record);
         return record;
     }

@@ -8,6 +8,7 @@ using Claims.Ledger.Posting;
 using Claims.Ledger.Reconciliation;
 using Claims.Ledger.Statements;
 using Claims.Ledger.SubLedger;
+using Claims.Policy;
 using Claims.V1;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -86,14 +87,13 @@ internal sealed class RunningLedger : IAsyncDisposable
     public Task StartPostingAsync() => _worker.StartAsync(CancellationToken.None);
 
     /// <summary>Nothing is read or posted.</summary>
-    public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000, TimeProvider? clock = null, Eligibility.EligibilityClient? eligibility = null)
+    public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000, TimeProvider? clock = null, Eligibility.EligibilityClient? eligibility = null, PolicyPack? policy = null)
     {
         LedgerSettings settings = new()
         {
             Postgres = postgres,
             Kafka = new(StringComparer.Ordinal) { ["bootstrap.servers"] = bootstrapServers },
             BatchRecords = batchRecords,
-            PolicyDirectory = Path.Combine(AppContext.BaseDirectory, "policy"),
         };
         ServiceCollection services = new();
         services.AddLogging();
@@ -102,6 +102,7 @@ internal sealed class RunningLedger : IAsyncDisposable
         services.AddSingleton(_ => NpgsqlDataSource.Create(PostgresStore.WithRole(postgres, LedgerServices.Role)));
         if (eligibility is not null) services.AddSingleton(eligibility);
         services.AddLedger();
+        services.AddSingleton(policy ?? LedgerDatabase.Policy);
         return new RunningLedger(services.BuildServiceProvider(), postgres);
     }
 

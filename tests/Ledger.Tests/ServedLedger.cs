@@ -32,6 +32,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         Reconciliation = new ReconciliationClient(_channel);
         Shards = new LedgerShards.LedgerShardsClient(_channel);
         Audit = new AuditClient(_channel);
+        Impact = new Claims.V1.PolicyImpact.PolicyImpactClient(_channel);
     }
 
     public Claims.V1.Ledger.LedgerClient Client { get; }
@@ -44,18 +45,21 @@ internal sealed class ServedLedger : IAsyncDisposable
 
     public AuditClient Audit { get; }
 
+    public Claims.V1.PolicyImpact.PolicyImpactClient Impact { get; }
+
     public IServiceProvider Services => _app.Services;
 
     public Uri Metrics => _app.Addresses().Metrics;
 
     /// <param name="broker">Null: nothing is published, and nothing is read.</param>
     /// <param name="eligibility">Whose heads are assessed; null: nothing can be assessed.</param>
-    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null, Eligibility.EligibilityClient? eligibility = null)
+    /// <param name="policy">Directory of the packs, beside the tests.</param>
+    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null, Eligibility.EligibilityClient? eligibility = null, string policy = "policy", string city = "zhengzhou")
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
             [
                 "--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={postgres}", $"--Claims:Kafka:bootstrap_servers={broker?.BootstrapServers ?? "127.0.0.1:1"}",
-                $"--Claims:PolicyDirectory={Path.Combine(AppContext.BaseDirectory, "policy")}",
+                $"--Claims:PolicyDirectory={Path.Combine(AppContext.BaseDirectory, policy)}", $"--Claims:City={city}",
             ], "ledger");
         builder.Logging.ClearProviders();
         LedgerSettings settings = builder.AddSettings<LedgerSettings>();
@@ -68,6 +72,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         app.MapGrpcService<LedgerShardsService>();
         app.MapGrpcService<FundingService>();
         app.MapGrpcService<ReconciliationService>();
+        app.MapGrpcService<PolicyImpactService>();
         await app.StartAsync();
         return new ServedLedger(app, broker);
     }

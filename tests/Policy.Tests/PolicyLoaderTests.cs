@@ -57,6 +57,48 @@ public sealed class PolicyLoaderTests : IDisposable
     [InlineData("zhengzhou-outpatient.yaml", "source: 郑医保办〔2024〕60号 三; 豫医保办〔2024〕64号 二", "source: 郑医保办2024-60", "source: 郑医保办2024-60", "is not a citation")]
     [InlineData("zhengzhou-outpatient.yaml", "source: 郑医保办〔2024〕60号 三; 豫医保办〔2024〕64号 二", "source: 郑医保办〔2024〕60号", "source: 郑医保办〔2024〕60号\n", "is not a citation")]
     [InlineData("zhengzhou-coverage.yaml", "      ruling: first-covered-day\n", "      ruling: last-covered-day\n", "      ruling: last-covered-day", "there is no ruling 'last-covered-day' in rulings.yaml")]
+    // Bounds: one beyond the largest that is taken
+    [InlineData("zhengzhou-outpatient.yaml", "  unit: yuan\n  values:\n    - from: 2024-01-01\n      value: 300\n", "  unit: fen\n  values:\n    - from: 2024-01-01\n      value: 1000000001\n", "value: 1000000001", "more than 1000000000 fen")]
+    [InlineData("zhengzhou-outpatient.yaml", "      unit: percent\n      values:\n        - from: 2024-01-01\n          value: 45\n", "      unit: basis_points\n      values:\n        - from: 2024-01-01\n          value: 10001\n", "value: 10001", "more than 10000 basis_points")]
+    [InlineData("zhengzhou-coverage.yaml", "value: 30\n", "value: 367\n", "value: 367", "367 in 'value' is more than 366 days")]
+    [InlineData("zhengzhou-coverage.yaml", "value: 30\n", "value: 30.5\n", "value: 30.5", "30.5 days in 'value' is not a whole number of days")]
+    [InlineData("zhengzhou-coverage.yaml", "value: 3\n", "value: 25\n", "value: 25", "25 in 'value' is more than 24 months")]
+    [InlineData("zhengzhou-contributions.yaml", "plan_year: 2023\n", "plan_year: 1999\n", "plan_year: 1999", "'1999' in 'plan_year' is not a year from 2000 to 2100")]
+    [InlineData("zhengzhou-contributions.yaml", "plan_year: 2023\n", "plan_year: 2101\n", "plan_year: 2101", "'2101' in 'plan_year' is not a year from 2000 to 2100")]
+    [InlineData("zhengzhou-outpatient.yaml", "value: 45\n", "value: 45.555\n", "value: 45.555", "45.555 percent in 'value' is not a whole number of basis points")]
+    // Forms
+    [InlineData("zhengzhou-outpatient.yaml", "annual_cap:\n", "annual_cap: 300\nold_cap:\n", "annual_cap: 300", "key 'annual_cap' must hold keys, not a single value")]
+    [InlineData("zhengzhou-outpatient.yaml", "  ORDINARY:\n", "  ORDINARY: yes\n  OLD:\n", "  ORDINARY: yes", "key 'ORDINARY' must hold a list of at least one entry")]
+    [InlineData("zhengzhou-outpatient.yaml", "  ORDINARY:\n", "  ORDINARY:\n    - always\n", "    - always", "each entry of 'ORDINARY' must hold keys, not a single value")]
+    [InlineData("zhengzhou-coverage.yaml", "      - student\n", "      - general\n", "      - general\n      - newborn", "'general' stands twice in 'categories_with_waiting'")]
+    [InlineData("zhengzhou-coverage.yaml", "      - student\n", "      - {a: b}\n", "      - {a: b}", "each entry of 'categories_with_waiting' must be one word")]
+    [InlineData("zhengzhou-coverage.yaml", "rules:\n", "rules: []\nold:\n", "rules: []", "key 'rules' must hold a list of at least one entry")]
+    // What a file must say
+    [InlineData("zhengzhou-outpatient.yaml", "in_force_from: 2024-01-01\n", "", "city: zhengzhou", "key 'in_force_from' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "pooled_visit_types:\n", "pooled:\n", "city: zhengzhou", "key 'pooled_visit_types' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "fixed_allowances:\n", "allowances:\n", "city: zhengzhou", "key 'fixed_allowances' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "  DELIVERY_NATURAL:\n", "  DELIVERY:\n", "  DELIVERY:", "unknown key 'DELIVERY'; known here: DELIVERY_CAESAREAN, DELIVERY_NATURAL")]
+    [InlineData("zhengzhou-outpatient.yaml", "  other:\n", "  others:\n", "  province_3a:", "key 'other' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "  unit: yuan\n", "", "  values:\n    - from: 2024-01-01\n      value: 300", "key 'unit' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "in_force_from: 2024-01-01\n", "in_force_from: 2023-12-31\n", "        - from: 2024-01-01\n          value: 45", "province_3a rate has no value from 2023-12-31, where this file begins, to 2023-12-31")]
+    [InlineData("zhengzhou-coverage.yaml", "    newborn_from_birth:\n", "    newborns:\n", "  - ruling: coverage-before", "key 'newborn_from_birth' is missing")]
+    [InlineData("zhengzhou-coverage.yaml", "    transfer_within:\n", "    transfers:\n", "  - ruling: coverage-before", "key 'transfer_within' is missing")]
+    [InlineData("zhengzhou-coverage.yaml", "      destitute:\n        source: 豫医保办〔2023〕71号 五; 医保发〔2021〕32号 二\n", "      destitute:\n", "        ruling: exempt-from-payment", "key 'source' is missing")]
+    [InlineData("zhengzhou-counties.yaml", "    accounts: city\n", "    accounts: town\n", "    accounts: town", "'town' in 'accounts' is not one of city, county")]
+    [InlineData("zhengzhou-counties.yaml", "    fiscal: district\n", "    fiscal: zone\n", "    fiscal: zone", "'zone' in 'fiscal' is not one of district, county, airport_zone")]
+    [InlineData("zhengzhou-counties.yaml", "    fiscal: district\n", "", "    name: 中原区", "key 'fiscal' is missing")]
+    [InlineData("zhengzhou-counties.yaml", "    pooling: outside\n", "    pooling: outside\n    accounts: city\n", "    accounts: city\n    source: 郑政办〔2021〕24号 一", "unknown key 'accounts'")]
+    [InlineData("zhengzhou-contributions.yaml", "      not_in_hand: 2023年度", "      value: 350\n      not_in_hand: 2023年度", "      value: 350", "unknown key 'value'")]
+    [InlineData("zhengzhou-contributions.yaml", "        value: 100\n        source: 郑医保〔2023〕6号 一; 郑医保办〔2024〕60号 一\n", "        not_in_hand: 不在手\n", "      - from_plan_year: 2024\n        not_in_hand", "key 'source' is missing")]
+    [InlineData("zhengzhou-subsidies.yaml", "        not_in_hand: 航空港区", "        central: 1\n        not_in_hand: 航空港区", "      - applies_to: [airport_zone]\n        central: 1", "a row that is not in hand cannot state amounts")]
+    [InlineData("zhengzhou-subsidies.yaml", "  - year: 2022\n    not_in_hand: 2022年财政补助标准的文件不在手，不能给出金额\n", "", "  - year: 2023", "leaves a gap between 2021 and 2023")]
+    [InlineData("zhengzhou-subsidies.yaml", "  - year: 2023\n", "  - year: 2022\n", "  - year: 2022\n    total: 780", "year 2022 overlaps: it does not come after 2022")]
+    [InlineData("zhengzhou-subsidies.yaml", "        city: 140\n", "        city: 140\n        county: 640\n", "      - applies_to: [provincial_college, central_college]\n        city: 140", "the parts sum to 780元, which leaves no remainder of the stated total of 780元")]
+    [InlineData("zhengzhou-coverage.yaml", "instrument: coverage\n", "instrument: outpatient\n", "instrument: outpatient", "'instrument' is 'outpatient', but the name of the file says 'coverage'")]
+    [InlineData("henan-floors.yaml", "province: henan\n", "province: shanxi\n", "province: shanxi", "'province' is 'shanxi', but the name of the file says 'henan'")]
+    [InlineData("henan-floors.yaml", "  county:\n", "  counties:\n", "  unit: percent", "key 'county' is missing")]
+    [InlineData("henan-floors.yaml", "  DELIVERY_NATURAL:\n", "  DELIVERY:\n", "  unit: yuan\n  DELIVERY", "key 'DELIVERY_NATURAL' is missing")]
+    [InlineData("rulings.yaml", "    source: 郑医保〔2023〕6号 三\n", "    source: 郑医保\n", "    source: 郑医保\n", "'郑医保' is not a citation")]
     // Sums and classes
     [InlineData("zhengzhou-subsidies.yaml", "province: 51.2\n        city: 172.4\n", "province: 51.3\n        city: 172.4\n", "      - applies_to: [district]\n        central: 384", "the parts sum to 780.1元, not to the stated total of 780元")]
     [InlineData("zhengzhou-subsidies.yaml", "        city: 140\n", "        city: 780\n", "      - applies_to: [provincial_college, central_college]\n        city: 780", "leaves no remainder")]
@@ -64,6 +106,14 @@ public sealed class PolicyLoaderTests : IDisposable
     [InlineData("zhengzhou-subsidies.yaml", "      - applies_to: [\"410122\"]\n", "      - applies_to: [\"410199\"]\n", "      - applies_to: [\"410199\"]", "'410199' is neither a county of the city nor one of")]
     [InlineData("zhengzhou-contributions.yaml", "        city: 50\n        county: 50\n", "        city: 50\n        county: 49\n", "      - from_plan_year: 2024\n        city: 50\n        county: 49", "do not sum to 100%")]
     [InlineData("zhengzhou-counties.yaml", "  \"410122\":\n", "  \"41012\":\n", "\"41012\":", "is not a 6-digit administrative code")]
+    [InlineData("zhengzhou-counties.yaml", "pooling_area:\n", "pooled_area:\n", "city: zhengzhou", "key 'pooling_area' is missing")]
+    [InlineData("zhengzhou-counties.yaml", "  code: \"410100\"\n", "", "  name: 郑州市", "key 'code' is missing")]
+    [InlineData("zhengzhou-counties.yaml", "  code: \"410100\"\n", "  code: \"4101\"\n", "  code: \"4101\"", "'4101' is not a 6-digit administrative code")]
+    [InlineData("zhengzhou-counties.yaml", "  code: \"410100\"\n", "  code: \"410105\"\n", "  \"410105\":", "'410105' is the code of the pooling area")]
+    [InlineData("zhengzhou-counties.yaml", "  name: 郑州市\n", "", "  code: \"410100\"", "key 'name' is missing")]
+    [InlineData("zhengzhou-counties.yaml", "  name: 郑州市\n  source: 郑政办〔2021〕24号 一\n", "  name: 郑州市\n", "  code: \"410100\"", "key 'source' is missing")]
+    [InlineData("zhengzhou-counties.yaml", "  name: 郑州市\n  source: 郑政办〔2021〕24号 一\n", "  name: 郑州市\n  source: 郑政办24号\n", "  source: 郑政办24号", "is not a citation")]
+    [InlineData("zhengzhou-counties.yaml", "  name: 郑州市\n", "  name: 郑州市\n  names: 郑州\n", "  names: 郑州\n", "unknown key 'names'")]
     [InlineData("zhengzhou-counties.yaml", "    pooling: outside\n", "    pooling: beside\n", "    pooling: beside", "'beside' in 'pooling' is not one of inside, outside")]
     [InlineData("zhengzhou-coverage.yaml", "      - student\n", "      - destitute\n", "    categories_with_waiting:", "category 'destitute' also stands under categories_without_waiting")]
     // Files
@@ -87,6 +137,74 @@ public sealed class PolicyLoaderTests : IDisposable
         if (at is null) return;
         int line = changed.AsSpan(0, changed.IndexOf(at, StringComparison.Ordinal)).Count('\n') + 1;
         Assert.Contains(exception.Faults, fault => fault.StartsWith($"{file}:{line}: ", StringComparison.Ordinal) && fault.Contains(sentence, StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Theory]
+    [InlineData("- a\n", "zhengzhou-coverage.yaml:1: the file must hold one mapping of keys.")]
+    [InlineData("a: 1\n---\nb: 1\n", "zhengzhou-coverage.yaml:1: the file must hold one mapping of keys.")]
+    [InlineData("", "zhengzhou-coverage.yaml:1: the file must hold one mapping of keys.")]
+    public void File_that_is_no_single_mapping_is_named(string text, string fault)
+    {
+        File.WriteAllText(Path.Combine(directory, "zhengzhou-coverage.yaml"), text);
+        Assert.Contains(fault, Assert.Throws<PolicyException>(() => PolicyLoader.Load(directory, "zhengzhou")).Faults);
+    }
+
+    [Fact]
+    public void File_that_is_not_UTF8_is_named()
+    {
+        File.WriteAllBytes(Path.Combine(directory, "rulings.yaml"), [0xD5, 0xC5, (byte)'\n']);
+        Assert.Contains("rulings.yaml:1: the file is not UTF-8.", Assert.Throws<PolicyException>(() => PolicyLoader.Load(directory, "zhengzhou")).Faults);
+    }
+
+    [Fact]
+    public void Values_at_their_bounds_and_in_the_smaller_unit_are_taken()
+    {
+        Change("zhengzhou-outpatient.yaml", "value: 300\n", "value: 10000000\n");
+        Change("zhengzhou-outpatient.yaml", "      unit: percent\n      values:\n        - from: 2024-01-01\n          value: 45\n", "      unit: basis_points\n      values:\n        - from: 2024-01-01\n          value: 10000\n");
+        Change("zhengzhou-outpatient.yaml", "value: 55\n", "value: 55.25\n");
+        Change("zhengzhou-outpatient.yaml", "value: 65\n", "value: 100\n");
+        Change("zhengzhou-outpatient.yaml", "      unit: yuan\n      values:\n        - from: 2024-01-01\n          value: 40\n", "      unit: fen\n      values:\n        - from: 2024-01-01\n          value: 4001\n");
+        Change("zhengzhou-coverage.yaml", "value: 30\n", "value: 366\n");
+        Change("zhengzhou-coverage.yaml", "value: 3\n", "value: 24\n");
+        PolicyPack pack = PolicyLoader.Load(directory, "zhengzhou");
+        OutpatientPolicy policy = pack.Outpatient[0];
+        Assert.Equal(1_000_000_000, policy.AnnualCapFen.Value);
+        Assert.Equal((10_000, 5_525, 10_000), (policy.Province3A.RateBasisPoints.Value, policy.Other.RateBasisPoints.Value, policy.Grassroots.RateBasisPoints.Value));
+        Assert.Equal((4_001, 4_000, 0), (policy.Province3A.DeductibleFen.Value, policy.Other.DeductibleFen.Value, policy.Grassroots.DeductibleFen.Value));
+        Assert.Equal((366, 24), (pack.Coverage.WaitingDays!.Value.Value, pack.Coverage.TransferMonths.Value));
+    }
+
+    [Fact]
+    public void Row_of_a_county_goes_before_that_of_its_class()
+    {
+        Change("zhengzhou-subsidies.yaml", "      - applies_to: [county]\n        central: 384\n", "      - applies_to: [\"410122\"]\n        central: 780\n        source: 郑医保〔2023〕6号 二\n      - applies_to: [county]\n        central: 384\n");
+        PolicyPack pack = PolicyLoader.Load(directory, "zhengzhou");
+        Assert.Equal((78_000, null), (pack.SubsidyFor(2023, "410122").CentralFen, pack.SubsidyFor(2023, "410122").CityFen));
+        Assert.Equal((38_400, 7_000), (pack.SubsidyFor(2023, "410182").CentralFen, pack.SubsidyFor(2023, "410182").CityFen));
+    }
+
+    [Fact]
+    public void Later_rules_of_coverage_begin_after_the_earlier_ones()
+    {
+        string path = Path.Combine(directory, "zhengzhou-coverage.yaml");
+        string text = File.ReadAllText(path);
+        int rules = text.IndexOf("  - ruling: coverage-before-the-notices\n", StringComparison.Ordinal);
+        string entry = text[(rules + "  - ruling: coverage-before-the-notices\n".Length)..];
+        File.WriteAllText(path, $"{text}  - from_plan_year: 2026\n{entry}  - from_plan_year: 2026\n{entry}");
+        Assert.Contains(Faults(), fault => fault.EndsWith("begins in plan year 2026 and overlaps the entry before.", StringComparison.Ordinal));
+        File.WriteAllText(path, $"{text}  - ruling: coverage-before-the-notices\n{entry}");
+        Assert.Contains(Faults(), fault => fault.EndsWith("key 'from_plan_year' is missing.", StringComparison.Ordinal));
+
+        IReadOnlyList<string> Faults() => Assert.Throws<PolicyException>(() => PolicyLoader.Load(directory, "zhengzhou")).Faults;
+    }
+
+    [Fact]
+    public void Directory_without_policy_says_so()
+    {
+        string empty = Directory.CreateDirectory(Path.Combine(directory, "empty")).FullName;
+        Assert.Equal($"There is no policy in {empty}.", Assert.Throws<PolicyException>(() => PolicyLoader.Cities(empty)).Message);
+        File.Copy(Path.Combine(directory, "zhengzhou-outpatient.yaml"), Path.Combine(empty, "zhengzhou-outpatient.yaml"));
+        Assert.Equal($"There is no zhengzhou-coverage.yaml in {empty}.", Assert.Throws<PolicyException>(() => PolicyLoader.Load(empty, "zhengzhou")).Message);
     }
 
     [Fact]

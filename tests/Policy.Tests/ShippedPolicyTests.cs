@@ -57,6 +57,14 @@ public sealed class ShippedPolicyTests
     }
 
     [Fact]
+    public void Pooling_area_is_the_city_where_a_file_says_so_and_where_none_does_the_file_is_named()
+    {
+        Assert.Equal(new PoolingArea("410100", "郑州市", "郑政办〔2021〕24号 一", null), Zhengzhou.RequirePoolingArea());
+        Assert.Null(Xinzhou.PoolingArea);
+        Assert.Contains("there is no xinzhou-counties.yaml", Assert.Throws<PolicyException>(() => Xinzhou.RequirePoolingArea()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Gongyi_alone_is_outside_pooling() =>
         Assert.Equal(KeyValuePair.Create("410181", "郑政办〔2021〕24号 一"), Assert.Single(Zhengzhou.CountiesOutsidePooling));
 

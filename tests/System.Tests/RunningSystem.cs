@@ -35,7 +35,10 @@ public sealed class RunningSystem : IAsyncLifetime
     private readonly int _portBase = FreePort.Take(PortCount);
     private readonly List<GrpcChannel> _channels = [];
 
-    public async Task InitializeAsync() => AssertDone(await RunAsync("up", "--fresh", "--detach"));
+    /// <summary>More words for <c>claims up</c>.</summary>
+    public string[] UpWith { get; init; } = [];
+
+    public async Task InitializeAsync() => AssertDone(await RunAsync(["up", "--fresh", "--detach", .. UpWith]));
 
     public async Task DisposeAsync()
     {
@@ -47,6 +50,9 @@ public sealed class RunningSystem : IAsyncLifetime
     public static void AssertDone(CommandResult result) => Assert.True(result.ExitCode == 0, result.ToString());
 
     public static string VectorFile(string set, string name) => Path.Combine(RepositoryRoot(), "tests", "vectors", set, name);
+
+    /// <summary>Policy of an invented city, shizhou: other counties, the same rules.</summary>
+    public static string OtherCities => Path.Combine(RepositoryRoot(), "tests", "cities");
 
     /// <summary>The contract as hospitals get it.</summary>
     public static string ContractFile => Path.Combine(RepositoryRoot(), "protos", "claims", "v1", "adjudication.proto");
@@ -142,6 +148,7 @@ public sealed class RunningSystem : IAsyncLifetime
         {
             ["Claims__Port"] = Text(port),
             ["Claims__MetricsPort"] = Text(port + 1),
+            ["Claims__PolicyDirectory"] = Path.Combine(RepositoryRoot(), "policy"),
             ["Claims__Kafka__bootstrap_servers"] = await File.ReadAllTextAsync(Path.Combine(data, "broker.address")),
         };
         if (project == "Claims.Ledger")
@@ -153,7 +160,6 @@ public sealed class RunningSystem : IAsyncLifetime
             settings["Claims__Redis"] = PrivateRedis.Attach(Path.Combine(data, "redis"), _portBase + 21).Configuration;
             settings["Claims__EligibilityAddress"] = $"http://127.0.0.1:{Text(_portBase + 2)}";
             settings["Claims__LedgerAddress"] = $"http://127.0.0.1:{Text(_portBase + 3)}";
-            settings["Claims__PolicyDirectory"] = Path.Combine(RepositoryRoot(), "policy");
         }
 
         foreach ((string name, string value) in more) settings.Add(name, value);

@@ -37,7 +37,7 @@ internal static class SettingsReader
 
     private static void ReadProperty(IConfigurationSection section, PropertyInfo property, object settings, List<string> errors)
     {
-        // An empty variable is an unset one: shells and manifests cannot always tell them apart.
+        // An empty variable is an unset one: shells and manifests do not always keep them apart.
         bool given = !string.IsNullOrWhiteSpace(section.Value) || section.GetChildren().Any();
         if (given)
         {

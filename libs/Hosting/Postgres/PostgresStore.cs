@@ -20,7 +20,7 @@ public static class PostgresStore
     /// <param name="connectionString">Npgsql connection string.</param>
     /// <param name="migrations">The assembly that embeds <c>migrations/*.sql</c>.</param>
     /// <param name="role">The role that the service works as, see <see cref="WithRole"/>; null: the login's own rights. Migrations never run as it.</param>
-    /// <param name="ownerConnectionString">Of the login that migrates, where it is another one; null or empty: the service's own.</param>
+    /// <param name="ownerConnectionString">The login that migrates, where it is another one; null or empty: the service's own.</param>
     public static WebApplicationBuilder AddPostgres(this WebApplicationBuilder builder, string connectionString, Assembly migrations, string? role = null, string? ownerConnectionString = null)
     {
         ArgumentNullException.ThrowIfNull(builder);

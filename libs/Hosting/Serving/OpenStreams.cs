@@ -4,7 +4,7 @@ namespace Claims.Hosting;
 
 /// <summary>
 /// The streams of requests that a service has open. When it stops they end before their connections are closed: a client that learns of
-/// both at once may see a broken connection in place of the status that tells it what to do (.NET's own does).
+/// both at once may see a broken connection in place of the status that says what to do (.NET's own does).
 /// </summary>
 internal sealed class OpenStreams(IHostApplicationLifetime lifetime, TimeProvider time) : IHostedLifecycleService
 {

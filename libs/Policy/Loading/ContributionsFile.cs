@@ -77,7 +77,7 @@ internal static class ContributionsFile
 
 internal static class YearByYear
 {
-    /// <summary>Entries of one year each, ascending without a gap: a year that is not in hand is stated, not left out.</summary>
+    /// <summary>Entries of one year each, ascending without a gap: a year that is not known is stated, not left out.</summary>
     public static void Read(IEnumerable<PolicyNode> entries, string key, Action<int, PolicyNode> read)
     {
         int? previous = null;

@@ -16,7 +16,7 @@ internal static class OutpatientFile
         string? incomplete = file.OptionalText("incomplete");
         if (incomplete is not null)
         {
-            // What is in hand is still held to its form and citation, but no period is built from a part.
+            // The known part is still held to its form and citation, but no period is built from it.
             if (file.OptionalChild("annual_cap") is { } part) Dated.Amounts(part, Quantity.Money);
             file.Close();
             return new([], incomplete, floors);

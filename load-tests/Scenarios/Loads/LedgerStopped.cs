@@ -23,7 +23,7 @@ public sealed record LedgerStopped(Streams Streams) : Load
     public override async Task WarmUpAsync(LoadRun run, TimeSpan duration, CancellationToken cancellationToken)
     {
         await Streams.WarmUpAsync(run, duration, cancellationToken);
-        await LedgerCommand.WaitUntilPostedAsync(run.Services, PostedBound, cancellationToken);
+        await PostedBooks.WaitAsync(run.Services, PostedBound, cancellationToken);
     }
 
     public override async Task RunAsync(LoadRun run, TimeSpan duration, CancellationToken cancellationToken)
@@ -37,7 +37,7 @@ public sealed record LedgerStopped(Streams Streams) : Load
         run.MarkNow(string.Create(CultureInfo.InvariantCulture, $"ledger started, {stopped.Answered:#,##0} settlements waiting"));
         long started = Stopwatch.GetTimestamp();
         await run.System.UpAsync(cancellationToken);
-        await LedgerCommand.WaitUntilPostedAsync(run.Services, PostedBound, cancellationToken);
+        await PostedBooks.WaitAsync(run.Services, PostedBound, cancellationToken);
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         run.MarkNow("all posted");
         run.Figures[Waiting] = stopped.Answered;

@@ -11,7 +11,7 @@ using Grpc.Core;
 
 namespace Claims.Adjudication.Coverage;
 
-/// <summary>Neither the cache nor the Eligibility service could tell: nothing may be decided.</summary>
+/// <summary>Neither the cache nor the Eligibility service knows: nothing may be decided.</summary>
 public sealed class EligibilityUnavailableException(Exception cause) : Exception("Eligibility does not answer.", cause);
 
 /// <summary>
@@ -65,7 +65,7 @@ public sealed class EligibilityDirectory : BackgroundService
     }
 
     /// <param name="itemCodes">Items of the visit's fee lines.</param>
-    /// <exception cref="EligibilityUnavailableException">Neither the cache nor the service could tell.</exception>
+    /// <exception cref="EligibilityUnavailableException">Neither the cache nor the service knows.</exception>
     public ValueTask<Known> FindAsync(string facilityCode, string insuredId, IReadOnlyCollection<string> itemCodes)
     {
         bool facilityHeld = _facilities.TryGet(facilityCode, out FacilityTerms? facility);
@@ -137,7 +137,7 @@ public sealed class EligibilityDirectory : BackgroundService
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // The batch that was under way has been told.
+            // The batch that was under way has had its failure already.
         }
     }
 

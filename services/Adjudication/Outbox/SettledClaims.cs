@@ -23,7 +23,7 @@ public static class SettledClaims
     }
 
     /// <summary>Says the record in a claim that may have said another one before: every field is written.</summary>
-    /// <param name="settlementId">Where it has been told already; empty to tell it here.</param>
+    /// <param name="settlementId">Where its text exists already; empty to write it here.</param>
     public static void Fill(
         SettledClaim claim, int shard, string epoch, string settlementId, string insuredId, string facilityCode, string requestId, in OutboxRecord record, Citations? citations)
     {

@@ -32,8 +32,8 @@ public sealed class ShardRelay : IDisposable
     private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// What is at hand needs no call of Redis but this one, which renews the lease well before it runs out and finds what other
-    /// instances have added. Without it each watermark that arrived was a call, and 32 shards made thousands a second.
+    /// The records that this instance holds need no call of Redis but this one, which renews the lease well before it runs out and
+    /// finds what other instances have added. Without it each watermark that arrived was a call, and 32 shards made thousands a second.
     /// </summary>
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
@@ -58,7 +58,7 @@ public sealed class ShardRelay : IDisposable
     private long _published;
     private volatile string? _rewindCause;
 
-    // Of the publishing loop alone: what is being gathered, the last number handed to Kafka, the last trimmed, and when what was last
+    // Only the publishing loop uses these: what it gathers, the last number handed to Kafka, the last trimmed, and when what was last
     // seen or done.
     private readonly SettledMessage _message = new();
     private readonly SettledClaim _claim = new();
@@ -170,7 +170,7 @@ public sealed class ShardRelay : IDisposable
         _position = Math.Max(_position, committed);
     }
 
-    /// <summary>Publishes what comes next, from what is at hand or from Redis, and waits for more.</summary>
+    /// <summary>Publishes what comes next, from what this instance holds or from Redis, and waits for more.</summary>
     private async Task TakeTurnAsync(string epoch, long committed, CancellationToken cancellation)
     {
         int room = StandsBack() ? 0 : (int)Math.Clamp(committed + _window - _position, 0, LargestRead);
@@ -198,7 +198,7 @@ public sealed class ShardRelay : IDisposable
         if (_position - before == LargestRead) return;
         await Task.Delay(UntilNextBeat(), _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-        // A record of another instance lies between those at hand: the next turn reads it from Redis.
+        // A record of another instance lies between those held here: the next turn reads it from Redis.
         bool hole = atHand && _position > before && _position < Math.Min(_shard.LowestSequence, committed + _window);
         if (!hole) await WaitAsync(Idle, cancellation);
     }

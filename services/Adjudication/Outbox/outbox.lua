@@ -23,7 +23,8 @@ if committed > tonumber(shard[3]) then
 end
 
 -- A record as it was appended: what was cancelled, undone or restored since has another state or order, and nothing else.
--- Of format 1: format (1 byte), kind, state, basis, sequence (6 bytes), order (6 bytes). Another format goes out as it is, and who reads it says so.
+-- Format 1 has: format (1 byte), kind, state, basis, sequence (6 bytes), order (6 bytes). Another format goes out as it is, and who
+-- reads it says so.
 local function as_appended(record)
   local kind = string.sub(record, 2, 2)
   if string.byte(record) ~= 1 or (kind ~= 'S' and kind ~= 'C') then return record end

@@ -8,8 +8,8 @@ using Grpc.Core;
 namespace Claims.Adjudication.Settling;
 
 /// <summary>
-/// The answer to one visit, used again for the next. Of all that a settlement needs memory for, its trace took most: it is kept as the
-/// figures that it tells, and told straight into the bytes of the wire.
+/// The answer to one visit, used again for the next. The trace took most of a settlement's memory: it is kept as the
+/// figures in it, and written straight into the bytes of the wire.
 /// </summary>
 public sealed class Answer
 {
@@ -21,7 +21,7 @@ public sealed class Answer
     /// <summary>What is stored of the request; like the reply, written anew for each visit.</summary>
     public StoredRequest Stored { get; } = new();
 
-    /// <summary>What the trace tells; null where the reply has its own, or none.</summary>
+    /// <summary>The figures of the trace; null where the reply has its own, or none.</summary>
     public Calculation? Calculation { get; set; }
 
     /// <summary>As one message of the contract.</summary>

@@ -64,7 +64,7 @@ public static class Replies
         return answer.Whole();
     }
 
-    public static string IdOf(int shard, in RecordHeader header) => SettlementIds.Format(header.VisitDate.Year, shard, header.Sequence);
+    public static string IdOf(int shard, in RecordHeader header) => SettlementIds.Format(header.VisitDay / 10_000, shard, header.Sequence);
 
     /// <summary>The negative mirror of a settlement that was cancelled or reversed.</summary>
     public static SettleReply Cancelled(int shard, string requestId, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)

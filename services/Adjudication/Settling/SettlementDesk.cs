@@ -172,11 +172,10 @@ public sealed class SettlementDesk
         if (refusal is not null) return Replies.Refused(requestId, request.FacilityCode, request.InsuredId, refusal);
 
         ShardQueue shard = _store.ShardOf(request.InsuredId);
-        long? sequence = SettlementIds.SequenceOf(request.SettlementId, shard.Shard);
         IReadOnlyList<StoredAnswer> all = StoredAnswer.AllOf(await shard.ReadInsuredAsync(request.InsuredId));
         foreach (StoredAnswer found in all)
         {
-            bool wanted = requestId.Length > 0 ? found.RequestId == requestId : found.Header.Sequence == sequence;
+            bool wanted = requestId.Length > 0 ? found.RequestId == requestId : Replies.IdOf(shard.Shard, found.Header) == request.SettlementId;
             if (wanted && found.FacilityCode == request.FacilityCode) return await TellAsync(shard, request.InsuredId, found, all);
         }
 
@@ -199,6 +198,8 @@ public sealed class SettlementDesk
             if (field.Year != request.Year) continue;
             if (field.Day is { } day)
             {
+                // All that the day bore has been cancelled since.
+                if (field.AmountFen == 0) continue;
                 reply.FacilityDays.Add(new V1.Accumulators.Types.FacilityDay
                 {
                     FacilityCode = field.FacilityCode,
@@ -295,7 +296,7 @@ public sealed class SettlementDesk
 
     /// <summary>Sends a covered visit to the _store.</summary>
     /// <param name="step">The store's reply, for <see cref="EndAsync"/>.</param>
-    /// <param name="otherwise">Of a visit that takes another way: completes when it is answered.</param>
+    /// <param name="otherwise">Completes when a visit that takes another way is answered.</param>
     internal bool TryBegin(in Visit visit, in Known known, Answer answer, out SettlingStep step, out ValueTask otherwise)
     {
         step = default;
@@ -418,7 +419,8 @@ public sealed class SettlementDesk
                 return bad is null ? (RequestField.Of(request.FacilityCode, request.OriginalRequestId), null) : (null, bad);
             case CancelRequest.TargetOneofCase.SettlementId:
                 // An id that was never given out names no settlement; sequence 0 is never given out either.
-                return (Step.TargetOf(SettlementIds.SequenceOf(request.SettlementId, shard.Shard) ?? 0), null);
+                (int year, long sequence) = SettlementIds.Read(request.SettlementId, shard.Shard) ?? (0, 0);
+                return (Step.TargetOf(year, sequence), null);
             default:
                 return (null, Refusal.Invalid("target", "缺失：请给出 settlement_id 或 original_request_id。"));
         }

@@ -195,7 +195,7 @@ internal sealed class VisitsUnderWay(
 
         public Answer Answer { get; } = new();
 
-        /// <summary>Of the same insured; guarded as the dictionary is.</summary>
+        /// <summary>The next visit of the same insured; the dictionary's lock guards it.</summary>
         public UnderWay? Next { get; set; }
 
         public long BegunTicks { get; private set; }

@@ -10,7 +10,7 @@ using StackExchange.Redis;
 namespace Claims.Adjudication.Store;
 
 /// <summary>
-/// The citations that stored settlements refer to by a 32-bit key, kept beside them, so that an old answer is told in its
+/// The citations that stored settlements refer to by a 32-bit key, kept beside them, so that an old answer is given in its
 /// old words whatever pack is loaded today.
 /// </summary>
 public sealed class CitationStore(IDatabase redis)

@@ -72,7 +72,7 @@ public static class Fingerprints
         hash.AppendData(itemCode);
     }
 
-    /// <summary>Of a cancellation or reversal: what kind it is and what it names.</summary>
+    /// <summary>Covers the kind of a cancellation or reversal and what it names.</summary>
     /// <param name="kind">C or V.</param>
     public static void Write(char kind, string target, Span<byte> fingerprint)
     {

@@ -9,7 +9,7 @@ public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Se
     /// <summary>The citations' key of the settlement behind the record, null where there is none.</summary>
     public uint? Citations => (Settlement ?? Undoing!.Target)?.Request.Citations;
 
-    /// <summary>Of the request that made the record; null where its trace was not recorded.</summary>
+    /// <summary>The trace context of the request that made the record; null where it was not recorded.</summary>
     public string? TraceParent => StoredTrace.Read(Settlement?.Request.Trace ?? Undoing!.Own.Trace);
 
     /// <param name="into">Holds a settlement's request from now on; it may have held another one.</param>

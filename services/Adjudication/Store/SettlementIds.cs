@@ -8,8 +8,8 @@ public static class SettlementIds
     public static string Format(int visitYear, int shard, long sequence) =>
         string.Create(CultureInfo.InvariantCulture, $"{visitYear:D4}-{shard:D2}-{sequence:D10}");
 
-    /// <summary>The sequence within the id, or null where the text is not an id of this shard.</summary>
-    public static long? SequenceOf(string settlementId, int shard)
+    /// <returns>Null where the text is not an id of this shard.</returns>
+    public static (int VisitYear, long Sequence)? Read(string settlementId, int shard)
     {
         string[] parts = settlementId.Split('-');
         return parts.Length == 3
@@ -17,7 +17,7 @@ public static class SettlementIds
             && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int year)
             && long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out long sequence)
             && Format(year, shard, sequence) == settlementId
-            ? sequence
+            ? (year, sequence)
             : null;
     }
 }

@@ -25,7 +25,7 @@ public sealed class ShardQueue : IAsyncDisposable
     private static readonly Script Scan = Script.FromResource("scan.lua");
     private static readonly Script CloseYear = Script.FromResource("close_year.lua");
 
-    // Replies that one work item of the thread pool tells: an item for each cost more than what it did, and one for all would
+    // Replies that one work item of the thread pool gives: an item for each cost more than what it did, and one for all would
     // have kept the other core idle.
     private const int ToldAtATime = 16;
 
@@ -73,7 +73,7 @@ public sealed class ShardQueue : IAsyncDisposable
     public void Open(string epoch, long sequence)
     {
         RaiseLowestSequence(sequence);
-        // Of a store that was lost, or that another instance has gone on with.
+        // The old records belong to a store that was lost, or that another instance has gone on with.
         Recent.Clear();
         _status = new ShardStatus(epoch, "");
     }

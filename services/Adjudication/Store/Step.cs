@@ -45,7 +45,7 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
     public ReadOnlyMemory<byte> Content => Item.AsMemory(ContentStart);
 
     /// <param name="mode">Settle, Quote or Look.</param>
-    /// <param name="terms">Of a look at what is stored nothing is computed: none.</param>
+    /// <param name="terms">None for a look at what is stored, which computes nothing.</param>
     /// <param name="stored">What is to be kept; null where nothing is.</param>
     public static Step Visit(StepMode mode, SettleRequest request, DateOnly date, in Terms terms, long totalFen, long inScopeFen, StoredRequest? stored)
     {
@@ -76,7 +76,7 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
     }
 
     /// <param name="mode">Cancel or Reverse.</param>
-    /// <param name="target">The request field of what is undone, or <see cref="TargetOf"/> of a sequence.</param>
+    /// <param name="target">The request field of what is undone, or <see cref="TargetOf"/> of an id.</param>
     public static Step Undoing(StepMode mode, string insuredId, string facilityCode, string requestId, string target, StoredUndoing stored)
     {
         int targetBytes = Encoding.UTF8.GetByteCount(target);
@@ -94,8 +94,8 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
         return new Step(mode, insuredId, facilityCode, requestId, item, contentStart);
     }
 
-    /// <summary>A settlement named by its sequence, as the target of a cancellation.</summary>
-    public static string TargetOf(long sequence) => $"#{sequence}";
+    /// <summary>A settlement named by year of visit and sequence, as the target of a cancellation.</summary>
+    public static string TargetOf(int visitYear, long sequence) => $"#{visitYear}-{sequence}";
 
     private static char Letter(StepMode mode) => mode switch
     {
@@ -155,7 +155,7 @@ public enum StepOutcome
 
 /// <summary>What the script did for one request.</summary>
 /// <param name="Bytes">New: the header of a settlement or quote, the record of a cancellation or reversal. Replay: the record.</param>
-/// <param name="SettlementId">Of a new settlement; otherwise empty.</param>
+/// <param name="SettlementId">The id of a new settlement; otherwise empty.</param>
 public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes, string SettlementId = "")
 {
     public RecordHeader Header => RecordHeader.Read(Bytes.Span);

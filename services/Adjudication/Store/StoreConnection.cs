@@ -19,7 +19,7 @@ public static class StoreConnection
 
         options.AsyncTimeout = 5_000;
 
-        // CONFIG GET tells whether every write is synced.
+        // CONFIG GET says whether every write is synced.
         options.AllowAdmin = true;
         options.ConnectTimeout = 2_000;
         options.KeepAlive = 10;

@@ -16,6 +16,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
     private static readonly TimeSpan LedgerLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RedisLimit = TimeSpan.FromSeconds(5);
     private static readonly Script Open = Script.FromResource("open.lua");
+    private const string Restore = "; bring its append-only file back (docs/operations.md#redis-has-lost-data)";
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -68,9 +69,9 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             }
 
             long watermark = watermarks.GetValueOrDefault(shard.Shard);
-            if (found.Length == 0) Refuse(shard, "its key is missing from Redis; run `claims rebuild`");
+            if (found.Length == 0) Refuse(shard, $"its key is missing from Redis{Restore}");
             else if ((string)found[0]! != known.Epoch) Refuse(shard, "Redis holds the store of another ledger");
-            else if ((long)found[1] < Math.Max(watermark, shard.LowestSequence)) Refuse(shard, "Redis is behind what was acknowledged; run `claims rebuild`");
+            else if ((long)found[1] < Math.Max(watermark, shard.LowestSequence)) Refuse(shard, $"Redis is behind what was acknowledged{Restore}");
             else good.Add((shard, Math.Max(watermark, (long)found[1])));
         }
 
@@ -126,7 +127,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
     /// <summary>
     /// An acknowledgement means that the answer is on disk, which only an append-only file synced at every write gives, on
     /// whichever node of a cluster is or becomes the master. Redis replicates after it has answered: a replica that takes over
-    /// by itself may lack answers that were given, and nobody could tell. So replicas may take over only when told to, which hands
+    /// by itself may lack answers that were given, and nobody would know. So replicas may take over only on command, which hands
     /// over without loss; a master that dies comes back from its file.
     /// </summary>
     /// <returns>Why this Redis does not give it, or null.</returns>

@@ -9,7 +9,7 @@ internal static class StoredTrace
     private const int TraceBytes = 16;
     private const int Bytes = 24;
 
-    /// <summary>Of the call under way.</summary>
+    /// <summary>The trace of the call under way; empty where it is not recorded.</summary>
     public static ByteString OfCall()
     {
         if (Activity.Current is not { Recorded: true, IdFormat: ActivityIdFormat.W3C } call) return ByteString.Empty;

@@ -257,14 +257,17 @@ local function undo(key, request, content, kind, outcome, field, record)
   return 'N' .. mirror
 end
 
--- The field and record of a settlement, by request or by sequence, at the facility that asks.
+-- The field and record of a settlement, by request or by year and sequence, at the facility that asks.
 local function find(key, target, request)
   if sub(target, 1, 1) ~= '#' then return target, call('HGET', key, target) end
-  local wanted, prefix = tonumber(sub(target, 2)), 'q' .. facility_of(request) .. '\n'
+  local year, wanted = string.match(target, '^#(%d+)-(%d+)$')
+  local prefix = 'q' .. facility_of(request) .. '\n'
+  year, wanted = tonumber(year), tonumber(wanted)
   local all = call('HGETALL', key)
   for i = 1, #all, 2 do
-    if sub(all[i], 1, #prefix) == prefix and kind_of(known(all[i + 1])) == 'S' and read(all[i + 1]).seq == wanted then
-      return all[i], all[i + 1]
+    if sub(all[i], 1, #prefix) == prefix and kind_of(known(all[i + 1])) == 'S' then
+      local h = read(all[i + 1])
+      if h.seq == wanted and floor(h.date / 10000) == year then return all[i], all[i + 1] end
     end
   end
   return target, false

@@ -10,7 +10,7 @@ public readonly record struct CoveredDays(DateOnly WaitingFrom, DateOnly Covered
 /// <summary>From which day an enrolment covers its plan year (豫医保办〔2023〕71号 五; 医保发〔2021〕32号 二; 忻医保发〔2023〕10号 三).</summary>
 public static class CoverageOf
 {
-    /// <param name="rules">Null where no rules are in hand for the plan year: then nothing is covered.</param>
+    /// <param name="rules">Null where no rules are known for the plan year: then nothing is covered.</param>
     /// <returns>Null where nothing of the plan year is ever covered.</returns>
     public static CoveredDays? Row(EnrolmentRow row, CoverageRules? rules)
     {

@@ -11,7 +11,7 @@ public sealed class InsuredAnswers
     private readonly Dictionary<string, int>? _positions;
     private string? _insuredId;
 
-    /// <param name="asked">As the request names them; one that is named twice is told at its first place.</param>
+    /// <param name="asked">As the request names them; one that is named twice is answered at its first place.</param>
     /// <param name="inNumbers">
     /// <see cref="LookupReply.Enrolled"/>, by position and with numbers for dates, where <see cref="LookupReply.Insured"/> has texts: whoever reads a
     /// text for each allocates half of a look-up for them.

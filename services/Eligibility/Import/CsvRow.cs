@@ -69,8 +69,11 @@ internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
         if (value.Length == 0) return null;
         return long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= smallest && number <= largest
             ? number
-            : throw Fault(column, string.Create(CultureInfo.InvariantCulture, $"is not a whole number from {smallest} to {largest}"));
+            : throw Fault(column, string.Create(CultureInfo.InvariantCulture, $"is not a whole number from {smallest} to {largest}{Unit(column)}"));
     }
+
+    // Somebody who writes yuan is told what is asked for.
+    private string Unit(int column) => columns[column].EndsWith("_milli_fen", StringComparison.Ordinal) ? ", in thousandths of a fen" : "";
 
     public DateOnly? Date(int column)
     {

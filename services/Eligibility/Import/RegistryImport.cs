@@ -26,7 +26,7 @@ internal interface IRegistryFile
 
 internal readonly record struct RegistryColumn(string Name, NpgsqlDbType Type);
 
-/// <param name="Version">Of the registry with the file in it.</param>
+/// <param name="Version">The version that the registry has with the file in it.</param>
 internal sealed record ImportResult(long Rows, long Version);
 
 /// <summary>Takes a whole file in one transaction, or nothing of it.</summary>

@@ -11,7 +11,8 @@ namespace Claims.Ledger.Api;
 
 /// <summary>The fund's money over gRPC. UNAVAILABLE whenever PostgreSQL or Eligibility cannot be asked: the same request under the same key may be repeated.</summary>
 internal sealed class FundingService(
-    VoucherBook vouchers, Income income, Payments payments, Plans plans, BalanceReader balances, ClosedMonths closedMonths, ILogger<FundingService> logger)
+    VoucherBook vouchers, Income income, Payments payments, Plans plans, BalanceReader balances, ClosedMonths closedMonths, FundPolicy policy,
+    ReachedBooks books, ILogger<FundingService> logger)
     : V1.Funding.FundingBase
 {
     private const int MostKeyCharacters = 100;
@@ -23,16 +24,17 @@ internal sealed class FundingService(
 
     private static readonly string[] Schemes = ["resident", "employee"];
 
-    public override Task<Voucher> Assess(AssessRequest request, ServerCallContext context) => Answer(() =>
+    public override Task<Voucher> Assess(AssessRequest request, ServerCallContext context) => Answer(async () =>
     {
         Require(request.Kind is AssessmentKind.Contribution or AssessmentKind.Subsidy, "kind is neither CONTRIBUTION nor SUBSIDY");
         Require(request.Year is >= 1 and <= LastYear, $"year is not between 1 and {LastYear}");
         string scheme = Scheme(request.Scheme);
         VoucherHead head = Head(request.Header, "assess", request.Kind, scheme, request.County, request.Year);
-        return income.AssessAsync(head, request.Kind, scheme, request.County, request.Year, context.CancellationToken);
+        await books.RequireAsync(request.Reached, context.CancellationToken);
+        return await income.AssessAsync(head, request.Kind, scheme, request.County, request.Year, context.CancellationToken);
     });
 
-    public override Task<Voucher> Receive(ReceiveRequest request, ServerCallContext context) => Answer(() =>
+    public override Task<Voucher> Receive(ReceiveRequest request, ServerCallContext context) => Answer(async () =>
     {
         bool ofCounty = request.Kind is IncomeKind.IncomeContribution or IncomeKind.IncomeSubsidy;
         Require(ofCounty || request.Kind is IncomeKind.IncomeTransfer or IncomeKind.IncomeInterest or IncomeKind.IncomeOther, "kind is not one of the kinds of income");
@@ -40,38 +42,56 @@ internal sealed class FundingService(
         Require((request.Kind == IncomeKind.IncomeSubsidy) == (request.Payer is >= Payer.CentralTreasury and <= Payer.CountyTreasury), "payer names a treasury for subsidies, and only for them");
         RequireAmount(request.AmountFen);
         string scheme = Scheme(request.Scheme);
-        string county = request.County.Length > 0 ? request.County : ChartOfAccounts.WholeCity;
+        string county = request.County.Length > 0 ? request.County : policy.WholeCity;
         VoucherHead head = Head(request.Header, "receive", request.Kind, scheme, county, request.Payer, request.AmountFen);
-        return income.ReceiveAsync(head, request.Kind, scheme, county, request.Payer, request.AmountFen, context.CancellationToken);
+        await books.RequireAsync(request.Reached, context.CancellationToken);
+        return await income.ReceiveAsync(head, request.Kind, scheme, county, request.Payer, request.AmountFen, context.CancellationToken);
     });
 
-    public override Task<Voucher> Transfer(TransferRequest request, ServerCallContext context) => Answer(() =>
+    public override Task<Voucher> Transfer(TransferRequest request, ServerCallContext context) => Answer(async () =>
     {
         Require(request.Route is >= TransferRoute.SpecialToCity and <= TransferRoute.CityToSpecial, "route is not one of the routes");
         bool ofCounty = request.Route is TransferRoute.CityToCounty or TransferRoute.CountyToCity;
         Require(ofCounty == request.County.Length > 0, ofCounty ? "county is missing" : "county is not part of this route");
         RequireAmount(request.AmountFen);
         string scheme = Scheme(request.Scheme);
-        string county = ofCounty ? request.County : ChartOfAccounts.WholeCity;
+        string county = ofCounty ? request.County : policy.WholeCity;
         VoucherHead head = Head(request.Header, "transfer", request.Route, scheme, county, request.AmountFen);
-        return payments.TransferAsync(head, request.Route, scheme, county, request.AmountFen, context.CancellationToken);
+        await books.RequireEveryShardAsync(request.Reached, context.CancellationToken);
+        return await payments.TransferAsync(head, request.Route, scheme, county, request.AmountFen, context.CancellationToken);
     });
 
     public override Task<ReplenishmentProposals> ProposeReplenishments(ProposeReplenishmentsRequest request, ServerCallContext context) =>
-        Answer(() => payments.ProposeReplenishmentsAsync(Scheme(request.Scheme), Month(request.Month), context.CancellationToken));
+        Answer(async () =>
+        {
+            (string scheme, DateOnly month) = (Scheme(request.Scheme), Month(request.Month));
+            await books.RequireEveryShardAsync(request.Reached, context.CancellationToken);
+            return await payments.ProposeReplenishmentsAsync(scheme, month, context.CancellationToken);
+        });
 
     public override Task<PaymentProposal> ProposePayments(ProposePaymentsRequest request, ServerCallContext context) =>
-        Answer(() => payments.ProposeAsync(Scheme(request.Scheme), request.County, Month(request.Month), context.CancellationToken));
+        Answer(async () =>
+        {
+            (string scheme, DateOnly month) = (Scheme(request.Scheme), Month(request.Month));
+            await books.RequireEveryShardAsync(request.Reached, context.CancellationToken);
+            return await payments.ProposeAsync(scheme, request.County, month, context.CancellationToken);
+        });
 
-    public override Task<Voucher> Pay(PayRequest request, ServerCallContext context) => Answer(() =>
+    public override Task<Voucher> Pay(PayRequest request, ServerCallContext context) => Answer(async () =>
     {
         string scheme = Scheme(request.Scheme);
         DateOnly month = Month(request.Month);
-        return payments.PayAsync(Head(request.Header, "pay", scheme, request.County, request.Month), scheme, request.County, month, context.CancellationToken);
+        await books.RequireEveryShardAsync(request.Reached, context.CancellationToken);
+        return await payments.PayAsync(Head(request.Header, "pay", scheme, request.County, request.Month), scheme, request.County, month, context.CancellationToken);
     });
 
     public override Task<Voucher> ReverseVoucher(ReverseVoucherRequest request, ServerCallContext context) =>
-        Answer(() => vouchers.ReverseAsync(Head(request.Header, "reverse", request.VoucherId), request.VoucherId, context.CancellationToken));
+        Answer(async () =>
+        {
+            VoucherHead head = Head(request.Header, "reverse", request.VoucherId);
+            await books.RequireAsync(request.Reached, context.CancellationToken);
+            return await vouchers.ReverseAsync(head, request.VoucherId, context.CancellationToken);
+        });
 
     public override Task ListVouchers(ListVouchersRequest request, IServerStreamWriter<Voucher> responseStream, ServerCallContext context) => Answer(async () =>
     {
@@ -80,33 +100,45 @@ internal sealed class FundingService(
         return true;
     });
 
-    public override Task<Plan> SetPlan(SetPlanRequest request, ServerCallContext context) => Answer(() =>
+    public override Task<Plan> SetPlan(SetPlanRequest request, ServerCallContext context) => Answer(async () =>
     {
         Require(request.Year is >= 1 and <= LastYear, $"year is not between 1 and {LastYear}");
         Require(request.Revision > 0, "revision is not above 0");
         RequireAmount(request.PlanFen);
         RequirePerson(request.Actor, request.Memo);
-        return plans.SetAsync(Scheme(request.Scheme), request, context.CancellationToken);
+        await books.RequireAsync(request.Reached, context.CancellationToken);
+        return await plans.SetAsync(Scheme(request.Scheme), request, context.CancellationToken);
     });
 
     public override Task<PlanList> ListPlans(ListPlansRequest request, ServerCallContext context) => Answer(async () =>
     {
         Require(request.Year is >= 1 and <= LastYear, $"year is not between 1 and {LastYear}");
+        await books.RequireAsync(request.Reached, context.CancellationToken);
         return new PlanList { Plans = { await plans.ListAsync(Scheme(request.Scheme), request.Year, context.CancellationToken) } };
     });
 
-    public override Task<FundResult> GetResult(GetResultRequest request, ServerCallContext context) => Answer(() =>
+    public override Task<FundResult> GetResult(GetResultRequest request, ServerCallContext context) => Answer(async () =>
     {
         (DateOnly from, DateOnly to) = (Day(request.From, "from"), Day(request.To, "to"));
         Require(from <= to, "to is before from");
-        return balances.ResultAsync(Scheme(request.Scheme), from, to, request.By, context.CancellationToken);
+        await books.RequireAsync(request.Reached, context.CancellationToken);
+        return await balances.ResultAsync(Scheme(request.Scheme), from, to, request.By, context.CancellationToken);
     });
 
     public override Task<Balances> GetBalances(GetBalancesRequest request, ServerCallContext context) =>
-        Answer(() => balances.OnAsync(Day(request.On, "on"), request.By, context.CancellationToken));
+        Answer(async () =>
+        {
+            DateOnly on = Day(request.On, "on");
+            await books.RequireAsync(request.Reached, context.CancellationToken);
+            return await balances.OnAsync(on, request.By, context.CancellationToken);
+        });
 
     public override Task<CloseMonthReply> CloseMonth(CloseMonthRequest request, ServerCallContext context) => Answer(async () =>
-        new CloseMonthReply { ClosedThrough = (await closedMonths.CloseAsync(Month(request.Month), context.CancellationToken)).ToString("yyyy-MM", CultureInfo.InvariantCulture) });
+    {
+        DateOnly month = Month(request.Month);
+        await books.RequireAsync(request.Reached, context.CancellationToken);
+        return new CloseMonthReply { ClosedThrough = (await closedMonths.CloseAsync(month, context.CancellationToken)).ToString("yyyy-MM", CultureInfo.InvariantCulture) };
+    });
 
     private async Task<T> Answer<T>(Func<Task<T>> answer)
     {

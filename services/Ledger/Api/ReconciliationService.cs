@@ -87,6 +87,10 @@ internal sealed class ReconciliationService(TotalsReader totals, LineReconciliat
         {
             throw new RpcException(new Status(StatusCode.InvalidArgument, exception.Message));
         }
+        catch (UnknownFacilityException exception)
+        {
+            throw new RpcException(new Status(StatusCode.NotFound, exception.Message));
+        }
         catch (TooManyFilesException exception)
         {
             throw new RpcException(new Status(StatusCode.ResourceExhausted, exception.Message));

@@ -22,7 +22,7 @@ internal sealed class BatchRows : IDisposable
     public ReadOnlySpan<byte> Index => _index.WrittenSpan;
 
     /// <summary>Reads the batches' rows as they are now.</summary>
-    /// <param name="format">Of the links that stand for the batches, or are to.</param>
+    /// <param name="format">The format of the links that stand for the batches, or will.</param>
     /// <param name="recent">What need not be read, since this instance has written it; null to read everything.</param>
     public static async Task<Dictionary<long, BatchRows>> ReadAsync(
         NpgsqlConnection connection, IReadOnlyCollection<long> batches, short format, RecentHashes? recent, CancellationToken cancellationToken)
@@ -52,7 +52,7 @@ internal sealed class BatchRows : IDisposable
 
     public void Dispose() => _hash.Dispose();
 
-    /// <returns>The batches whose rows are not at hand.</returns>
+    /// <returns>The batches whose rows are still to be read.</returns>
     private static List<long> TakeRecent(Dictionary<long, BatchRows> read, RecentHashes recent)
     {
         List<long> unread = [];

@@ -64,7 +64,7 @@ internal sealed class BookChecks(NpgsqlDataSource database)
     }
 
     /// <summary>Batch by batch: what its sub-ledger rows come to per scheme, day of the visit and account is what its journals have.</summary>
-    /// <param name="advance">Is told of the batches that are done.</param>
+    /// <param name="advance">Counts the batches that are done.</param>
     public async Task<VerifyCheck> JournalsAsync(Func<int, Task> advance, CancellationToken cancellationToken)
     {
         long journals = await CountAsync("SELECT count(*) FROM journal", cancellationToken);

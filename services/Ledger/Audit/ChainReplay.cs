@@ -16,12 +16,12 @@ internal sealed class ChainReplay(NpgsqlDataSource database, ClaimsStore store)
 
     /// <summary>How far it came.</summary>
     /// <param name="End">The last link that is sound.</param>
-    /// <param name="NotedHash">Of the link that was asked about; null where the chain did not get there.</param>
+    /// <param name="NotedHash">The hash of the link that was asked about; null where the chain did not get there.</param>
     /// <param name="FirstBadRow">Null when all is as it was.</param>
     public sealed record Outcome(ChainEnd End, long Rows, byte[]? NotedHash, BadRow? FirstBadRow);
 
     /// <param name="notedLink">A link whose hash the caller wants to see, or 0.</param>
-    /// <param name="advance">Is told of every link.</param>
+    /// <param name="advance">Counts every link.</param>
     /// <exception cref="InvalidOperationException">No store has been opened.</exception>
     public async Task<Outcome> RunAsync(long notedLink, Func<int, Task> advance, CancellationToken cancellationToken)
     {

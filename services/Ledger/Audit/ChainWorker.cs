@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace Claims.Ledger.Audit;
 
-/// <summary>Keeps the chain up with the books, and tells its end to the log every hour and on leaving, so that it is known outside of the database.</summary>
+/// <summary>Keeps the chain up with the books, and writes its end to the log every hour and on leaving, so that it is known outside of the database.</summary>
 internal sealed class ChainWorker(Chain chain, AuditMetrics metrics, TimeProvider clock, ILogger<ChainWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);

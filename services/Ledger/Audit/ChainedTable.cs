@@ -10,7 +10,7 @@ namespace Claims.Ledger.Audit;
 /// it goes to <see cref="ColumnsOfEarlierFormats"/>, since older links do not cover it.</param>
 /// <param name="Batch">The batch that wrote a row, as an SQL expression over <paramref name="From"/>.</param>
 /// <param name="From">Where the rows, as <c>entry</c>, are read from.</param>
-/// <param name="Anchor">Holds for a row whose batch can be told.</param>
+/// <param name="Anchor">Holds for a row whose batch is known.</param>
 internal sealed record ChainedTable(byte Number, string Name, string[] Key, string Order, string[] Columns, string Batch, string From, string Anchor)
 {
     private const string OfBatch = "EXISTS (SELECT FROM batch WHERE batch.batch_id = entry.batch_id)";
@@ -63,7 +63,7 @@ internal sealed record ChainedTable(byte Number, string Name, string[] Key, stri
     public string KeyOfEntry => $"concat_ws('/', {string.Join(", ", Key.Select(column => $"entry.{column}"))})";
 
     /// <summary>Every row of some batches: batch, key, then the columns; by batch, and within it in the order of the chain.</summary>
-    /// <param name="format">Of the links that stand for the batches.</param>
+    /// <param name="format">The format of the links that stand for the batches.</param>
     public string RowsOf(IEnumerable<long> batches, short format) => $"""
         SELECT {Batch}, {KeyOfEntry}, {string.Join(", ", ColumnsOf(format).Select(column => $"entry.{column}"))}
         FROM {From} WHERE {Batch} = ANY ('{$"{{{string.Join(',', batches)}}}"}'::bigint[])

@@ -12,7 +12,7 @@ internal sealed class Verification(Chain chain, ChainReplay replay, BookChecks b
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>Progress, then every check, then the head that the chain was replayed to.</summary>
-    /// <returns>False, and nothing told, before a store has been opened.</returns>
+    /// <returns>False, and no news, before a store has been opened.</returns>
     /// <exception cref="Npgsql.NpgsqlException">PostgreSQL could not be asked.</exception>
     public async Task<bool> RunAsync(VerifyRequest request, Func<VerifyNews, Task> tell, CancellationToken cancellationToken)
     {

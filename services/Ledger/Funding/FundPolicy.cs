@@ -11,38 +11,38 @@ namespace Claims.Ledger.Funding;
 internal readonly record struct PerHead(Payer Payer, long Fen, string Source);
 
 /// <summary>What the policy and the registry say of the fund's income, and whose account pays.</summary>
-internal sealed class FundPolicy(LedgerSettings settings, IServiceProvider services)
+internal sealed class FundPolicy(PolicyPack pack, IServiceProvider services)
 {
     // The registry counts one plan year of one scheme.
     private const string PolicyScheme = "resident";
 
-    private readonly Lazy<PolicyPack> _pack = new(() => settings.PolicyDirectory.Length > 0
-        ? PolicyLoader.Load(settings.PolicyDirectory, settings.City)
-        : throw new PolicyException("The ledger has no policy: set Claims__PolicyDirectory."));
+    /// <summary>The code under which stands what is kept for the whole city.</summary>
+    /// <exception cref="PolicyException">The city has no counties file, which is where it stands.</exception>
+    public string WholeCity => pack.RequirePoolingArea().Code;
 
     /// <summary>The county, which is inside the pooling area.</summary>
     /// <exception cref="PolicyException">It is unknown or outside.</exception>
-    public County County(string code) => _pack.Value.RequireCounty(code);
+    public County County(string code) => pack.RequireCounty(code);
 
     /// <summary>Counties with an expenditure account of their own (郑政办〔2021〕24号 二(三), 三(三)2), ascending.</summary>
-    public IEnumerable<County> CountiesWithAccounts => _pack.Value.Counties.Values.Where(county => county.Accounts == FundAccounts.County);
+    public IEnumerable<County> CountiesWithAccounts => pack.Counties.Values.Where(county => county.Accounts == FundAccounts.County);
 
     /// <summary>The whole individual contribution of a plan year; the aided part is collected by the tax bureau too.</summary>
-    /// <exception cref="PolicyException">It is not in hand.</exception>
+    /// <exception cref="PolicyException">It is not known.</exception>
     public ImmutableArray<PerHead> Contribution(string scheme, string county, int planYear)
     {
         RequirePolicyScheme(scheme);
-        ContributionQuote quote = _pack.Value.QuoteContribution(planYear, "general", county);
+        ContributionQuote quote = pack.QuoteContribution(planYear, "general", county);
         return [new PerHead(Payer.Unspecified, quote.StandardFen, string.Join("; ", quote.Sources))];
     }
 
     /// <summary>The fiscal subsidy of a year, by payer; the parts sum to the year's total.</summary>
-    /// <exception cref="PolicyException">It, or a part of it, is not in hand.</exception>
+    /// <exception cref="PolicyException">It, or a part of it, is not known.</exception>
     public ImmutableArray<PerHead> Subsidy(string scheme, string county, int year)
     {
         RequirePolicyScheme(scheme);
         County(county);
-        Subsidy subsidy = _pack.Value.SubsidyFor(year, county);
+        Subsidy subsidy = pack.SubsidyFor(year, county);
         if (subsidy.Remainder is { } remainder) throw new PolicyException($"A part of the fiscal subsidy of {year} for '{county}' is not in hand: {remainder} ({subsidy.Source}).");
         (Payer Payer, long? Fen)[] parts =
         [

@@ -1,3 +1,4 @@
+using Claims.Ledger.Api;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Closing;
 
@@ -14,6 +15,7 @@ internal static class FundingServices
         services.AddSingleton<Plans>();
         services.AddSingleton<BalanceReader>();
         services.AddSingleton<ClosedMonths>();
+        services.AddSingleton<ReachedBooks>();
         services.AddHostedService<PlanWatch>();
     }
 }

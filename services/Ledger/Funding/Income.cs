@@ -14,7 +14,7 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
 {
     /// <summary>Enters what is owed for a year: the receivable per payer, and the income.</summary>
     /// <exception cref="FundingRefusedException">The heads are those that have been assessed already, or the amount per head has changed since.</exception>
-    /// <exception cref="Policy.PolicyException">The county or an amount is not in hand.</exception>
+    /// <exception cref="Policy.PolicyException">The county or an amount is not known.</exception>
     public async Task<Voucher> AssessAsync(VoucherHead head, AssessmentKind kind, string scheme, string county, int year, CancellationToken cancellationToken)
     {
         // A repeat is answered as it was, whatever the registry or the policy have become.
@@ -46,12 +46,12 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
     }
 
     /// <summary>Enters money that has come in. Contributions and subsidies clear what was assessed, never more.</summary>
-    /// <param name="payer">Of a subsidy; else unspecified.</param>
+    /// <param name="payer">Who pays a subsidy; unspecified for anything else.</param>
     /// <exception cref="FundingRefusedException">It is more than is receivable.</exception>
     public async Task<Voucher> ReceiveAsync(VoucherHead head, IncomeKind kind, string scheme, string county, Payer payer, long amountFen, CancellationToken cancellationToken)
     {
         if (await vouchers.FindAsync(head, cancellationToken) is { } already) return already;
-        if (county != ChartOfAccounts.WholeCity) policy.County(county);
+        if (county != policy.WholeCity) policy.County(county);
         bool assessed = kind is IncomeKind.IncomeContribution or IncomeKind.IncomeSubsidy;
         (string voucherKind, AccountKey from) = kind switch
         {
@@ -66,7 +66,7 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
         {
             if (assessed && await turn.BalanceFenAsync(from, token) is var receivableFen && amountFen > receivableFen)
                 throw new FundingRefusedException($"{amountFen} fen are more than the {receivableFen} fen that are receivable on {from.Code}: assess first");
-            return new VoucherDraft(voucherKind, scheme, county, "", [new PostingDraft(ChartOfAccounts.SpecialAccount(scheme), amountFen, 0), new PostingDraft(from, 0, amountFen)]);
+            return new VoucherDraft(voucherKind, scheme, county, "", [new PostingDraft(ChartOfAccounts.SpecialAccount(scheme, policy.WholeCity), amountFen, 0), new PostingDraft(from, 0, amountFen)]);
         }, cancellationToken);
     }
 

@@ -33,7 +33,7 @@ internal sealed class BalanceReader(NpgsqlDataSource database)
         return balances;
     }
 
-    /// <summary>Income less expense per county and for the fund, from the first to the last day. A deficit is not divided: the document that would divide it is not in hand (郑政办〔2021〕24号 四(三)).</summary>
+    /// <summary>Income less expense per county and for the fund, from the first to the last day. A deficit is not divided: the document that would divide it is not known (郑政办〔2021〕24号 四(三)).</summary>
     public async Task<FundResult> ResultAsync(string scheme, DateOnly from, DateOnly to, DateKind by, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand read = database.CreateCommand($"""

@@ -21,9 +21,6 @@ internal readonly record struct AccountKey(string Kind, string Scheme, string Co
 
 internal static class ChartOfAccounts
 {
-    /// <summary>The code under which a kind that is kept for the whole city stands.</summary>
-    public const string WholeCity = "410100";
-
     public const string PayableToFacilities = "2101";
     public const string FiscalSpecialAccount = "1003";
     public const string CityExpenditureAccount = "1004";
@@ -45,9 +42,11 @@ internal static class ChartOfAccounts
     }
 
     /// <summary>郑政办〔2021〕24号 三(三)2: the fiscal special account pays to the city's expenditure account, that one to the counties'.</summary>
-    public static AccountKey SpecialAccount(string scheme) => new(FiscalSpecialAccount, scheme, WholeCity, null);
+    /// <param name="city">Code of the pooling area, under which a kind that is kept for the whole city stands.</param>
+    public static AccountKey SpecialAccount(string scheme, string city) => new(FiscalSpecialAccount, scheme, city, null);
 
-    public static AccountKey CityExpenditure(string scheme) => new(CityExpenditureAccount, scheme, WholeCity, null);
+    /// <param name="city">Code of the pooling area.</param>
+    public static AccountKey CityExpenditure(string scheme, string city) => new(CityExpenditureAccount, scheme, city, null);
 
     public static AccountKey CountyExpenditure(string scheme, string county) => new(CountyExpenditureAccount, scheme, county, null);
 

@@ -33,7 +33,7 @@ internal sealed class LedgerMetrics : IDisposable
     /// <summary>Shards that no instance holds, as last seen.</summary>
     public int Unposted { get; set; }
 
-    /// <summary>Of the shards that this instance reads.</summary>
+    /// <summary>Records not yet read, for each shard that this instance reads.</summary>
     public IReadOnlyDictionary<int, long> LagRecords
     {
         set => _lagRecords = value;

@@ -4,7 +4,7 @@ using Npgsql;
 namespace Claims.Ledger.Posting;
 
 /// <summary>
-/// What ledger instances tell each other through PostgreSQL's notifications. A lost one costs time only: watermarks and stops
+/// What ledger instances say to each other through PostgreSQL's notifications. A lost one costs time only: watermarks and stops
 /// are read every second besides, and a relay that sees no progress publishes again.
 /// </summary>
 internal sealed class Peers(NpgsqlDataSource database, Watermarks watermarks, OwnShards own, ILogger<Peers> logger)

@@ -6,8 +6,8 @@ using Google.Protobuf;
 namespace Claims.Ledger.Posting;
 
 /// <summary>
-/// Reads this instance's partitions from the broker's present end on. Where it starts does not matter for what is booked: whoever
-/// publishes is told by the watermarks what is still missing.
+/// Reads this instance's partitions from the broker's present end on. Where it starts does not matter for what is booked: the
+/// watermarks say to whoever publishes what is still missing.
 /// </summary>
 internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers peers, LedgerMetrics metrics, ILogger<RecordFeed> logger)
 {

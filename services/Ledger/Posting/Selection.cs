@@ -16,7 +16,7 @@ internal sealed record PoisonRecord(FeedRecord Record, string Reason)
     /// <summary>The record alone where it could be read.</summary>
     public byte[] Bytes => Record.Claim?.ToByteArray() ?? Record.Value;
 
-    /// <summary>What the shard's watchers and operators are told.</summary>
+    /// <summary>What the shard's watchers and operators read.</summary>
     public string StopReason => $"the record at offset {Record.Offset} {Reason}";
 }
 

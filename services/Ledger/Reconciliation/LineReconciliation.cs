@@ -21,7 +21,7 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
 
     private const int TimeoutSeconds = 300;
 
-    // Beyond it, further lines of one settlement are told to be duplicates without being looked at together.
+    // Beyond it, further lines of one settlement are reported as duplicates without being compared with each other.
     private const int MostLinesOfOneSettlement = 1_000;
 
     // How far before the period, or before the earliest visit listed, a request is looked for that the period has nothing of.

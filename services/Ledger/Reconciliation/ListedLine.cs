@@ -71,7 +71,7 @@ internal sealed record ListedLine(
 
 /// <summary>An entry of the sub-ledger as it is compared.</summary>
 /// <param name="Kind">As in the database.</param>
-/// <param name="SettledOn">Of the entry itself, in China Standard Time.</param>
+/// <param name="SettledOn">The day on which the entry itself was settled, in China Standard Time.</param>
 internal sealed record CentreRecord(
     string Kind, string SettlementId, string OriginalSettlementId, string RequestId, string OriginalRequestId, string InsuredId,
     DateOnly VisitDate, DateOnly SettledOn, long TotalFen, long FundPayFen)

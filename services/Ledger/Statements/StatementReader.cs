@@ -40,6 +40,7 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
         """;
 
     /// <summary>The statement, then its lines in the order of their settlement.</summary>
+    /// <exception cref="UnknownFacilityException">Nothing of the facility was ever booked.</exception>
     public async IAsyncEnumerable<StatementPart> ReadAsync(
         string facilityCode, StatementMonth month, bool withoutLines, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -59,13 +60,15 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
         statement.Sum = Sum(statement.Groups);
         statement.Payables.AddRange(await PayablesAsync(connection, facilityCode, month, cancellationToken));
         statement.PayableSum = Sum(statement.Payables);
+        if (statement.Payables.Count == 0 && statement.Groups.Count == 0 && !await HasEntriesAsync(connection, facilityCode, cancellationToken))
+            throw new UnknownFacilityException(facilityCode);
         statement.Agrees = statement.Sum.FundPayFen == statement.PayableSum.PayableFen;
         yield return new StatementPart { Statement = statement };
         if (withoutLines) yield break;
 
         await using NpgsqlCommand command = Command(connection, Entries + """
             SELECT posted_at, settled_at, kind, settlement_id, original_settlement_id, request_id, insured_id, visit_date, tier, visit_type,
-                total_fen, in_scope_fen, deductible_fen, shortfall_fen, fund_pay_fen, reason_code
+                total_fen, in_scope_fen, deductible_fen, shortfall_fen, fund_pay_fen, reason_code, full_self_pay_fen, over_limit_fen, pre_self_pay_fen
             FROM entry ORDER BY settled_at, shard, sequence
             """, facilityCode, month);
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
@@ -81,12 +84,20 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
         if (lines.Lines.Count > 0) yield return new StatementPart { Lines = lines };
     }
 
+    private static async Task<bool> HasEntriesAsync(NpgsqlConnection connection, string facilityCode, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = new("SELECT EXISTS (SELECT FROM sub_ledger WHERE facility_code = $1)", connection) { CommandTimeout = TimeoutSeconds };
+        command.Parameters.Add(new() { Value = facilityCode });
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
     private static async Task<List<StatementGroup>> GroupsAsync(NpgsqlConnection connection, string facilityCode, StatementMonth month, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = Command(connection, Entries + """
             SELECT tier, visit_type, count(*) FILTER (WHERE kind <> 'CANCELLATION'), count(*) FILTER (WHERE kind = 'CANCELLATION'),
                 sum(total_fen)::bigint, sum(in_scope_fen)::bigint, sum(deductible_fen)::bigint, sum(shortfall_fen)::bigint, sum(sign(shortfall_fen))::bigint,
-                sum(fund_pay_fen)::bigint, coalesce(sum(fund_pay_fen) FILTER (WHERE kind = 'CANCELLATION'), 0)::bigint
+                sum(fund_pay_fen)::bigint, coalesce(sum(fund_pay_fen) FILTER (WHERE kind = 'CANCELLATION'), 0)::bigint,
+                sum(full_self_pay_fen)::bigint, sum(over_limit_fen)::bigint, sum(pre_self_pay_fen)::bigint
             FROM entry GROUP BY tier, visit_type
             """, facilityCode, month);
         List<StatementGroup> groups = [];
@@ -107,6 +118,9 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
                 FundPayFen = row.GetInt64(9),
                 SelfPayFen = row.GetInt64(4) - row.GetInt64(9),
                 CancelledFundPayFen = row.GetInt64(10),
+                FullSelfPayFen = row.GetInt64(11),
+                OverLimitFen = row.GetInt64(12),
+                PreSelfPayFen = row.GetInt64(13),
             });
         }
 
@@ -177,6 +191,9 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
         CapCutFen = row.GetInt64(13),
         FundPayFen = row.GetInt64(14),
         ReasonCode = row.GetString(15),
+        FullSelfPayFen = row.GetInt64(16),
+        OverLimitFen = row.GetInt64(17),
+        PreSelfPayFen = row.GetInt64(18),
     };
 
     private static StatementGroup Sum(IEnumerable<StatementGroup> groups)
@@ -194,6 +211,9 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
             sum.FundPayFen += group.FundPayFen;
             sum.SelfPayFen += group.SelfPayFen;
             sum.CancelledFundPayFen += group.CancelledFundPayFen;
+            sum.FullSelfPayFen += group.FullSelfPayFen;
+            sum.OverLimitFen += group.OverLimitFen;
+            sum.PreSelfPayFen += group.PreSelfPayFen;
         }
 
         return sum;

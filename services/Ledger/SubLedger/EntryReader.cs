@@ -13,7 +13,7 @@ internal sealed class EntryReader(NpgsqlDataSource database)
     private const int TimeoutSeconds = 300;
 
     /// <summary>In order of shard and sequence.</summary>
-    /// <param name="fromYear">Of the visit; 0 for everything.</param>
+    /// <param name="fromYear">The earliest year of a visit; 0 for everything.</param>
     public async IAsyncEnumerable<SubLedgerEntry> EntriesAsync(int fromYear, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand("""

@@ -97,11 +97,6 @@ INSERT INTO account_kind (kind, name) VALUES
 INSERT INTO scheme (scheme, name) VALUES
     ('resident', '城乡居民'),
     ('employee', '城镇职工');
-INSERT INTO county (county, name) VALUES
-    ('410102', '中原区'), ('410103', '二七区'), ('410104', '管城回族区'), ('410105', '金水区'), ('410106', '上街区'),
-    ('410108', '惠济区'), ('410122', '中牟县'), ('410171', '经济技术开发区'), ('410172', '高新技术产业开发区'),
-    ('410173', '航空港经济综合实验区'), ('410181', '巩义市'), ('410182', '荥阳市'), ('410183', '新密市'),
-    ('410184', '新郑市'), ('410185', '登封市');
 
 -- General ledger. posting_date is the day of the entry, business_date the day of the visits it stands for. Each scheme
 -- has books of its own, so a journal is of one scheme.

@@ -15,8 +15,6 @@ INSERT INTO account_kind (kind, name) VALUES
     ('4003', '转移收入'),
     ('4004', '利息收入'),
     ('4005', '其他收入');
--- What is kept for the whole city stands under the city's own code.
-INSERT INTO county (county, name) VALUES ('410100', '郑州市本级');
 
 CREATE VIEW account_named AS
 SELECT account_code, kind, scheme, county, facility_code,

@@ -110,7 +110,9 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
         Assert.Equal(elsewhere, await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Township, InsuredId = "P26", OriginalRequestId = "R1" }));
         elsewhere.OriginalRequestId = "";
         Assert.Equal(elsewhere, await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Township, InsuredId = "P26", SettlementId = settled.SettlementId }));
-        foreach (string id in (string[])["", "0", "no id", settled.SettlementId + "0", settled.SettlementId.Replace("2025-", "2025-1", StringComparison.Ordinal)])
+        string ofAnotherYear = settled.SettlementId.Replace("2025-", "2024-", StringComparison.Ordinal);
+        string ofAnotherShard = settled.SettlementId.Replace("2025-", "2025-1", StringComparison.Ordinal);
+        foreach (string id in (string[])["", "0", "no id", settled.SettlementId + "0", ofAnotherYear, ofAnotherShard])
         {
             Assert.Equal(
                 RefusedCancel("C1", "P26", "", "SETTLEMENT_UNKNOWN", Unknown),

@@ -237,7 +237,7 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
     }
 
     [Fact]
-    public async Task GetSettlement_of_another_facility_or_insured_finds_nothing()
+    public async Task GetSettlement_of_another_facility_insured_or_year_finds_nothing()
     {
         SettleReply here = await fixture.Desk.SettleAsync(Visit("R1", "P9"));
         SettleReply there = await fixture.Desk.SettleAsync(Visit("R1", "P9", Township));
@@ -246,6 +246,9 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         Assert.Equal(here, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P9", RequestId = "R1" }));
         SettleReply unknown = Refused("", "P9", "SETTLEMENT_UNKNOWN", "未找到该笔结算，请核对结算编号或请求编号。", Township);
         Assert.Equal(unknown, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Township, InsuredId = "P9", SettlementId = here.SettlementId }));
+        unknown.FacilityCode = Hospital;
+        string ofAnotherYear = here.SettlementId.Replace("2025-", "2024-", StringComparison.Ordinal);
+        Assert.Equal(unknown, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P9", SettlementId = ofAnotherYear }));
         unknown.FacilityCode = Province;
         Assert.Equal(unknown, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Province, InsuredId = "P9", SettlementId = here.SettlementId }));
         unknown.RequestId = "R1";
@@ -276,6 +279,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         SettleReply two = await fixture.Desk.SettleAsync(VisitOf(5_000, "R1", "P10", Province, "2025-12-31"));
         await fixture.Desk.SettleAsync(VisitOf(2_000, "R2", "P10", date: "2025-03-05"));
         await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C2", FacilityCode = Hospital, InsuredId = "P10", OriginalRequestId = "R2" });
+        await fixture.Desk.SettleAsync(VisitOf(3_000, "R3", "P10", date: "2025-04-01"));
+        await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C3", FacilityCode = Hospital, InsuredId = "P10", OriginalRequestId = "R3" });
         SettleReply before = await fixture.Desk.SettleAsync(VisitOf(2_500, "R4", "P10", date: "2024-12-31"));
         SettleReply after = await fixture.Desk.SettleAsync(VisitOf(7_000, "R5", "P10", date: "2026-01-01"));
 

@@ -49,14 +49,18 @@ public sealed class OpeningTests
 
         await opening.UntilAsync(
         [
-            "open 10", "Shard 1 stays closed: Redis is behind what was acknowledged; run `claims rebuild`.", "open 35",
-            "Shard 3 stays closed: its key is missing from Redis; run `claims rebuild`.", "Shard 4 stays closed: Redis holds the store of another ledger.",
-            "Shard 5 stays closed: Redis is behind what was acknowledged; run `claims rebuild`.", "open 5",
+            "open 10",
+            "Shard 1 stays closed: Redis is behind what was acknowledged; bring its append-only file back (docs/operations.md#redis-has-lost-data).",
+            "open 35",
+            "Shard 3 stays closed: its key is missing from Redis; bring its append-only file back (docs/operations.md#redis-has-lost-data).",
+            "Shard 4 stays closed: Redis holds the store of another ledger.",
+            "Shard 5 stays closed: Redis is behind what was acknowledged; bring its append-only file back (docs/operations.md#redis-has-lost-data).",
+            "open 5",
         ]);
         Assert.False(await fixture.Redis.KeyExistsAsync(fixture.Store.Shards[3].Keys.Shard));
         Assert.Equal("", ledger.Confirmed);
 
-        // Rebuilt; then all are open, and each cause was told once however often it was tried.
+        // Brought back; then all are open, and each cause was told once however often it was tried.
         await opening.TriesAsync(2);
         await fixture.Redis.HashSetAsync(fixture.Store.Shards[3].Keys.Shard, [new("epoch", StoreFixture.Epoch), new("seq", 41), new("committed", 0)]);
         await fixture.Redis.HashSetAsync(fixture.Store.Shards[4].Keys.Shard, "epoch", StoreFixture.Epoch);

@@ -69,7 +69,7 @@ public sealed class RecordFormatTests
         Task<StepReply> repeated = fixture.RunAsync(StepMode.Settle, Visit);
         Task<StepReply> cancelled = fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "R2", "qH1\nR1");
         Task<StepReply> reversed = fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "R3", "qH1\nR1");
-        Task<StepReply> byId = fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "R4", "#1");
+        Task<StepReply> byId = fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "R4", "#2025-1");
         foreach (StepReply reply in await Task.WhenAll(repeated, cancelled, reversed, byId))
             Assert.Equal((StepOutcome.FormatUnknown, "9"), (reply.Outcome, System.Text.Encoding.ASCII.GetString(reply.Bytes.Span)));
         Assert.Equal(before, await AllOfAsync(fixture));

@@ -181,7 +181,7 @@ public sealed class ScriptAgainstModelTests
     private static async Task CheckSequenceAsync(StoreFixture fixture, Operation[] sequence)
     {
         Model model = new();
-        Dictionary<(string, string, string), long> sequences = [];
+        Dictionary<(string, string, string), string> targets = [];
         foreach (Operation operation in sequence)
         {
             ModelVisit visit = operation.Visit;
@@ -189,10 +189,10 @@ public sealed class ScriptAgainstModelTests
             {
                 case "cancel" or "cancel by id":
                     string target = RequestField.Of(visit.Facility, operation.Target);
-                    if (operation.Kind == "cancel by id" && sequences.TryGetValue((visit.Insured, visit.Facility, operation.Target), out long sequenceNumber))
+                    if (operation.Kind == "cancel by id" && targets.TryGetValue((visit.Insured, visit.Facility, operation.Target), out string? idTarget))
                     {
                         // The same cancellation may name its target either way, but then its content differs.
-                        StepReply byId = await fixture.UndoAsync(StepMode.Cancel, visit.Insured, visit.Facility, visit.Request + "#", Step.TargetOf(sequenceNumber));
+                        StepReply byId = await fixture.UndoAsync(StepMode.Cancel, visit.Insured, visit.Facility, visit.Request + "#", idTarget);
                         Assert.Equal(model.Cancel(visit.Insured, visit.Facility, visit.Request + "#", operation.Target), StoreFixture.AnswerOf(StepMode.Cancel, byId));
                         break;
                     }
@@ -206,7 +206,7 @@ public sealed class ScriptAgainstModelTests
                     break;
                 default:
                     StepReply settled = await AssertSameAsync(fixture, model, operation.Kind == "quote" ? StepMode.Quote : StepMode.Settle, visit);
-                    if (operation.Kind != "quote" && settled.Outcome is StepOutcome.New) sequences[(visit.Insured, visit.Facility, visit.Request)] = settled.Header.Sequence;
+                    if (operation.Kind != "quote" && settled.Outcome is StepOutcome.New) targets[(visit.Insured, visit.Facility, visit.Request)] = Step.TargetOf(visit.Day.Year, settled.Header.Sequence);
                     break;
             }
         }

@@ -46,7 +46,7 @@ public sealed class StoreRecordsTests
         Assert.Equal(StepOutcome.BlockedByLater, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"))).Outcome);
         UndoingRecord[] undone =
         [
-            await UndoneAsync(fixture, StepMode.Cancel, "H1", "c2", Step.TargetOf(2)),
+            await UndoneAsync(fixture, StepMode.Cancel, "H1", "c2", Step.TargetOf(2024, 2)),
             await UndoneAsync(fixture, StepMode.Cancel, "H1", "c1", RequestField.Of("H1", "r1")),
             await UndoneAsync(fixture, StepMode.Reverse, "H1", "v2", RequestField.Of("H1", "c2")),
             await UndoneAsync(fixture, StepMode.Reverse, "H2", "v3", RequestField.Of("H2", "r3")),
@@ -131,17 +131,19 @@ public sealed class StoreRecordsTests
     }
 
     [Fact]
-    public async Task Sequence_names_a_settlement_of_the_facility_that_asks_only()
+    public async Task Id_names_a_settlement_of_its_year_and_of_the_facility_that_asks_only()
     {
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
         await fixture.RunAsync(StepMode.Settle, First);
         await fixture.RunAsync(StepMode.Settle, OtherYear);
 
-        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H2", "c1", Step.TargetOf(1))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(3))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P2", "H1", "c1", Step.TargetOf(1))).Outcome);
-        Assert.Equal(StepOutcome.New, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(1))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c9", Step.TargetOf(3))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H2", "c1", Step.TargetOf(2024, 1))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2025, 3))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P2", "H1", "c1", Step.TargetOf(2024, 1))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2025, 1))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2023, 1))).Outcome);
+        Assert.Equal(StepOutcome.New, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2024, 1))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c9", Step.TargetOf(2025, 3))).Outcome);
     }
 
     private static async Task<UndoingRecord> UndoneAsync(StoreFixture fixture, StepMode mode, string facility, string request, string target)

@@ -1,6 +1,7 @@
 using Claims.Ledger.Funding;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Closing;
+using Claims.Policy;
 using Claims.V1;
 using Grpc.Core;
 using Npgsql;
@@ -13,7 +14,7 @@ internal sealed class Fund : IAsyncDisposable
     public const string District = "410105";
     public const string OtherDistrict = "410102";
     public const string County = "410122";
-    public const string City = ChartOfAccounts.WholeCity;
+    public const string City = "410100";
 
     private int _keys;
 
@@ -40,12 +41,12 @@ internal sealed class Fund : IAsyncDisposable
 
     public ClosedMonths Months => Ledger.Get<ClosedMonths>();
 
-    public static async Task<Fund> OpenAsync(LedgerDatabase databases, DateOnly today)
+    public static async Task<Fund> OpenAsync(LedgerDatabase databases, DateOnly today, PolicyPack? policy = null)
     {
         TestClock clock = new(today);
         Heads heads = new();
         string postgres = await databases.CreateAsync();
-        return new Fund(postgres, RunningLedger.Create(postgres, clock: clock, eligibility: heads), clock, heads);
+        return new Fund(postgres, RunningLedger.Create(postgres, clock: clock, eligibility: heads, policy: policy), clock, heads);
     }
 
     public VoucherHead Head(string? key = null, DateOnly? businessDate = null, string request = "") =>

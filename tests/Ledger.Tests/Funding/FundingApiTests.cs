@@ -16,6 +16,7 @@ public sealed class FundingApiTests(LedgerDatabase databases) : IAsyncLifetime
     private FundingClient _funding = null!;
     private readonly Heads _heads = new();
     private string _postgres = "";
+    private BooksReached? _reached;
 
     public async Task InitializeAsync()
     {
@@ -89,10 +90,10 @@ public sealed class FundingApiTests(LedgerDatabase databases) : IAsyncLifetime
             request => request.Route = TransferRoute.CityToSpecial, request => request.Scheme = "employee", request => request.AmountFen = 499,
             request => (request.Route, request.County) = (TransferRoute.CityToCounty, "410122"));
         await BookAsync(("410122", 40), ("410182", 50), ("410105", 60));
-        TransferRequest county = new() { Header = Header("county"), Route = TransferRoute.CityToCounty, County = "410122", AmountFen = 40 };
+        TransferRequest county = new() { Header = Header("county"), Route = TransferRoute.CityToCounty, County = "410122", AmountFen = 40, Reached = _reached };
         await SettledAsync(county, request => _funding.TransferAsync(request), (request, header) => request.Header = header,
             request => request.County = "410182", request => request.Route = TransferRoute.CountyToCity);
-        PayRequest pay = new() { Header = Header("pay"), County = "410122", Month = "2025-03" };
+        PayRequest pay = new() { Header = Header("pay"), County = "410122", Month = "2025-03", Reached = _reached };
         Voucher paid = await SettledAsync(pay, request => _funding.PayAsync(request), (request, header) => request.Header = header,
             request => request.Scheme = "employee", request => request.County = "410105", request => request.Month = "2025-02");
         ReverseVoucherRequest reverse = new() { Header = Header("reverse"), VoucherId = paid.VoucherId };
@@ -259,6 +260,7 @@ public sealed class FundingApiTests(LedgerDatabase databases) : IAsyncLifetime
         await using RunningLedger ledger = RunningLedger.Create(_postgres);
         await ledger.OpenAsync(log);
         await ledger.BookAsync(log);
+        _reached = new BooksReached { Epoch = log.Epoch, Shards = { new ReachedShard { Sequence = visits.Length } } };
     }
 
     private static ReceiveRequest Interest(string key, long fen) => new() { Header = Header(key), Kind = IncomeKind.IncomeInterest, AmountFen = fen };

@@ -26,7 +26,7 @@ public sealed class LedgerRoleTests(LedgerDatabase databases)
     }
 
     [Fact]
-    public async Task Positions_stops_and_the_confirmation_of_the_store_alone_are_changed_in_place()
+    public async Task Positions_stops_names_of_counties_and_the_confirmation_of_the_store_alone_are_changed_in_place()
     {
         await using NpgsqlDataSource service = await AsServiceAsync();
         List<string> changeable = await ReadAsync(service, """
@@ -34,7 +34,7 @@ public sealed class LedgerRoleTests(LedgerDatabase databases)
             WHERE grantee = 'claims_ledger' AND privilege_type = 'UPDATE' AND table_catalog = current_database() ORDER BY 1
             """);
 
-        Assert.Equal(["shard_stop.resumed_at", "shard_watermark.sequence", "store.initialised"], changeable);
+        Assert.Equal(["county.name", "shard_stop.resumed_at", "shard_watermark.sequence", "store.initialised"], changeable);
         foreach (string statement in new[] { "UPDATE posting SET debit_fen = 1", "UPDATE account_balance SET debit_fen = 1", "UPDATE store SET epoch = epoch", "INSERT INTO account_balance VALUES ('x', 1, 1)", "INSERT INTO account_kind VALUES ('1009', 'x')", "CREATE TABLE mine (a int)" })
             await AssertForbiddenAsync(service, statement);
     }

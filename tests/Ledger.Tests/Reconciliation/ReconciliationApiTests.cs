@@ -81,6 +81,17 @@ public sealed class ReconciliationApiTests(LedgerDatabase databases) : IAsyncLif
         Assert.Equal(StatusCode.InvalidArgument, (await Assert.ThrowsAsync<RpcException>(() => _client.ReconcileTotalsAsync(request).ResponseAsync)).StatusCode);
     }
 
+    [Fact]
+    public async Task Statement_of_a_facility_that_the_books_do_not_know_is_not_found_by_name()
+    {
+        using AsyncServerStreamingCall<StatementPart> known = _client.GetStatement(new GetStatementRequest { FacilityCode = "H1", Month = "2024-02" });
+        using AsyncServerStreamingCall<StatementPart> unknown = _client.GetStatement(new GetStatementRequest { FacilityCode = "H9", Month = "2024-03" });
+
+        Assert.True(await known.ResponseStream.MoveNext());
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => unknown.ResponseStream.MoveNext());
+        Assert.Equal((StatusCode.NotFound, "the books have no facility H9: nothing of it was ever booked"), (refused.StatusCode, refused.Status.Detail));
+    }
+
     private Task<ReconcileTotalsReply> TotalsAsync(string facilityCode, SettlementTotals totals) => _client.ReconcileTotalsAsync(
         new ReconcileTotalsRequest { FacilityCode = facilityCode, Period = Days, Figures = { new ReconcileTotalsRequest.Types.FacilityFigures { Totals = totals } } }).ResponseAsync;
 

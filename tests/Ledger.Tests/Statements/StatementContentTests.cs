@@ -27,6 +27,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
         _clock.Now = China(3, 1, 0, 0, 0);
         SettledClaim cut = Visit(0, ("S-1", "H1", "P-2", "R-2"), ("resident", "410122", "other"), VisitType.Ordinary, China(2, 28, 23, 59, 58), (10_000, 8_500, 4_000), 2_000);
         cut.ReasonCode = "CAP_REACHED";
+        (cut.FullSelfPayFen, cut.OverLimitFen, cut.PreSelfPayFen) = (900, 400, 200);
         Visit(1, ("S-2", "H1", "P-3", "R-3"), ("resident", "410105", "grassroots"), VisitType.PrenatalCheck, China(2, 28, 23, 59, 59), (900, 800, 0), 520);
         SettledClaim undone = Visit(0, ("S-3", "H1", "P-4", "R-4"), ("employee", "410105", "grassroots"), VisitType.Ordinary, China(2, 28, 23, 59, 59), (1_300, 1_200, 200), 650);
         Visit(0, ("X-1", "H2", "P-5", "R-5"), ("resident", "410105", "grassroots"), VisitType.Ordinary, China(2, 28, 23, 0, 0), (5_000, 5_000, 0), 3_250);
@@ -62,6 +63,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
             VisitType = VisitType.PrenatalCheck,
             Settlements = 1,
             TotalFen = 900,
+            FullSelfPayFen = 100,
             InScopeFen = 800,
             FundPayFen = 520,
             SelfPayFen = 380,
@@ -72,6 +74,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
             VisitType = VisitType.DeliveryNatural,
             Settlements = 1,
             TotalFen = 100_500,
+            FullSelfPayFen = 100,
             InScopeFen = 100_400,
             FundPayFen = 100_000,
             SelfPayFen = 500,
@@ -90,6 +93,9 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
             VisitType = VisitType.Ordinary,
             Settlements = 1,
             TotalFen = 10_000,
+            FullSelfPayFen = 900,
+            OverLimitFen = 400,
+            PreSelfPayFen = 200,
             InScopeFen = 8_500,
             DeductibleFen = 4_000,
             CapCutFen = 475,
@@ -113,6 +119,9 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     Settlements = 4,
                     Cancellations = 1,
                     TotalFen = 111_400,
+                    FullSelfPayFen = 1_100,
+                    OverLimitFen = 400,
+                    PreSelfPayFen = 200,
                     InScopeFen = 109_700,
                     DeductibleFen = 4_000,
                     CapCutFen = 475,
@@ -167,6 +176,9 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     Tier = "other",
                     VisitType = VisitType.Ordinary,
                     TotalFen = 10_000,
+                    FullSelfPayFen = 900,
+                    OverLimitFen = 400,
+                    PreSelfPayFen = 200,
                     InScopeFen = 8_500,
                     DeductibleFen = 4_000,
                     CapCutFen = 475,
@@ -185,6 +197,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     Tier = "grassroots",
                     VisitType = VisitType.Ordinary,
                     TotalFen = 1_300,
+                    FullSelfPayFen = 100,
                     InScopeFen = 1_200,
                     DeductibleFen = 200,
                     FundPayFen = 650,
@@ -201,6 +214,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     Tier = "grassroots",
                     VisitType = VisitType.PrenatalCheck,
                     TotalFen = 900,
+                    FullSelfPayFen = 100,
                     InScopeFen = 800,
                     FundPayFen = 520,
                 },
@@ -217,6 +231,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     Tier = "grassroots",
                     VisitType = VisitType.Ordinary,
                     TotalFen = -1_300,
+                    FullSelfPayFen = -100,
                     InScopeFen = -1_200,
                     DeductibleFen = -200,
                     FundPayFen = -650,
@@ -233,6 +248,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     Tier = "grassroots",
                     VisitType = VisitType.DeliveryNatural,
                     TotalFen = 100_500,
+                    FullSelfPayFen = 100,
                     InScopeFen = 100_400,
                     FundPayFen = 100_000,
                 },

@@ -94,14 +94,33 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Facility_without_entries_has_an_empty_statement_that_agrees()
+    public async Task Facility_without_entries_in_the_month_has_an_empty_statement_that_agrees()
     {
+        _clock.Now = LastSecondOfMarch.AddSeconds(2);
+        _log.AddSettlement(0, record =>
+        {
+            record.FacilityCode = Facility;
+            (record.InScopeFen, record.TotalFen, record.FullSelfPayFen, record.FundPayFen, record.CapUsedAfterFen) = (10, 10, 0, 0, 0);
+        });
+        await BookAsync();
+
         (Statement statement, List<StatementLine> lines) = await ReadAsync(March);
 
         Assert.Empty(lines);
         Assert.Empty(statement.Groups);
-        Assert.Empty(statement.Payables);
+        Assert.All(statement.Payables, account => Assert.Equal(0, account.ClosingFen));
         Assert.Equal((0, 0, true), (statement.Sum.FundPayFen, statement.PayableSum.ClosingFen, statement.Agrees));
+    }
+
+    [Fact]
+    public async Task Facility_of_which_nothing_was_ever_booked_is_unknown_by_name()
+    {
+        _log.AddSettlement(0, record => record.FacilityCode = "H2");
+        await BookAsync();
+
+        UnknownFacilityException unknown = await Assert.ThrowsAsync<UnknownFacilityException>(() => ReadAsync(March));
+
+        Assert.Contains("no facility H1", unknown.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -153,6 +172,9 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
         Settlements = records.Count(record => record.Kind != Kind.Cancellation),
         Cancellations = records.Count(record => record.Kind == Kind.Cancellation),
         TotalFen = records.Sum(record => record.TotalFen),
+        FullSelfPayFen = records.Sum(record => record.FullSelfPayFen),
+        OverLimitFen = records.Sum(record => record.OverLimitFen),
+        PreSelfPayFen = records.Sum(record => record.PreSelfPayFen),
         InScopeFen = records.Sum(record => record.InScopeFen),
         DeductibleFen = records.Sum(record => record.DeductibleFen),
         CapCutFen = records.Sum(CapCutFen),

@@ -1,10 +1,10 @@
 using System.Collections.Frozen;
 using System.Globalization;
-using Claims.Rules;
 using Claims.Policy;
+using Claims.Rules;
 using Claims.V1;
 
-namespace Claims.Cli.PolicyImpact;
+namespace Claims.Ledger.Impact;
 
 /// <summary>
 /// Lives the books through once more under another policy: every settlement, cancellation and restoration in the order of
@@ -12,11 +12,11 @@ namespace Claims.Cli.PolicyImpact;
 /// the first day keep what they were paid. Pure: no I/O, no clock.
 /// </summary>
 /// <remarks>Holds one shard's settlements at a time, and those that differ.</remarks>
-public sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
+internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
 {
     private static readonly FrozenDictionary<string, Tier> Tiers = Enum.GetValues<Tier>().ToFrozenDictionary(tier => tier.WireName(), StringComparer.Ordinal);
 
-    private readonly SortedDictionary<string, ImpactTotals> _policies = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, ImpactSum> _policies = new(StringComparer.Ordinal);
     private readonly List<DifferingSettlement> _differing = [];
     private readonly List<Relived> _settlements = [];
     private readonly Dictionary<string, Relived> _byId = new(StringComparer.Ordinal);
@@ -24,15 +24,8 @@ public sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
     private readonly Dictionary<(string Insured, string Facility, DateOnly Day), long> _borneFen = [];
     private int _shard = -1;
 
-    /// <param name="entries">In order of shard and sequence, from the first day of the first year that has a visit to be looked at.</param>
-    /// <exception cref="CommandException">The entries do not agree with each other.</exception>
-    public static async Task<Impact> OfAsync(PolicyPack pack, DateOnly from, IAsyncEnumerable<SubLedgerEntry> entries)
-    {
-        ImpactCalculation calculation = new(pack, from);
-        await foreach (SubLedgerEntry entry in entries) calculation.Add(entry);
-        return calculation.Finish();
-    }
-
+    /// <param name="entry">In order of shard and sequence, from the first day of the first year that has a visit to be looked at.</param>
+    /// <exception cref="BooksDisagreeException">The entries do not agree with each other.</exception>
     public void Add(SubLedgerEntry entry)
     {
         ArgumentNullException.ThrowIfNull(entry);
@@ -61,16 +54,24 @@ public sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
         }
     }
 
-    public Impact Finish()
+    /// <summary>After the last entry.</summary>
+    /// <returns>The settlements that differ, in order of shard and sequence; and the totals.</returns>
+    public (IReadOnlyList<DifferingSettlement> Differing, ImpactTotals Totals) Finish()
     {
         FinishShard();
-        ImpactTotals total = _policies.Values.Aggregate(new ImpactTotals("", 0, 0, 0, 0), (sum, policy) => new ImpactTotals(
-            "",
-            sum.Settlements + policy.Settlements,
-            sum.Differing + policy.Differing,
-            sum.FundPaidBeforeFen + policy.FundPaidBeforeFen,
-            sum.FundPaidAfterFen + policy.FundPaidAfterFen));
-        return new Impact(total, [.. _policies.Values], _differing);
+        ImpactSum total = new();
+        foreach (ImpactSum policy in _policies.Values)
+        {
+            checked
+            {
+                total.Settlements += policy.Settlements;
+                total.Differing += policy.Differing;
+                total.FundPaidBeforeFen += policy.FundPaidBeforeFen;
+                total.FundPaidAfterFen += policy.FundPaidAfterFen;
+            }
+        }
+
+        return (_differing, new ImpactTotals { Total = total, Policies = { _policies.Values } });
     }
 
     private Relived Settle(SubLedgerEntry entry)
@@ -120,8 +121,8 @@ public sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
             ? named
             : throw Disagree(entry, $"undoes {entry.OriginalSettlementId}, which {(standing ? "does not stand" : "has not been cancelled")}");
 
-    private static CommandException Disagree(SubLedgerEntry entry, string what) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"The books do not agree with themselves: entry {entry.Sequence} of shard {entry.Shard} {what}."));
+    private static BooksDisagreeException Disagree(SubLedgerEntry entry, string what) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"the books do not agree with themselves: entry {entry.Sequence} of shard {entry.Shard} {what}"));
 
     private void FinishShard()
     {
@@ -136,18 +137,32 @@ public sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
     {
         SubLedgerEntry entry = settlement.Entry;
         bool differs = settlement.FundPayFen != entry.FundPayFen || settlement.DeductibleFen != entry.DeductibleFen;
-        ImpactTotals sum = _policies.GetValueOrDefault(settlement.PolicyId) ?? new ImpactTotals(settlement.PolicyId, 0, 0, 0, 0);
-        _policies[settlement.PolicyId] = sum with
+        if (!_policies.TryGetValue(settlement.PolicyId, out ImpactSum? sum)) _policies.Add(settlement.PolicyId, sum = new ImpactSum { PolicyId = settlement.PolicyId });
+        checked
         {
-            Settlements = sum.Settlements + 1,
-            Differing = sum.Differing + (differs ? 1 : 0),
-            FundPaidBeforeFen = sum.FundPaidBeforeFen + entry.FundPayFen,
-            FundPaidAfterFen = sum.FundPaidAfterFen + settlement.FundPayFen,
-        };
+            sum.Settlements++;
+            sum.Differing += differs ? 1 : 0;
+            sum.FundPaidBeforeFen += entry.FundPayFen;
+            sum.FundPaidAfterFen += settlement.FundPayFen;
+        }
+
         if (!differs) return;
-        _differing.Add(new DifferingSettlement(
-            entry.Shard, entry.Sequence, entry.SettlementId, entry.FacilityCode, entry.InsuredId, settlement.Date, entry.PolicyId, settlement.PolicyId,
-            entry.DeductibleFen, settlement.DeductibleFen, entry.FundPayFen, settlement.FundPayFen, settlement.ReasonCode));
+        _differing.Add(new DifferingSettlement
+        {
+            Shard = entry.Shard,
+            Sequence = entry.Sequence,
+            SettlementId = entry.SettlementId,
+            FacilityCode = entry.FacilityCode,
+            InsuredId = entry.InsuredId,
+            VisitDate = entry.VisitDate,
+            PolicyIdBefore = entry.PolicyId,
+            PolicyIdAfter = settlement.PolicyId,
+            DeductibleBeforeFen = entry.DeductibleFen,
+            DeductibleAfterFen = settlement.DeductibleFen,
+            FundPaidBeforeFen = entry.FundPayFen,
+            FundPaidAfterFen = settlement.FundPayFen,
+            ReasonCode = settlement.ReasonCode,
+        });
     }
 
     /// <summary>A settlement as the other policy has it.</summary>

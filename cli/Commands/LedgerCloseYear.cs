@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.Globalization;
+using Claims.Cli.LocalSystem;
+using Claims.V1;
+using Grpc.Core;
+
+namespace Claims.Cli.Commands;
+
+/// <summary><c>claims ledger close-year</c>: Adjudication first, then the books.</summary>
+public static class LedgerCloseYear
+{
+    private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(30);
+
+    // The ledger reads its sub-ledger once, and waits for the posting that is under way.
+    private static readonly TimeSpan CloseBound = TimeSpan.FromMinutes(5);
+
+    public static Command Create()
+    {
+        Argument<int> year = new("year") { Description = "Year of the visits." };
+        Option<int> wait = PostedBooks.WaitOption();
+        Option<bool> json = CommonOptions.Json();
+        Command command = new("close-year", "Close a year of visits for good: nothing of it is settled, cancelled or booked any more.") { year, wait, json };
+        command.SetAction(async (result, cancel) =>
+        {
+            using Services services = new(SystemLayout.FromEnvironment());
+            int closedThrough = await CloseAsync(
+                services.Connect(services.Layout.AdjudicationAddress), services.Connect(services.Layout.LedgerAddress), services.Layout,
+                result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
+            if (result.GetValue(json))
+                Output.WriteJson(new { ClosedThrough = closedThrough });
+            else
+                Output.Line(string.Create(CultureInfo.InvariantCulture, $"Closed through {closedThrough} 已结账至{closedThrough}年: no visit of that year or an earlier one is settled or booked any more."));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    /// <summary>Adjudication first, then the outbox to its end, then the books. Run again after an interruption, it goes through with what was left.</summary>
+    /// <returns>The latest year that the books have closed.</returns>
+    /// <exception cref="CommandException">A service refused or did not answer, or the outbox was not emptied within <paramref name="bound"/>; the sentence says how far it came.</exception>
+    public static async Task<int> CloseAsync(
+        CallInvoker adjudication, CallInvoker ledger, SystemLayout layout, int year, TimeSpan bound, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await new AdjudicationOperations.AdjudicationOperationsClient(adjudication)
+                .CloseYearAsync(new CloseYearRequest { Year = year }, null, DateTime.UtcNow + CallBound, cancellationToken);
+        }
+        catch (RpcException e)
+        {
+            throw NotClosed(year, "Nothing has been closed by this run.", Services.Refusal("adjudication", layout.AdjudicationAddress, e));
+        }
+
+        const string HalfWay = "Adjudication has closed it, the books have not: run the command again to complete it.";
+        try
+        {
+            await PostedBooks.WaitAsync(adjudication, layout.AdjudicationAddress, bound, cancellationToken);
+            CloseLedgerYearReply reply = await new Ledger.LedgerClient(ledger)
+                .CloseYearAsync(new CloseLedgerYearRequest { Year = year }, null, DateTime.UtcNow + CloseBound, cancellationToken);
+            return reply.ClosedThrough;
+        }
+        catch (RpcException e)
+        {
+            throw NotClosed(year, HalfWay, Services.Refusal("ledger", layout.LedgerAddress, e));
+        }
+        catch (CommandException e)
+        {
+            throw NotClosed(year, HalfWay, e);
+        }
+    }
+
+    private static CommandException NotClosed(int year, string howFar, CommandException cause) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"{year} is not closed. {howFar} {cause.Message}"), cause.ExitCode);
+}
