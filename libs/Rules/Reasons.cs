@@ -90,7 +90,7 @@ public static class Reasons
         new(SettlementUnknown, NextStep.LookUpFirst, Helper.HospitalSystem, "未找到该笔结算，请核对结算编号或请求编号。"),
         new(AlreadyCancelled, NextStep.Final, Helper.Cashier, "该笔结算已撤销或冲正，无需重复办理。"),
         new(CancelBlockedByLaterSettlement, NextStep.LookUpFirst, Helper.Cashier, "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。"),
-        new(RestoreImpossible, NextStep.Final, Helper.Cashier, "撤销之后限额或当日起付标准已被其他结算使用，原结算不能恢复，请重新结算。"),
+        new(RestoreImpossible, NextStep.Final, Helper.Cashier, "撤销之后限额、当日起付标准、本次就诊或生育医疗补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。"),
         new(FacilityUnknown, NextStep.SendAgainLater, Helper.Bureau, "医疗机构编码不存在，请核对定点医疗机构编码。"),
         new(FacilityNotPooled, NextStep.SendAgainLater, Helper.Bureau, "该机构在就诊日期未开通居民医保门诊统筹，本次费用不能由门诊统筹支付。"),
         new(InsuredUnknown, NextStep.SendAgainLater, Helper.Cashier, "查无此参保人，请核对人员编号或医保电子凭证。"),

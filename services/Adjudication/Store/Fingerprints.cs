@@ -15,13 +15,16 @@ public static class Fingerprints
     private const int StatedBytes = 1 + 4 + (5 * 8);
     private const int LongestDate = 10;
 
+    // A character may take two UTF-16 units, and four bytes.
+    private const int LongestVisitId = 4 * RequestChecks.MaxCodeLength;
+
     /// <summary>
     /// The first 16 bytes of SHA-256 over what the request asks besides its key (facility, insured, request_id). Content counts, not form:
     /// with fee lines their order does not, nor whether the sums that follow from them are stated, nor the unit of a price.
     /// </summary>
     public static void Write(SettleRequest request, Span<byte> fingerprint)
     {
-        Span<byte> stated = stackalloc byte[StatedBytes + Encoding.UTF8.GetMaxByteCount(LongestDate + RequestChecks.MaxCodeLength)];
+        Span<byte> stated = stackalloc byte[StatedBytes + LongestDate + LongestVisitId];
         stated[..StatedBytes].Clear();
         stated[0] = (byte)'S';
         BinaryPrimitives.WriteInt32BigEndian(stated[1..], (int)request.VisitType);

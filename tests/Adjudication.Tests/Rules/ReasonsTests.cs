@@ -27,7 +27,7 @@ public sealed class ReasonsTests
         ["SETTLEMENT_UNKNOWN"] = "未找到该笔结算，请核对结算编号或请求编号。",
         ["ALREADY_CANCELLED"] = "该笔结算已撤销或冲正，无需重复办理。",
         ["CANCEL_BLOCKED_BY_LATER_SETTLEMENT"] = "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。",
-        ["RESTORE_IMPOSSIBLE"] = "撤销之后限额或当日起付标准已被其他结算使用，原结算不能恢复，请重新结算。",
+        ["RESTORE_IMPOSSIBLE"] = "撤销之后限额、当日起付标准、本次就诊或生育医疗补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。",
         ["YEAR_CLOSED"] = "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。",
         ["CAP_REACHED"] = "统筹基金支付已达年度最高支付限额，超出部分由个人负担。",
         ["CAP_EXHAUSTED"] = "就诊年度门诊统筹最高支付限额已用完，本次费用由个人负担。",

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Claims.Adjudication.Api;
 using Claims.Adjudication.Coverage;
 using Claims.Adjudication.Settling;
@@ -54,8 +55,8 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
     public async Task Settle_finds_what_was_answered_before_whatever_policy_and_coverage_have_become()
     {
         SettleReply settled = await fixture.Desk.SettleAsync(Visit("R1", "P23"));
-        await fixture.Desk.SettleAsync(Visit("R2", "P23", date: "2025-03-06"));
-        await fixture.Desk.CancelAsync(Cancellation("C2", "P23", "R2"));
+        SettleReply second = await fixture.Desk.SettleAsync(Visit("R2", "P23", date: "2025-03-06"));
+        SettleReply cancelled = await fixture.Desk.CancelAsync(Cancellation("C2", "P23", "R2"));
         await fixture.Desk.ReverseAsync(Reversal("V3", "P23", "R3"));
         settled.Replayed = true;
         SettlementDesk withoutPolicy = fixture.DeskUnder(Packs.Zhengzhou with { Outpatient = [] });
@@ -63,10 +64,11 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
         foreach (SettlementDesk desk in (SettlementDesk[])[withoutPolicy, fixture.DeskWithoutEligibility])
         {
             Assert.Equal(settled, await desk.SettleAsync(Visit("R1", "P23")));
-            Assert.Equal(Refused("R2", "P23", "REQUEST_CANCELLED", RequestCancelled), await desk.SettleAsync(Visit("R2", "P23", date: "2025-03-06")));
+            Assert.Equal(RefusedFor("R2", "P23", "REQUEST_CANCELLED", RequestCancelled, Named(second.SettlementId, "R2", "2025-03-06")), await desk.SettleAsync(Visit("R2", "P23", date: "2025-03-06")));
             Assert.Equal(Refused("R3", "P23", "REQUEST_REVERSED", RequestReversed), await desk.SettleAsync(Visit("R3", "P23")));
-            Assert.Equal(Refused("R1", "P23", "DUPLICATE_CONFLICT", Conflict), await desk.SettleAsync(Visit("R1", "P23", date: "2025-03-07")));
-            Assert.Equal(Refused("C2", "P23", "DUPLICATE_CONFLICT", Conflict), await desk.SettleAsync(Visit("C2", "P23")));
+            Assert.Equal(RefusedFor("R1", "P23", "DUPLICATE_CONFLICT", Conflict, Named(settled.SettlementId, "R1")), await desk.SettleAsync(Visit("R1", "P23", date: "2025-03-07")));
+            Assert.Equal(
+                RefusedFor("C2", "P23", "DUPLICATE_CONFLICT", Conflict, Named(cancelled.SettlementId, "C2", "2025-03-06", sign: -1)), await desk.SettleAsync(Visit("C2", "P23")));
             Assert.Equal("VISIT_IN_FUTURE", (await desk.SettleAsync(Visit("R1", "P23", date: "2026-01-02"))).ReasonCode);
         }
 
@@ -121,27 +123,46 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
     [Fact]
     public async Task Cancel_that_cannot_be_is_refused_for_its_own_reason()
     {
-        await fixture.Desk.SettleAsync(Visit("R1", "P27"));
+        SettleReply first = await fixture.Desk.SettleAsync(Visit("R1", "P27"));
         await fixture.Desk.SettleAsync(Visit("R2", "P27"));
+        SettleReply third = await fixture.Desk.SettleAsync(VisitOf(1_000, "R3", "P27"));
+
+        // Of the two that block, the one that can be undone at once: 10 yuan at 55 %, and the day's deductible is borne.
+        SettlementRef blocking = Named(third.SettlementId, "R3");
+        (blocking.TotalFen, blocking.DeductibleFen, blocking.FundPayFen, blocking.SelfPayFen) = (1_000, 0, 550, 450);
+        const string Blocked = "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。";
+        SettleReply refused = RefusedFor("C1", "P27", "CANCEL_BLOCKED_BY_LATER_SETTLEMENT", Blocked, blocking);
+        refused.OriginalRequestId = "R1";
+        Assert.Equal(refused, await fixture.Desk.CancelAsync(Cancellation("C1", "P27", "R1")));
+        Assert.EndsWith($"（结算编号{third.SettlementId}，请求编号R3，就诊日期2025-03-05，费用总额10.00元，统筹基金支付5.50元）", refused.ReasonText, StringComparison.Ordinal);
         Assert.Equal(
-            RefusedCancel("C1", "P27", "R1", "CANCEL_BLOCKED_BY_LATER_SETTLEMENT", "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。"),
-            await fixture.Desk.CancelAsync(Cancellation("C1", "P27", "R1")));
-        Assert.Equal(
-            new ReverseReply
-            {
-                Outcome = ReverseReply.Types.Outcome.ReverseRefused,
-                ReasonCode = "CANCEL_BLOCKED_BY_LATER_SETTLEMENT",
-                ReasonText = "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。",
-            },
+            new ReverseReply { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = "CANCEL_BLOCKED_BY_LATER_SETTLEMENT", ReasonText = refused.ReasonText },
             await fixture.Desk.ReverseAsync(Reversal("V1", "P27", "R1")));
 
-        Assert.Equal(Decision.Cancelled, (await fixture.Desk.CancelAsync(Cancellation("C2", "P27", "R2"))).Decision);
-        Assert.Equal(RefusedCancel("C3", "P27", "R2", "ALREADY_CANCELLED", "该笔结算已撤销或冲正，无需重复办理。"), await fixture.Desk.CancelAsync(Cancellation("C3", "P27", "R2")));
-        Assert.Equal(RefusedCancel("C2", "P27", "R1", "DUPLICATE_CONFLICT", Conflict), await fixture.Desk.CancelAsync(Cancellation("C2", "P27", "R1")));
-        Assert.Equal(RefusedCancel("R1", "P27", "R2", "DUPLICATE_CONFLICT", Conflict), await fixture.Desk.CancelAsync(Cancellation("R1", "P27", "R2")));
+        // The second bore no deductible, so what came after it does not hold it.
+        SettleReply cancelled = await fixture.Desk.CancelAsync(Cancellation("C2", "P27", "R2"));
+        Assert.Equal(Decision.Cancelled, cancelled.Decision);
+        SettlementRef second = Named(cancelled.Trace[("一、撤销结算".Length)..cancelled.Trace.IndexOf('，', StringComparison.Ordinal)], "R2");
+        (second.DeductibleFen, second.FundPayFen, second.SelfPayFen) = (0, 6_050, 6_295);
+        SettlementRef mirror = new(second) { SettlementId = cancelled.SettlementId, RequestId = "C2", TotalFen = -12_345, FundPayFen = -6_050, SelfPayFen = -6_295 };
+        refused = RefusedFor("C3", "P27", "ALREADY_CANCELLED", "该笔结算已撤销或冲正，无需重复办理。", second);
+        refused.OriginalRequestId = "R2";
+        Assert.Equal(refused, await fixture.Desk.CancelAsync(Cancellation("C3", "P27", "R2")));
+        refused = RefusedFor("C2", "P27", "DUPLICATE_CONFLICT", Conflict, mirror);
+        refused.OriginalRequestId = "R1";
+        Assert.Equal(refused, await fixture.Desk.CancelAsync(Cancellation("C2", "P27", "R1")));
+        refused = RefusedFor("R1", "P27", "DUPLICATE_CONFLICT", Conflict, Named(first.SettlementId, "R1"));
+        refused.OriginalRequestId = "R2";
+        Assert.Equal(refused, await fixture.Desk.CancelAsync(Cancellation("R1", "P27", "R2")));
 
         await fixture.Desk.ReverseAsync(Reversal("V4", "P27", "C4"));
         Assert.Equal(RefusedCancel("C4", "P27", "R1", "REQUEST_REVERSED", RequestReversed), await fixture.Desk.CancelAsync(Cancellation("C4", "P27", "R1")));
+
+        // A cancellation that was itself undone names what it had booked.
+        await fixture.Desk.ReverseAsync(Reversal("V5", "P27", "C2"));
+        refused = RefusedFor("C2", "P27", "REQUEST_REVERSED", RequestReversed, mirror);
+        refused.OriginalRequestId = "R2";
+        Assert.Equal(refused, await fixture.Desk.CancelAsync(Cancellation("C2", "P27", "R2")));
     }
 
     [Fact]
@@ -156,7 +177,7 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
             {
                 Outcome = ReverseReply.Types.Outcome.ReverseRefused,
                 ReasonCode = "RESTORE_IMPOSSIBLE",
-                ReasonText = "撤销之后限额或当日起付标准已被其他结算使用，原结算不能恢复，请重新结算。",
+                ReasonText = "撤销之后限额、当日起付标准、本次就诊或生育医疗补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。",
             },
             await fixture.Desk.ReverseAsync(Reversal("V1", "P28", "C1")));
     }
@@ -165,15 +186,16 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
     [InlineData("", "R1", "INVALID_REQUEST", "请求字段 request_id 缺失。")]
     [InlineData("V1", "", "INVALID_REQUEST", "请求字段 original_request_id 缺失。")]
     [InlineData("V1", "V1", "INVALID_REQUEST", "请求字段 original_request_id 不能与本次请求编号相同。")]
-    [InlineData("R1", "R2", "DUPLICATE_CONFLICT", Conflict)]
+    [InlineData("R1", "R2", "DUPLICATE_CONFLICT", Conflict + "（结算编号{0}，请求编号R1，就诊日期2025-03-05，费用总额123.45元，统筹基金支付38.50元）")]
     [InlineData("T1", "R2", "REQUEST_REVERSED", RequestReversed)]
     public async Task Reverse_refused_tells_why_and_no_mirror(string requestId, string original, string code, string text)
     {
-        await fixture.Desk.SettleAsync(Visit("R1", "P29"));
+        SettleReply settled = await fixture.Desk.SettleAsync(Visit("R1", "P29"));
         await fixture.Desk.ReverseAsync(Reversal("V9", "P29", "T1"));
 
         Assert.Equal(
-            new ReverseReply { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = code, ReasonText = text }, await fixture.Desk.ReverseAsync(Reversal(requestId, "P29", original)));
+            new ReverseReply { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = code, ReasonText = text.Replace("{0}", settled.SettlementId, StringComparison.Ordinal) },
+            await fixture.Desk.ReverseAsync(Reversal(requestId, "P29", original)));
     }
 
     [Fact]
@@ -183,12 +205,46 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
 
         ReverseReply there = await fixture.Desk.ReverseAsync(new ReverseRequest { RequestId = "V1", FacilityCode = Township, InsuredId = "P30", OriginalRequestId = "R1" });
 
-        Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.NothingToUndo }, there);
+        Assert.Equal(
+            new ReverseReply
+            {
+                Outcome = ReverseReply.Types.Outcome.NothingToUndo,
+                ReasonCode = "SETTLEMENT_UNKNOWN",
+                ReasonText = "该参保人在本机构名下没有请求R1，没有可冲正的结算；此编号已作废，之后到达也不会结算。请核对人员编号与请求编号。",
+            },
+            there);
         Assert.Equal(3_850, (await fixture.Desk.AccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P30", Year = 2025 })).FundPaidFen);
     }
 
     private static SettleReply Refused(string requestId, string insured, string code, string text, string facility = Hospital) =>
         new() { RequestId = requestId, FacilityCode = facility, InsuredId = insured, Decision = Decision.Refused, ReasonCode = code, ReasonText = text };
+
+    /// <summary>With the settlement that it speaks of, which is of the facility that asks.</summary>
+    private static SettleReply RefusedFor(string requestId, string insured, string code, string text, SettlementRef other)
+    {
+        SettleReply refused = Refused(
+            requestId, insured, code,
+            $"{text}（结算编号{other.SettlementId}，请求编号{other.RequestId}，就诊日期{other.VisitDate}，费用总额{Yuan(other.TotalFen)}元，统筹基金支付{Yuan(other.FundPayFen)}元）");
+        refused.Other = other;
+        return refused;
+    }
+
+    private static string Yuan(long fen) => (fen / 100m).ToString("0.00", CultureInfo.InvariantCulture);
+
+    /// <summary>The settlement of <see cref="DeskFixture.Visit"/> or, with a sign of -1, what undid it.</summary>
+    private static SettlementRef Named(string settlementId, string requestId, string date = "2025-03-05", int sign = 1) => new()
+    {
+        SettlementId = settlementId,
+        RequestId = requestId,
+        FacilityCode = Hospital,
+        VisitDate = date,
+        VisitType = VisitType.Ordinary,
+        SettledAt = "2026-01-01T01:00:00.000+08:00",
+        TotalFen = sign * 12_345,
+        DeductibleFen = sign * 4_000,
+        FundPayFen = sign * 3_850,
+        SelfPayFen = sign * 8_495,
+    };
 
     private static SettleReply RefusedCancel(string requestId, string insured, string original, string code, string text)
     {

@@ -13,8 +13,12 @@ namespace Adjudication.Tests.Settling;
 /// <summary>Every field of every answer against what is written here by hand.</summary>
 public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskFixture>
 {
+    private const string Now = "2026-01-01T01:00:00.000+08:00";
+    private const string RequestCancelled = "该请求的结算已撤销，如需再次结算请使用新的请求编号。";
+    private const string RequestReversed = "该请求已被冲正，如需结算请使用新的请求编号。";
+
     private const string Settled =
-        "一、费用总额123.45元，其中政策范围内110.00元，以此为计算基数（郑医保〔2023〕6号 三）。二、起付标准40.00元，本次负担起付标准40.00元（郑医保〔2023〕6号 三）。" +
+        "一、费用总额123.45元，其中全自费10.00元、超限价3.00元、先行自付0.45元、政策范围内110.00元，以此为计算基数（郑医保〔2023〕6号 三）。二、起付标准40.00元，本次负担起付标准40.00元（郑医保〔2023〕6号 三）。" +
         "三、省、市、县其他等级定点医疗机构支付比例55%：（110.00－40.00）×55%＝38.50元（郑医保〔2023〕6号 三）。" +
         "四、年度最高支付限额300.00元，此前已用13.00元，本次未超过限额（郑医保〔2023〕6号 三）。五、统筹基金支付38.50元，个人负担84.95元。";
 
@@ -25,6 +29,7 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         SettleReply expected = ExpectedSettlement("P1");
         SettleReply quote = expected.Clone();
         quote.Decision = Decision.Quoted;
+        quote.SettledAt = "";
 
         Assert.Equal(quote, await fixture.Desk.QuoteAsync(Visit("R1", "P1")));
         SettleReply settled = await fixture.Desk.SettleAsync(Visit("R1", "P1"));
@@ -59,11 +64,13 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         Assert.Equal(mirror, cancelled);
         Assert.Equal(mirror, await FindAsync("P2", "C1"));
         Assert.Equal(mirror, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P2", SettlementId = cancelled.SettlementId }));
-        Assert.Equal(Refused("R1", "P2", "REQUEST_CANCELLED", "该请求的结算已撤销，如需再次结算请使用新的请求编号。"), await FindAsync("P2", "R1"));
-        Assert.Equal(
-            Refused("R1", "P2", "REQUEST_CANCELLED", "该请求的结算已撤销，如需再次结算请使用新的请求编号。"),
-            await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId }));
-        Assert.Equal(Refused("R1", "P2", "REQUEST_CANCELLED", "该请求的结算已撤销，如需再次结算请使用新的请求编号。"), await fixture.Desk.SettleAsync(Visit("R1", "P2")));
+        SettleReply was = NotStanding("P2", settlement.SettlementId, "REQUEST_CANCELLED", RequestCancelled);
+        was.UndoneBy = Named(-1, cancelled.SettlementId, "C1");
+        Assert.Equal(was, await FindAsync("P2", "R1"));
+        Assert.Equal(was, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId }));
+        SettleReply again = Refused("R1", "P2", "REQUEST_CANCELLED", RequestCancelled + Brackets(settlement.SettlementId, "R1"));
+        again.Other = Named(1, settlement.SettlementId, "R1");
+        Assert.Equal(again, await fixture.Desk.SettleAsync(Visit("R1", "P2")));
         mirror.Replayed = true;
         Assert.Equal(mirror, await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId }));
 
@@ -77,7 +84,7 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.CancellationUndone, Mirror = restored }, undone);
         Assert.Equal(restored, await FindAsync("P2", "V1"));
         Assert.Equal(settlement, await FindAsync("P2", "R1"));
-        Assert.Equal(Refused("C1", "P2", "REQUEST_REVERSED", "该请求已被冲正，如需结算请使用新的请求编号。"), await FindAsync("P2", "C1"));
+        Assert.Equal(Refused("C1", "P2", "REQUEST_REVERSED", RequestReversed), await FindAsync("P2", "C1"));
         restored.Replayed = true;
         Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.CancellationUndone, Mirror = restored }, await fixture.Desk.ReverseAsync(Reversal("V1", "P2", "C1")));
     }
@@ -98,22 +105,42 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         Assert.NotEqual(settlement.SettlementId, undone.Mirror.SettlementId);
         Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.SettlementUndone, Mirror = mirror }, undone);
         Assert.Equal(mirror, await FindAsync("P3", "V1"));
-        Assert.Equal(Refused("R1", "P3", "REQUEST_REVERSED", "该请求已被冲正，如需结算请使用新的请求编号。"), await FindAsync("P3", "R1"));
-        Assert.Equal(Refused("R1", "P3", "REQUEST_REVERSED", "该请求已被冲正，如需结算请使用新的请求编号。"), await fixture.Desk.SettleAsync(Visit("R1", "P3")));
+        SettleReply was = NotStanding("P3", settlement.SettlementId, "REQUEST_REVERSED", RequestReversed);
+        was.UndoneBy = Named(-1, undone.Mirror.SettlementId, "V1");
+        Assert.Equal(was, await FindAsync("P3", "R1"));
+        SettleReply again = Refused("R1", "P3", "REQUEST_REVERSED", RequestReversed + Brackets(settlement.SettlementId, "R1"));
+        again.Other = Named(1, settlement.SettlementId, "R1");
+        Assert.Equal(again, await fixture.Desk.SettleAsync(Visit("R1", "P3")));
         mirror.Replayed = true;
         Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.SettlementUndone, Mirror = mirror }, await fixture.Desk.ReverseAsync(Reversal("V1", "P3", "R1")));
+
+        ReverseReply nothing = new()
+        {
+            Outcome = ReverseReply.Types.Outcome.NothingToUndo,
+            ReasonCode = "ALREADY_CANCELLED",
+            ReasonText = "请求R1此前已撤销或冲正，没有可冲正的结算。",
+        };
+        Assert.Equal(nothing, await fixture.Desk.ReverseAsync(Reversal("V2", "P3", "R1")));
+        Assert.Equal(nothing, await fixture.Desk.ReverseAsync(Reversal("V2", "P3", "R1")));
     }
 
     [Fact]
     public async Task Reversal_of_what_never_came_undoes_nothing_and_turns_it_away()
     {
-        ReverseReply nothing = new() { Outcome = ReverseReply.Types.Outcome.NothingToUndo };
+        ReverseReply nothing = new()
+        {
+            Outcome = ReverseReply.Types.Outcome.NothingToUndo,
+            ReasonCode = "SETTLEMENT_UNKNOWN",
+            ReasonText = "该参保人在本机构名下没有请求R1，没有可冲正的结算；此编号已作废，之后到达也不会结算。请核对人员编号与请求编号。",
+        };
+        ReverseReply undone = nothing.Clone();
+        (undone.ReasonCode, undone.ReasonText) = ("ALREADY_CANCELLED", "请求R1此前已撤销或冲正，没有可冲正的结算。");
 
         Assert.Equal(nothing, await fixture.Desk.ReverseAsync(Reversal("V1", "P4", "R1")));
         Assert.Equal(nothing, await fixture.Desk.ReverseAsync(Reversal("V1", "P4", "R1")));
-        Assert.Equal(nothing, await fixture.Desk.ReverseAsync(Reversal("V2", "P4", "R1")));
-        Assert.Equal(Refused("R1", "P4", "REQUEST_REVERSED", "该请求已被冲正，如需结算请使用新的请求编号。"), await fixture.Desk.SettleAsync(Visit("R1", "P4")));
-        Assert.Equal(Refused("R1", "P4", "REQUEST_REVERSED", "该请求已被冲正，如需结算请使用新的请求编号。"), await FindAsync("P4", "R1"));
+        Assert.Equal(undone, await fixture.Desk.ReverseAsync(Reversal("V2", "P4", "R1")));
+        Assert.Equal(Refused("R1", "P4", "REQUEST_REVERSED", RequestReversed), await fixture.Desk.SettleAsync(Visit("R1", "P4")));
+        Assert.Equal(Refused("R1", "P4", "REQUEST_REVERSED", RequestReversed), await FindAsync("P4", "R1"));
         Assert.Equal(Refused("V1", "P4", "SETTLEMENT_UNKNOWN", "未找到该笔结算，请核对结算编号或请求编号。"), await FindAsync("P4", "V1"));
     }
 
@@ -123,6 +150,7 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         await UseCapAsync("P5");
         SettleRequest visit = Visit("R1", "P5", Province, type: VisitType.DeliveryNatural);
         SettleReply expected = ExpectedSettlement("P5", Province);
+        expected.VisitType = VisitType.DeliveryNatural;
         (expected.DeductibleFen, expected.RateBp, expected.FundPayFen, expected.SelfPayFen) = (0, 0, 12_345, 0);
         (expected.CapUsedBeforeFen, expected.CapUsedAfterFen, expected.CapRemainingFen) = (1_300, 1_300, 28_700);
         expected.Trace = "一、生育医疗补助定额1000.00元，费用总额123.45元，按两者中较低者支付，不设起付标准，不占门诊统筹年度限额（郑医保〔2023〕6号 四）。二、统筹基金支付123.45元，个人负担0.00元。";
@@ -159,7 +187,7 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         Assert.Equal((11_500, 2_000, 500, 333, 8_667), (reply.TotalFen, reply.FullSelfPayFen, reply.OverLimitFen, reply.PreSelfPayFen, reply.InScopeFen));
         Assert.Equal((4_000, 2_567, 8_933), (reply.DeductibleFen, reply.FundPayFen, reply.SelfPayFen));
         Assert.Equal(lines, reply.LineResults);
-        Assert.StartsWith("一、费用总额115.00元，其中政策范围内86.67元，", reply.Trace, StringComparison.Ordinal);
+        Assert.StartsWith("一、费用总额115.00元，其中全自费20.00元、超限价5.00元、先行自付3.33元、政策范围内86.67元，", reply.Trace, StringComparison.Ordinal);
         Assert.Equal(reply, found);
         Assert.Equal((-11_500, -2_000, -500, -333, -8_667), (cancelled.TotalFen, cancelled.FullSelfPayFen, cancelled.OverLimitFen, cancelled.PreSelfPayFen, cancelled.InScopeFen));
         Assert.Equal(
@@ -195,10 +223,17 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
 
         Assert.Equal((22_000, ""), (first.FundPayFen, first.ReasonText));
         Assert.Equal((8_000, 22_000, 30_000, 0L), (cut.FundPayFen, cut.CapUsedBeforeFen, cut.CapUsedAfterFen, cut.CapRemainingFen));
-        Assert.Equal(("CAP_REACHED", "统筹基金支付已达年度最高支付限额，超出部分由个人负担。"), (cut.ReasonCode, cut.ReasonText));
+        Assert.Equal(("CAP_REACHED", "统筹基金支付已达2025年度最高支付限额，超出部分由个人负担。"), (cut.ReasonCode, cut.ReasonText));
         Assert.Equal((0, 1_000, true, 0L), (empty.FundPayFen, empty.SelfPayFen, empty.HasCapRemainingFen, empty.CapRemainingFen));
-        Assert.Equal(("CAP_EXHAUSTED", "本年度门诊统筹最高支付限额已用完，本次费用由个人负担。"), (empty.ReasonCode, empty.ReasonText));
-        Assert.Equal([new Headroom { SettlementId = cut.SettlementId, ShortfallFen = 800 }, new Headroom { SettlementId = empty.SettlementId, ShortfallFen = 650 }], cancelled.Headroom);
+        Assert.Equal(("CAP_EXHAUSTED", "2025年度门诊统筹最高支付限额已用完，本次费用由个人负担。"), (empty.ReasonCode, empty.ReasonText));
+
+        // Where another facility's settlement was made the caller does not learn.
+        Assert.Equal(
+            [
+                new Headroom { SettlementId = cut.SettlementId, ShortfallFen = 800, FacilityCode = Hospital, VisitDate = "2025-03-06" },
+                new Headroom { SettlementId = empty.SettlementId, ShortfallFen = 650, VisitDate = "2025-03-05" },
+            ],
+            cancelled.Headroom);
     }
 
     [Fact]
@@ -262,9 +297,23 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         expected = new() { InsuredId = "P10", Year = 2026, FundPaidFen = 1_650, CapFen = 30_000, CapRemainingFen = 28_350, Settlements = { after } };
         expected.FacilityDays.Add(new Claims.V1.Accumulators.Types.FacilityDay { FacilityCode = Hospital, Date = "2026-01-01", DeductibleBorneFen = 4_000 });
         Assert.Equal(expected, await AccumulatorsAsync("P10", 2026));
-        Assert.Equal(new Claims.V1.Accumulators { InsuredId = "P10", Year = 2023 }, await AccumulatorsAsync("P10", 2023));
+        Assert.Equal(
+            new Claims.V1.Accumulators
+            {
+                InsuredId = "P10",
+                Year = 2023,
+                ReasonCode = "NO_POLICY_IN_FORCE",
+                ReasonText = "系统中没有就诊日期适用的门诊统筹政策，不能结算，请联系医保经办机构。",
+            },
+            await AccumulatorsAsync("P10", 2023));
         Assert.Equal(new Claims.V1.Accumulators { InsuredId = "P10 other", Year = 2025, CapFen = 30_000, CapRemainingFen = 30_000 }, await AccumulatorsAsync("P10 other", 2025));
     }
+
+    [Theory]
+    [InlineData("Q10", "INSURED_UNKNOWN", "查无此参保人，请核对人员编号或医保电子凭证。")]
+    [InlineData("G10", "OUTSIDE_POOLING_AREA", "参保地不在本市市级统筹范围内，请按参保地规定办理。")]
+    public async Task GetAccumulators_of_whom_no_cap_is_of_says_why(string insured, string code, string text) => Assert.Equal(
+        new Claims.V1.Accumulators { InsuredId = insured, Year = 2025, ReasonCode = code, ReasonText = text }, await AccumulatorsAsync(insured, 2025));
 
     [Fact]
     public async Task Policy_that_changes_leaves_old_answers_in_their_words_and_lowers_what_remains_to_nothing()
@@ -332,6 +381,10 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         PolicyId = "zhengzhou-outpatient@2025-01-01",
         PolicyHash = Packs.Zhengzhou.Hash,
         Trace = Settled,
+        VisitDate = "2025-03-05",
+        VisitType = VisitType.Ordinary,
+        VisitId = "M1",
+        SettledAt = Now,
     };
 
     /// <summary>Of <see cref="ExpectedSettlement"/>, without what depends on the standing.</summary>
@@ -354,7 +407,43 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         PolicyId = "zhengzhou-outpatient@2025-01-01",
         PolicyHash = Packs.Zhengzhou.Hash,
         OriginalRequestId = "R1",
+        VisitDate = "2025-03-05",
+        VisitType = VisitType.Ordinary,
+        VisitId = "M1",
+        SettledAt = Now,
     };
+
+    /// <summary>What is told of <see cref="ExpectedSettlement"/> once it was undone, without what undid it.</summary>
+    private static SettleReply NotStanding(string insured, string settlementId, string code, string text)
+    {
+        SettleReply reply = ExpectedSettlement(insured);
+        reply.Decision = Decision.Refused;
+        (reply.SettlementId, reply.ReasonCode, reply.ReasonText, reply.Trace) = (settlementId, code, text, "");
+        return reply;
+    }
+
+    /// <summary>The settlement or, with a sign of -1, what undid it, as another answer names it.</summary>
+    private static SettlementRef Named(int sign, string settlementId, string requestId) => new()
+    {
+        SettlementId = settlementId,
+        RequestId = requestId,
+        FacilityCode = Hospital,
+        VisitDate = "2025-03-05",
+        VisitType = VisitType.Ordinary,
+        SettledAt = Now,
+        VisitId = "M1",
+        TotalFen = sign * 12_345,
+        DeductibleFen = sign * 4_000,
+        FundPayFen = sign * 3_850,
+        SelfPayFen = sign * 8_495,
+    };
+
+    private static string Brackets(string settlementId, string requestId) =>
+        $"（结算编号{settlementId}，请求编号{requestId}，就诊日期2025-03-05，费用总额123.45元，统筹基金支付38.50元）";
+
+    /// <summary>One that the hospital has numbered.</summary>
+    private static SettleRequest Visit(string requestId, string insured, string facility = Hospital, string date = "2025-03-05", VisitType type = VisitType.Ordinary) =>
+        new(DeskFixture.Visit(requestId, insured, facility, date, type)) { VisitId = "M1" };
 
     private static SettleReply Refused(string requestId, string insured, string code, string text, string facility = Hospital) =>
         new() { RequestId = requestId, FacilityCode = facility, InsuredId = insured, Decision = Decision.Refused, ReasonCode = code, ReasonText = text };
