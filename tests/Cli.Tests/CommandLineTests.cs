@@ -103,8 +103,6 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("demo", "--visits", "5")]
     [InlineData("demo", "--visits", "abc")]
     [InlineData("send", "FILE", "--connections", "abc")]
-    [InlineData("bench", "--rounds", "abc")]
-    [InlineData("load", "mixed", "--rate-scale", "abc")]
     [InlineData("no-such-command")]
     public async Task Wrong_command_line_fails_with_a_message(params string[] arguments)
     {
