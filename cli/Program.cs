@@ -56,6 +56,6 @@ catch (OperationCanceledException)
 }
 catch (Exception e)
 {
-    Output.Error($"{e.GetType().Name}: {e.Message}");
+    Output.Error(e.Message);
     return ExitCodes.Failed;
 }

@@ -37,3 +37,8 @@ catch (Exception e) when (e is OperationCanceledException or RpcException { Stat
     Output.Error("stopped.");
     return ExitCodes.Failed;
 }
+catch (Exception e)
+{
+    Output.Error(e.Message);
+    return ExitCodes.Failed;
+}

@@ -27,11 +27,20 @@ public static class CommonOptions
     public static Option<T> AtLeastOne<T>(string name, string description, T? otherwise = default)
     {
         Option<T> option = new(name) { Description = description, DefaultValueFactory = _ => otherwise! };
+        option.Must(number => number >= 1, "at least 1");
+        return option;
+    }
+
+    /// <summary>Refuses a number of another range. That something is no number the parser tells by itself: its value would be thrown at whoever asks for it.</summary>
+    /// <param name="range">Completes the sentence "… must be".</param>
+    public static void Must<T>(this Option<T> option, Func<double, bool> holds, string range)
+    {
+        ArgumentNullException.ThrowIfNull(option);
         option.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<T>() is < 1) result.AddError($"{name} must be at least 1.");
+            if (result.Tokens is [var token] && double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && !holds(number))
+                result.AddError($"{option.Name} must be {range}.");
         });
-        return option;
     }
 
     /// <summary>A file that is named on the command line and must be there.</summary>

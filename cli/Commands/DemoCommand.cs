@@ -25,11 +25,7 @@ public static class DemoCommand
     public static Command Create()
     {
         Option<int> visits = new("--visits") { Description = "How many visits to stream.", DefaultValueFactory = _ => DefaultVisits };
-        visits.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 100 or > 10_000_000)
-                result.AddError("--visits must be from 100 to 10000000.");
-        });
+        visits.Must(count => count is >= 100 and <= 10_000_000, "from 100 to 10000000");
         Option<int> seed = new("--seed") { Description = "Another seed is another city.", DefaultValueFactory = _ => DefaultSeed };
         Option<string?> policy = CommonOptions.Policy();
         Option<string?> city = CommonOptions.City();

@@ -19,11 +19,7 @@ public static class SendCommand
             Description = "How many connections to share the operations among.",
             DefaultValueFactory = _ => DefaultConnections,
         };
-        connections.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 64)
-                result.AddError("--connections must be from 1 to 64.");
-        });
+        connections.Must(count => count is >= 1 and <= 64, "from 1 to 64");
         Option<bool> json = CommonOptions.Json();
         Command command = new("send", "Send operations to adjudication; exit code 3 when some were left without an answer.")
         {
@@ -41,6 +37,7 @@ public static class SendCommand
         FileInfo file, FileInfo? output, int connections, bool json, CancellationToken cancellationToken)
     {
         IReadOnlyList<Operation> operations = OperationFile.Read(file);
+        using AnswersFile? answers = output is null ? null : AnswersFile.Open(output);
         using Services services = new(SystemLayout.FromEnvironment());
         CallInvoker[] invokers = [.. Enumerable.Range(0, connections).Select(_ => services.Connect(services.Layout.AdjudicationAddress))];
 
@@ -61,12 +58,7 @@ public static class SendCommand
         });
         TimeSpan elapsed = Stopwatch.GetElapsedTime(begun);
 
-        if (output is not null)
-        {
-            string unfinished = output.FullName + ".new";
-            await File.WriteAllLinesAsync(unfinished, lines, cancellationToken);
-            File.Move(unfinished, output.FullName, overwrite: true);
-        }
+        if (answers is not null) await answers.WriteAsync(lines, cancellationToken);
         if (json)
             summary.PrintJson(elapsed);
         else

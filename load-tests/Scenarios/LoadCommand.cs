@@ -20,10 +20,7 @@ public static class LoadCommand
         Option<bool> list = new("--list") { Description = "Name every scenario, what it does, and how long." };
         Option<int?> seconds = CommonOptions.AtLeastOne<int?>("--seconds", "Of load, instead of the scenario's own duration.");
         Option<double> rateScale = new("--rate-scale") { Description = "Multiplies every rate of arrivals.", DefaultValueFactory = _ => 1 };
-        rateScale.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<double>() <= 0) result.AddError("--rate-scale must be above 0.");
-        });
+        rateScale.Must(scale => scale > 0, "above 0");
         Option<int> insured = CommonOptions.AtLeastOne<int>("--insured", "People in the system.", DefaultInsured);
         Option<int> visits = CommonOptions.AtLeastOne<int>("--visits", "Settlements that wait in ledger-outage.", DefaultVisits);
         Option<DirectoryInfo?> report = new("--report") { Description = "Directory for the report instead of artifacts/load/<scenario>-<time>; of several scenarios, one below it each." };

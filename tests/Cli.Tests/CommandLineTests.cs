@@ -101,13 +101,16 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("import", "facilities", "no-such-file.csv")]
     [InlineData("up", "--detatch")]
     [InlineData("demo", "--visits", "5")]
+    [InlineData("demo", "--visits", "abc")]
+    [InlineData("send", "FILE", "--connections", "abc")]
     [InlineData("no-such-command")]
     public async Task Wrong_command_line_fails_with_a_message(params string[] arguments)
     {
-        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), arguments);
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), [.. arguments.Select(argument => argument == "FILE" ? Write("ops.jsonl", "") : argument)]);
 
         Assert.Equal(ExitCodes.Failed, exitCode);
         Assert.NotEmpty(errors);
+        Assert.DoesNotContain("Exception", errors, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", errors, StringComparison.Ordinal);
     }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using Claims.V1;
 using Google.Protobuf;
@@ -199,6 +201,54 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
 
         static long BalanceFen(JsonElement trial, string account) =>
             trial.GetProperty("accounts").EnumerateArray().Single(row => row.GetProperty("code").GetString() == account).GetProperty("balanceFen").GetInt64();
+    }
+
+    [Fact]
+    public async Task Cancelled_visit_is_not_paid_while_a_paused_broker_keeps_it_from_the_books()
+    {
+        string facilities = system.Write("paused-facilities.csv", """
+            facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to
+            OP01,示范卫生院,410184,township,1A,hospital,2024-01-01,
+
+            """);
+        string insured = system.Write("paused-insured.csv", $"""
+            {InsuredHeader}
+            OP000001,甲,resident,410184,general,2025,2024-11-05,1980-01-01,
+
+            """);
+        RunningSystem.AssertDone(await system.RunAsync("import", "facilities", facilities));
+        RunningSystem.AssertDone(await system.RunAsync("import", "insured", insured));
+        await SendAsync("""{"settle": {"requestId": "OP1", "facilityCode": "OP01", "insuredId": "OP000001", "visitDate": "2025-06-18", "visitType": "ORDINARY", "totalFen": 10000, "inScopeFen": 10000}}""");
+        string[] run = ["ledger", "pay", "run", "--county", "410184", "--month", "2025-06"];
+        Assert.Equal(6_500, (await system.RunAsync([.. run, "--dry-run", "--json"])).Json.GetProperty("totalFen").GetInt64());
+
+        string broker = (await system.PidOfAsync("broker")).ToString(CultureInfo.InvariantCulture);
+        await SignalAsync("-STOP");
+        CommandResult dry;
+        CommandResult paid;
+        try
+        {
+            await SendAsync("""{"cancel": {"requestId": "OP2", "facilityCode": "OP01", "insuredId": "OP000001", "originalRequestId": "OP1"}}""");
+            dry = await system.RunAsync([.. run, "--dry-run", "--wait", "0"]);
+            paid = await system.RunAsync([.. run, "--key", "OP", "--wait", "0"]);
+        }
+        finally
+        {
+            await SignalAsync("-CONT");
+        }
+
+        foreach (CommandResult refused in new[] { dry, paid })
+            Assert.Equal((3, "claims: After 0 s the ledger is still 1 records behind adjudication.\n"), (refused.ExitCode, refused.Errors));
+        Assert.Equal(0, (await system.RunAsync([.. run, "--dry-run", "--json"])).Json.GetProperty("totalFen").GetInt64());
+
+        async Task SendAsync(string operation) => RunningSystem.AssertDone(await system.RunAsync("send", system.Write("paused.jsonl", operation)));
+
+        async Task SignalAsync(string signal)
+        {
+            using Process kill = Process.Start("kill", [signal, broker]);
+            await kill.WaitForExitAsync();
+            Assert.Equal(0, kill.ExitCode);
+        }
     }
 
     [Fact]
