@@ -77,7 +77,27 @@ public sealed class AnswerTests
             Replayed = true,
             OriginalRequestId = "R0",
             LineResults = { new LineResult { LineId = "1", FullSelfPayFen = 12, OverLimitFen = 13, PreSelfPayFen = 14, InScopeFen = 15, ReasonCode = "ITEM_UNKNOWN" } },
-            Headroom = { new Headroom { SettlementId = "S2", ShortfallFen = 16 } },
+            Headroom = { new Headroom { SettlementId = "S2", ShortfallFen = 16, FacilityCode = "H1", VisitDate = "2025-02-01" } },
+            VisitDate = "2025-02-03",
+            VisitType = VisitType.PrenatalCheck,
+            SettledAt = "2025-02-04T05:06:07.008+08:00",
+            VisitId = "V1",
+            Other = new SettlementRef { SettlementId = "S3", RequestId = "R3" },
+            UndoneBy = new SettlementRef
+            {
+                SettlementId = "S4",
+                RequestId = "R4",
+                FacilityCode = "H2",
+                VisitDate = "2025-02-05",
+                VisitType = VisitType.Ordinary,
+                SettledAt = "2025-02-06T00:00:00.000+08:00",
+                VisitId = "V2",
+                TotalFen = 17,
+                DeductibleFen = 18,
+                FundPayFen = 19,
+                SelfPayFen = 20,
+            },
+            Limits = { new Limit { Name = "year", Label = "年", Period = "2025", Limit_ = 21, UsedBefore = 22, UsedAfter = 23, Remaining = 24 } },
         };
 
         AssertReply(
@@ -85,7 +105,13 @@ public sealed class AnswerTests
             {"requestId":"R1","facilityCode":"H1","insuredId":"P1","decision":"CANCELLED","settlementId":"S1","reasonCode":"CAP_REACHED","reasonText":"原因","totalFen":"-1","fullSelfPayFen":"-2",
             "overLimitFen":"-3","preSelfPayFen":"-4","inScopeFen":"-5","deductibleFen":"-6","rateBp":5500,"fundPayFen":"-7","selfPayFen":"-8","capFen":"9","capUsedBeforeFen":"10","capUsedAfterFen":"11",
             "capRemainingFen":"0","policyId":"policy","policyHash":"hash","trace":"一","replayed":true,"originalRequestId":"R0",
-            "lineResults":[{"lineId":"1","fullSelfPayFen":"12","overLimitFen":"13","preSelfPayFen":"14","inScopeFen":"15","reasonCode":"ITEM_UNKNOWN"}],"headroom":[{"settlementId":"S2","shortfallFen":"16"}]}
+            "lineResults":[{"lineId":"1","fullSelfPayFen":"12","overLimitFen":"13","preSelfPayFen":"14","inScopeFen":"15","reasonCode":"ITEM_UNKNOWN"}],"headroom":[{"settlementId":"S2","shortfallFen":"16","facilityCode":"H1","visitDate":"2025-02-01"}],
+            "visitDate":"2025-02-03","visitType":"PRENATAL_CHECK","settledAt":"2025-02-04T05:06:07.008+08:00","visitId":"V1",
+            "other":{"settlementId":"S3","requestId":"R3","facilityCode":"","visitDate":"","visitType":"VISIT_TYPE_UNSPECIFIED","settledAt":"","visitId":"",
+            "totalFen":"0","deductibleFen":"0","fundPayFen":"0","selfPayFen":"0"},
+            "undoneBy":{"settlementId":"S4","requestId":"R4","facilityCode":"H2","visitDate":"2025-02-05","visitType":"ORDINARY",
+            "settledAt":"2025-02-06T00:00:00.000+08:00","visitId":"V2","totalFen":"17","deductibleFen":"18","fundPayFen":"19","selfPayFen":"20"},
+            "limits":[{"name":"year","label":"年","period":"2025","limit":"21","usedBefore":"22","usedAfter":"23","remaining":"24"}]}
             """,
             reply);
     }
@@ -97,8 +123,8 @@ public sealed class AnswerTests
             """{"outcome":"REVERSE_REFUSED","mirror":null,"reasonCode":"RESTORE_IMPOSSIBLE","reasonText":"原因"}""",
             new ReverseReply { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = "RESTORE_IMPOSSIBLE", ReasonText = "原因" });
         AssertReply(
-            """{"insuredId":"P1","year":2025,"fundPaidFen":"1","capFen":"0","facilityDays":[{"facilityCode":"H1","date":"2025-03-05","deductibleBorneFen":"2"}],"settlements":[]}""",
-            new Accumulators { InsuredId = "P1", Year = 2025, FundPaidFen = 1, FacilityDays = { new Accumulators.Types.FacilityDay { FacilityCode = "H1", Date = "2025-03-05", DeductibleBorneFen = 2 } } });
+            """{"insuredId":"P1","year":2025,"fundPaidFen":"1","capFen":"0","facilityDays":[{"facilityCode":"H1","date":"2025-03-05","deductibleBorneFen":"2"}],"settlements":[],"reasonCode":"OUTSIDE_POOLING_AREA","reasonText":"因"}""",
+            new Accumulators { InsuredId = "P1", Year = 2025, FundPaidFen = 1, FacilityDays = { new Accumulators.Types.FacilityDay { FacilityCode = "H1", Date = "2025-03-05", DeductibleBorneFen = 2 } }, ReasonCode = "OUTSIDE_POOLING_AREA", ReasonText = "因" });
     }
 
     private static void AssertReply(string json, IMessage reply)
