@@ -62,7 +62,7 @@ public sealed class AnswerJsonTests
         };
 
         Assert.Equal(
-            """{"getAccumulators":{"insuredId":"P01","year":2024,"fundPaidFen":3000000000,"capFen":30000,"facilityDays":[{"facilityCode":"H1","date":"2024-03-05","deductibleBorneFen":0}],"settlements":[]}}""",
+            """{"getAccumulators":{"insuredId":"P01","year":2024,"fundPaidFen":3000000000,"capFen":30000,"facilityDays":[{"facilityCode":"H1","date":"2024-03-05","deductibleBorneFen":0}],"settlements":[],"reasonCode":"","reasonText":""}}""",
             AnswerJson.Line("getAccumulators", accumulators));
     }
 

@@ -134,14 +134,14 @@ public sealed class BooksCommandTests(FakeSystem system)
     public async Task Verification_ends_with_0_only_where_every_check_holds()
     {
         List<VerifyCheck> checks = [.. Enum.GetValues<Code>().Where(code => code != Code.Unspecified).Select(code => new VerifyCheck { Code = code, Holds = true, Examined = 100 + (int)code })];
-        long stored = 7;
+        AccumulatorsCheck accumulators = new() { Verdict = AccumulatorsCheck.Types.Verdict.Equal, Examined = 107 };
         system.Begin()
             .Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox", _ => new Outbox { Shards = { new OutboxShard { Shard = 0, Ready = true, Sequence = 7, Committed = 7 } } })
             .Answer<GetChainHeadRequest>("Audit/GetChainHead", _ => new ChainHead { Link = 60, Hash = "aa" })
             .List<VerifyRequest>("Audit/Verify", _ =>
                 [new VerifyNews { Progress = new VerifyProgress { Done = 1, Total = 2 } }, .. checks.Select(check => new VerifyNews { Check = check }), new VerifyNews { Head = new ChainHead { Link = 61, Hash = "bb" } }])
-            .List<FoldShardRequest>("Audit/FoldShard", _ => [new ShardAccumulators { Sequence = 7 }])
-            .List<ListAccumulatorsRequest>("AdjudicationOperations/ListAccumulators", _ => [new ShardAccumulators { Sequence = stored }, new ShardAccumulators { Sequence = stored }]);
+            .List<CompareAccumulatorsRequest>("Audit/CompareAccumulators", _ =>
+                [new CompareAccumulatorsNews { Progress = new ComparisonProgress { Done = 1, Total = 2 } }, new CompareAccumulatorsNews { Check = accumulators }]);
 
         Ran sound = await system.RunAsync("ledger", "verify", "--json");
         sound.IsJson(0, """
@@ -152,7 +152,7 @@ public sealed class BooksCommandTests(FakeSystem system)
             {"code":"POSITIONS","name":"ranges up to the watermarks 序号连续至水位 (shards 分片)","holds":true,"examined":104,"table":"","key":"","tampering":"","detail":""},
             {"code":"JOURNALS","name":"sub-ledger = general ledger 明细账 = 总账 (journals 凭证)","holds":true,"examined":105,"table":"","key":"","tampering":"","detail":""},
             {"code":"BALANCES","name":"balances = postings 余额 = 分录 (accounts 科目)","holds":true,"examined":106,"table":"","key":"","tampering":"","detail":""},
-            {"code":"ACCUMULATORS","name":"sub-ledger = accumulators 明细账 = 个人累计 (insured 参保人)","holds":true,"examined":0,"table":"","key":"","tampering":"","detail":""}]}
+            {"code":"ACCUMULATORS","name":"sub-ledger = accumulators 明细账 = 个人累计 (insured 参保人)","holds":true,"examined":107,"table":"","key":"","tampering":"","detail":""}]}
             """);
         Ran text = await system.RunAsync("ledger", "verify", "--expect", $"60:{new string('C', 64)}");
         Assert.Equal((0, "Nothing was changed by hand 账册完整，未发现改动."), (text.ExitCode, text.Lines[^1]));
@@ -160,7 +160,7 @@ public sealed class BooksCommandTests(FakeSystem system)
         Assert.Equal("✓ rows as they were chained 账册行与哈希链一致 101", text.Lines[1]);
         Assert.Equal([new VerifyRequest(), new VerifyRequest { ExpectLink = 60, ExpectHash = new string('c', 64) }], system.Received.Where(call => call.Call == "Audit/Verify").Select(call => call.Request));
 
-        stored = 8;
+        accumulators.Verdict = AccumulatorsCheck.Types.Verdict.Moving;
         Ran unknown = await system.RunAsync("ledger", "verify");
         Assert.Equal((3, "It cannot be known now; run it again 暂时无法判定，请稍后再试."), (unknown.ExitCode, unknown.Lines[^1]));
 
@@ -180,7 +180,9 @@ public sealed class BooksCommandTests(FakeSystem system)
         system.Begin()
             .Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox", _ => new Outbox())
             .Answer<GetChainHeadRequest>("Audit/GetChainHead", _ => new ChainHead { WaitingBatches = waiting, Broken = broken })
-            .List<VerifyRequest>("Audit/Verify", _ => [new VerifyNews { Check = new VerifyCheck { Code = Code.Chain } }]);
+            .List<VerifyRequest>("Audit/Verify", _ => [new VerifyNews { Check = new VerifyCheck { Code = Code.Chain } }])
+            .List<CompareAccumulatorsRequest>("Audit/CompareAccumulators", _ =>
+                [new CompareAccumulatorsNews { Check = new AccumulatorsCheck { Verdict = AccumulatorsCheck.Types.Verdict.Equal } }]);
 
         Ran ran = await system.RunAsync("ledger", "verify", "--wait", "0");
 

@@ -40,8 +40,11 @@ public sealed class FakeSystem : IAsyncLifetime
 
     public DirectoryInfo Directory { get; } = System.IO.Directory.CreateTempSubdirectory("claims fake ");
 
-    /// <summary>Every message of every call but those for the outbox, in order.</summary>
+    /// <summary>Every message of every call but those for the outbox, in order, without what the books must have reached.</summary>
     public IReadOnlyList<(string Call, IMessage Request)> Received => _received;
+
+    /// <summary>What the books must have reached, by the last message that says so.</summary>
+    public BooksReached? Reached { get; private set; }
 
     public async Task InitializeAsync()
     {
@@ -124,6 +127,7 @@ public sealed class FakeSystem : IAsyncLifetime
         using MemoryStream body = new();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
         List<IMessage> requests = [.. Messages(method, body.ToArray())];
+        TakeReached(method, requests);
         if (method.Name != "GetOutbox") lock (_received) _received.AddRange(requests.Select(request => ($"{method.Service.Name}/{method.Name}", request)));
         context.Response.ContentType = "application/grpc";
         Status status = Status.DefaultSuccess;
@@ -141,6 +145,16 @@ public sealed class FakeSystem : IAsyncLifetime
         await context.Response.StartAsync();
         context.Response.AppendTrailer("grpc-status", ((int)status.StatusCode).ToString(CultureInfo.InvariantCulture));
         context.Response.AppendTrailer("grpc-message", Uri.EscapeDataString(status.Detail));
+    }
+
+    private void TakeReached(MethodDescriptor method, List<IMessage> requests)
+    {
+        if (method.InputType.FindFieldByName("reached") is not { } field) return;
+        foreach (IMessage request in requests)
+        {
+            Reached = (BooksReached?)field.Accessor.GetValue(request);
+            field.Accessor.Clear(request);
+        }
     }
 
     private static IEnumerable<IMessage> Messages(MethodDescriptor method, byte[] body)

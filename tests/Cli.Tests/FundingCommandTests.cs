@@ -116,20 +116,24 @@ public sealed class FundingCommandTests(FakeSystem system)
             Account = "1003.410122",
             BalanceFen = 1_100,
             TotalFen = 2_200,
+            WithheldFen = 600,
             Covered = covered,
-            Facilities = { new FacilityPayment { FacilityCode = "H1", OwedFen = 5_100, PaidFen = 3_200, PayFen = 1_900 }, new FacilityPayment { FacilityCode = "H2", OwedFen = 400, PaidFen = 100, PayFen = 300 } },
+            Facilities = { new FacilityPayment { FacilityCode = "H1", OwedFen = 5_100, PaidFen = 3_200, WithheldFen = 600, PayFen = 1_900, Withheld = { new WithheldDebt { County = "410105", Fen = 600 } } }, new FacilityPayment { FacilityCode = "H2", OwedFen = 400, PaidFen = 100, PayFen = 300 } },
         });
 
         (await system.RunAsync("ledger", "pay", "run", "--county", "410122", "--month", "2025-02", "--dry-run", "--json")).IsJson(exitCode, $$"""
-            {"county":"410122","month":"2025-02","account":"1003.410122","balanceFen":1100,"totalFen":2200,"covered":{{(covered ? "true" : "false")}},
-             "facilities":[{"facilityCode":"H1","owedFen":5100,"paidFen":3200,"payFen":1900},{"facilityCode":"H2","owedFen":400,"paidFen":100,"payFen":300}]}
+            {"county":"410122","month":"2025-02","account":"1003.410122","balanceFen":1100,"totalFen":2200,"withheldFen":600,"covered":{{(covered ? "true" : "false")}},
+             "facilities":[{"facilityCode":"H1","owedFen":5100,"paidFen":3200,"withheldFen":600,"payFen":1900,"withheld":[{"county":"410105","fen":600}]},
+                           {"facilityCode":"H2","owedFen":400,"paidFen":100,"withheldFen":0,"payFen":300,"withheld":[]}]}
             """);
         Assert.Equal(("Funding/ProposePayments", new ProposePaymentsRequest { County = "410122", Month = "2025-02" }), Assert.Single(system.Received));
+        Assert.Equal([(0, 7L), (1, 9L)], system.Reached!.Shards.Select(shard => (shard.Shard, shard.Sequence)));
         Ran table = await system.RunAsync("ledger", "pay", "run", "--county", "410122", "--month", "2025-02", "--dry-run");
         Assert.Equal(exitCode, table.ExitCode);
         Assert.Equal(
             [
-                "facility 机构 owed 应付 paid 已付 to pay 本次支付", "H1 ¥51.00 ¥32.00 ¥19.00", "H2 ¥4.00 ¥1.00 ¥3.00",
+                "facility 机构 owed 应付 paid 已付 withheld 抵扣 to pay 本次支付", "H1 ¥51.00 ¥32.00 ¥6.00 ¥19.00", "H2 ¥4.00 ¥1.00 ¥0.00 ¥3.00",
+                "H1 owes ¥6.00 under 410105, which is withheld 抵扣其在410105多付的款项",
                 $"410122 2025-02: to pay 支付合计 ¥22.00; 1003.410122 holds 账户余额 ¥11.00{(covered ? "" : ": NOT ENOUGH 余额不足")}",
             ],
             table.Lines);

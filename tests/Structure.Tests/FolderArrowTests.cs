@@ -22,8 +22,9 @@ public sealed class FolderArrowTests
         },
         ["services/Ledger"] = new(StringComparer.Ordinal)
         {
-            ["Api"] = ["Audit", "Closing", "Funding", "GeneralLedger", "Posting", "Reconciliation", "Statements", "SubLedger"],
+            ["Api"] = ["Audit", "Closing", "Funding", "GeneralLedger", "Impact", "Posting", "Reconciliation", "Statements", "SubLedger"],
             ["Audit"] = ["Posting", "SubLedger"],
+            ["Impact"] = ["SubLedger"],
             ["Funding"] = ["Closing", "GeneralLedger", "Posting"],
             ["Posting"] = ["GeneralLedger", "SubLedger"],
             ["Reconciliation"] = ["SubLedger"],
@@ -41,7 +42,7 @@ public sealed class FolderArrowTests
             ["LocalSystem"] = [],
             ["Operations"] = [],
             ["PolicyImpact"] = [],
-            ["Reconciliation"] = [],
+            ["Reconciliation"] = ["Operations"],
             ["SampleCity"] = [],
             ["Statements"] = [],
         },

@@ -1,4 +1,3 @@
-using Claims.Ledger.Api;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Closing;
 

@@ -3,7 +3,7 @@ using Claims.Ledger.Posting;
 using Claims.V1;
 using Grpc.Core;
 
-namespace Claims.Ledger.Api;
+namespace Claims.Ledger.Funding;
 
 /// <summary>
 /// Whether the books have what a caller knows to have been acknowledged. The ledger cannot see adjudication's outbox, so whoever asks for money
