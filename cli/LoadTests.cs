@@ -10,9 +10,12 @@ public static class LoadTests
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string command, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
-        ProcessStartInfo start = new(Environment.ProcessPath!, [Repository.Assembly("Claims.LoadTests"), command, .. arguments]) { UseShellExecute = false };
+        ProcessStartInfo start = new(Environment.ProcessPath!,
+            [Repository.Assembly("Claims.LoadTests"), command, .. arguments])
+        { UseShellExecute = false };
         start.Environment[ProcessorShare.Setting.Key] = ProcessorShare.Setting.Value;
-        using Process instrument = Process.Start(start) ?? throw new CommandException("dotnet could not be started.", ExitCodes.CannotStart);
+        using Process instrument = Process.Start(start)
+            ?? throw new CommandException("dotnet could not be started.", ExitCodes.CannotStart);
         try
         {
             await instrument.WaitForExitAsync(cancellationToken);

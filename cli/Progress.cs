@@ -29,7 +29,9 @@ public static class Progress
     {
         long done = 0;
         await using Timer lines = new(
-            _ => Output.Progress(string.Create(CultureInfo.InvariantCulture, $"{title}: {Interlocked.Read(ref done):#,##0} of {total:#,##0}")),
+            _ =>
+                Output.Progress(string.Create(
+                CultureInfo.InvariantCulture, $"{title}: {Interlocked.Read(ref done):#,##0} of {total:#,##0}")),
             null, LineInterval, LineInterval);
         await work(() => Interlocked.Increment(ref done));
     }

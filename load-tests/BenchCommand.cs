@@ -41,11 +41,14 @@ public static class BenchCommand
     public static Command Create()
     {
         Option<int> rounds = CommonOptions.AtLeastOne<int>("--rounds", "Of each measurement; the median counts.", DefaultRounds);
-        Option<string[]> only = new("--only") { Description = $"Only these of {string.Join(", ", Parts)}.", AllowMultipleArgumentsPerToken = true };
+        Option<string[]> only =
+            new("--only") { Description = $"Only these of {string.Join(", ", Parts)}.", AllowMultipleArgumentsPerToken = true };
         only.AcceptOnlyFromAmong(Parts);
-        Option<int> insured = CommonOptions.AtLeastOne<int>("--insured", "People in the system, each as likely to come as another.", DefaultInsured);
+        Option<int> insured = CommonOptions.AtLeastOne<int>(
+            "--insured", "People in the system, each as likely to come as another.", DefaultInsured);
         Option<bool> json = CommonOptions.Json();
-        Command command = new("bench", "Measure the system against the peer and against the limit; medians and ratios.") { rounds, only, insured, json };
+        Command command = new("bench",
+            "Measure the system against the peer and against the limit; medians and ratios.") { rounds, only, insured, json };
         command.SetAction(async (result, cancel) =>
         {
             string[] parts = result.GetValue(only) is { Length: > 0 } some ? some : Parts;
@@ -96,7 +99,8 @@ public static class BenchCommand
         return results;
     }
 
-    private static async Task MeasureAsync(string part, TemporarySystem system, Workload workload, BenchResults results, CancellationToken cancellationToken)
+    private static async Task MeasureAsync(
+        string part, TemporarySystem system, Workload workload, BenchResults results, CancellationToken cancellationToken)
     {
         switch (part)
         {
@@ -104,7 +108,8 @@ public static class BenchCommand
                 results.Settle.Add(await SettleBench.MeasureAsync(system, workload, SettleVisits, cancellationToken));
                 break;
             case "unary":
-                results.UnaryPerSecond.Add(await UnaryBench.MeasureAsync(system.Layout, workload, UnaryVisits, UnaryConnections, UnaryCallers, cancellationToken));
+                results.UnaryPerSecond.Add(await UnaryBench.MeasureAsync(
+                    system.Layout, workload, UnaryVisits, UnaryConnections, UnaryCallers, cancellationToken));
                 break;
             case "latency":
                 using (MachineNoise noise = MachineNoise.Listen())
@@ -115,8 +120,11 @@ public static class BenchCommand
 
                 break;
             case "limit":
-                int batch = results.Settle.Count > 0 ? (int)Math.Round(Median.Of(results.Settle.Select(round => round.BatchSize))) : AssumedBatch;
-                results.RedisLimitPerSecond.Add(await RedisLimit.MeasureAsync(workload, LimitVisits, Math.Max(batch, 1), cancellationToken));
+                int batch = results.Settle.Count > 0
+                    ? (int)Math.Round(Median.Of(results.Settle.Select(round => round.BatchSize)))
+                    : AssumedBatch;
+                results.RedisLimitPerSecond.Add(
+                    await RedisLimit.MeasureAsync(workload, LimitVisits, Math.Max(batch, 1), cancellationToken));
                 break;
             case "peer":
                 await using (PlPgSqlPeer peer = await PlPgSqlPeer.StartAsync(cancellationToken))
@@ -133,7 +141,8 @@ public static class BenchCommand
         using Services services = new(layout);
         LatencyHistogram latencies = new();
         OpenLoop hospitals = new([.. Enumerable.Range(0, LatencyStreams).Select(_ => services.Connect(layout.AdjudicationAddress))]);
-        await hospitals.SendAsync([.. Enumerable.Range(0, LatencyVisits).Select(_ => workload.Next())], LatencyPerSecond, latencies, cancellationToken);
+        await hospitals.SendAsync([.. Enumerable.Range(0, LatencyVisits).Select(_ => workload.Next())], LatencyPerSecond, latencies,
+            cancellationToken);
         return latencies;
     }
 }

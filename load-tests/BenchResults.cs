@@ -130,18 +130,21 @@ public sealed class BenchResults
             ("settleToRedisLimit", SettlePerSecond, MedianOf(RedisLimitPerSecond)),
             ("endToEndToPeer", EndToEndPerSecond, peer),
             ("postingToPeer", MedianOf(PostingRates), peer),
-        }.Where(ratio => ratio.Over is not null && ratio.Under is not null).Select(ratio => (ratio.Name, ratio.Over!.Value / ratio.Under!.Value));
+        }.Where(ratio => ratio.Over is not null && ratio.Under is not null)
+            .Select(ratio => (ratio.Name, ratio.Over!.Value / ratio.Under!.Value));
     }
 
     private static Dictionary<string, double?> CpuMicroseconds(IReadOnlyDictionary<string, double>[] rounds) => rounds.Length == 0
         ? []
         : rounds[0].Keys.ToDictionary(process => process, process => Rounded(Median.Of(rounds.Select(round => round[process])), 1));
 
-    private static double? PercentileMs(List<LatencyHistogram> rounds, double percent) => Rounded(MedianOf(rounds.Select(round => round.Percentile(percent).TotalMilliseconds)), 2);
+    private static double? PercentileMs(List<LatencyHistogram> rounds, double percent) =>
+        Rounded(MedianOf(rounds.Select(round => round.Percentile(percent).TotalMilliseconds)), 2);
 
     private static double? MedianOf(IEnumerable<double> rounds) => rounds.ToArray() is { Length: > 0 } some ? Median.Of(some) : null;
 
     private static double? Rounded(double? value, int digits = 0) => value is { } some ? Math.Round(some, digits) : null;
 
-    private static string Text(double value, int digits) => value.ToString(digits == 0 ? "#,##0" : digits == 1 ? "#,##0.0" : "#,##0.00", CultureInfo.InvariantCulture);
+    private static string Text(double value, int digits) =>
+        value.ToString(digits == 0 ? "#,##0" : digits == 1 ? "#,##0.0" : "#,##0.00", CultureInfo.InvariantCulture);
 }

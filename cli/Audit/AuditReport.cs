@@ -8,7 +8,8 @@ namespace Claims.Cli.Audit;
 /// <param name="Holds">Null: it cannot be known now.</param>
 /// <param name="Examined">How many things were looked at; the name says which.</param>
 /// <param name="Detail">What is wrong, in one sentence, or empty.</param>
-public sealed record Finding(string Code, string Name, bool? Holds, long Examined, string Detail, string Table = "", string Key = "", string Tampering = "");
+public sealed record Finding(string Code, string Name, bool? Holds, long Examined, string Detail, string Table = "", string Key = "",
+    string Tampering = "");
 
 /// <summary>What the audit found, check by check.</summary>
 /// <param name="Head">The end of the chain as it was replayed.</param>

@@ -64,7 +64,8 @@ public static class BooksAudit
             _ => throw CommandException.UnknownWord("verdict on the accumulators", check.Verdict),
         };
         string key = holds == true ? "" : string.Create(CultureInfo.InvariantCulture, $"shard {check.Shard}");
-        return new Finding("ACCUMULATORS", "sub-ledger = accumulators 明细账 = 个人累计 (insured 参保人)", holds, check.Examined, check.Detail, Key: key);
+        return new Finding("ACCUMULATORS", "sub-ledger = accumulators 明细账 = 个人累计 (insured 参保人)", holds, check.Examined, check.Detail,
+            Key: key);
     }
 
     private static Finding Of(VerifyCheck check)
@@ -91,6 +92,7 @@ public static class BooksAudit
         };
         if (check.FirstBadRow is not { } bad) return new Finding(code, name, check.Holds, check.Examined, "");
         string tampering = bad.Tampering.ToString().ToUpperInvariant();
-        return new Finding(code, name, check.Holds, check.Examined, $"{bad.Table} {bad.Key} {tampering}: {bad.Detail}", bad.Table, bad.Key, tampering);
+        return new Finding(code, name, check.Holds, check.Examined, $"{bad.Table} {bad.Key} {tampering}: {bad.Detail}", bad.Table, bad.Key,
+            tampering);
     }
 }

@@ -9,9 +9,13 @@ public static class CommonOptions
 {
     public static Option<bool> Json() => new("--json") { Description = "Answer in JSON." };
 
-    public static Option<string?> Policy() => new("--policy") { Description = "Directory of the policy's YAML files; without it $Claims__PolicyDirectory, else policy/ of this checkout." };
+    public static Option<string?> Policy() => new("--policy")
+    {
+        Description = "Directory of the policy's YAML files; without it $Claims__PolicyDirectory, else policy/ of this checkout.",
+    };
 
-    public static Option<string?> City() => new("--city") { Description = $"Whose policy of that directory; without it $Claims__City, else {CityPolicy.DefaultCity}." };
+    public static Option<string?> City() =>
+        new("--city") { Description = $"Whose policy of that directory; without it $Claims__City, else {CityPolicy.DefaultCity}." };
 
     public static Option<DateOnly> Day(string name, string description) => new(name)
     {
@@ -20,7 +24,8 @@ public static class CommonOptions
         CustomParser = argument => ParseDay(argument) ?? default,
     };
 
-    public static Option<DateOnly?> OptionalDay(string name, string description) => new(name) { Description = description, CustomParser = ParseDay };
+    public static Option<DateOnly?> OptionalDay(string name, string description) =>
+        new(name) { Description = description, CustomParser = ParseDay };
 
     /// <summary>A whole number from 1.</summary>
     /// <param name="otherwise">Where it is not named.</param>
@@ -31,14 +36,16 @@ public static class CommonOptions
         return option;
     }
 
-    /// <summary>Refuses a number of another range. That something is no number the parser tells by itself: its value would be thrown at whoever asks for it.</summary>
+    /// <summary>Refuses a number of another range. That something is no number the parser tells by itself: its value would be thrown at
+    /// whoever asks for it.</summary>
     /// <param name="range">Completes the sentence "… must be".</param>
     public static void Must<T>(this Option<T> option, Func<double, bool> holds, string range)
     {
         ArgumentNullException.ThrowIfNull(option);
         option.Validators.Add(result =>
         {
-            if (result.Tokens is [var token] && double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && !holds(number))
+            if (result.Tokens is [var token]
+                && double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && !holds(number))
                 result.AddError($"{option.Name} must be {range}.");
         });
     }
@@ -49,7 +56,8 @@ public static class CommonOptions
 
     private static DateOnly? ParseDay(ArgumentResult argument)
     {
-        if (DateOnly.TryParseExact(argument.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day)) return day;
+        if (DateOnly.TryParseExact(argument.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None,
+            out DateOnly day)) return day;
         argument.AddError($"'{argument.Tokens[0].Value}' is not a date of the form yyyy-MM-dd.");
         return null;
     }

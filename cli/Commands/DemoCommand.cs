@@ -29,10 +29,14 @@ public static class DemoCommand
         Option<int> seed = new("--seed") { Description = "Another seed is another city.", DefaultValueFactory = _ => DefaultSeed };
         Option<string?> policy = CommonOptions.Policy();
         Option<string?> city = CommonOptions.City();
-        Option<bool> faults = new("--faults") { Description = "Kill every process in turn with SIGKILL while the visits stream; the accounts must agree all the same." };
+        Option<bool> faults = new("--faults")
+        {
+            Description = "Kill every process in turn with SIGKILL while the visits stream; the accounts must agree all the same.",
+        };
         Option<bool> keep = new("--keep") { Description = "Leave the system running afterwards, and say where." };
         Option<bool> json = CommonOptions.Json();
-        Command command = new("demo", "A sample city's day in a store of its own: settle, book, compare; exit code 0 only if all accounts agree.")
+        Command command = new("demo",
+            "A sample city's day in a store of its own: settle, book, compare; exit code 0 only if all accounts agree.")
         {
             visits,
             seed,
@@ -55,7 +59,8 @@ public static class DemoCommand
         City city = CityGenerator.Generate(policy.Load(), seed, visits);
         tell(string.Create(
             CultureInfo.InvariantCulture,
-            $"Sample city 示例城市 (seed {seed}): {city.Facilities.Count:#,##0} facilities 定点机构, {city.Insured.Count:#,##0} insured 参保人, {city.Visits.Count:#,##0} visits 就诊, most of {city.Day:yyyy-MM-dd}"));
+            $"Sample city 示例城市 (seed {seed}): {city.Facilities.Count:#,##0} facilities 定点机构, {city.Insured.Count:#,##0} insured "
+                + $"参保人, {city.Visits.Count:#,##0} visits 就诊, most of {city.Day:yyyy-MM-dd}"));
 
         await using TemporarySystem system = await TemporarySystem.StartAsync("demo", policy, tell, cancellationToken);
         try
@@ -154,7 +159,8 @@ public static class DemoCommand
         }
     }
 
-    private static Task<IReadOnlyList<FacilityResult>> ReconcileAsync(City city, Services services, ReplyBook replies, CancellationToken cancellationToken)
+    private static Task<IReadOnlyList<FacilityResult>> ReconcileAsync(
+        City city, Services services, ReplyBook replies, CancellationToken cancellationToken)
     {
         string[] days = [.. city.Visits.Select(visit => visit.VisitDate).Distinct().Order(StringComparer.Ordinal)];
         ReconciliationPeriod period = new() { From = days[0], To = days[^1], Basis = DayBasis.VisitDay };
@@ -197,11 +203,14 @@ public static class DemoCommand
             ["decision 结果", "reason 原因", ">visits 笔数"],
             replies.Outcomes.OrderByDescending(outcome => outcome.Value).Select(outcome => new[]
             {
-                outcome.Key.Decision.ToString().ToUpperInvariant(), outcome.Key.Reason, outcome.Value.ToString("#,##0", CultureInfo.InvariantCulture),
+                outcome.Key.Decision.ToString().ToUpperInvariant(), outcome.Key.Reason,
+                outcome.Value.ToString("#,##0", CultureInfo.InvariantCulture),
             }));
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
-            $"{replies.Replies:#,##0} visits answered in {elapsed.TotalSeconds:0.0} s ({replies.Replies / elapsed.TotalSeconds:#,##0}/s); {replies.Settlements.Count:#,##0} settlements 结算, the fund pays 基金支付 {Output.Yuan(replies.FundPayFen)}"));
+            $"{replies.Replies:#,##0} visits answered in {elapsed.TotalSeconds:0.0} s "
+                + $"({replies.Replies / elapsed.TotalSeconds:#,##0}/s); {replies.Settlements.Count:#,##0} settlements 结算, the fund pays "
+                + $"基金支付 {Output.Yuan(replies.FundPayFen)}"));
         PrintAccountClasses(balance);
         Output.Table(
             ["", "verdict 核对", "figures"],

@@ -24,7 +24,8 @@ internal static class FundingCalls
 
     /// <param name="parsed">Says how long to wait for the books; null: the answer does not depend on what was settled.</param>
     /// <exception cref="CommandException">The ledger refuses, in its own words, or does not answer.</exception>
-    public static async Task<int> CallAsync(ParseResult? parsed, Func<Funding.FundingClient, CallOptions, Task<int>> call, CancellationToken cancellationToken)
+    public static async Task<int> CallAsync(
+        ParseResult? parsed, Func<Funding.FundingClient, CallOptions, Task<int>> call, CancellationToken cancellationToken)
     {
         using Services services = new(SystemLayout.FromEnvironment());
         string address = services.Layout.LedgerAddress;
@@ -35,7 +36,8 @@ internal static class FundingCalls
         {
             CallInvoker ledger = services.Connect(address);
             if (reached is not null) ledger = ledger.Intercept(new BooksReachedInterceptor(reached));
-            return await call(new Funding.FundingClient(ledger), new CallOptions(deadline: DateTime.UtcNow + CallBound, cancellationToken: cancellationToken));
+            return await call(new Funding.FundingClient(ledger),
+                new CallOptions(deadline: DateTime.UtcNow + CallBound, cancellationToken: cancellationToken));
         }
         catch (RpcException e)
         {

@@ -15,19 +15,23 @@ internal static class FundingOptions
 
     public static (Option<string> Key, Option<string> Actor, Option<string> Memo, Option<DateOnly?> On) Header() =>
     (
-        new("--key") { Description = "The caller's key of this entry: the same command again under it enters nothing, another one is refused" },
+        new("--key")
+        {
+            Description = "The caller's key of this entry: the same command again under it enters nothing, another one is refused",
+        },
         new("--actor") { Description = "Who enters it", DefaultValueFactory = _ => Environment.UserName },
         new("--memo") { Description = "At most 200 characters", DefaultValueFactory = _ => "" },
         CommonOptions.OptionalDay("--on", "Business date, yyyy-MM-dd; today unless given")
     );
 
-    public static VoucherHeader HeaderOf(ParseResult parsed, Option<string> key, Option<string> actor, Option<string> memo, Option<DateOnly?> on) => new()
-    {
-        Key = parsed.GetRequiredValue(key),
-        Actor = parsed.GetRequiredValue(actor),
-        Memo = parsed.GetRequiredValue(memo),
-        BusinessDate = Iso(parsed.GetValue(on)),
-    };
+    public static VoucherHeader HeaderOf(
+        ParseResult parsed, Option<string> key, Option<string> actor, Option<string> memo, Option<DateOnly?> on) => new()
+        {
+            Key = parsed.GetRequiredValue(key),
+            Actor = parsed.GetRequiredValue(actor),
+            Memo = parsed.GetRequiredValue(memo),
+            BusinessDate = Iso(parsed.GetValue(on)),
+        };
 
     public static Option<string> County(bool required) => new("--county") { Description = "6-digit county code", Required = required };
 

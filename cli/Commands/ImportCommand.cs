@@ -52,7 +52,8 @@ public static class ImportCommand
             {
                 read = await csv.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
                 if (first || read > 0)
-                    await call.RequestStream.WriteAsync(new ImportChunk { Kind = kind, Csv = ByteString.CopyFrom(buffer, 0, read) }, cancellationToken);
+                    await call.RequestStream.WriteAsync(
+                        new ImportChunk { Kind = kind, Csv = ByteString.CopyFrom(buffer, 0, read) }, cancellationToken);
             }
             await call.RequestStream.CompleteAsync();
         }

@@ -10,7 +10,8 @@ public static class InstrumentCommand
         Option<bool> help = new("--help", "-h", "-?") { Description = "Show the command's options." };
         Command command = new(name, description) { help };
         command.TreatUnmatchedTokensAsErrors = false;
-        command.SetAction((result, cancel) => LoadTests.RunAsync(name, result.GetValue(help) ? ["--help"] : result.UnmatchedTokens, cancel));
+        command.SetAction((result, cancel) => LoadTests.RunAsync(
+            name, result.GetValue(help) ? ["--help"] : result.UnmatchedTokens, cancel));
         return command;
     }
 }

@@ -19,7 +19,8 @@ public static class LedgerCloseYear
         Argument<int> year = new("year") { Description = "Year of the visits." };
         Option<int> wait = PostedBooks.WaitOption();
         Option<bool> json = CommonOptions.Json();
-        Command command = new("close-year", "Close a year of visits for good: nothing of it is settled, cancelled or booked any more.") { year, wait, json };
+        Command command = new("close-year",
+            "Close a year of visits for good: nothing of it is settled, cancelled or booked any more.") { year, wait, json };
         command.SetAction(async (result, cancel) =>
         {
             using Services services = new(SystemLayout.FromEnvironment());
@@ -29,15 +30,19 @@ public static class LedgerCloseYear
             if (result.GetValue(json))
                 Output.WriteJson(new { ClosedThrough = closedThrough });
             else
-                Output.Line(string.Create(CultureInfo.InvariantCulture, $"Closed through {closedThrough} 已结账至{closedThrough}年: no visit of that year or an earlier one is settled or booked any more."));
+                Output.Line(string.Create(CultureInfo.InvariantCulture,
+                    $"Closed through {closedThrough} 已结账至{closedThrough}年: no visit of that year or an earlier one is settled or "
+                    + $"booked any more."));
             return ExitCodes.Done;
         });
         return command;
     }
 
-    /// <summary>Adjudication first, then the outbox to its end, then the books. Run again after an interruption, it goes through with what was left.</summary>
+    /// <summary>Adjudication first, then the outbox to its end, then the books. Run again after an interruption, it goes through with what
+    /// was left.</summary>
     /// <returns>The latest year that the books have closed.</returns>
-    /// <exception cref="CommandException">A service refused or did not answer, or the outbox was not emptied within <paramref name="bound"/>; the sentence says how far it came.</exception>
+    /// <exception cref="CommandException">A service refused or did not answer, or the outbox was not emptied within
+    /// <paramref name="bound"/>; the sentence says how far it came.</exception>
     public static async Task<int> CloseAsync(
         CallInvoker adjudication, CallInvoker ledger, SystemLayout layout, int year, TimeSpan bound, CancellationToken cancellationToken)
     {

@@ -4,7 +4,8 @@ namespace Claims.Cli.Commands;
 
 public static class LedgerCommand
 {
-    public static Command Create() => new("ledger", "Read the books, reconcile hospitals with them, move the fund's money, close months and years.")
+    public static Command Create() =>
+        new("ledger", "Read the books, reconcile hospitals with them, move the fund's money, close months and years.")
     {
         LedgerTrialBalance.Create(),
         LedgerCloseYear.Create(),

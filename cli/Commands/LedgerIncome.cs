@@ -37,8 +37,16 @@ internal static class LedgerIncome
         Option<string> kind = FundingOptions.OneOf("--kind", "What is owed", AssessmentKinds.Keys);
         Option<string> county = FundingOptions.County(required: true);
         Option<int> year = FundingOptions.Year("Plan year of contributions, calendar year of subsidies");
-        return VoucherEntry.Enter("assess", "Book what is owed for a county and year: heads × the amount per head of the policy, less what was booked before", [kind, county, year], (parsed, funding, header, options) =>
-            funding.AssessAsync(new AssessRequest { Header = header, Kind = AssessmentKinds[parsed.GetRequiredValue(kind)], County = parsed.GetRequiredValue(county), Year = parsed.GetRequiredValue(year) }, options));
+        return VoucherEntry.Enter("assess",
+            "Book what is owed for a county and year: heads × the amount per head of the policy, less what was booked before",
+            [kind, county, year], (parsed, funding, header, options) =>
+            funding.AssessAsync(new AssessRequest
+            {
+                Header = header,
+                Kind = AssessmentKinds[parsed.GetRequiredValue(kind)],
+                County = parsed.GetRequiredValue(county),
+                Year = parsed.GetRequiredValue(year),
+            }, options));
     }
 
     private static Command Receive()
@@ -47,7 +55,8 @@ internal static class LedgerIncome
         Option<string> county = FundingOptions.County(required: false);
         Option<string> payer = FundingOptions.OneOf("--payer", "Whose subsidy", Payers.Keys, required: false);
         Option<long> amount = FundingOptions.AmountFen();
-        return VoucherEntry.Enter("receive", "Book money that has come in on the fiscal special account", [kind, county, payer, amount], (parsed, funding, header, options) =>
+        return VoucherEntry.Enter("receive", "Book money that has come in on the fiscal special account", [kind, county, payer, amount],
+            (parsed, funding, header, options) =>
             funding.ReceiveAsync(new ReceiveRequest
             {
                 Header = header,

@@ -14,7 +14,8 @@ public static class LedgerPosting
     public static Command ShardsCommand()
     {
         Option<bool> json = CommonOptions.Json();
-        Command command = new("shards", "How far each shard is booked, who posts it, where it stopped; exit code 0 only when every shard posts.") { json };
+        Command command = new("shards",
+            "How far each shard is booked, who posts it, where it stopped; exit code 0 only when every shard posts.") { json };
         command.SetAction(async (result, cancel) =>
         {
             using Services services = new(SystemLayout.FromEnvironment());
@@ -33,7 +34,8 @@ public static class LedgerPosting
     {
         Argument<int> shard = new("shard") { Description = "Number of the stopped shard." };
         Option<bool> json = CommonOptions.Json();
-        Command command = new("resume", "Let a stopped shard go on after its last booked record, once the cause is removed.") { shard, json };
+        Command command = new("resume",
+            "Let a stopped shard go on after its last booked record, once the cause is removed.") { shard, json };
         command.SetAction(async (result, cancel) =>
         {
             using Services services = new(SystemLayout.FromEnvironment());
@@ -42,7 +44,8 @@ public static class LedgerPosting
             if (result.GetValue(json))
                 Output.WriteJson(new { Shard = number, reply.Sequence, reply.Stopped });
             else
-                Output.Line(string.Create(CultureInfo.InvariantCulture, $"Shard {number} 分片恢复入账: it goes on after record {reply.Sequence}. It had stopped because {reply.Stopped}."));
+                Output.Line(string.Create(CultureInfo.InvariantCulture,
+                    $"Shard {number} 分片恢复入账: it goes on after record {reply.Sequence}. It had stopped because {reply.Stopped}."));
             return ExitCodes.Done;
         });
         return command;
@@ -137,7 +140,8 @@ public static class LedgerPosting
     }
 
     /// <param name="LagRecords">Settled and not booked; null while adjudication does not answer.</param>
-    private sealed record ShardLine(int Shard, long Sequence, long? LagRecords, string? Instance, string? Stopped, DateTimeOffset? StoppedAt, long? PoisonId)
+    private sealed record ShardLine(
+        int Shard, long Sequence, long? LagRecords, string? Instance, string? Stopped, DateTimeOffset? StoppedAt, long? PoisonId)
     {
         public bool Posts => Instance is not null && Stopped is null;
     }
@@ -145,6 +149,7 @@ public static class LedgerPosting
     private sealed record PoisonLine(long PoisonId, DateTimeOffset FoundAt, int Shard, long KafkaOffset, string Reason, int RecordBytes)
     {
         public static PoisonLine Of(ListShardsReply.Types.Poison poison) => new(
-            poison.PoisonId, DateTimeOffset.FromUnixTimeMilliseconds(poison.FoundAtUnixMs), poison.Shard, poison.KafkaOffset, poison.Reason, poison.RecordBytes);
+            poison.PoisonId, DateTimeOffset.FromUnixTimeMilliseconds(poison.FoundAtUnixMs), poison.Shard, poison.KafkaOffset, poison.Reason,
+            poison.RecordBytes);
     }
 }

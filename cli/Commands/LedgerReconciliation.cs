@@ -15,27 +15,36 @@ public static class LedgerReconciliation
 
     public static Command Create()
     {
-        Argument<string> facility = new("FACILITY") { Description = $"Code of the facility; \"{WholeCity}\" for every facility, of a file whose lines name theirs." };
-        Argument<FileInfo> file = CommonOptions.ExistingFile("FILE", $"The hospital's books: CSV with a header of {FacilityFile.CsvHeader} (or some of them), or JSON lines, also as `claims send --out` writes them.");
+        Argument<string> facility = new(
+            "FACILITY")
+        { Description = $"Code of the facility; \"{WholeCity}\" for every facility, of a file whose lines name theirs." };
+        Argument<FileInfo> file = CommonOptions.ExistingFile(
+            "FILE", $"The hospital's books: CSV with a header of {FacilityFile.CsvHeader} (or some of them), or JSON lines, also as "
+            + $"`claims send --out` writes them.");
         Option<DateOnly?> day = Day("--day", "The day that is reconciled, yyyy-MM-dd.");
         Option<DateOnly?> from = Day("--from", "First day.");
         Option<DateOnly?> to = Day("--to", "Last day, inclusive.");
-        Option<bool> byVisit = new("--by-visit-date") { Description = "Take entries by the day of the visit instead of the day of their settlement." };
-        Option<string?> stated = new("--totals") { Description = "The hospital's own sums, COUNT,TOTAL_FEN,FUND_PAY_FEN: must be those of its lines." };
+        Option<bool> byVisit =
+            new("--by-visit-date") { Description = "Take entries by the day of the visit instead of the day of their settlement." };
+        Option<string?> stated =
+            new("--totals") { Description = "The hospital's own sums, COUNT,TOTAL_FEN,FUND_PAY_FEN: must be those of its lines." };
         Option<bool> lines = new("--lines") { Description = "Compare the lines although the totals balance." };
         Option<int> wait = PostedBooks.WaitOption();
         Option<bool> json = CommonOptions.Json();
-        Command command = new("reconcile", "Compare a hospital's books with the ledger's: totals, then lines; exit code 0 only when reconciled.")
+        Command command = new("reconcile",
+            "Compare a hospital's books with the ledger's: totals, then lines; exit code 0 only when reconciled.")
         {
             facility, file, day, from, to, byVisit, stated, lines, wait, json,
         };
         command.SetAction(async (result, cancel) =>
         {
-            ReconciliationPeriod period = PeriodOf(result.GetValue(day), result.GetValue(from), result.GetValue(to), result.GetValue(byVisit));
+            ReconciliationPeriod period =
+                PeriodOf(result.GetValue(day), result.GetValue(from), result.GetValue(to), result.GetValue(byVisit));
             SettlementTotals? claimed = result.GetValue(stated) is { } text ? Stated(text) : null;
             string code = result.GetRequiredValue(facility);
             FileInfo books = result.GetRequiredValue(file);
-            if (code == WholeCity && claimed is not null) throw new CommandException($"--totals are those of one facility, not of \"{WholeCity}\".");
+            if (code == WholeCity && claimed is not null)
+                throw new CommandException($"--totals are those of one facility, not of \"{WholeCity}\".");
 
             using Services services = new(SystemLayout.FromEnvironment());
             string address = services.Layout.LedgerAddress;
@@ -45,7 +54,8 @@ public static class LedgerReconciliation
                 List<FacilityLine> kept = [];
                 SettlementTotals totals = await ReadAsync(books, code, kept, cancel);
                 if (claimed is not null && !claimed.Equals(totals))
-                    throw new CommandException($"--totals {Text(claimed)} are not the sums of the lines of {books.Name}, {Text(totals)}; nothing was reconciled.");
+                    throw new CommandException($"--totals {Text(claimed)} are not the sums of the lines of {books.Name}, {Text(totals)}; "
+                        + $"nothing was reconciled.");
                 await PostedBooks.WaitAsync(services, TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
                 IReadOnlyList<FacilityResult> results = code == WholeCity
                     ? await reconciliation.OfCityAsync(kept, cancel)
@@ -69,7 +79,8 @@ public static class LedgerReconciliation
         Description = description,
         CustomParser = result =>
         {
-            if (DateOnly.TryParseExact(result.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day)) return day;
+            if (DateOnly.TryParseExact(result.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None,
+                out DateOnly day)) return day;
             result.AddError($"{name} must be of the form yyyy-MM-dd.");
             return null;
         },
@@ -93,7 +104,8 @@ public static class LedgerReconciliation
 
     private static SettlementTotals Stated(string text)
     {
-        long[] figures = [.. text.Split(',').Select(part => long.TryParse(part, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long figure)
+        long[] figures = [.. text.Split(',')
+            .Select(part => long.TryParse(part, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long figure)
             ? figure
             : throw new CommandException("--totals must be COUNT,TOTAL_FEN,FUND_PAY_FEN."))];
         return figures is [var count, var totalFen, var fundPayFen]
@@ -102,13 +114,15 @@ public static class LedgerReconciliation
     }
 
     /// <summary>Reads the whole file once, so that nothing is compared of one that has a bad line. Only a city's lines are kept.</summary>
-    private static async Task<SettlementTotals> ReadAsync(FileInfo books, string code, List<FacilityLine> kept, CancellationToken cancellationToken)
+    private static async Task<SettlementTotals> ReadAsync(
+        FileInfo books, string code, List<FacilityLine> kept, CancellationToken cancellationToken)
     {
         SettlementTotals totals = new();
         await foreach (FacilityLine line in FacilityFile.ReadAsync(books, cancellationToken))
         {
             if (code == WholeCity && line.FacilityCode.Length == 0)
-                throw new CommandException(string.Create(CultureInfo.InvariantCulture, $"{books.Name} line {line.LineNumber}: facility_code is missing; nothing was reconciled."));
+                throw new CommandException(string.Create(CultureInfo.InvariantCulture,
+                    $"{books.Name} line {line.LineNumber}: facility_code is missing; nothing was reconciled."));
             if (code == WholeCity) kept.Add(line);
             FacilityReconciliation.Add(totals, line);
         }
@@ -120,7 +134,8 @@ public static class LedgerReconciliation
     {
         Output.Line($"{period.From} – {period.To}, by day of {(period.Basis == DayBasis.VisitDay ? "visit 按就诊日期" : "settlement 按结算日期")}");
         Output.Table(
-            ["facility 机构", "totals 对总账", ">count here 中心笔数", ">there 本院笔数", ">total here 中心总费用", ">there 本院总费用", ">fund here 中心基金支付", ">there 本院基金支付", "lines 对明细", ">differences 差异"],
+            ["facility 机构", "totals 对总账", ">count here 中心笔数", ">there 本院笔数", ">total here 中心总费用", ">there 本院总费用", ">fund here 中心基金支付",
+                ">there 本院基金支付", "lines 对明细", ">differences 差异"],
             results.Select(result => new[]
             {
                 result.FacilityCode,
@@ -158,7 +173,8 @@ public static class LedgerReconciliation
                 difference.ActionText,
             }));
         if (result.Differences.Count > DifferencesShown)
-            Output.Line(string.Create(CultureInfo.InvariantCulture, $"{result.Differences.Count - DifferencesShown:#,##0} more 其余见 --json"));
+            Output.Line(string.Create(CultureInfo.InvariantCulture,
+                $"{result.Differences.Count - DifferencesShown:#,##0} more 其余见 --json"));
     }
 
     private static void PrintJson(ReconciliationPeriod period, IReadOnlyList<FacilityResult> results) => Output.WriteJson(new
@@ -216,7 +232,8 @@ public static class LedgerReconciliation
     private static string NameOf(Google.Protobuf.Reflection.FieldDescriptor field, int value) =>
         field.EnumType.FindValueByNumber(value)?.Name ?? throw CommandException.UnknownWord(field.Name, value);
 
-    private static string Text(SettlementTotals totals) => string.Create(CultureInfo.InvariantCulture, $"{totals.Count},{totals.TotalFen},{totals.FundPayFen}");
+    private static string Text(SettlementTotals totals) =>
+        string.Create(CultureInfo.InvariantCulture, $"{totals.Count},{totals.TotalFen},{totals.FundPayFen}");
 
     private static string TextOf(TotalsOutcome outcome) => outcome switch
     {

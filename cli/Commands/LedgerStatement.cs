@@ -15,13 +15,15 @@ public static class LedgerStatement
     {
         Argument<string> facility = new("FACILITY") { Description = "Code of the facility." };
         Argument<string> month = new("MONTH") { Description = "yyyy-MM, of the posting date." };
-        Option<string> format = new("--format") { Description = "table; csv: the lines; html: a page to print.", DefaultValueFactory = _ => "table" };
+        Option<string> format =
+            new("--format") { Description = "table; csv: the lines; html: a page to print.", DefaultValueFactory = _ => "table" };
         format.AcceptOnlyFromAmong("table", "csv", "html");
         Option<bool> summary = new("--summary") { Description = "Without the lines." };
         Option<FileInfo?> output = new("--out") { Description = "Write here instead of to standard output." };
         Option<int> wait = PostedBooks.WaitOption();
         Option<bool> json = CommonOptions.Json();
-        Command command = new("statement", "A facility's month: sums, lines, payable and paid; exit code 0 only when lines and general ledger agree.")
+        Command command = new("statement",
+            "A facility's month: sums, lines, payable and paid; exit code 0 only when lines and general ledger agree.")
         {
             facility, month, format, summary, output, wait, json,
         };
@@ -42,13 +44,15 @@ public static class LedgerStatement
             if (result.GetValue(output) is { } file) await File.WriteAllTextAsync(file.FullName, text, cancel);
             else Console.Out.Write(text);
             if (statement.Statement.Agrees) return ExitCodes.Done;
-            Output.Error($"the lines of {statement.Statement.FacilityCode} in {statement.Statement.Month} do not come to what the general ledger has as payable; `claims ledger verify` looks for the reason.");
+            Output.Error($"the lines of {statement.Statement.FacilityCode} in {statement.Statement.Month} do not come to what the general "
+                + $"ledger has as payable; `claims ledger verify` looks for the reason.");
             return ExitCodes.Failed;
         });
         return command;
     }
 
-    private static async Task<FacilityStatement> ReadAsync(Services services, string facilityCode, string month, bool withoutLines, CancellationToken cancellationToken)
+    private static async Task<FacilityStatement> ReadAsync(
+        Services services, string facilityCode, string month, bool withoutLines, CancellationToken cancellationToken)
     {
         string name = await NameOfAsync(services, facilityCode, cancellationToken);
         string address = services.Layout.LedgerAddress;
@@ -58,7 +62,9 @@ public static class LedgerStatement
         }
         catch (RpcException e)
         {
-            throw e.StatusCode is StatusCode.InvalidArgument or StatusCode.NotFound ? new CommandException($"{e.Status.Detail}.") : Services.Failure("ledger", address, e);
+            throw e.StatusCode is StatusCode.InvalidArgument or StatusCode.NotFound
+                ? new CommandException($"{e.Status.Detail}.")
+                : Services.Failure("ledger", address, e);
         }
     }
 

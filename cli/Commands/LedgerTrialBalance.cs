@@ -70,7 +70,8 @@ public static class LedgerTrialBalance
         PrintAccounts(balance);
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
-            $"debit 借方合计 {Output.Yuan(balance.DebitFen)}, credit 贷方合计 {Output.Yuan(balance.CreditFen)}: {(balance.Balanced ? "balanced 平衡" : "NOT BALANCED 不平衡")}"));
+            $"debit 借方合计 {Output.Yuan(balance.DebitFen)}, credit "
+                + $"贷方合计 {Output.Yuan(balance.CreditFen)}: {(balance.Balanced ? "balanced 平衡" : "NOT BALANCED 不平衡")}"));
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
             $"{balance.StandingSettlements:#,##0} standing settlements 有效结算, fund paid 基金支付 {Output.Yuan(balance.FundPaidFen)}"));

@@ -20,14 +20,17 @@ public static class LedgerVerify
             Description = "Seconds to wait at most until all that was settled is in the books, and the books are chained.",
             DefaultValueFactory = _ => DefaultWaitSeconds,
         };
-        Option<string?> expect = new("--expect") { Description = "LINK:HASH, a head of the chain that was noted earlier: it must still be part of it." };
+        Option<string?> expect =
+            new("--expect") { Description = "LINK:HASH, a head of the chain that was noted earlier: it must still be part of it." };
         expect.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string?>() is { } text && NotedHead.Parse(text) is null)
                 result.AddError("--expect must be a link, a colon and 64 hexadecimal digits.");
         });
         Option<bool> json = CommonOptions.Json();
-        Command command = new("verify", "Replay the chain of the books and compare them with the accumulators; exit code 0 only if nothing was changed by hand.") { wait, expect, json };
+        Command command = new("verify",
+            "Replay the chain of the books and compare them with the accumulators; exit code 0 only if nothing was changed by "
+            + "hand.") { wait, expect, json };
         command.SetAction(async (result, cancel) =>
         {
             using Services services = new(SystemLayout.FromEnvironment());
@@ -38,7 +41,8 @@ public static class LedgerVerify
         return command;
     }
 
-    private static async Task<int> RunAsync(Services services, VerifyRequest request, TimeSpan bound, bool json, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(
+        Services services, VerifyRequest request, TimeSpan bound, bool json, CancellationToken cancellationToken)
     {
         AuditReport report = await VerifyAsync(services, request, bound, cancellationToken);
         if (json) PrintJson(report);
@@ -48,7 +52,8 @@ public static class LedgerVerify
 
     /// <summary>Waits until everything that was settled is in the books and chained, then checks the books and the accumulators.</summary>
     /// <exception cref="CommandException">A service does not answer, or is not that far within the bound.</exception>
-    public static async Task<AuditReport> VerifyAsync(Services services, VerifyRequest request, TimeSpan bound, CancellationToken cancellationToken)
+    public static async Task<AuditReport> VerifyAsync(
+        Services services, VerifyRequest request, TimeSpan bound, CancellationToken cancellationToken)
     {
         CallInvoker ledger = services.Connect(services.Layout.LedgerAddress);
         await PostedBooks.WaitAsync(services, bound, cancellationToken);
@@ -75,10 +80,12 @@ public static class LedgerVerify
         {
             while (true)
             {
-                ChainHead head = await client.GetChainHeadAsync(new GetChainHeadRequest(), null, DateTime.UtcNow + CallBound, cancellationToken);
+                ChainHead head = await client.GetChainHeadAsync(
+                    new GetChainHeadRequest(), null, DateTime.UtcNow + CallBound, cancellationToken);
                 if (head.WaitingBatches == 0 || head.Broken.Length > 0) return;
                 if (Environment.TickCount64 >= deadline)
-                    throw new CommandException(string.Create(CultureInfo.InvariantCulture, $"After {bound.TotalSeconds} s {head.WaitingBatches} batches are not chained yet."), ExitCodes.Unavailable);
+                    throw new CommandException(string.Create(CultureInfo.InvariantCulture,
+                        $"After {bound.TotalSeconds} s {head.WaitingBatches} batches are not chained yet."), ExitCodes.Unavailable);
                 await Task.Delay(PollInterval, cancellationToken);
             }
         }
@@ -100,7 +107,9 @@ public static class LedgerVerify
                 finding.Detail,
             }));
         if (report.Head.Link > 0)
-            Output.Line(string.Create(CultureInfo.InvariantCulture, $"Head of the chain 链首: {report.Head.Link}:{report.Head.Hash}. Keep it outside of the database; --expect compares with it."));
+            Output.Line(string.Create(CultureInfo.InvariantCulture,
+                $"Head of the chain 链首: {report.Head.Link}:{report.Head.Hash}. Keep it outside of the database; --expect "
+                + $"compares with it."));
         Output.Line(report.Holds
             ? "Nothing was changed by hand 账册完整，未发现改动."
             : report.Refuted ? "SOMETHING WAS CHANGED OR LOST 数据已被改动或丢失." : "It cannot be known now; run it again 暂时无法判定，请稍后再试.");

@@ -14,7 +14,8 @@ internal static class LedgerVouchers
         Option<DateOnly?> to = CommonOptions.OptionalDay("--to", "Last day of entry, yyyy-MM-dd");
         Option<long> number = new("--number") { Description = "Only this voucher, with its postings" };
         Option<bool> json = CommonOptions.Json();
-        Command command = new("vouchers", "The vouchers of income, transfers and payments, in the order of entry") { county, from, to, number, json };
+        Command command = new("vouchers",
+            "The vouchers of income, transfers and payments, in the order of entry") { county, from, to, number, json };
         command.SetAction((parsed, cancel) => FundingCalls.CallAsync(null, async (funding, options) =>
         {
             List<Voucher> vouchers = [];
@@ -33,10 +34,13 @@ internal static class LedgerVouchers
             }
 
             if (parsed.GetValue(number) != 0 && vouchers is [var one]) return VoucherEntry.Show(one, json: false);
-            Output.Table([">no. 编号", "posted 记账日", "business 业务日", "kind 种类", "county", "period 期间", ">amount 金额", "reversal 冲销", "by 经办", "memo 摘要"], vouchers.Select(voucher => new[]
+            Output.Table([">no. 编号", "posted 记账日", "business 业务日", "kind 种类", "county", "period 期间", ">amount 金额", "reversal 冲销", "by 经办",
+                "memo 摘要"], vouchers.Select(voucher => new[]
             {
-                FundingOptions.Number(voucher.VoucherId), voucher.PostingDate, voucher.BusinessDate, voucher.KindName, voucher.County, voucher.Period, Output.Yuan(voucher.AmountFen),
-                voucher.Reverses != 0 ? $"of {voucher.Reverses}" : voucher.ReversedBy != 0 ? $"by {voucher.ReversedBy}" : "", voucher.Actor, voucher.Memo,
+                FundingOptions.Number(voucher.VoucherId), voucher.PostingDate, voucher.BusinessDate, voucher.KindName, voucher.County,
+                voucher.Period, Output.Yuan(voucher.AmountFen),
+                voucher.Reverses != 0 ? $"of {voucher.Reverses}" : voucher.ReversedBy != 0 ? $"by {voucher.ReversedBy}" : "", voucher.Actor,
+                voucher.Memo,
             }));
             return ExitCodes.Done;
         }, cancel));
@@ -46,8 +50,10 @@ internal static class LedgerVouchers
     public static Command ReverseCommand()
     {
         Argument<long> voucher = new("voucher") { Description = "Number of the voucher." };
-        Command command = VoucherEntry.Enter("reverse-voucher", "Enter the red-letter mirror of a voucher; once", [], (parsed, funding, header, options) =>
-            funding.ReverseVoucherAsync(new ReverseVoucherRequest { Header = header, VoucherId = parsed.GetRequiredValue(voucher) }, options));
+        Command command = VoucherEntry.Enter(
+            "reverse-voucher", "Enter the red-letter mirror of a voucher; once", [], (parsed, funding, header, options) =>
+            funding.ReverseVoucherAsync(new ReverseVoucherRequest { Header = header, VoucherId = parsed.GetRequiredValue(voucher) },
+                options));
         command.Add(voucher);
         return command;
     }

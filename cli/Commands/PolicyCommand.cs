@@ -4,7 +4,8 @@ using Claims.Policy;
 
 namespace Claims.Cli.Commands;
 
-/// <summary><c>claims policy check|show|contribution|subsidy</c> read the YAML files and need no running system; <c>impact</c> reads the books too.</summary>
+/// <summary><c>claims policy check|show|contribution|subsidy</c> read the YAML files and need no running system; <c>impact</c> reads the
+/// books too.</summary>
 public static partial class PolicyCommand
 {
     public static Command Create() => new("policy", "Look at the policy parameters, and check them.")
@@ -14,7 +15,9 @@ public static partial class PolicyCommand
 
     private static Command CreateCheck()
     {
-        Argument<string> directory = new("directory") { Description = "Directory of the YAML files.", DefaultValueFactory = _ => Repository.PolicyDirectory };
+        Argument<string> directory = new(
+            "directory")
+        { Description = "Directory of the YAML files.", DefaultValueFactory = _ => Repository.PolicyDirectory };
         Option<bool> json = CommonOptions.Json();
         Command command = new("check", "Read every city's files strictly, and compare them with the province's floors") { directory, json };
         command.SetAction(parsed => Run(() => Check(parsed.GetRequiredValue(directory), parsed.GetValue(json))));
@@ -36,10 +39,12 @@ public static partial class PolicyCommand
         Option<string> category = new("--category") { Description = "Category of the insured", DefaultValueFactory = _ => "general" };
         Option<string> county = new("--county") { Description = "6-digit code of the county of enrolment", Required = true };
         (Option<string> directory, Option<string> city, Option<bool> json) = PackOptions();
-        Command command = new("contribution", "What a person pays for a plan year, and who pays the rest") { year, category, county, city, directory, json };
+        Command command = new("contribution",
+            "What a person pays for a plan year, and who pays the rest") { year, category, county, city, directory, json };
         command.SetAction(parsed => Run(() =>
         {
-            ContributionQuote quote = Load(parsed, directory, city).QuoteContribution(parsed.GetRequiredValue(year), parsed.GetRequiredValue(category), parsed.GetRequiredValue(county));
+            ContributionQuote quote = Load(parsed, directory, city)
+                .QuoteContribution(parsed.GetRequiredValue(year), parsed.GetRequiredValue(category), parsed.GetRequiredValue(county));
             if (parsed.GetValue(json))
             {
                 Output.WriteJson(new
@@ -98,8 +103,11 @@ public static partial class PolicyCommand
                 return ExitCodes.Done;
             }
 
-            (string Payer, long? Fen)[] parts = [("中央财政", subsidy.CentralFen), ("省财政", subsidy.ProvinceFen), ("市财政", subsidy.CityFen), ("区县（市）财政", subsidy.CountyFen), ("合计", totalFen)];
-            Output.Table(["每人每年", ">金额"], parts.Where(part => part.Fen is not null).Select(part => new[] { part.Payer, Show.Yuan(part.Fen!.Value) }));
+            (string Payer, long? Fen)[] parts =
+                [("中央财政", subsidy.CentralFen), ("省财政", subsidy.ProvinceFen), ("市财政", subsidy.CityFen), ("区县（市）财政", subsidy.CountyFen),
+                ("合计", totalFen)];
+            Output.Table(["每人每年", ">金额"],
+                parts.Where(part => part.Fen is not null).Select(part => new[] { part.Payer, Show.Yuan(part.Fen!.Value) }));
             if (subsidy.Remainder is not null) Output.Line(subsidy.Remainder);
             Output.Line(subsidy.Source);
             return ExitCodes.Done;
@@ -125,21 +133,30 @@ public static partial class PolicyCommand
             }
         }
 
-        faults.AddRange(read.SelectMany(city => city.Floors).Where(check => !check.Holds).Select(check => $"{check.What}: {check.City}, the province asks {check.Province} ({check.Source})."));
+        faults.AddRange(read.SelectMany(city => city.Floors).Where(check => !check.Holds)
+            .Select(check => $"{check.What}: {check.City}, the province asks {check.Province} ({check.Source})."));
         if (json)
         {
             Output.WriteJson(new
             {
                 ok = faults.Count == 0,
                 faults,
-                cities = read.Select(city => new { city = city.Pack.City, hash = city.Pack.Hash, periods = city.Pack.Outpatient.Select(period => period.PolicyId), incomplete = city.Pack.OutpatientIncomplete, floorsChecked = city.Floors.Length }),
+                cities = read.Select(city => new
+                {
+                    city = city.Pack.City,
+                    hash = city.Pack.Hash,
+                    periods = city.Pack.Outpatient.Select(period => period.PolicyId),
+                    incomplete = city.Pack.OutpatientIncomplete,
+                    floorsChecked = city.Floors.Length,
+                }),
             });
         }
         else
         {
             foreach ((PolicyPack pack, FloorCheck[] floors) in read)
             {
-                string periods = pack.OutpatientIncomplete ?? $"{pack.Outpatient.Length} outpatient periods, {floors.Length} provincial floors compared";
+                string periods = pack.OutpatientIncomplete
+                    ?? $"{pack.Outpatient.Length} outpatient periods, {floors.Length} provincial floors compared";
                 Output.Line($"{pack.City}: {periods}, hash {pack.Hash}");
             }
         }
@@ -151,8 +168,11 @@ public static partial class PolicyCommand
     private static int ShowOn(PolicyPack pack, DateOnly day, bool json)
     {
         if (pack.OutpatientIncomplete is { } reason) throw new PolicyException($"{pack.City}: {reason}.");
-        OutpatientPolicy policy = pack.OutpatientOn(day) ?? throw new PolicyException($"No outpatient policy of {pack.City} is in force on {day:yyyy-MM-dd}: its first day is {pack.Outpatient[0].From:yyyy-MM-dd}{(pack.Outpatient[^1].To is { } last ? $", its last {last:yyyy-MM-dd}" : "")}.");
-        CoverageRules coverage = pack.CoverageFor(day.Year) ?? throw new PolicyException($"No rules of coverage of {pack.City} are in hand for plan year {day.Year}.");
+        OutpatientPolicy policy = pack.OutpatientOn(day)
+            ?? throw new PolicyException($"No outpatient policy of {pack.City} is in force on {day:yyyy-MM-dd}: its first day "
+            + $"is {pack.Outpatient[0].From:yyyy-MM-dd}{(pack.Outpatient[^1].To is { } last ? $", its last {last:yyyy-MM-dd}" : "")}.");
+        CoverageRules coverage = pack.CoverageFor(day.Year)
+            ?? throw new PolicyException($"No rules of coverage of {pack.City} are in hand for plan year {day.Year}.");
         if (json)
         {
             Output.WriteJson(new
@@ -180,33 +200,41 @@ public static partial class PolicyCommand
         }
 
         Output.Line($"{policy.PolicyId}  {pack.Hash}");
-        Output.Table(["项目", "数值", "依据"], [.. OutpatientRows(policy), .. CoverageRows(coverage), .. Sorted(pack.CountiesOutsidePooling).Select(county => new[] { "统筹区外", pack.Counties[county.Key].Name, county.Value })]);
+        Output.Table(["项目", "数值", "依据"],
+            [.. OutpatientRows(policy), .. CoverageRows(coverage),
+            .. Sorted(pack.CountiesOutsidePooling).Select(county => new[] { "统筹区外", pack.Counties[county.Key].Name, county.Value })]);
         return ExitCodes.Done;
     }
 
     private static IEnumerable<string[]> OutpatientRows(OutpatientPolicy policy)
     {
         yield return Row("年度最高支付限额", Show.Yuan(policy.AnnualCapFen.Value), policy.AnnualCapFen);
-        foreach ((string tier, TierTerms terms) in new[] { ("省级三级甲等", policy.Province3A), ("省市县其他等级", policy.Other), ("基层", policy.Grassroots) })
+        foreach (
+            (string tier, TierTerms terms) in new[] { ("省级三级甲等", policy.Province3A), ("省市县其他等级", policy.Other), ("基层", policy.Grassroots) })
         {
             yield return Row($"{tier}支付比例", Show.Percent(terms.RateBasisPoints.Value), terms.RateBasisPoints);
-            yield return Row($"{tier}起付标准", terms.DeductibleFen.Value == 0 ? "不设" : Show.Yuan(terms.DeductibleFen.Value), terms.DeductibleFen);
+            yield return Row($"{tier}起付标准", terms.DeductibleFen.Value == 0 ? "不设" : Show.Yuan(terms.DeductibleFen.Value),
+                terms.DeductibleFen);
         }
 
         foreach ((string type, string source) in Sorted(policy.PooledVisitTypes)) yield return [type, "门诊统筹", source];
-        foreach ((string type, Cited<long> allowance) in Sorted(policy.FixedAllowanceFen)) yield return Row(type, $"定额{Show.Yuan(allowance.Value)}", allowance);
+        foreach ((string type, Cited<long> allowance) in Sorted(policy.FixedAllowanceFen))
+            yield return Row(type, $"定额{Show.Yuan(allowance.Value)}", allowance);
     }
 
     private static IEnumerable<string[]> CoverageRows(CoverageRules coverage)
     {
         if (coverage.WaitingDays is { } waiting) yield return Row("当年缴费等待期", $"{waiting.Value}天", waiting);
         yield return Row("转移接续期限", $"{coverage.TransferMonths.Value}个月", coverage.TransferMonths);
-        yield return Row("转移接续享受待遇", coverage.TransferCoveredAfterDays.Value == 0 ? "缴费当日" : $"缴费后{coverage.TransferCoveredAfterDays.Value}天", coverage.TransferCoveredAfterDays);
+        yield return Row("转移接续享受待遇", coverage.TransferCoveredAfterDays.Value == 0
+            ? "缴费当日"
+            : $"缴费后{coverage.TransferCoveredAfterDays.Value}天", coverage.TransferCoveredAfterDays);
         foreach ((string category, string source) in Sorted(coverage.ExemptCategories)) yield return [category, "无等待期", source];
         yield return ["新生儿", "自出生之日", coverage.NewbornSource];
     }
 
-    private static string[] Row<T>(string name, string value, Cited<T> cited) => [name, value, cited.Ruling is null ? cited.Source : $"{cited.Source}（裁定 {cited.Ruling}）"];
+    private static string[] Row<T>(string name, string value, Cited<T> cited) =>
+        [name, value, cited.Ruling is null ? cited.Source : $"{cited.Source}（裁定 {cited.Ruling}）"];
 
     private static int Run(Func<int> command)
     {
@@ -231,5 +259,6 @@ public static partial class PolicyCommand
         CommonOptions.Json()
     );
 
-    private static SortedDictionary<string, T> Sorted<T>(IReadOnlyDictionary<string, T> values) => new(values.ToDictionary(StringComparer.Ordinal), StringComparer.Ordinal);
+    private static SortedDictionary<string, T> Sorted<T>(IReadOnlyDictionary<string, T> values) =>
+        new(values.ToDictionary(StringComparer.Ordinal), StringComparer.Ordinal);
 }

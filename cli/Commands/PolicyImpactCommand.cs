@@ -19,10 +19,16 @@ public static partial class PolicyCommand
 
     private static Command CreateImpact()
     {
-        Option<string> other = new("--pack") { Description = "The other policy: a directory of YAML files, or an outpatient file that stands in for the city's.", Required = true };
+        Option<string> other = new("--pack")
+        {
+            Description = "The other policy: a directory of YAML files, or an outpatient file that stands in for the city's.",
+            Required = true,
+        };
         Option<DateOnly> from = CommonOptions.Day("--from", "First day of the visits to be looked at, yyyy-MM-dd");
         (Option<string> directory, Option<string> city, Option<bool> json) = PackOptions();
-        Command command = new("impact", "Which settlements in the books would differ under another policy, and by how much; changes nothing") { other, from, city, directory, json };
+        Command command = new("impact",
+            "Which settlements in the books would differ under another policy, and by how much; changes "
+            + "nothing") { other, from, city, directory, json };
         command.SetAction(async (parsed, cancel) =>
         {
             try
@@ -50,14 +56,16 @@ public static partial class PolicyCommand
     {
         using Services services = new(SystemLayout.FromEnvironment());
         string address = services.Layout.LedgerAddress;
-        ImpactRequest request = new() { Files = { files.Files }, City = city, From = from.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) };
+        ImpactRequest request =
+            new() { Files = { files.Files }, City = city, From = from.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) };
         ImpactPack? pack = null;
         ImpactTotals? totals = null;
         List<DifferingSettlement> settlements = [];
         try
         {
             using AsyncServerStreamingCall<ImpactNews> call =
-                new V1.PolicyImpact.PolicyImpactClient(services.Connect(address)).Calculate(request, null, DateTime.UtcNow + CalculationBound, cancellationToken);
+                new V1.PolicyImpact.PolicyImpactClient(services.Connect(address))
+                    .Calculate(request, null, DateTime.UtcNow + CalculationBound, cancellationToken);
             await foreach (ImpactNews news in call.ResponseStream.ReadAllAsync(cancellationToken))
             {
                 if (news.Faults is { } found) throw new PolicyException([.. found.Faults.Select(files.Own)]);
@@ -68,7 +76,9 @@ public static partial class PolicyCommand
         }
         catch (RpcException e)
         {
-            throw e.StatusCode == StatusCode.DataLoss ? new CommandException($"The ledger service says: {e.Status.Detail}.") : Services.Refusal("ledger", address, e);
+            throw e.StatusCode == StatusCode.DataLoss
+                ? new CommandException($"The ledger service says: {e.Status.Detail}.")
+                : Services.Refusal("ledger", address, e);
         }
 
         return pack is not null && totals is not null
@@ -114,13 +124,16 @@ public static partial class PolicyCommand
 
     private static void Print(Impact impact, DateOnly from)
     {
-        Output.Line(string.Create(CultureInfo.InvariantCulture, $"{impact.Pack.City} {impact.Pack.Hash}, visits 就诊日期 >= {from:yyyy-MM-dd}"));
+        Output.Line(string.Create(CultureInfo.InvariantCulture,
+            $"{impact.Pack.City} {impact.Pack.Hash}, visits 就诊日期 >= {from:yyyy-MM-dd}"));
         Output.Table(
             ["policy 政策", ">settlements 结算", ">differ 有差异", ">fund paid 基金已付", ">would pay 应付", ">difference 差额"],
-            [.. impact.Totals.Policies.Select(policy => Totals(policy.PolicyId.Length == 0 ? "none in force 无适用政策" : policy.PolicyId, policy)), Totals("total 合计", impact.Totals.Total)]);
+            [.. impact.Totals.Policies.Select(policy => Totals(
+                policy.PolicyId.Length == 0 ? "none in force 无适用政策" : policy.PolicyId, policy)), Totals("total 合计", impact.Totals.Total)]);
         if (impact.Settlements.Count == 0) return;
         Output.Table(
-            ["settlement 结算编号", "facility 机构", "insured 参保人", "visit 就诊日期", ">deductible 起付", ">would be 应为", ">fund paid 基金已付", ">would pay 应付", ">difference 差额", "reason 原因"],
+            ["settlement 结算编号", "facility 机构", "insured 参保人", "visit 就诊日期", ">deductible 起付", ">would be 应为", ">fund paid 基金已付",
+                ">would pay 应付", ">difference 差额", "reason 原因"],
             impact.Settlements.Take(SettlementsShown).Select(settlement => new[]
             {
                 settlement.SettlementId,
@@ -135,7 +148,8 @@ public static partial class PolicyCommand
                 settlement.ReasonCode,
             }));
         if (impact.Settlements.Count > SettlementsShown)
-            Output.Line(string.Create(CultureInfo.InvariantCulture, $"{impact.Settlements.Count - SettlementsShown:#,##0} more 其余见 --json"));
+            Output.Line(string.Create(CultureInfo.InvariantCulture,
+                $"{impact.Settlements.Count - SettlementsShown:#,##0} more 其余见 --json"));
     }
 
     private static string[] Totals(string name, ImpactSum totals) =>

@@ -18,14 +18,16 @@ public static class PostedBooks
         DefaultValueFactory = _ => DefaultWaitSeconds,
     };
 
-    /// <summary>Until the ledger has committed every record that adjudication had numbered when this was called; what comes later is not waited for.</summary>
+    /// <summary>Until the ledger has committed every record that adjudication had numbered when this was called; what comes later is not
+    /// waited for.</summary>
     /// <returns>How far that was.</returns>
     /// <exception cref="CommandException">It has not within the bound, or adjudication does not answer.</exception>
     public static Task<BooksReached> WaitAsync(Services services, TimeSpan bound, CancellationToken cancellationToken) =>
         WaitAsync(services.Connect(services.Layout.AdjudicationAddress), services.Layout.AdjudicationAddress, bound, cancellationToken);
 
     /// <inheritdoc cref="WaitAsync(Services, TimeSpan, CancellationToken)"/>
-    public static async Task<BooksReached> WaitAsync(CallInvoker adjudication, string address, TimeSpan bound, CancellationToken cancellationToken)
+    public static async Task<BooksReached> WaitAsync(
+        CallInvoker adjudication, string address, TimeSpan bound, CancellationToken cancellationToken)
     {
         AdjudicationOperations.AdjudicationOperationsClient client = new(adjudication);
         long deadline = Environment.TickCount64 + (long)bound.TotalMilliseconds;
@@ -38,7 +40,11 @@ public static class PostedBooks
                 // A shard that is not ready has told no number yet.
                 foreach (OutboxShard shard in outbox.Shards.Where(shard => shard.Ready)) wanted.TryAdd(shard.Shard, shard.Sequence);
                 if (outbox.Shards.All(shard => shard.Ready && shard.Committed >= wanted[shard.Shard]))
-                    return new BooksReached { Epoch = outbox.Epoch, Shards = { wanted.Select(shard => new ReachedShard { Shard = shard.Key, Sequence = shard.Value }) } };
+                    return new BooksReached
+                    {
+                        Epoch = outbox.Epoch,
+                        Shards = { wanted.Select(shard => new ReachedShard { Shard = shard.Key, Sequence = shard.Value }) },
+                    };
                 if (Environment.TickCount64 >= deadline)
                     throw new CommandException(SentenceOf(outbox, wanted, bound), ExitCodes.Unavailable);
                 await Task.Delay(PollInterval, cancellationToken);
@@ -54,7 +60,9 @@ public static class PostedBooks
     {
         OutboxShard? unready = outbox.Shards.FirstOrDefault(shard => !shard.Ready);
         return unready is null
-            ? string.Create(CultureInfo.InvariantCulture, $"After {bound.TotalSeconds} s the ledger is still {outbox.Shards.Sum(shard => Math.Max(0, wanted[shard.Shard] - shard.Committed))} records behind adjudication.")
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"After {bound.TotalSeconds} s the ledger is "
+                + $"still {outbox.Shards.Sum(shard => Math.Max(0, wanted[shard.Shard] - shard.Committed))} records behind adjudication.")
             : $"Shard {unready.Shard} of adjudication is not ready: {unready.Reason}";
     }
 }

@@ -12,7 +12,8 @@ public static class SendCommand
 
     public static Command Create()
     {
-        Argument<FileInfo> file = CommonOptions.ExistingFile("OPS.jsonl", "One operation a line, such as {\"settle\": {…}}, in proto3 JSON.");
+        Argument<FileInfo> file = CommonOptions.ExistingFile(
+            "OPS.jsonl", "One operation a line, such as {\"settle\": {…}}, in proto3 JSON.");
         Option<FileInfo?> output = new("--out") { Description = "Write the answers here, one a line, in the order of the operations." };
         Option<int> connections = new("--connections")
         {
@@ -65,7 +66,8 @@ public static class SendCommand
             summary.Print(elapsed);
         if (summary.Errors == 0)
             return ExitCodes.Done;
-        Output.Error($"{summary.Errors} of {operations.Count} operations were left without an answer; sending the same file again is safe.");
+        Output.Error($"{summary.Errors} of {operations.Count} operations were left without an answer; sending the same "
+            + $"file again is safe.");
         return ExitCodes.Unavailable;
     }
 

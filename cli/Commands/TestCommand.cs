@@ -19,7 +19,8 @@ public static class TestCommand
 
     public static Command Create()
     {
-        Option<string[]> only = new("--only") { Description = "Run only these projects, such as Ledger.Tests.", AllowMultipleArgumentsPerToken = true };
+        Option<string[]> only =
+            new("--only") { Description = "Run only these projects, such as Ledger.Tests.", AllowMultipleArgumentsPerToken = true };
         Command command = new("test", "Run every test; the last line is \"N passed, N failed, N skipped\".") { only };
         command.SetAction((result, cancel) => RunAsync(result.GetValue(only) ?? [], cancel));
         return command;
@@ -48,7 +49,8 @@ public static class TestCommand
                     foreach (string failure in run.Failures)
                         Output.Line(failure);
                     Output.Line(string.Create(
-                        CultureInfo.InvariantCulture, $"{project,-20} {run.Counts} ({Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s)"));
+                        CultureInfo.InvariantCulture,
+                        $"{project,-20} {run.Counts} ({Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s)"));
                     sum += run.Counts;
                     ran &= run.Counts.Total > 0;
                 }
@@ -68,7 +70,8 @@ public static class TestCommand
         ProcessStartInfo start = new(
             Environment.ProcessPath!,
             [
-                "test", Repository.Assembly(project), "--logger", $"trx;LogFileName={project}.trx", "--results-directory", results, "--nologo",
+                "test", Repository.Assembly(project), "--logger", $"trx;LogFileName={project}.trx", "--results-directory", results,
+                "--nologo",
                 "--blame-hang-timeout", LongestTest, "--blame-hang-dump-type", "none",
             ])
         {
@@ -96,7 +99,8 @@ public static class TestCommand
         string end = string.Join('\n', $"{await output}\n{await errors}".Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(30));
         return new TestRun(
             run.Counts + new TestCounts(0, 1, 0),
-            [.. run.Failures, $"{project}: the test run ended with exit code {process.ExitCode} and {run.Counts.Total} results. Its output ends:\n{end}"]);
+            [.. run.Failures, $"{project}: the test run ended with exit code {process.ExitCode} and {run.Counts.Total} results. Its "
+                + $"output ends:\n{end}"]);
     }
 }
 
@@ -107,7 +111,8 @@ public readonly record struct TestCounts(int Passed, int Failed, int Skipped)
     public static TestCounts operator +(TestCounts left, TestCounts right) =>
         new(left.Passed + right.Passed, left.Failed + right.Failed, left.Skipped + right.Skipped);
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Passed} passed, {Failed} failed, {Skipped} skipped");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Passed} passed, {Failed} failed, {Skipped} skipped");
 }
 
 /// <summary>One project's results, from the file that the test runner writes.</summary>
@@ -132,7 +137,8 @@ public sealed record TestRun(TestCounts Counts, IReadOnlyList<string> Failures)
     {
         XElement[] tests = [.. document.Descendants(Trx + "UnitTestResult")];
         return new TestRun(
-            new TestCounts(tests.Count(test => Outcome(test) == "Passed"), tests.Count(Failed), tests.Count(test => Outcome(test) == "NotExecuted")),
+            new TestCounts(tests.Count(test => Outcome(test) == "Passed"), tests.Count(Failed),
+                tests.Count(test => Outcome(test) == "NotExecuted")),
             [.. tests.Where(Failed).Select(test => $"FAILED {test.Attribute("testName")?.Value}\n{MessageOf(test)}")]);
     }
 
@@ -142,5 +148,6 @@ public sealed record TestRun(TestCounts Counts, IReadOnlyList<string> Failures)
     private static bool Failed(XElement test) => Outcome(test) is not ("Passed" or "NotExecuted");
 
     private static string MessageOf(XElement test) =>
-        $"{test.Descendants(Trx + "Message").FirstOrDefault()?.Value}\n{test.Descendants(Trx + "StackTrace").FirstOrDefault()?.Value}".Trim();
+        $"{test.Descendants(Trx + "Message").FirstOrDefault()?.Value}\n{test.Descendants(Trx + "StackTrace").FirstOrDefault()?.Value}"
+            .Trim();
 }

@@ -15,14 +15,16 @@ public static class UpCommand
         Option<bool> detach = new("--detach") { Description = "Return once all is ready; without it, run until Ctrl-C." };
         Option<string?> policy = CommonOptions.Policy();
         Option<string?> city = CommonOptions.City();
-        Command command = new("up", "Start the whole system on loopback; data under .claims/ or $CLAIMS_DATA, ports from $CLAIMS_PORT_BASE.")
+        Command command = new("up", "Start the whole system on loopback; data under .claims/ or $CLAIMS_DATA, ports from "
+            + "$CLAIMS_PORT_BASE.")
         {
             policy,
             city,
             fresh,
             detach,
         };
-        command.SetAction((result, cancel) => RunAsync(result.GetValue(policy), result.GetValue(city), result.GetValue(fresh), result.GetValue(detach), cancel));
+        command.SetAction((result, cancel) => RunAsync(
+            result.GetValue(policy), result.GetValue(city), result.GetValue(fresh), result.GetValue(detach), cancel));
         return command;
     }
 
@@ -38,7 +40,8 @@ public static class UpCommand
             await supervisor.UpAsync(fresh, policy, string.IsNullOrEmpty(kafka) ? null : kafka, cancellationToken);
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
-            $"Ready after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, clinics' HTTP on 127.0.0.1:{layout.GatewayPort}, policy of {policy.City}, data in {layout.DataDirectory}"));
+            $"Ready after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, "
+                + $"clinics' HTTP on 127.0.0.1:{layout.GatewayPort}, policy of {policy.City}, data in {layout.DataDirectory}"));
         if (detach)
             return ExitCodes.Done;
 

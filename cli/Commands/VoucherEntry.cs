@@ -8,14 +8,17 @@ namespace Claims.Cli.Commands;
 internal static class VoucherEntry
 {
     /// <param name="options">Besides those that every entry has.</param>
-    public static Command Enter(string name, string description, Option[] options, Func<ParseResult, Funding.FundingClient, VoucherHeader, CallOptions, AsyncUnaryCall<Voucher>> enter)
+    public static Command Enter(string name, string description, Option[] options,
+        Func<ParseResult, Funding.FundingClient, VoucherHeader, CallOptions, AsyncUnaryCall<Voucher>> enter)
     {
         (Option<string> key, Option<string> actor, Option<string> memo, Option<DateOnly?> on) = FundingOptions.Header();
         key.Required = true;
         Option<bool> json = CommonOptions.Json();
         Command command = new(name, description);
         foreach (Option option in (Option[])[.. options, key, actor, memo, on, json]) command.Add(option);
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(parsed, async (funding, call) => Show(await enter(parsed, funding, FundingOptions.HeaderOf(parsed, key, actor, memo, on), call), parsed.GetValue(json)), cancel));
+        command.SetAction((parsed, cancel) =>
+            FundingCalls.CallAsync(parsed, async (funding, call) => Show(
+            await enter(parsed, funding, FundingOptions.HeaderOf(parsed, key, actor, memo, on), call), parsed.GetValue(json)), cancel));
         return command;
     }
 
@@ -29,10 +32,15 @@ internal static class VoucherEntry
 
         Output.Table(["account", "name", ">debit 借方", ">credit 贷方"], voucher.Postings.Select(posting => new[]
         {
-            posting.Account, posting.Name, posting.DebitFen != 0 ? Output.Yuan(posting.DebitFen) : "", posting.CreditFen != 0 ? Output.Yuan(posting.CreditFen) : "",
+            posting.Account, posting.Name, posting.DebitFen != 0 ? Output.Yuan(posting.DebitFen) : "",
+            posting.CreditFen != 0 ? Output.Yuan(posting.CreditFen) : "",
         }));
-        foreach (AssessedHeads heads in voucher.Assessed) Output.Line($"{heads.Account}: {FundingOptions.Number(heads.Heads)} heads 人 × {Output.Yuan(heads.PerHeadFen)} ({heads.Source})");
-        Output.Line($"voucher 凭证 {FundingOptions.Number(voucher.VoucherId)} {voucher.KindName} {Output.Yuan(voucher.AmountFen)}, posted 记账日 {voucher.PostingDate}, business 业务日 {voucher.BusinessDate}{(voucher.Replayed ? "; entered before under this key 此前已入账" : "")}");
+        foreach (AssessedHeads heads in voucher.Assessed)
+            Output.Line($"{heads.Account}: {FundingOptions.Number(heads.Heads)} heads 人 "
+            + $"× {Output.Yuan(heads.PerHeadFen)} ({heads.Source})");
+        Output.Line($"voucher 凭证 {FundingOptions.Number(voucher.VoucherId)} {voucher.KindName} {Output.Yuan(voucher.AmountFen)}, posted "
+            + $"记账日 {voucher.PostingDate}, business "
+            + $"业务日 {voucher.BusinessDate}{(voucher.Replayed ? "; entered before under this key 此前已入账" : "")}");
         return ExitCodes.Done;
     }
 

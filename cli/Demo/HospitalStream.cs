@@ -6,7 +6,8 @@ using Grpc.Core;
 namespace Claims.Cli.Demo;
 
 /// <summary>One hospital's system: a stream of visits, some on their way at a time, sent again where the stream broke.</summary>
-/// <param name="answered">Takes each visit and its answer, in the order in which the answers come; the next answer is read once it is done.</param>
+/// <param name="answered">Takes each visit and its answer, in the order in which the answers come; the next answer is read once it is
+/// done.</param>
 public sealed class HospitalStream(
     V1.Adjudication.AdjudicationClient client, IReadOnlyList<SettleRequest> visits, Func<SettleRequest, SettleReply, Task> answered)
 {

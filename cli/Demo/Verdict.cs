@@ -56,14 +56,16 @@ public static class Verdict
         return new Check(
             "replies = accumulators 应答 = 个人累计",
             differ == 0,
-            $"{Count(books.Accumulators.Count)} people, {Count(differ)} differ; {Output.Yuan(books.Accumulators.Sum(a => a.FundPaidFen))} within the cap");
+            $"{Count(books.Accumulators.Count)} people, {Count(differ)} "
+                + $"differ; {Output.Yuan(books.Accumulators.Sum(a => a.FundPaidFen))} within the cap");
     }
 
     private static Check NoCapExceeded(Books books)
     {
         long exceeded = books.Accumulators.Count(accumulators => accumulators.FundPaidFen > accumulators.CapFen);
         long reached = books.Accumulators.Count(accumulators => accumulators.FundPaidFen == accumulators.CapFen);
-        return new Check("no annual cap exceeded 无人超过年度限额", exceeded == 0, $"{Count(reached)} people reached it, {Count(exceeded)} exceed it");
+        return new Check("no annual cap exceeded 无人超过年度限额", exceeded == 0,
+            $"{Count(reached)} people reached it, {Count(exceeded)} exceed it");
     }
 
     private static Check AccumulatorsEqualSubLedger(ReplyBook replies, Books books)
@@ -80,7 +82,8 @@ public static class Verdict
         return new Check(
             "accumulators = sub-ledger 个人累计 = 明细账",
             differ == 0,
-            $"{Count(ledger.Count)} people with settlements, {Count(differ)} differ; {Output.Yuan(ledger.Values.Sum(year => year.FundPayFen))} in all");
+            $"{Count(ledger.Count)} people with settlements, {Count(differ)} "
+                + $"differ; {Output.Yuan(ledger.Values.Sum(year => year.FundPayFen))} in all");
     }
 
     private static Check AcknowledgedPostedSent(IReadOnlyList<SettleRequest> sent, ReplyBook replies, Books books)
@@ -95,7 +98,8 @@ public static class Verdict
         return new Check(
             "acknowledged ⊆ posted ⊆ sent, each once 已应答 ⊆ 已入账 ⊆ 已发送",
             lost == 0 && twice == 0 && unknown == 0,
-            $"{Count(replies.Settlements.Count)} acknowledged, {Count(posted.Count)} posted; {Count(lost)} lost, {Count(twice)} twice, {Count(unknown)} never sent");
+            $"{Count(replies.Settlements.Count)} acknowledged, {Count(posted.Count)} posted; {Count(lost)} lost, {Count(twice)} "
+                + $"twice, {Count(unknown)} never sent");
     }
 
     private static Check SubLedgerEqualsTrialBalance(Books books)
@@ -105,8 +109,10 @@ public static class Verdict
         TrialBalance balance = books.TrialBalance;
         return new Check(
             "sub-ledger = trial balance 明细账 = 总账",
-            fundPayFen == balance.FundPaidFen && standing == balance.StandingSettlements && fundPayFen == books.Entries.Sum(entry => entry.FundPayFen),
-            $"{Count(standing)} settlements and {Output.Yuan(fundPayFen)}, {Count(balance.StandingSettlements)} and {Output.Yuan(balance.FundPaidFen)}");
+            fundPayFen == balance.FundPaidFen && standing == balance.StandingSettlements
+                && fundPayFen == books.Entries.Sum(entry => entry.FundPayFen),
+            $"{Count(standing)} settlements and {Output.Yuan(fundPayFen)}, {Count(balance.StandingSettlements)} "
+                + $"and {Output.Yuan(balance.FundPaidFen)}");
     }
 
     public static Check TrialBalanceBalances(TrialBalance balance) => new(
@@ -127,7 +133,9 @@ public static class Verdict
     public static Check NothingTamperedWith(AuditReport audit) => new(
         "the books verify: chain, postings, accumulators 账册校验",
         audit.Holds,
-        audit.Findings.Find(finding => finding.Holds != true) is { } bad ? $"{bad.Name}: {bad.Detail}" : $"{Count(audit.Head.Link)} links of the chain, nothing changed by hand");
+        audit.Findings.Find(finding => finding.Holds != true) is { } bad
+            ? $"{bad.Name}: {bad.Detail}"
+            : $"{Count(audit.Head.Link)} links of the chain, nothing changed by hand");
 
     private static string Count(long number) => number.ToString("#,##0", CultureInfo.InvariantCulture);
 }

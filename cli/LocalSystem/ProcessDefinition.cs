@@ -121,7 +121,8 @@ public static class ProcessDefinitions
         ServerCommand command = new(Environment.ProcessPath!, [assembly], layout.LogFile(name))
         {
             WorkingDirectory = Path.GetDirectoryName(assembly)!,
-            Environment = new Dictionary<string, string>([ProcessorShare.Setting, .. settings.Select(setting => KeyValuePair.Create($"Claims__{setting.Key}", setting.Value))]),
+            Environment = new Dictionary<string, string>(
+                [ProcessorShare.Setting, .. settings.Select(setting => KeyValuePair.Create($"Claims__{setting.Key}", setting.Value))]),
         };
         return new ProcessDefinition(
             name,
@@ -164,7 +165,8 @@ public static class ProcessDefinitions
         await WaitUntilReadyAsync(layout, name, process, cancellationToken);
     }
 
-    /// <exception cref="CommandException">It ended or did not get ready in time; the message ends with the last lines of its log.</exception>
+    /// <exception cref="CommandException">It ended or did not get ready in time; the message ends with the last lines of its
+    /// log.</exception>
     public static async Task WaitUntilReadyAsync(
         SystemLayout layout, string name, ProcessIdentity process, CancellationToken cancellationToken)
     {
@@ -197,7 +199,9 @@ public static class ProcessDefinitions
         foreach ((string name, string value) in settings)
             text.Append(name).Append('=').Append(value).Append('\n');
         string directory = command.WorkingDirectory;
-        IEnumerable<string> assemblies = Directory.Exists(directory) ? Directory.GetFiles(directory, "*.dll").Order(StringComparer.Ordinal) : [];
+        IEnumerable<string> assemblies = Directory.Exists(directory)
+            ? Directory.GetFiles(directory, "*.dll").Order(StringComparer.Ordinal)
+            : [];
         foreach (string assembly in assemblies)
             text.Append(CultureInfo.InvariantCulture, $"{assembly} {File.GetLastWriteTimeUtc(assembly):O}\n");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));

@@ -10,8 +10,10 @@ public static class ProcessorShare
 {
     private const string Variable = "DOTNET_PROCESSOR_COUNT";
 
-    public static KeyValuePair<string, string> Setting { get; } = new(Variable, Of(Environment.GetEnvironmentVariable(Variable), Environment.ProcessorCount));
+    public static KeyValuePair<string, string> Setting { get; } =
+        new(Variable, Of(Environment.GetEnvironmentVariable(Variable), Environment.ProcessorCount));
 
     /// <param name="set">What the caller has set stays as it is: a system started by a load test has the same share as any other.</param>
-    public static string Of(string? set, int processors) => string.IsNullOrEmpty(set) ? Math.Max(1, processors / 2).ToString(CultureInfo.InvariantCulture) : set;
+    public static string Of(string? set, int processors) =>
+        string.IsNullOrEmpty(set) ? Math.Max(1, processors / 2).ToString(CultureInfo.InvariantCulture) : set;
 }

@@ -42,7 +42,8 @@ public sealed class Supervisor : IDisposable
         {
             try
             {
-                return new Supervisor(layout, report, new FileStream(layout.LockFile, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None));
+                return new Supervisor(layout, report,
+                    new FileStream(layout.LockFile, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None));
             }
             catch (IOException) when (Environment.TickCount64 < deadline)
             {
@@ -59,7 +60,8 @@ public sealed class Supervisor : IDisposable
     /// <summary>Starts what is missing, restarts what is configured differently now, leaves the rest.</summary>
     /// <param name="fresh">Stops everything and removes the data first.</param>
     /// <param name="kafka">Bootstrap servers of a broker to use; null starts the embedded one.</param>
-    /// <exception cref="CommandException">The data is another city's, or something cannot start; what this call had started is stopped again.</exception>
+    /// <exception cref="CommandException">The data is another city's, or something cannot start; what this call had started is stopped
+    /// again.</exception>
     /// <exception cref="PrivateServerException">The same, of Redis or PostgreSQL.</exception>
     public async Task UpAsync(bool fresh, CityPolicy policy, string? kafka, CancellationToken cancellationToken)
     {
@@ -74,7 +76,8 @@ public sealed class Supervisor : IDisposable
         if (_state.Policy is { } earlier && earlier.City != policy.City)
         {
             throw new CommandException(
-                $"The data in {_layout.DataDirectory} is of {earlier.City}, not of {policy.City}: name another directory in CLAIMS_DATA, or remove it with `claims up --fresh`.",
+                $"The data in {_layout.DataDirectory} is of {earlier.City}, not of {policy.City}: name another directory in CLAIMS_DATA, "
+                    + $"or remove it with `claims up --fresh`.",
                 ExitCodes.CannotStart);
         }
         await RequireFreePortsAsync(cancellationToken);
@@ -174,7 +177,8 @@ public sealed class Supervisor : IDisposable
         {
             _startedNow.Add(definition.Name);
             Update(_state.With(
-                definition.Name, new ProcessRecord(process.Pid, process.StartTicks, definition.Fingerprint, TimeProvider.System.GetUtcNow())));
+                definition.Name, new ProcessRecord(
+                    process.Pid, process.StartTicks, definition.Fingerprint, TimeProvider.System.GetUtcNow())));
         }
     }
 

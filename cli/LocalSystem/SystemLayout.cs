@@ -77,7 +77,8 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     /// <exception cref="CommandException">The data directory holds something else.</exception>
     public void RequireOurs()
     {
-        if (!IsOurs && Directory.Exists(DataDirectory) && Directory.EnumerateFileSystemEntries(DataDirectory).Any(entry => entry != LockFile))
+        if (!IsOurs && Directory.Exists(DataDirectory)
+            && Directory.EnumerateFileSystemEntries(DataDirectory).Any(entry => entry != LockFile))
         {
             throw new CommandException(
                 $"{DataDirectory} holds files that are not a claims system's; name an empty directory in CLAIMS_DATA.",

@@ -24,7 +24,8 @@ public sealed class TemporarySystem : IAsyncDisposable
     /// <param name="tell">Takes one line per step.</param>
     /// <exception cref="CommandException">Something cannot start; nothing is left behind.</exception>
     /// <exception cref="PrivateServerException">The same, of Redis or PostgreSQL.</exception>
-    public static async Task<TemporarySystem> StartAsync(string purpose, CityPolicy policy, Action<string> tell, CancellationToken cancellationToken)
+    public static async Task<TemporarySystem> StartAsync(
+        string purpose, CityPolicy policy, Action<string> tell, CancellationToken cancellationToken)
     {
         DirectoryInfo directory = Directory.CreateTempSubdirectory($"claims-{purpose}-");
         TemporarySystem system = new(new SystemLayout(directory.FullName, FreePort.Take(SystemLayout.PortCount)), policy, tell);

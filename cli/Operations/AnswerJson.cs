@@ -99,7 +99,8 @@ public static class AnswerJson
                 writer.WriteNumberValue((int)value);
                 break;
             default:
-                throw new NotSupportedException($"Field {field.FullName} is of a type that the contract has not used so far: {value.GetType()}.");
+                throw new NotSupportedException(
+                    $"Field {field.FullName} is of a type that the contract has not used so far: {value.GetType()}.");
         }
     }
 }

@@ -3,8 +3,8 @@ using System.Text;
 namespace Claims.Cli.Operations;
 
 /// <summary>
-/// Where the answers go. A regular file appears, or is replaced, whole; anything else, such as a pipe or a device, is written to. It is opened before
-/// anything is sent: answers that cannot be kept are not asked for.
+/// Where the answers go. A regular file appears, or is replaced, whole; anything else, such as a pipe or a device, is written to. It is
+/// opened before anything is sent: answers that cannot be kept are not asked for.
 /// </summary>
 public sealed class AnswersFile : IDisposable
 {
@@ -44,7 +44,8 @@ public sealed class AnswersFile : IDisposable
         }
 
         // A link to a longer file.
-        if (_unfinished is null && _stream is FileStream { CanSeek: true } written && written.Length > written.Position) written.SetLength(written.Position);
+        if (_unfinished is null && _stream is FileStream { CanSeek: true } written && written.Length > written.Position)
+            written.SetLength(written.Position);
         await _stream.DisposeAsync();
         if (_unfinished is not null) File.Move(_unfinished, _file.FullName, overwrite: true);
     }
@@ -61,7 +62,8 @@ public sealed class AnswersFile : IDisposable
     {
         if (file.LinkTarget is not null) return false;
         if (!file.Exists) return true;
-        if (file.FullName.StartsWith("/dev/", StringComparison.Ordinal) || file.FullName.StartsWith("/proc/", StringComparison.Ordinal)) return false;
+        if (file.FullName.StartsWith("/dev/", StringComparison.Ordinal) || file.FullName.StartsWith("/proc/", StringComparison.Ordinal))
+            return false;
         return file.Length > 0 || !IsPipe(file);
     }
 

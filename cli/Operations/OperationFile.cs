@@ -108,7 +108,8 @@ public static class OperationFile
                     foreach (JsonElement item in value.EnumerateArray()) Write(item);
                     writer.WriteEndArray();
                     break;
-                case JsonValueKind.Number when value.GetRawText() is { Length: > 15 } digits && digits.All(digit => digit == '-' || char.IsAsciiDigit(digit)):
+                case JsonValueKind.Number when value.GetRawText() is { Length: > 15 } digits
+                    && digits.All(digit => digit == '-' || char.IsAsciiDigit(digit)):
                     writer.WriteStringValue(digits);
                     break;
                 default:

@@ -44,7 +44,8 @@ public sealed class OperationSender(IReadOnlyList<CallInvoker> callInvokers, Act
         }));
     }
 
-    /// <remarks>The same request may be repeated at will: whatever was done under its request id is answered again, not done again.</remarks>
+    /// <remarks>The same request may be repeated at will: whatever was done under its request id is answered again, not done
+    /// again.</remarks>
     private async Task<Answer> SendWithRetriesAsync(
         V1.Adjudication.AdjudicationClient client, Operation operation, CancellationToken cancellationToken)
     {

@@ -22,7 +22,8 @@ public sealed class SendSummary
         (string outcome, string reason, long fundPayFen, bool replayed) = answer.Reply switch
         {
             SettleReply reply => (
-                NameOf(reply), reply.ReasonCode, reply.Decision is Decision.Settled or Decision.Cancelled ? reply.FundPayFen : 0, reply.Replayed),
+                NameOf(reply), reply.ReasonCode, reply.Decision is Decision.Settled or Decision.Cancelled ? reply.FundPayFen : 0,
+                reply.Replayed),
             ReverseReply reply => (NameOf(reply.Outcome), reply.ReasonCode, reply.Mirror?.FundPayFen ?? 0, reply.Mirror?.Replayed ?? false),
             Accumulators => ("ANSWERED", "", 0, false),
             _ => ("ERROR", StatusName(answer.Error.StatusCode), 0, false),
@@ -49,7 +50,8 @@ public sealed class SendSummary
             }));
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
-            $"{_answers:#,##0} answers in {elapsed.TotalSeconds:0.0} s ({PerSecond(elapsed):#,##0}/s), {_replayed:#,##0} replayed, {_errors:#,##0} errors; the fund pays {Output.Yuan(_fundPayFen)}"));
+            $"{_answers:#,##0} answers in {elapsed.TotalSeconds:0.0} s ({PerSecond(elapsed):#,##0}/s), {_replayed:#,##0} "
+                + $"replayed, {_errors:#,##0} errors; the fund pays {Output.Yuan(_fundPayFen)}"));
     }
 
     public void PrintJson(TimeSpan elapsed) => Output.WriteJson(new
@@ -60,7 +62,8 @@ public sealed class SendSummary
         FundPayFen = _fundPayFen,
         Seconds = Math.Round(elapsed.TotalSeconds, 3),
         PerSecond = PerSecond(elapsed),
-        Outcomes = _counts.Select(count => new { Operation = count.Key.Key, count.Key.Outcome, ReasonCode = count.Key.Reason, Count = count.Value }),
+        Outcomes = _counts.Select(count =>
+            new { Operation = count.Key.Key, count.Key.Outcome, ReasonCode = count.Key.Reason, Count = count.Value }),
     });
 
     /// <summary>As gRPC writes it: DEADLINE_EXCEEDED.</summary>
@@ -70,7 +73,8 @@ public sealed class SendSummary
     private long PerSecond(TimeSpan elapsed) => (long)(_answers / Math.Max(elapsed.TotalSeconds, 0.001));
 
     private static string NameOf(SettleReply reply) =>
-        SettleReply.Descriptor.FindFieldByName("decision").EnumType.FindValueByNumber((int)reply.Decision)?.Name ?? $"{(int)reply.Decision}";
+        SettleReply.Descriptor.FindFieldByName("decision").EnumType.FindValueByNumber((int)reply.Decision)?.Name
+            ?? $"{(int)reply.Decision}";
 
     private static string NameOf(ReverseReply.Types.Outcome outcome) =>
         ReverseReply.Descriptor.FindFieldByName("outcome").EnumType.FindValueByNumber((int)outcome)?.Name ?? $"{(int)outcome}";

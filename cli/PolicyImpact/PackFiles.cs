@@ -18,7 +18,8 @@ public sealed class PackFiles
 
     public IReadOnlyList<PackFile> Files { get; }
 
-    /// <param name="path">A directory of YAML files, or one outpatient file that stands in for the city's in <paramref name="directory"/>.</param>
+    /// <param name="path">A directory of YAML files, or one outpatient file that stands in for the city's in
+    /// <paramref name="directory"/>.</param>
     /// <exception cref="PolicyException">The files cannot be read, or there are none. What they say is the ledger's to check.</exception>
     public static PackFiles Read(string path, string directory, string city)
     {
@@ -27,7 +28,8 @@ public sealed class PackFiles
             if (Directory.Exists(path)) return new PackFiles(Of(path));
             if (!File.Exists(path)) throw new PolicyException($"There is neither a directory nor a file {path}.");
             string replaced = $"{city}-outpatient.yaml";
-            return new PackFiles([.. Of(directory).Where(file => file.Name != replaced), OfFile(path, replaced)], replaced, Path.GetFileName(path));
+            return new PackFiles([.. Of(directory).Where(file => file.Name != replaced), OfFile(path, replaced)], replaced,
+                Path.GetFileName(path));
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
@@ -41,9 +43,11 @@ public sealed class PackFiles
 
     private static PackFile[] Of(string directory)
     {
-        PackFile[] files = [.. Directory.EnumerateFiles(directory, "*.yaml").Order(StringComparer.Ordinal).Select(path => OfFile(path, Path.GetFileName(path)))];
+        PackFile[] files = [.. Directory.EnumerateFiles(directory, "*.yaml").Order(StringComparer.Ordinal)
+            .Select(path => OfFile(path, Path.GetFileName(path)))];
         return files.Length > 0 ? files : throw new PolicyException($"There is no policy in {directory}.");
     }
 
-    private static PackFile OfFile(string path, string name) => new() { Name = name, Content = UnsafeByteOperations.UnsafeWrap(File.ReadAllBytes(path)) };
+    private static PackFile OfFile(string path, string name) =>
+        new() { Name = name, Content = UnsafeByteOperations.UnsafeWrap(File.ReadAllBytes(path)) };
 }

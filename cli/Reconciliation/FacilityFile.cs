@@ -20,7 +20,8 @@ public static class FacilityFile
 
     private static readonly string[] Columns =
     [
-        "kind", "settlement_id", "request_id", "original_request_id", "insured_id", "visit_date", "settled_on", "total_fen", "fund_pay_fen", "facility_code",
+        "kind", "settlement_id", "request_id", "original_request_id", "insured_id", "visit_date", "settled_on", "total_fen", "fund_pay_fen",
+        "facility_code",
     ];
 
     private static readonly string[] RequiredColumns = ["kind", "insured_id", "total_fen", "fund_pay_fen"];
@@ -32,7 +33,9 @@ public static class FacilityFile
     /// <summary>Line by line; line_number is where the line stands in the file, counted from 1.</summary>
     /// <exception cref="CommandException">A line cannot be read; the message names it.</exception>
     public static IAsyncEnumerable<FacilityLine> ReadAsync(FileInfo file, CancellationToken cancellationToken) =>
-        file.Extension.Equals(".csv", StringComparison.OrdinalIgnoreCase) ? ReadCsvAsync(file, cancellationToken) : ReadJsonAsync(file, cancellationToken);
+        file.Extension.Equals(".csv", StringComparison.OrdinalIgnoreCase)
+            ? ReadCsvAsync(file, cancellationToken)
+            : ReadJsonAsync(file, cancellationToken);
 
     /// <summary>What an answer says of the hospital's books; null where it changes nothing in them.</summary>
     public static FacilityLine? OfAnswer(SettleReply reply)
@@ -52,7 +55,8 @@ public static class FacilityFile
         };
     }
 
-    private static async IAsyncEnumerable<FacilityLine> ReadCsvAsync(FileInfo file, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<FacilityLine> ReadCsvAsync(
+        FileInfo file, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using FileStream stream = file.OpenRead();
         byte[] piece = new byte[PieceBytes];
@@ -91,10 +95,12 @@ public static class FacilityFile
 
     private static void CheckHeader(string[] columns, string name)
     {
-        if (columns.Except(Columns).FirstOrDefault() is { } unknown) throw Fault(name, 1, $"the column \"{unknown}\" is none of {CsvHeader}");
+        if (columns.Except(Columns).FirstOrDefault() is { } unknown)
+            throw Fault(name, 1, $"the column \"{unknown}\" is none of {CsvHeader}");
         if (columns.Distinct().Count() < columns.Length) throw Fault(name, 1, "a column stands twice in the header");
         if (RequiredColumns.Except(columns).FirstOrDefault() is { } missing) throw Fault(name, 1, $"the column {missing} is missing");
-        if (!columns.Contains("request_id") && !columns.Contains("settlement_id")) throw Fault(name, 1, "neither request_id nor settlement_id is a column");
+        if (!columns.Contains("request_id") && !columns.Contains("settlement_id"))
+            throw Fault(name, 1, "neither request_id nor settlement_id is a column");
     }
 
     private static void Set(FacilityLine line, string column, string value, string name)
@@ -125,7 +131,8 @@ public static class FacilityFile
             : throw Fault(name, line.LineNumber, $"{column} is not a whole number of fen");
     }
 
-    private static async IAsyncEnumerable<FacilityLine> ReadJsonAsync(FileInfo file, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<FacilityLine> ReadJsonAsync(
+        FileInfo file, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using StreamReader reader = new(file.FullName, new UTF8Encoding(false, throwOnInvalidBytes: true));
         // An answer that was given again is the same line of the books. One whose first answer was lost is the first news of it.
@@ -147,7 +154,9 @@ public static class FacilityFile
         try
         {
             string? line = await reader.ReadLineAsync(cancellationToken);
-            return line?.Length > MaxLineCharacters ? throw Fault(name, number, $"the line is longer than {MaxLineCharacters} characters") : line;
+            return line?.Length > MaxLineCharacters
+                ? throw Fault(name, number, $"the line is longer than {MaxLineCharacters} characters")
+                : line;
         }
         catch (DecoderFallbackException)
         {

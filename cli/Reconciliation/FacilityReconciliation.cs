@@ -6,12 +6,14 @@ namespace Claims.Cli.Reconciliation;
 /// <summary>What reconciling one facility came to.</summary>
 /// <param name="Summary">Null where the totals balanced and the lines were not compared.</param>
 public sealed record FacilityResult(
-    string FacilityCode, TotalsOutcome Outcome, SettlementTotals Centre, SettlementTotals Facility, LinesSummary? Summary, IReadOnlyList<LineDifference> Differences)
+    string FacilityCode, TotalsOutcome Outcome, SettlementTotals Centre, SettlementTotals Facility, LinesSummary? Summary,
+    IReadOnlyList<LineDifference> Differences)
 {
     public bool Reconciled => Summary?.Reconciled ?? (Outcome == TotalsOutcome.Balanced);
 }
 
-/// <summary>Holds hospitals' books against the ledger: totals first [3201], then lines [3202] where the totals differ or where asked.</summary>
+/// <summary>Holds hospitals' books against the ledger: totals first [3201], then lines [3202] where the totals differ or where
+/// asked.</summary>
 public sealed class FacilityReconciliation(CallInvoker ledger, ReconciliationPeriod period, bool alwaysLines)
 {
     private const int LinesInMessage = 500;
@@ -36,10 +38,16 @@ public sealed class FacilityReconciliation(CallInvoker ledger, ReconciliationPer
         string facilityCode, SettlementTotals totals, Func<IAsyncEnumerable<FacilityLine>> lines, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lines);
-        ReconcileTotalsRequest request = new() { FacilityCode = facilityCode, Period = period, Figures = { new ReconcileTotalsRequest.Types.FacilityFigures { Totals = totals } } };
+        ReconcileTotalsRequest request = new()
+        {
+            FacilityCode = facilityCode,
+            Period = period,
+            Figures = { new ReconcileTotalsRequest.Types.FacilityFigures { Totals = totals } },
+        };
         ReconcileTotalsReply reply = await _client.ReconcileTotalsAsync(request, null, DateTime.UtcNow + CallBound, cancellationToken);
         ReconcileTotalsReply.Types.Comparison comparison = reply.Comparisons[0];
-        return await WithLinesAsync(new FacilityResult(facilityCode, comparison.Outcome, comparison.Centre, totals, null, []), lines, cancellationToken);
+        return await WithLinesAsync(new FacilityResult(facilityCode, comparison.Outcome, comparison.Centre, totals, null, []), lines,
+            cancellationToken);
     }
 
     /// <summary>Every facility of the lines and every one that has entries in the period, by code.</summary>
@@ -56,7 +64,8 @@ public sealed class FacilityReconciliation(CallInvoker ledger, ReconciliationPer
         }
 
         Dictionary<string, SettlementTotals> centre = [];
-        using (AsyncServerStreamingCall<FacilityTotals> call = _client.ListFacilityTotals(new ListFacilityTotalsRequest { Period = period }, null, DateTime.UtcNow + CallBound, cancellationToken))
+        using (AsyncServerStreamingCall<FacilityTotals> call = _client.ListFacilityTotals(
+            new ListFacilityTotalsRequest { Period = period }, null, DateTime.UtcNow + CallBound, cancellationToken))
         {
             await foreach (FacilityTotals facility in call.ResponseStream.ReadAllAsync(cancellationToken))
             {
@@ -79,15 +88,18 @@ public sealed class FacilityReconciliation(CallInvoker ledger, ReconciliationPer
 
         (SettlementTotals Totals, List<FacilityLine> Lines) BookOf(string facilityCode)
         {
-            if (!facilities.TryGetValue(facilityCode, out (SettlementTotals, List<FacilityLine>) book)) facilities.Add(facilityCode, book = (new SettlementTotals(), []));
+            if (!facilities.TryGetValue(facilityCode, out (SettlementTotals, List<FacilityLine>) book))
+                facilities.Add(facilityCode, book = (new SettlementTotals(), []));
             return book;
         }
     }
 
-    private async Task<FacilityResult> WithLinesAsync(FacilityResult totals, Func<IAsyncEnumerable<FacilityLine>> lines, CancellationToken cancellationToken)
+    private async Task<FacilityResult> WithLinesAsync(
+        FacilityResult totals, Func<IAsyncEnumerable<FacilityLine>> lines, CancellationToken cancellationToken)
     {
         if (totals.Outcome == TotalsOutcome.Balanced && !alwaysLines) return totals;
-        using AsyncDuplexStreamingCall<ReconcileLinesRequest, ReconcileLinesReply> call = _client.ReconcileLines(null, DateTime.UtcNow + FileBound, cancellationToken);
+        using AsyncDuplexStreamingCall<ReconcileLinesRequest, ReconcileLinesReply> call =
+            _client.ReconcileLines(null, DateTime.UtcNow + FileBound, cancellationToken);
         await SendAsync(call, totals.FacilityCode, lines(), cancellationToken);
         List<LineDifference> differences = [];
         LinesSummary? summary = null;
@@ -97,16 +109,23 @@ public sealed class FacilityReconciliation(CallInvoker ledger, ReconciliationPer
             summary = reply.Summary ?? summary;
         }
 
-        return totals with { Summary = summary ?? throw new RpcException(new Status(StatusCode.Internal, "the answer has no summary")), Differences = differences };
+        return totals with
+        {
+            Summary = summary ?? throw new RpcException(new Status(StatusCode.Internal, "the answer has no summary")),
+            Differences = differences,
+        };
     }
 
     private async Task SendAsync(
-        AsyncDuplexStreamingCall<ReconcileLinesRequest, ReconcileLinesReply> call, string facilityCode, IAsyncEnumerable<FacilityLine> lines, CancellationToken cancellationToken)
+        AsyncDuplexStreamingCall<ReconcileLinesRequest, ReconcileLinesReply> call, string facilityCode,
+        IAsyncEnumerable<FacilityLine> lines, CancellationToken cancellationToken)
     {
         FacilityLines message = new();
         try
         {
-            await call.RequestStream.WriteAsync(new ReconcileLinesRequest { Scope = new ReconciliationScope { FacilityCode = facilityCode, Period = period } }, cancellationToken);
+            await call.RequestStream.WriteAsync(
+                new ReconcileLinesRequest { Scope = new ReconciliationScope { FacilityCode = facilityCode, Period = period } },
+                cancellationToken);
             await foreach (FacilityLine line in lines.WithCancellation(cancellationToken))
             {
                 message.Lines.Add(line);
@@ -115,7 +134,8 @@ public sealed class FacilityReconciliation(CallInvoker ledger, ReconciliationPer
                 message = new();
             }
 
-            if (message.Lines.Count > 0) await call.RequestStream.WriteAsync(new ReconcileLinesRequest { Lines = message }, cancellationToken);
+            if (message.Lines.Count > 0)
+                await call.RequestStream.WriteAsync(new ReconcileLinesRequest { Lines = message }, cancellationToken);
             await call.RequestStream.CompleteAsync();
         }
         catch (Exception e) when (e is RpcException or InvalidOperationException or IOException)

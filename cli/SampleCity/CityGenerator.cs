@@ -44,7 +44,8 @@ public sealed class CityGenerator
         _others = [.. policy.Counties.Values.Where(county => county.Accounts == FundAccounts.County)];
         _counties = [.. _districts, .. _others];
         _outside = [.. policy.Counties.Values.Where(county => !county.InsidePooling)];
-        if (_counties.Length == 0) throw new PolicyException($"No county of {policy.City} is inside the pooling area: there is nowhere to put a facility.");
+        if (_counties.Length == 0)
+            throw new PolicyException($"No county of {policy.City} is inside the pooling area: there is nowhere to put a facility.");
     }
 
     private County Capital => _counties[3 % _counties.Length];
@@ -101,7 +102,9 @@ public sealed class CityGenerator
     {
         for (int number = 1; number <= count; number++)
         {
-            string county = Chance(0.015) && _outside.Length > 0 ? _outside[number % _outside.Length].Code : _counties[_random.Next(_counties.Length)].Code;
+            string county = Chance(0.015) && _outside.Length > 0
+                ? _outside[number % _outside.Length].Code
+                : _counties[_random.Next(_counties.Length)].Code;
             string id = string.Create(CultureInfo.InvariantCulture, $"{county}{number:000000000}");
             string name = Surnames[_random.Next(Surnames.Length)] + GivenNames[_random.Next(GivenNames.Length)];
             _insured.Add(Enrol(id, name, county));

@@ -24,6 +24,7 @@ public sealed record FacilityStatement(string FacilityName, Statement Statement,
             if (part.Lines is { } more) lines.AddRange(more.Lines);
         }
 
-        return new FacilityStatement(facilityName, statement ?? throw new RpcException(new Status(StatusCode.Internal, "the answer has no statement")), lines);
+        return new FacilityStatement(facilityName,
+            statement ?? throw new RpcException(new Status(StatusCode.Internal, "the answer has no statement")), lines);
     }
 }

@@ -40,7 +40,8 @@ public static class StatementColumns
     public static IReadOnlyList<StatementColumn<StatementGroup>> Groups { get; } =
     [
         new("tier", "tier", "机构层级", ColumnUnit.Text, group => group.Tier, group => StatementWords.Tier(group.Tier)),
-        new("visitType", "type", "就诊类型", ColumnUnit.Text, group => NameOf(group.VisitType), group => StatementWords.VisitTypeOf(group.VisitType)),
+        new("visitType", "type", "就诊类型", ColumnUnit.Text, group => NameOf(group.VisitType),
+            group => StatementWords.VisitTypeOf(group.VisitType)),
         new("settlements", "settled", "结算笔数", ColumnUnit.Count, group => group.Settlements),
         new("cancellations", "cancelled", "撤销笔数", ColumnUnit.Count, group => group.Cancellations),
         new("totalFen", "total", "总费用", ColumnUnit.Fen, group => group.TotalFen),
@@ -92,5 +93,6 @@ public static class StatementColumns
     ];
 
     private static string NameOf(VisitType type) =>
-        StatementLine.Descriptor.FindFieldByName("visit_type").EnumType.FindValueByNumber((int)type)?.Name ?? throw CommandException.UnknownWord("visit type", type);
+        StatementLine.Descriptor.FindFieldByName("visit_type").EnumType.FindValueByNumber((int)type)?.Name
+            ?? throw CommandException.UnknownWord("visit type", type);
 }

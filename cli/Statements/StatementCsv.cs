@@ -4,7 +4,8 @@ using Claims.V1;
 
 namespace Claims.Cli.Statements;
 
-/// <summary>A statement's lines as CSV for a spreadsheet: UTF-8 with a byte order mark, without which Excel takes Chinese for GBK; CR LF; amounts in yuan.</summary>
+/// <summary>A statement's lines as CSV for a spreadsheet: UTF-8 with a byte order mark, without which Excel takes Chinese for GBK; CR LF;
+/// amounts in yuan.</summary>
 public static class StatementCsv
 {
     // A spreadsheet keeps 15 digits of a number.
@@ -28,9 +29,12 @@ public static class StatementCsv
         _ => throw new InvalidOperationException($"{column.Name} is of no unit."),
     };
 
-    /// <summary>An id as another system gave it. An apostrophe before it keeps a spreadsheet from running it as a formula, or from rounding its digits.</summary>
+    /// <summary>An id as another system gave it. An apostrophe before it keeps a spreadsheet from running it as a formula, or from rounding
+    /// its digits.</summary>
     private static string Id(string id) =>
-        id.Length > 0 && (id[0] is '=' or '+' or '-' or '@' or '\t' or '\r' || (id.Length > MostDigits && id.All(char.IsAsciiDigit))) ? "'" + id : id;
+        id.Length > 0 && (id[0] is '=' or '+' or '-' or '@' or '\t' or '\r' || (id.Length > MostDigits && id.All(char.IsAsciiDigit)))
+            ? "'" + id
+            : id;
 
     private static void Row(StringBuilder csv, IEnumerable<string> fields) => csv.AppendJoin(',', fields.Select(Quoted)).Append("\r\n");
 

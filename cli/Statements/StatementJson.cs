@@ -36,8 +36,10 @@ public static class StatementJson
         return named;
     }
 
-    private static JsonObject Figures<T>(IEnumerable<StatementColumn<T>> columns, T row) => Object(columns.Where(column => column.IsFigure), row);
+    private static JsonObject Figures<T>(IEnumerable<StatementColumn<T>> columns, T row) =>
+        Object(columns.Where(column => column.IsFigure), row);
 
     private static JsonObject Object<T>(IEnumerable<StatementColumn<T>> columns, T row) =>
-        new(columns.Select(column => KeyValuePair.Create(column.Name, column.Value(row) is long figure ? (JsonNode?)figure : (string)column.Value(row))));
+        new(columns.Select(column => KeyValuePair.Create(
+            column.Name, column.Value(row) is long figure ? (JsonNode?)figure : (string)column.Value(row))));
 }

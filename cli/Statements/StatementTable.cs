@@ -10,7 +10,8 @@ public static class StatementTable
     {
         ArgumentNullException.ThrowIfNull(statement);
         Statement month = statement.Statement;
-        return $"{statement.FacilityName} {month.FacilityCode}, {month.From} – {month.To}{(month.Complete ? "" : ", not ended yet 本月未结束")}\n"
+        return $"{statement.FacilityName} {month.FacilityCode}, {month.From} "
+            + $"– {month.To}{(month.Complete ? "" : ", not ended yet 本月未结束")}\n"
             + Table(StatementColumns.Groups, month.Groups, month.Sum)
             + Table(StatementColumns.Payables, month.Payables, month.PayableSum)
             + $"{(month.Agrees ? "Lines and general ledger agree 明细与总账一致." : "LINES AND GENERAL LEDGER DO NOT AGREE 明细与总账不一致.")}\n";

@@ -69,18 +69,22 @@ public static class ServiceHost
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         builder.Logging.AddConsole(console => console.FormatterName = JsonLineFormatter.FormatterName);
-        builder.Services.AddSingleton<ConsoleFormatter>(services => new JsonLineFormatter(service, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<ConsoleFormatter>(
+            services => new JsonLineFormatter(service, services.GetRequiredService<TimeProvider>()));
 
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(new ServiceName(service));
         return builder;
     }
 
-    /// <summary>Binds section <c>Claims</c> to <typeparamref name="TSettings"/> and to <see cref="HostSettings"/>, both by DataAnnotations, and opens the ports they name.</summary>
-    /// <remarks>On a fault: one sentence per setting on standard error, and the process ends with <see cref="ExitConfiguration"/>.</remarks>
+    /// <summary>Binds section <c>Claims</c> to <typeparamref name="TSettings"/> and to <see cref="HostSettings"/>, both by DataAnnotations,
+    /// and opens the ports they name.</summary>
+    /// <remarks>On a fault: one sentence per setting on standard error, and the process ends with
+    /// <see cref="ExitConfiguration"/>.</remarks>
     /// <param name="mainPort">What <see cref="HostSettings.Port"/> speaks.</param>
     /// <returns>The settings, also registered as a singleton.</returns>
-    public static TSettings AddSettings<TSettings>(this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc) where TSettings : class, new()
+    public static TSettings AddSettings<TSettings>(
+        this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc) where TSettings : class, new()
     {
         try
         {
@@ -96,7 +100,8 @@ public static class ServiceHost
     }
 
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
-    internal static TSettings ReadSettings<TSettings>(this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc) where TSettings : class, new()
+    internal static TSettings ReadSettings<TSettings>(
+        this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc) where TSettings : class, new()
     {
         List<string> errors = [];
         HostSettings host = SettingsReader.Read<HostSettings>(builder.Configuration, errors);
@@ -119,9 +124,11 @@ public static class ServiceHost
             builder.Services.AddSingleton<OpenStreams>();
             builder.Services.AddHostedService(services => services.GetRequiredService<OpenStreams>());
             builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<CallGuard>());
-            builder.Services.AddGrpcHealthChecks(health => health.Services.Map("", registration => registration.Tags.Contains(Readiness.Tag)));
+            builder.Services.AddGrpcHealthChecks(
+                health => health.Services.Map("", registration => registration.Tags.Contains(Readiness.Tag)));
             // Whoever watches health learns of a change within these; whoever asks is answered at once.
-            builder.Services.Configure<HealthCheckPublisherOptions>(watched => (watched.Delay, watched.Period) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5)));
+            builder.Services.Configure<HealthCheckPublisherOptions>(
+                watched => (watched.Delay, watched.Period) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5)));
             builder.Services.AddGrpcReflection();
         }
 
@@ -130,7 +137,8 @@ public static class ServiceHost
     }
 
     /// <summary>Starts, serves until SIGTERM or SIGINT, drains, stops.</summary>
-    /// <returns>The exit code: 0 after an orderly stop. A failure to start is one sentence on standard error; its detail is in the log.</returns>
+    /// <returns>The exit code: 0 after an orderly stop. A failure to start is one sentence on standard error; its detail is in the
+    /// log.</returns>
     public static async Task<int> RunAsync(WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
@@ -166,12 +174,15 @@ public static class ServiceHost
 
             ServiceAddresses addresses = app.Addresses();
             if (mainPort == MainPort.Grpc)
-                logger.LogInformation(new EventId(1, "started"), "Serving gRPC at {GrpcAddress} and metrics at {MetricsAddress}.", addresses.Main, addresses.Metrics);
+                logger.LogInformation(new EventId(1, "started"), "Serving gRPC at {GrpcAddress} and metrics at {MetricsAddress}.",
+                    addresses.Main, addresses.Metrics);
             else
-                logger.LogInformation(new EventId(1, "started"), "Serving HTTP at {HttpAddress} and metrics at {MetricsAddress}.", addresses.Main, addresses.Metrics);
+                logger.LogInformation(new EventId(1, "started"), "Serving HTTP at {HttpAddress} and metrics at {MetricsAddress}.",
+                    addresses.Main, addresses.Metrics);
             if (!app.Services.GetRequiredService<HostSettings>().Tls.IsConfigured)
             {
-                logger.LogInformation(new EventId(3, "loopback_only"), "Without mutual TLS (Claims__Tls__Certificate, Claims__Tls__Key, Claims__Tls__ClientCa) only loopback is served.");
+                logger.LogInformation(new EventId(3, "loopback_only"),
+                    "Without mutual TLS (Claims__Tls__Certificate, Claims__Tls__Key, Claims__Tls__ClientCa) only loopback is served.");
             }
 
             await app.WaitForShutdownAsync();
@@ -190,11 +201,14 @@ public static class ServiceHost
 
     /// <returns>The sentence for a background part that has failed, or null.</returns>
     private static string? FailedBackground(WebApplication app, string service) =>
-        app.Services.GetServices<IHostedService>().OfType<BackgroundService>().FirstOrDefault(background => background.ExecuteTask is { IsFaulted: true }) is { } failed
-            ? $"{service} stopped because {failed.GetType().Name} failed: {failed.ExecuteTask!.Exception!.GetBaseException().Message.ReplaceLineEndings(" ")}"
+        app.Services.GetServices<IHostedService>().OfType<BackgroundService>()
+            .FirstOrDefault(background => background.ExecuteTask is { IsFaulted: true }) is { } failed
+            ? $"{service} stopped because {failed.GetType().Name} "
+                + $"failed: {failed.ExecuteTask!.Exception!.GetBaseException().Message.ReplaceLineEndings(" ")}"
             : null;
 
-    private static string CannotStart(string service, string reason) => $"{service} cannot start: {reason.ReplaceLineEndings(" ").TrimEnd('.')}.";
+    private static string CannotStart(string service, string reason) =>
+        $"{service} cannot start: {reason.ReplaceLineEndings(" ").TrimEnd('.')}.";
 
     /// <summary>Where a started service listens, with the ports that were chosen for 0.</summary>
     public static ServiceAddresses Addresses(this WebApplication app)

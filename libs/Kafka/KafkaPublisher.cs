@@ -17,7 +17,8 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
     private readonly Lock _making = new();
     private IProducer<Null, byte[]>? _producer;
 
-    /// <summary>Hands a message of a shard to the producer, whose queue is bounded; <paramref name="delivered"/> hears once whether the brokers have it.</summary>
+    /// <summary>Hands a message of a shard to the producer, whose queue is bounded; <paramref name="delivered"/> hears once whether the
+    /// brokers have it.</summary>
     /// <returns>False where the producer did not take it: it is to be handed over again after a pause.</returns>
     /// <param name="traceParent">W3C trace context of the request behind the record, or null.</param>
     public bool TryPublish(int shard, byte[] message, string? traceParent, Action<bool> delivered)
@@ -57,7 +58,8 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
         last?.Dispose();
     }
 
-    private static Headers Traced(string traceParent) => new() { { ClaimsTopic.SchemaHeader, Schema }, { ClaimsTopic.TraceHeader, Encoding.ASCII.GetBytes(traceParent) } };
+    private static Headers Traced(string traceParent) =>
+        new() { { ClaimsTopic.SchemaHeader, Schema }, { ClaimsTopic.TraceHeader, Encoding.ASCII.GetBytes(traceParent) } };
 
     private IProducer<Null, byte[]> Current()
     {

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Claims.Kafka;
 
-/// <summary>Reads partitions of the topic from positions that the caller keeps: it commits nothing and joins no group. For one thread.</summary>
+/// <summary>Reads partitions of the topic from positions that the caller keeps: it commits nothing and joins no group. For one
+/// thread.</summary>
 public sealed class KafkaReader : IDisposable
 {
     private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(5);
@@ -54,7 +55,8 @@ public sealed class KafkaReader : IDisposable
         try
         {
             if (_consumer.Consume(limit) is not { } result) return null;
-            return new ReadMessage(result.Partition.Value, result.Offset.Value, result.Message.Value ?? [], TraceOf(result.Message.Headers));
+            return new ReadMessage(result.Partition.Value, result.Offset.Value, result.Message.Value ?? [],
+                TraceOf(result.Message.Headers));
         }
         catch (KafkaException exception)
         {

@@ -28,7 +28,8 @@ public sealed class KafkaSettings
         if (!properties.Keys.Any(key => Dotted(key) == "bootstrap.servers"))
             problems.Add(("Kafka:bootstrap.servers", "is missing: host:port of a Kafka broker, several with commas"));
 
-        foreach (IGrouping<string, string> twice in properties.Keys.GroupBy(Dotted, StringComparer.Ordinal).Where(names => names.Count() > 1))
+        foreach (IGrouping<string, string> twice in properties.Keys.GroupBy(Dotted, StringComparer.Ordinal)
+            .Where(names => names.Count() > 1))
             problems.Add(($"Kafka:{twice.Key}", $"is given more than once: {string.Join(", ", twice)}"));
 
         byte[] reason = new byte[512];

@@ -5,15 +5,19 @@ using Confluent.Kafka;
 
 namespace Claims.Kafka;
 
-/// <summary>The functions of librdkafka that Confluent.Kafka does not offer; names and signatures of rdkafka.h and rdkafka_mock.h.</summary>
+/// <summary>The functions of librdkafka that Confluent.Kafka does not offer; names and signatures of rdkafka.h and
+/// rdkafka_mock.h.</summary>
 internal static partial class Native
 {
     private const string Library = "librdkafka";
 
-    // The order in which Confluent.Kafka tries what its package carries. Debian 12 lacks the first's libsasl2.so.3; the second needs glibc alone.
+    // The order in which Confluent.Kafka tries what its package carries. Debian 12 lacks the first's libsasl2.so.3; the second needs glibc
+    // alone.
     private static readonly string[] Builds = [Library, "centos8-librdkafka"];
 
-    static Native() => NativeLibrary.SetDllImportResolver(typeof(Native).Assembly, (name, assembly, path) => name == Library ? Load(Builds, assembly, path) : 0);
+    static Native() =>
+        NativeLibrary.SetDllImportResolver(
+        typeof(Native).Assembly, (name, assembly, path) => name == Library ? Load(Builds, assembly, path) : 0);
 
     [LibraryImport(Library)]
     internal static partial nint rd_kafka_conf_new();
@@ -61,7 +65,8 @@ internal static partial class Native
         }
 
         throw new DllNotFoundException(
-            $"Apache Kafka's client library cannot be loaded: neither {string.Join(" nor ", builds)}, which the package librdkafka.redist brings for glibc on x64 and arm64.");
+            $"Apache Kafka's client library cannot be loaded: neither {string.Join(" nor ", builds)}, which the package librdkafka.redist "
+                + $"brings for glibc on x64 and arm64.");
     }
 
     internal static string Text(byte[] buffer)

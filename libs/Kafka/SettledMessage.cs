@@ -35,7 +35,14 @@ public sealed class SettledMessage
         if (_shared is null)
         {
             claim.WriteTo(_bytes);
-            _shared = new SettledClaim { Shard = claim.Shard, Epoch = claim.Epoch, Scheme = claim.Scheme, PolicyId = claim.PolicyId, PolicyHash = claim.PolicyHash };
+            _shared = new SettledClaim
+            {
+                Shard = claim.Shard,
+                Epoch = claim.Epoch,
+                Scheme = claim.Scheme,
+                PolicyId = claim.PolicyId,
+                PolicyHash = claim.PolicyHash,
+            };
             return;
         }
 

@@ -13,6 +13,7 @@ public static partial class Citation
         return citation.Split("; ").All(document => Document().IsMatch(document));
     }
 
-    [GeneratedRegex($@"^\p{{IsCJKUnifiedIdeographs}}+〔[0-9]{{4}}〕[0-9]+号 {Clause}(, {Clause})*$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex($@"^\p{{IsCJKUnifiedIdeographs}}+〔[0-9]{{4}}〕[0-9]+号 {Clause}(, {Clause})*$",
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex Document();
 }

@@ -32,7 +32,8 @@ public sealed record YearSpan<T>(int FromPlanYear, int? ToPlanYear, T Value);
 public sealed record AidPayers(int CityBasisPoints, int CountyBasisPoints, string Source, string? Ruling);
 
 /// <summary>One person's contribution for one plan year, in fen: standard = self + city aid + county aid.</summary>
-public sealed record ContributionQuote(int PlanYear, string Category, string CountyCode, long StandardFen, long SelfFen, long CityAidFen, long CountyAidFen, ImmutableArray<string> Sources);
+public sealed record ContributionQuote(int PlanYear, string Category, string CountyCode, long StandardFen, long SelfFen, long CityAidFen,
+    long CountyAidFen, ImmutableArray<string> Sources);
 
 public static class ContributionRules
 {
@@ -49,7 +50,8 @@ public static class ContributionRules
             throw new PolicyException($"There is no category '{category}': use one of {string.Join(", ", coverage.ExemptCategories.Keys.Concat(coverage.OtherCategories).Order(StringComparer.Ordinal))}.");
         }
 
-        Cited<long> standard = Require(pack.Contributions.Standards.GetValueOrDefault(planYear), $"The contribution for plan year {planYear} is not in hand for {pack.City}");
+        Cited<long> standard = Require(pack.Contributions.Standards.GetValueOrDefault(planYear),
+            $"The contribution for plan year {planYear} is not in hand for {pack.City}");
         ImmutableArray<string>.Builder sources = ImmutableArray.CreateBuilder<string>();
         sources.Add(standard.Source);
         long aidFen = 0;
@@ -60,7 +62,8 @@ public static class ContributionRules
             bool beganLater = known is null && !coverage.ExemptCategories.ContainsKey(category);
             if (!beganLater)
             {
-                Cited<int> share = Require(known, $"The aid for category '{category}' in plan year {planYear} is not in hand for {pack.City}");
+                Cited<int> share = Require(known,
+                    $"The aid for category '{category}' in plan year {planYear} is not in hand for {pack.City}");
                 aidFen = standard.Value * share.Value / Whole;
                 sources.Add(share.Source);
             }
@@ -70,14 +73,16 @@ public static class ContributionRules
         long cityAidFen = 0;
         if (aidFen > 0)
         {
-            AidPayers payers = pack.Contributions.AidPayers.TryGetValue(county.FiscalClass!, out ImmutableArray<YearSpan<AidPayers>> spans) && spans.In(planYear) is { } found
+            AidPayers payers = pack.Contributions.AidPayers.TryGetValue(county.FiscalClass!, out ImmutableArray<YearSpan<AidPayers>> spans)
+                && spans.In(planYear) is { } found
                 ? found
                 : throw new PolicyException($"Who bears the aid in {county.Name} ({county.Code}) for plan year {planYear} is not in hand.");
             cityAidFen = aidFen * payers.CityBasisPoints / Whole;
             sources.Add(payers.Source);
         }
 
-        return new(planYear, category, countyCode, standard.Value, standard.Value - aidFen, cityAidFen, aidFen - cityAidFen, sources.Distinct(StringComparer.Ordinal).ToImmutableArray());
+        return new(planYear, category, countyCode, standard.Value, standard.Value - aidFen, cityAidFen, aidFen - cityAidFen,
+            sources.Distinct(StringComparer.Ordinal).ToImmutableArray());
     }
 
     /// <summary>The pooling area, whose code stands for the whole city.</summary>
@@ -85,7 +90,8 @@ public static class ContributionRules
     public static PoolingArea RequirePoolingArea(this PolicyPack pack)
     {
         ArgumentNullException.ThrowIfNull(pack);
-        return pack.PoolingArea ?? throw new PolicyException($"The pooling area of {pack.City} is not known: there is no {pack.City}-counties.yaml.");
+        return pack.PoolingArea ?? throw new PolicyException(
+            $"The pooling area of {pack.City} is not known: there is no {pack.City}-counties.yaml.");
     }
 
     /// <summary>The county of a code that is inside the pooling area.</summary>
@@ -94,8 +100,11 @@ public static class ContributionRules
     {
         ArgumentNullException.ThrowIfNull(pack);
         ArgumentNullException.ThrowIfNull(code);
-        if (!pack.Counties.TryGetValue(code, out County? county)) throw new PolicyException($"There is no county {code} in {pack.City}'s policy.");
-        return county.InsidePooling ? county : throw new PolicyException($"{county.Name} ({code}) is outside the pooling area ({county.Source}).");
+        if (!pack.Counties.TryGetValue(code, out County? county))
+            throw new PolicyException($"There is no county {code} in {pack.City}'s policy.");
+        return county.InsidePooling
+            ? county
+            : throw new PolicyException($"{county.Name} ({code}) is outside the pooling area ({county.Source}).");
     }
 
     private static Cited<T> Require<T>(Known<T>? known, string sentence) =>

@@ -15,4 +15,5 @@ public sealed record PoolingArea(string Code, string Name, string Source, string
 /// <param name="Code">6-digit administrative code.</param>
 /// <param name="InsidePooling">False: its residents are insured elsewhere, and the two classes are null.</param>
 /// <param name="FiscalClass">How aid and subsidies are shared: <c>district</c>, <c>county</c> or <c>airport_zone</c>.</param>
-public sealed record County(string Code, string Name, bool InsidePooling, FundAccounts? Accounts, string? FiscalClass, string Source, string? Ruling);
+public sealed record County(string Code, string Name, bool InsidePooling, FundAccounts? Accounts, string? FiscalClass, string Source,
+    string? Ruling);

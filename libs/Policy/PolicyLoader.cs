@@ -5,14 +5,16 @@ using Claims.Policy.Loading;
 
 namespace Claims.Policy;
 
-/// <summary>Reads a city's pack from a directory of YAML files named <c>city-instrument.yaml</c>, strictly: what is not understood is refused.</summary>
+/// <summary>Reads a city's pack from a directory of YAML files named <c>city-instrument.yaml</c>, strictly: what is not understood is
+/// refused.</summary>
 public static class PolicyLoader
 {
     private const string RulingsFileName = "rulings.yaml";
     private static readonly string[] Instruments = ["outpatient", "coverage", "counties", "contributions", "subsidies"];
 
     /// <summary>The cities that the directory has files for, in ordinal order.</summary>
-    /// <exception cref="PolicyException">The directory cannot be read, or holds a YAML file that is no city's, province's or the rulings'.</exception>
+    /// <exception cref="PolicyException">The directory cannot be read, or holds a YAML file that is no city's, province's or the
+    /// rulings'.</exception>
     public static ImmutableArray<string> Cities(string directory)
     {
         SortedSet<string> cities = new(StringComparer.Ordinal);
@@ -21,7 +23,9 @@ public static class PolicyLoader
         {
             (string owner, string instrument) = Split(name);
             if (Instruments.Contains(instrument, StringComparer.Ordinal)) cities.Add(owner);
-            else if (name != RulingsFileName && instrument != "floors") faults.Add($"{name}:1: the name is not <city>-<instrument>.yaml with one of {string.Join(", ", Instruments)}, not <province>-floors.yaml and not {RulingsFileName}.");
+            else if (name != RulingsFileName && instrument != "floors")
+                faults.Add($"{name}:1: the name is not <city>-<instrument>.yaml with one of {string.Join(", ", Instruments)}, not "
+                + $"<province>-floors.yaml and not {RulingsFileName}.");
         }
 
         if (faults.Count > 0) throw new PolicyException(faults);
@@ -30,7 +34,8 @@ public static class PolicyLoader
 
     /// <summary>Reads and checks all files of the city, its province's floors and the rulings.</summary>
     /// <exception cref="PolicyException">Every fault found, each as <c>file:line: sentence</c>.</exception>
-    public static PolicyPack Load(string directory, string city) => Load(FileNames(directory), name => ReadAll(directory, name), $"in {directory}", city);
+    public static PolicyPack Load(string directory, string city) =>
+        Load(FileNames(directory), name => ReadAll(directory, name), $"in {directory}", city);
 
     /// <summary>The same from files that somebody sent: no directory is read.</summary>
     /// <param name="files">Content by file name. Others than the city's, its province's and the rulings are not looked at.</param>
@@ -51,7 +56,8 @@ public static class PolicyLoader
         {
             if (!names.Contains(name, StringComparer.Ordinal)) return null;
             read[name] = contentOf(name);
-            if (Text(name, read[name], faults) is not { } text || PolicyNode.Parse(name, text, faults, rulingsUsed) is not { } file) return null;
+            if (Text(name, read[name], faults) is not { } text || PolicyNode.Parse(name, text, faults, rulingsUsed) is not { } file)
+                return null;
             Expect(file, ownerKey, owner);
             Expect(file, "instrument", instrument);
             return file;
@@ -61,27 +67,35 @@ public static class PolicyLoader
 
         foreach (string required in (string[])["outpatient", "coverage"])
         {
-            if (!names.Contains($"{city}-{required}.yaml", StringComparer.Ordinal)) throw new PolicyException($"There is no {city}-{required}.yaml {place}.");
+            if (!names.Contains($"{city}-{required}.yaml", StringComparer.Ordinal))
+                throw new PolicyException($"There is no {city}-{required}.yaml {place}.");
         }
 
         OutpatientFile.Content? outpatient = OpenOf("outpatient") is { } outpatientFile ? OutpatientFile.Read(outpatientFile, city) : null;
         ImmutableArray<CoverageRules> coverage = OpenOf("coverage") is { } coverageFile ? CoverageFile.Read(coverageFile) : [];
         CountiesFile.Content? countiesContent = OpenOf("counties") is { } countiesFile ? CountiesFile.Read(countiesFile) : null;
         ImmutableSortedDictionary<string, County> counties = countiesContent?.Counties ?? ImmutableSortedDictionary<string, County>.Empty;
-        Contributions contributions = OpenOf("contributions") is { } contributionsFile ? ContributionsFile.Read(contributionsFile) : Contributions.None;
-        ImmutableSortedDictionary<int, SubsidyYear> subsidies = OpenOf("subsidies") is { } subsidiesFile ? SubsidiesFile.Read(subsidiesFile, counties) : ImmutableSortedDictionary<int, SubsidyYear>.Empty;
+        Contributions contributions = OpenOf("contributions") is { } contributionsFile
+            ? ContributionsFile.Read(contributionsFile)
+            : Contributions.None;
+        ImmutableSortedDictionary<int, SubsidyYear> subsidies = OpenOf("subsidies") is { } subsidiesFile
+            ? SubsidiesFile.Read(subsidiesFile, counties)
+            : ImmutableSortedDictionary<int, SubsidyYear>.Empty;
 
         ProvincialFloors? floors = null;
         if (outpatient?.ProvincialFloors is { } province)
         {
-            if (Open($"{province}-floors.yaml", "province", province, "floors") is { } floorsFile) floors = FloorsFile.Read(floorsFile, province);
-            else if (!names.Contains($"{province}-floors.yaml", StringComparer.Ordinal)) faults.Add($"{city}-outpatient.yaml:1: provincial_floors names {province}, but there is no {province}-floors.yaml.");
+            if (Open($"{province}-floors.yaml", "province", province, "floors") is { } floorsFile)
+                floors = FloorsFile.Read(floorsFile, province);
+            else if (!names.Contains($"{province}-floors.yaml", StringComparer.Ordinal))
+                faults.Add($"{city}-outpatient.yaml:1: provincial_floors names {province}, but there is no {province}-floors.yaml.");
         }
 
         ImmutableSortedDictionary<string, Ruling> rulings = Open(RulingsFileName, "instrument", "rulings", "rulings") is { } rulingsFile
             ? RulingsFile.Read(rulingsFile)
             : ImmutableSortedDictionary<string, Ruling>.Empty;
-        foreach ((string id, PolicyNode node) in rulingsUsed.Where(used => !rulings.ContainsKey(used.Id))) node.Fault("ruling", $"there is no ruling '{id}' in {RulingsFileName}.");
+        foreach ((string id, PolicyNode node) in rulingsUsed.Where(used => !rulings.ContainsKey(used.Id)))
+            node.Fault("ruling", $"there is no ruling '{id}' in {RulingsFileName}.");
 
         if (faults.Count > 0) throw new PolicyException(faults);
         return new()
@@ -94,7 +108,8 @@ public static class PolicyLoader
             EarlierCoverage = coverage.RemoveAt(coverage.Length - 1),
             PoolingArea = countiesContent?.PoolingArea,
             Counties = counties,
-            CountiesOutsidePooling = counties.Values.Where(county => !county.InsidePooling).ToImmutableDictionary(county => county.Code, county => county.Source, StringComparer.Ordinal),
+            CountiesOutsidePooling = counties.Values.Where(county => !county.InsidePooling)
+                .ToImmutableDictionary(county => county.Code, county => county.Source, StringComparer.Ordinal),
             Contributions = contributions,
             Subsidies = subsidies,
             Floors = floors,
@@ -120,7 +135,8 @@ public static class PolicyLoader
     private static string Hash(SortedDictionary<string, byte[]> files)
     {
         StringBuilder lines = new();
-        foreach ((string name, byte[] content) in files) lines.Append(Convert.ToHexStringLower(SHA256.HashData(content))).Append("  ").Append(name).Append('\n');
+        foreach ((string name, byte[] content) in files)
+            lines.Append(Convert.ToHexStringLower(SHA256.HashData(content))).Append("  ").Append(name).Append('\n');
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
     }
 
@@ -164,7 +180,8 @@ public static class PolicyLoader
 
         int carriageReturn = text.IndexOf('\r', StringComparison.Ordinal);
         if (text.StartsWith('\uFEFF')) faults.Add($"{name}:1: the file begins with a byte order mark; save it without.");
-        else if (carriageReturn >= 0) faults.Add($"{name}:{text.AsSpan(0, carriageReturn).Count('\n') + 1}: the line ends with CR LF; save the file with LF.");
+        else if (carriageReturn >= 0)
+            faults.Add($"{name}:{text.AsSpan(0, carriageReturn).Count('\n') + 1}: the line ends with CR LF; save the file with LF.");
         else return text;
         return null;
     }

@@ -15,7 +15,8 @@ public sealed record PolicyPack
     /// <summary>Periods of outpatient pooling, ascending, without overlap.</summary>
     public required ImmutableArray<OutpatientPolicy> Outpatient { get; init; }
 
-    /// <summary>Why the city's outpatient visits cannot be settled, in Chinese, or null: then <see cref="Outpatient"/> is not empty.</summary>
+    /// <summary>Why the city's outpatient visits cannot be settled, in Chinese, or null: then <see cref="Outpatient"/> is not
+    /// empty.</summary>
     public string? OutpatientIncomplete { get; init; }
 
     /// <summary>The newest rules of coverage, in force for every plan year from <see cref="CoverageRules.FromPlanYear"/> on.</summary>
@@ -113,7 +114,8 @@ public sealed record CoverageRules
     /// <summary>First plan year that these rules decide; 0 where they decide every earlier year too.</summary>
     public int FromPlanYear { get; init; }
 
-    /// <summary>Days from payment to the first covered day for a payment within the plan year; null where the city provides for no such payment.</summary>
+    /// <summary>Days from payment to the first covered day for a payment within the plan year; null where the city provides for no such
+    /// payment.</summary>
     public required Cited<int>? WaitingDays { get; init; }
 
     /// <summary>Months within which the previous cover must have ended for a transfer without waiting.</summary>
@@ -137,7 +139,8 @@ public sealed record CoverageRules
 /// <param name="SilentSource">The document and clause that leaves it open.</param>
 public sealed record Ruling(string Id, string Says, string SilentSource);
 
-/// <summary>What went wrong in reading or asking a policy pack. The message has one sentence a line, <c>file:line: sentence</c> where it is about a file.</summary>
+/// <summary>What went wrong in reading or asking a policy pack. The message has one sentence a line, <c>file:line: sentence</c> where it is
+/// about a file.</summary>
 public sealed class PolicyException : Exception
 {
     public PolicyException(string message) : base(message) => Faults = [message];

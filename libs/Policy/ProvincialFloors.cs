@@ -36,7 +36,8 @@ public sealed record FloorCheck(string What, string City, string Province, bool 
 
 public static class FloorRules
 {
-    /// <summary>Compares every period of the city's pack with the floors in force by then. Empty where the province's are not known.</summary>
+    /// <summary>Compares every period of the city's pack with the floors in force by then. Empty where the province's are not
+    /// known.</summary>
     public static ImmutableArray<FloorCheck> CheckAgainstFloors(this PolicyPack pack)
     {
         ArgumentNullException.ThrowIfNull(pack);
@@ -46,7 +47,10 @@ public static class FloorRules
         {
             CheckRate("省级三级甲等支付比例", policy.Province3A, floors.CityRateBasisPoints);
             // This tier holds county hospitals too, so the higher of the two floors is what it must keep.
-            CheckRate("省市县其他等级支付比例", policy.Other, floors.CityRateBasisPoints.Value > floors.CountyRateBasisPoints.Value ? floors.CityRateBasisPoints : floors.CountyRateBasisPoints);
+            CheckRate("省市县其他等级支付比例", policy.Other,
+                floors.CityRateBasisPoints.Value > floors.CountyRateBasisPoints.Value
+                ? floors.CityRateBasisPoints
+                : floors.CountyRateBasisPoints);
             CheckRate("基层支付比例", policy.Grassroots, floors.GrassrootsRateBasisPoints);
             CheckDeductible("省级三级甲等起付标准", policy.Province3A, floors.DeductibleFen);
             CheckDeductible("省市县其他等级起付标准", policy.Other, floors.DeductibleFen);
@@ -54,17 +58,20 @@ public static class FloorRules
             foreach ((string visitType, Cited<long> floor) in floors.AllowanceFen)
             {
                 bool known = policy.FixedAllowanceFen.TryGetValue(visitType, out Cited<long> allowance);
-                checks.Add(new($"{policy.PolicyId} {visitType}", known ? Show.Yuan(allowance.Value) : "无", $"不低于{Show.Yuan(floor.Value)}", known && allowance.Value >= floor.Value, floor.Source));
+                checks.Add(new($"{policy.PolicyId} {visitType}", known ? Show.Yuan(allowance.Value) : "无", $"不低于{Show.Yuan(floor.Value)}",
+                    known && allowance.Value >= floor.Value, floor.Source));
             }
 
             void CheckRate(string what, TierTerms terms, Cited<int> floor) =>
-                checks.Add(new($"{policy.PolicyId} {what}", Show.Percent(terms.RateBasisPoints.Value), $"不低于{Show.Percent(floor.Value)}", terms.RateBasisPoints.Value >= floor.Value, floor.Source));
+                checks.Add(new($"{policy.PolicyId} {what}", Show.Percent(terms.RateBasisPoints.Value), $"不低于{Show.Percent(floor.Value)}",
+                    terms.RateBasisPoints.Value >= floor.Value, floor.Source));
 
             void CheckDeductible(string what, TierTerms terms, Cited<long> about)
             {
                 long reachFen = about.Value * floors.DeductibleToleranceBasisPoints.Value / 10_000;
                 string asked = about.Value == 0 ? "不设" : $"{Show.Yuan(about.Value)}左右";
-                checks.Add(new($"{policy.PolicyId} {what}", Show.Yuan(terms.DeductibleFen.Value), asked, Math.Abs(terms.DeductibleFen.Value - about.Value) <= reachFen, about.Source));
+                checks.Add(new($"{policy.PolicyId} {what}", Show.Yuan(terms.DeductibleFen.Value), asked,
+                    Math.Abs(terms.DeductibleFen.Value - about.Value) <= reachFen, about.Source));
             }
         }
 

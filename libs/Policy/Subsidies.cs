@@ -8,10 +8,13 @@ namespace Claims.Policy;
 /// <param name="NotInHand">Why the year is not known, in Chinese, or null.</param>
 public sealed record SubsidyYear(int Year, Cited<long>? TotalFen, ImmutableDictionary<string, Subsidy> Rows, string? NotInHand);
 
-/// <summary>Who pays how much per head and year, in fen; null parts are not part of the row, or are covered by <paramref name="Remainder"/>.</summary>
-/// <param name="Remainder">Where the rest of the total comes from by rules that are not known, in Chinese, or null where the parts sum to the total.</param>
+/// <summary>Who pays how much per head and year, in fen; null parts are not part of the row, or are covered by
+/// <paramref name="Remainder"/>.</summary>
+/// <param name="Remainder">Where the rest of the total comes from by rules that are not known, in Chinese, or null where the parts sum to
+/// the total.</param>
 /// <param name="NotInHand">Why the row is not known, in Chinese, or null.</param>
-public sealed record Subsidy(long? CentralFen, long? ProvinceFen, long? CityFen, long? CountyFen, string? Remainder, string? NotInHand, string Source, string? Ruling);
+public sealed record Subsidy(long? CentralFen, long? ProvinceFen, long? CityFen, long? CountyFen, string? Remainder, string? NotInHand,
+    string Source, string? Ruling);
 
 public static class SubsidyRules
 {
@@ -21,12 +24,19 @@ public static class SubsidyRules
     {
         ArgumentNullException.ThrowIfNull(pack);
         ArgumentNullException.ThrowIfNull(countyOrClass);
-        if (!pack.Subsidies.TryGetValue(year, out SubsidyYear? subsidies)) throw new PolicyException($"The fiscal subsidy of {year} is not in hand for {pack.City}.");
-        if (subsidies.NotInHand is not null) throw new PolicyException($"The fiscal subsidy of {year} is not in hand for {pack.City}: {subsidies.NotInHand}.");
+        if (!pack.Subsidies.TryGetValue(year, out SubsidyYear? subsidies))
+            throw new PolicyException($"The fiscal subsidy of {year} is not in hand for {pack.City}.");
+        if (subsidies.NotInHand is not null)
+            throw new PolicyException($"The fiscal subsidy of {year} is not in hand for {pack.City}: {subsidies.NotInHand}.");
         bool byCounty = countyOrClass.All(char.IsAsciiDigit);
         string? fiscalClass = byCounty ? pack.RequireCounty(countyOrClass).FiscalClass : countyOrClass;
         Subsidy? row = subsidies.Rows.GetValueOrDefault(countyOrClass) ?? subsidies.Rows.GetValueOrDefault(fiscalClass!);
-        if (row is null) throw new PolicyException($"There is no fiscal subsidy for '{countyOrClass}' in {year}: use a county code or one of {string.Join(", ", subsidies.Rows.Keys.Order(StringComparer.Ordinal))}.");
-        return row.NotInHand is null ? row : throw new PolicyException($"The fiscal subsidy of {year} for '{countyOrClass}' is not in hand: {row.NotInHand} ({row.Source}).");
+        if (row is null)
+            throw new PolicyException($"There is no fiscal subsidy for '{countyOrClass}' in {year}: use a county code or one "
+            + $"of {string.Join(", ", subsidies.Rows.Keys.Order(StringComparer.Ordinal))}.");
+        return row.NotInHand is null
+            ? row
+            : throw new PolicyException($"The fiscal subsidy of {year} for '{countyOrClass}' is not in "
+            + $"hand: {row.NotInHand} ({row.Source}).");
     }
 }

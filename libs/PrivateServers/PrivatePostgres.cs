@@ -37,7 +37,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     private string DataDirectory => _directory.File("data");
 
-    /// <summary>A server that ends with this process or on disposal, with fsync off: it survives its own crash, not the machine's.</summary>
+    /// <summary>A server that ends with this process or on disposal, with fsync off: it survives its own crash, not the
+    /// machine's.</summary>
     /// <param name="directory">Where the data stays; null for a temporary place that disposal removes.</param>
     /// <param name="port">0 for any free port.</param>
     /// <exception cref="PrivateServerException">The port is busy, the package is missing, or the server does not get ready.</exception>
@@ -269,7 +270,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
             while (!await AnswersAsync(bound.Token))
             {
                 if (!Process.IsRunning)
-                    throw new PrivateServerException($"PostgreSQL on port {Port} ended while starting: {ServerProcess.LogTail(logFile, 3)}");
+                    throw new PrivateServerException(
+                        $"PostgreSQL on port {Port} ended while starting: {ServerProcess.LogTail(logFile, 3)}");
                 await Task.Delay(PollInterval, bound.Token);
             }
         }

@@ -3,7 +3,8 @@ namespace Claims.PrivateServers;
 /// <summary>Where Debian puts the programs that are needed here.</summary>
 public static class Programs
 {
-    /// <summary>The path of a program on PATH, or in the newest of the versioned folders below <paramref name="versionsDirectory"/>.</summary>
+    /// <summary>The path of a program on PATH, or in the newest of the versioned folders below
+    /// <paramref name="versionsDirectory"/>.</summary>
     /// <exception cref="PrivateServerException">It is not installed; the message names the Debian package.</exception>
     public static string Find(string program, string debianPackage, string? versionsDirectory = null)
     {

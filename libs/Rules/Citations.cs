@@ -14,7 +14,10 @@ public sealed record Citations(string PolicyId, string PolicyHash, string VisitT
     {
         string type = VisitTypes.WireName(visitType);
         TierTerms terms = policy.TermsFor(tier);
-        string covering = policy.FixedAllowanceFen.TryGetValue(type, out Cited<long> allowance) ? allowance.Source : policy.PooledVisitTypes[type];
-        return new Citations(policy.PolicyId, pack.Hash, covering, terms.DeductibleFen.Source, terms.RateBasisPoints.Source, policy.AnnualCapFen.Source);
+        string covering = policy.FixedAllowanceFen.TryGetValue(type, out Cited<long> allowance)
+            ? allowance.Source
+            : policy.PooledVisitTypes[type];
+        return new Citations(policy.PolicyId, pack.Hash, covering, terms.DeductibleFen.Source, terms.RateBasisPoints.Source,
+            policy.AnnualCapFen.Source);
     }
 }

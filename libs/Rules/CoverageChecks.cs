@@ -4,7 +4,8 @@ using Claims.Policy;
 
 namespace Claims.Rules;
 
-/// <summary>A facility as adjudication needs it; dates are inclusive, <paramref name="PooledTo"/> null while the agreement is open.</summary>
+/// <summary>A facility as adjudication needs it; dates are inclusive, <paramref name="PooledTo"/> null while the agreement is
+/// open.</summary>
 public sealed record FacilityTerms(string Code, string County, Tier Tier, DateOnly? PooledFrom, DateOnly? PooledTo);
 
 /// <summary>One insured's enrolments, by plan year.</summary>
@@ -21,27 +22,34 @@ public sealed record InsuredTerms(string InsuredId, ImmutableArray<EnrolmentTerm
     }
 }
 
-/// <summary>One enrolment: waiting from <paramref name="WaitingFrom"/>, covered from <paramref name="CoveredFrom"/> to <paramref name="CoveredTo"/>; the dates mean nothing where unpaid.</summary>
-public readonly record struct EnrolmentTerms(int PlanYear, string Scheme, string County, bool Paid, DateOnly WaitingFrom, DateOnly CoveredFrom, DateOnly CoveredTo);
+/// <summary>One enrolment: waiting from <paramref name="WaitingFrom"/>, covered from <paramref name="CoveredFrom"/> to
+/// <paramref name="CoveredTo"/>; the dates mean nothing where unpaid.</summary>
+public readonly record struct EnrolmentTerms(
+    int PlanYear, string Scheme, string County, bool Paid, DateOnly WaitingFrom, DateOnly CoveredFrom, DateOnly CoveredTo);
 
 /// <summary>What a covered visit is settled by.</summary>
-public readonly record struct CoveredVisit(Visit Visit, FacilityTerms Facility, EnrolmentTerms Enrolment, OutpatientPolicy Policy, Terms Terms);
+public readonly record struct CoveredVisit(
+    Visit Visit, FacilityTerms Facility, EnrolmentTerms Enrolment, OutpatientPolicy Policy, Terms Terms);
 
 /// <summary>Checks of facility, insured and policy, in the order that decides which reason is given.</summary>
 public static class CoverageChecks
 {
-    public static (CoveredVisit? Covered, Refusal? Refusal) Check(PolicyPack pack, Visit visit, FacilityTerms? facility, InsuredTerms? insured)
+    public static (CoveredVisit? Covered, Refusal? Refusal) Check(
+        PolicyPack pack, Visit visit, FacilityTerms? facility, InsuredTerms? insured)
     {
         DateOnly date = visit.Date;
         if (facility is null) return Refused(Reasons.FacilityUnknown);
-        if (facility.PooledFrom is null || date < facility.PooledFrom || date > facility.PooledTo) return Refused(Reasons.FacilityNotPooled);
+        if (facility.PooledFrom is null || date < facility.PooledFrom || date > facility.PooledTo)
+            return Refused(Reasons.FacilityNotPooled);
 
         if (insured is null) return Refused(Reasons.InsuredUnknown);
-        if (insured.EnrolmentOf(date.Year) is not { } enrolment) return Refused(Reasons.NotCoveredOnDate, $"参保人没有{date.Year}年度的居民医保参保登记，请核对参保缴费情况。");
+        if (insured.EnrolmentOf(date.Year) is not { } enrolment)
+            return Refused(Reasons.NotCoveredOnDate, $"参保人没有{date.Year}年度的居民医保参保登记，请核对参保缴费情况。");
         if (enrolment.Scheme != "resident") return Refused(Reasons.WrongScheme);
         if (pack.CountiesOutsidePooling.ContainsKey(enrolment.County)) return Refused(Reasons.OutsidePoolingArea);
         if (!enrolment.Paid) return Refused(Reasons.NotCoveredOnDate, $"参保人{date.Year}年度已登记、尚未缴费，请核对参保缴费情况。");
-        if (date < enrolment.WaitingFrom) return Refused(Reasons.NotCoveredOnDate, $"参保人的待遇自{Day(enrolment.CoveredFrom)}起享受，就诊日期早于缴费，请核对参保缴费情况。");
+        if (date < enrolment.WaitingFrom)
+            return Refused(Reasons.NotCoveredOnDate, $"参保人的待遇自{Day(enrolment.CoveredFrom)}起享受，就诊日期早于缴费，请核对参保缴费情况。");
         if (date > enrolment.CoveredTo) return Refused(Reasons.NotCoveredOnDate, $"参保人的待遇已于{Day(enrolment.CoveredTo)}终止，请核对参保缴费情况。");
         if (date < enrolment.CoveredFrom)
             return Refused(Reasons.InWaitingPeriod, $"参保人尚在待遇等待期内，自{Day(enrolment.CoveredFrom)}起享受待遇；等待期内的费用统筹基金不予支付。");

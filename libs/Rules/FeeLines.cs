@@ -6,7 +6,8 @@ namespace Claims.Rules;
 /// <summary>One item of the catalogues for one period; dates inclusive, <paramref name="ValidTo"/> null while open.</summary>
 /// <param name="FirstSelfPayBasisPoints">What the insured pays first of an item of class B.</param>
 /// <param name="PriceLimitMilliFen">Price per unit above which the insured pays; null where there is none.</param>
-public sealed record CatalogueTerms(string ItemCode, ItemClass Class, int FirstSelfPayBasisPoints, long? PriceLimitMilliFen, DateOnly ValidFrom, DateOnly? ValidTo);
+public sealed record CatalogueTerms(
+    string ItemCode, ItemClass Class, int FirstSelfPayBasisPoints, long? PriceLimitMilliFen, DateOnly ValidFrom, DateOnly? ValidTo);
 
 /// <summary>The four parts of an amount, in fen; together they are the amount.</summary>
 public readonly record struct FeeParts(long FullSelfPayFen, long OverLimitFen, long PreSelfPayFen, long InScopeFen)
@@ -67,7 +68,8 @@ public static class FeeLines
         }
 
         HashSet<string> seen = new(StringComparer.Ordinal);
-        ImmutableArray<LineOutcome> outcomes = [.. lines.Select(line => new LineOutcome(line.LineId, default, (seen.Add(line.LineId), IsProduct(line)) switch
+        ImmutableArray<LineOutcome> outcomes =
+            [.. lines.Select(line => new LineOutcome(line.LineId, default, (seen.Add(line.LineId), IsProduct(line)) switch
         {
             (false, _) => Reasons.DuplicateLineId,
             (_, false) => Reasons.LineAmountMismatch,
@@ -86,7 +88,8 @@ public static class FeeLines
 
     /// <param name="itemsOf">Every period of an item's code; empty for an unknown one.</param>
     /// <returns>The lines' parts and their sum, or the refusal with the lines that are at fault.</returns>
-    public static (Refusal? Refusal, ImmutableArray<LineOutcome> Lines, FeeParts Sum) Split(IReadOnlyList<FeeLine> lines, DateOnly visitDate, Func<string, ImmutableArray<CatalogueTerms>> itemsOf)
+    public static (Refusal? Refusal, ImmutableArray<LineOutcome> Lines, FeeParts Sum) Split(
+        IReadOnlyList<FeeLine> lines, DateOnly visitDate, Func<string, ImmutableArray<CatalogueTerms>> itemsOf)
     {
         ImmutableArray<LineOutcome> outcomes = [.. lines.Select(line => Split(line, visitDate, itemsOf(line.ItemCode)))];
         if (Refuse(outcomes, lines) is { } refused) return (refused.Refusal, refused.Lines, default);
@@ -98,7 +101,8 @@ public static class FeeLines
     private static LineOutcome Split(FeeLine line, DateOnly visitDate, ImmutableArray<CatalogueTerms> periods)
     {
         if (periods.IsEmpty) return new LineOutcome(line.LineId, default, Reasons.ItemUnknown);
-        CatalogueTerms? item = periods.FirstOrDefault(period => period.ValidFrom <= visitDate && (period.ValidTo is null || visitDate <= period.ValidTo));
+        CatalogueTerms? item = periods.FirstOrDefault(
+            period => period.ValidFrom <= visitDate && (period.ValidTo is null || visitDate <= period.ValidTo));
         if (item is null) return new LineOutcome(line.LineId, default, Reasons.ItemNotInForce);
         if (item.Class is ItemClass.ClassC) return new LineOutcome(line.LineId, new FeeParts(line.AmountFen, 0, 0, 0), "");
 
@@ -106,7 +110,9 @@ public static class FeeLines
             ? (long)Int128.Min(line.AmountFen, OverLimit(line, limitMilliFen))
             : 0;
         long restFen = line.AmountFen - overLimitFen;
-        long preSelfPayFen = item.Class is ItemClass.ClassB ? (long)((((Int128)restFen * item.FirstSelfPayBasisPoints) + 5_000) / 10_000) : 0;
+        long preSelfPayFen = item.Class is ItemClass.ClassB
+            ? (long)((((Int128)restFen * item.FirstSelfPayBasisPoints) + 5_000) / 10_000)
+            : 0;
         return new LineOutcome(line.LineId, new FeeParts(0, overLimitFen, preSelfPayFen, restFen - preSelfPayFen), "");
     }
 
@@ -119,16 +125,19 @@ public static class FeeLines
 
     /// <summary>What is above the price limit, in fen; 0 where the price is within it.</summary>
     private static Int128 OverLimit(FeeLine line, long limitMilliFen) => line.UnitPriceMicroYuan > 0
-        ? Product(Int128.Max(line.UnitPriceMicroYuan - ((Int128)limitMilliFen * MicroYuanPerMilliFen), 0), line.QuantityE4, UnitsPerFenInMicroYuan)
+        ? Product(Int128.Max(line.UnitPriceMicroYuan - ((Int128)limitMilliFen * MicroYuanPerMilliFen), 0), line.QuantityE4,
+            UnitsPerFenInMicroYuan)
         : Product(Math.Max(line.UnitPriceMilliFen - limitMilliFen, 0), line.QuantityE4, UnitsPerFenInMilliFen);
 
-    private static Int128 Product(Int128 price, long quantityE4, long unitsPerFen) => ((price * quantityE4) + (unitsPerFen / 2)) / unitsPerFen;
+    private static Int128 Product(Int128 price, long quantityE4, long unitsPerFen) =>
+        ((price * quantityE4) + (unitsPerFen / 2)) / unitsPerFen;
 
     /// <summary>The price as it is compared between requests: the same in either unit.</summary>
     public static Int128 PriceMicroYuan(FeeLine line) =>
         line.UnitPriceMicroYuan > 0 ? line.UnitPriceMicroYuan : (Int128)line.UnitPriceMilliFen * MicroYuanPerMilliFen;
 
-    private static (Refusal Refusal, ImmutableArray<LineOutcome> Lines)? Refuse(ImmutableArray<LineOutcome> outcomes, IReadOnlyList<FeeLine> lines)
+    private static (Refusal Refusal, ImmutableArray<LineOutcome> Lines)? Refuse(
+        ImmutableArray<LineOutcome> outcomes, IReadOnlyList<FeeLine> lines)
     {
         int first = outcomes.ToList().FindIndex(outcome => outcome.ReasonCode.Length > 0);
         if (first < 0) return null;

@@ -36,7 +36,8 @@ public enum Helper
 }
 
 /// <summary>A reason code of the contract.</summary>
-/// <param name="Text">The sentence for the cashier; where the answer names a field, a line or another settlement, its own text stands in place of it.</param>
+/// <param name="Text">The sentence for the cashier; where the answer names a field, a line or another settlement, its own text stands in
+/// place of it.</param>
 public sealed record Reason(string Code, NextStep Next, Helper Helper, string Text);
 
 /// <summary>The reason codes of the contract, and what each says to the cashier.</summary>

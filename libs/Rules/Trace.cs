@@ -6,10 +6,13 @@ using System.Text;
 namespace Claims.Rules;
 
 /// <summary>What a settlement was reckoned from, and what it came to.</summary>
-public readonly record struct Calculation(Terms Terms, Tier Tier, FeeParts Fees, Standing Before, Settlement Settlement, Citations Citations);
+public readonly record struct Calculation(
+    Terms Terms, Tier Tier, FeeParts Fees, Standing Before, Settlement Settlement, Citations Citations);
 
-/// <summary>A settlement that was undone, or stands again. Its own figures in fen, positive, and the use of the annual cap before and after.</summary>
-public readonly record struct Undone(string SettlementId, long TotalFen, long DeductibleFen, long FundPayFen, long CapUsedBeforeFen, long CapUsedAfterFen);
+/// <summary>A settlement that was undone, or stands again. Its own figures in fen, positive, and the use of the annual cap before and
+/// after.</summary>
+public readonly record struct Undone(
+    string SettlementId, long TotalFen, long DeductibleFen, long FundPayFen, long CapUsedBeforeFen, long CapUsedAfterFen);
 
 /// <summary>The calculation in plain Chinese, one sentence a step, each with its document number and clause.</summary>
 public static class Trace
@@ -49,14 +52,18 @@ public static class Trace
     public static string OfCancellation(in Undone undone)
     {
         ArrayBufferWriter<byte> text = Begin();
-        Write(text, $"一、撤销结算{undone.SettlementId}，费用总额{Yuan(undone.TotalFen)}元。二、退回统筹基金支付{Yuan(undone.FundPayFen)}元，退回个人负担{Yuan(undone.TotalFen - undone.FundPayFen)}元。三、恢复起付标准{Yuan(undone.DeductibleFen)}元；年度已用限额由{Yuan(undone.CapUsedBeforeFen)}元恢复为{Yuan(undone.CapUsedAfterFen)}元。");
+        Write(text, $"一、撤销结算{undone.SettlementId}，费用总额{Yuan(undone.TotalFen)}元。二、退回统筹基金支付{Yuan(undone.FundPayFen)}元，"
+            + $"退回个人负担{Yuan(undone.TotalFen - undone.FundPayFen)}元。三、恢复起付标准{Yuan(undone.DeductibleFen)}元；"
+            + $"年度已用限额由{Yuan(undone.CapUsedBeforeFen)}元恢复为{Yuan(undone.CapUsedAfterFen)}元。");
         return Encoding.UTF8.GetString(text.WrittenSpan);
     }
 
     public static string OfRestoration(in Undone restored)
     {
         ArrayBufferWriter<byte> text = Begin();
-        Write(text, $"一、撤销已冲正，结算{restored.SettlementId}恢复有效，费用总额{Yuan(restored.TotalFen)}元。二、统筹基金支付{Yuan(restored.FundPayFen)}元，个人负担{Yuan(restored.TotalFen - restored.FundPayFen)}元。三、年度已用限额由{Yuan(restored.CapUsedBeforeFen)}元变为{Yuan(restored.CapUsedAfterFen)}元。");
+        Write(text, $"一、撤销已冲正，结算{restored.SettlementId}恢复有效，费用总额{Yuan(restored.TotalFen)}元。二、统筹基金支付{Yuan(restored.FundPayFen)}元，"
+            + $"个人负担{Yuan(restored.TotalFen - restored.FundPayFen)}元。三、"
+            + $"年度已用限额由{Yuan(restored.CapUsedBeforeFen)}元变为{Yuan(restored.CapUsedAfterFen)}元。");
         return Encoding.UTF8.GetString(text.WrittenSpan);
     }
 
@@ -72,7 +79,8 @@ public static class Trace
         if (fen > 0) Write(text, $"{name}{Yuan(fen)}元、");
     }
 
-    private static void AppendDeductibleStep(ArrayBufferWriter<byte> text, Terms terms, Standing before, Settlement settlement, Citations citations)
+    private static void AppendDeductibleStep(
+        ArrayBufferWriter<byte> text, Terms terms, Standing before, Settlement settlement, Citations citations)
     {
         if (terms.TariffFen == 0)
         {
@@ -85,7 +93,8 @@ public static class Trace
         Write(text, $"，本次负担起付标准{Yuan(settlement.DeductibleFen)}元（{citations.Deductible}）。");
     }
 
-    private static void AppendCapStep(ArrayBufferWriter<byte> text, Terms terms, Standing before, Settlement settlement, Citations citations)
+    private static void AppendCapStep(
+        ArrayBufferWriter<byte> text, Terms terms, Standing before, Settlement settlement, Citations citations)
     {
         Write(text, $"四、年度最高支付限额{Yuan(terms.CapFen)}元，此前已用{Yuan(before.CapUsedFen)}元");
         switch (settlement.ReasonCode)
@@ -127,7 +136,8 @@ public static class Trace
     /// <summary>Basis points, written as per cent with as many decimals as there are.</summary>
     private readonly record struct Rate(int BasisPoints);
 
-    /// <summary>Writes a sentence straight into the text: with a string for each of its dozen amounts, a trace cost more than the settlement.</summary>
+    /// <summary>Writes a sentence straight into the text: with a string for each of its dozen amounts, a trace cost more than the
+    /// settlement.</summary>
     [InterpolatedStringHandler]
     private readonly ref struct Words
     {

@@ -27,7 +27,8 @@ public sealed class Clinic(HospitalSide hospitals, Uri gateway) : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    /// <param name="dropAfter">The line drops so long after the request was begun, unless it is answered by then; null where it holds.</param>
+    /// <param name="dropAfter">The line drops so long after the request was begun, unless it is answered by then; null where it
+    /// holds.</param>
     public async Task CallAsync(Operation operation, TimeSpan? dropAfter, CancellationToken cancellationToken)
     {
         (string path, IMessage request, string id) = operation.Settle is { } settle

@@ -50,7 +50,8 @@ public sealed class HospitalSide(AnswerBook book, LoadRecorder recorder)
         AnswerKind kind = Book.Answer(reply, out int number, out long dueTicks);
         if (kind == AnswerKind.Unexpected) return -1;
         Recorder.Answered(Stopwatch.GetElapsedTime(dueTicks, now), kind == AnswerKind.Refusal);
-        bool mayBeTaken = kind == AnswerKind.First && reply.Decision == Decision.Settled && Book.Traffic.Mix.Cancels + Book.Traffic.Mix.Replays > 0;
+        bool mayBeTaken = kind == AnswerKind.First && reply.Decision == Decision.Settled
+            && Book.Traffic.Mix.Cancels + Book.Traffic.Mix.Replays > 0;
         if (mayBeTaken && _recent.Count < RecentAnswers) _recent.Enqueue(number);
         return number;
     }
@@ -64,7 +65,8 @@ public sealed class HospitalSide(AnswerBook book, LoadRecorder recorder)
     public void NoteFailure(string what) => _failures.AddOrUpdate(what, 1, (_, times) => times + 1);
 
     /// <summary>One call with one answer; an error is counted and not thrown.</summary>
-    public async Task CallAsync(V1.Adjudication.AdjudicationClient client, Operation operation, TimeSpan bound, CancellationToken cancellationToken)
+    public async Task CallAsync(V1.Adjudication.AdjudicationClient client, Operation operation, TimeSpan bound,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(client);
         Recorder.Sent();

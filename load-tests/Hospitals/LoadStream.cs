@@ -43,7 +43,8 @@ public sealed class LoadStream(HospitalSide hospitals, V1.Adjudication.Adjudicat
         {
             await open.Call.RequestStream.WriteAsync(request, cancellationToken).WaitAsync(StallBound, cancellationToken);
         }
-        catch (Exception e) when (e is RpcException or InvalidOperationException or TimeoutException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is RpcException or InvalidOperationException or TimeoutException
+            && !cancellationToken.IsCancellationRequested)
         {
             // A call that has ended says why on its reading side, which counts what it left unanswered.
             open.Broken = true;

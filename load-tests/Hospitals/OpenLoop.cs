@@ -36,7 +36,8 @@ public sealed class OpenLoop(IReadOnlyList<CallInvoker> hospitals)
         int answered = 0;
         TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
         AsyncDuplexStreamingCall<byte[], byte[]>[] calls =
-            [.. hospitals.Select(hospital => hospital.AsyncDuplexStreamingCall(SettleStream, null, new CallOptions(cancellationToken: cancellationToken)))];
+            [.. hospitals.Select(hospital => hospital.AsyncDuplexStreamingCall(
+                SettleStream, null, new CallOptions(cancellationToken: cancellationToken)))];
         RateProfile rate = RateProfile.Constant(perSecond, TimeSpan.FromSeconds(visits.Count / perSecond));
         try
         {

@@ -28,12 +28,16 @@ public sealed class RawStream(Uri adjudication)
     {
         using SemaphoreSlim room = new(window);
         using HttpMessageInvoker http = new(ClaimsChannel.CreateHandler());
-        using HttpRequestMessage call = new(HttpMethod.Post, new Uri(adjudication, Path)) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using HttpRequestMessage call =
+            new(HttpMethod.Post, new Uri(adjudication,
+            Path))
+            { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         call.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));
         using Frames frames = new(requests, room, cancellationToken);
         call.Content = frames;
         using HttpResponseMessage response = await http.SendAsync(call, cancellationToken);
-        PipeReader body = PipeReader.Create(await response.Content.ReadAsStreamAsync(cancellationToken), new StreamPipeReaderOptions(bufferSize: 64 * 1024));
+        PipeReader body = PipeReader.Create(
+            await response.Content.ReadAsStreamAsync(cancellationToken), new StreamPipeReaderOptions(bufferSize: 64 * 1024));
         ReadResult read;
         do
         {
@@ -47,8 +51,11 @@ public sealed class RawStream(Uri adjudication)
         while (!read.IsCompleted);
 
         HttpResponseHeaders ending = response.Headers.Contains("grpc-status") ? response.Headers : response.TrailingHeaders;
-        if (!ending.TryGetValues("grpc-status", out IEnumerable<string>? status) || status.Single() != "0" || answers.Count != requests.Count)
-            throw new RpcException(new Status(StatusCode.Unavailable, $"{answers.Count} of {requests.Count} requests were answered; {string.Join(", ", ending.Select(header => $"{header.Key}: {string.Join(' ', header.Value)}"))}"));
+        if (!ending.TryGetValues("grpc-status", out IEnumerable<string>? status) || status.Single() != "0"
+            || answers.Count != requests.Count)
+            throw new RpcException(new Status(
+                StatusCode.Unavailable, $"{answers.Count} of {requests.Count} requests were "
+                + $"answered; {string.Join(", ", ending.Select(header => $"{header.Key}: {string.Join(' ', header.Value)}"))}"));
     }
 
     private static bool TryTake(ref ReadOnlySequence<byte> frames, out byte[] message)

@@ -14,7 +14,8 @@ namespace Claims.LoadTests.Hospitals;
 /// <param name="AllocatedBytes">By Adjudication, per settlement, the relay's work among it.</param>
 /// <param name="CpuMicroseconds">Per settlement, by process; the load generator's own among them.</param>
 public sealed record SettleRound(
-    double SettlePerSecond, double EndToEndPerSecond, double BatchSize, double AllocatedBytes, IReadOnlyDictionary<string, double> CpuMicroseconds);
+    double SettlePerSecond, double EndToEndPerSecond, double BatchSize, double AllocatedBytes,
+    IReadOnlyDictionary<string, double> CpuMicroseconds);
 
 /// <summary>Hospital streams at full speed against a running system.</summary>
 public static class SettleBench
@@ -23,7 +24,8 @@ public static class SettleBench
     private const int Window = 1_024;
     private static readonly TimeSpan PostedBound = TimeSpan.FromMinutes(2);
 
-    public static async Task<SettleRound> MeasureAsync(TemporarySystem system, Workload workload, int visits, CancellationToken cancellationToken)
+    public static async Task<SettleRound> MeasureAsync(
+        TemporarySystem system, Workload workload, int visits, CancellationToken cancellationToken)
     {
         using Services services = new(system.Layout);
         byte[][][] hospitals = [.. Enumerable.Range(0, Streams)
@@ -33,7 +35,8 @@ public static class SettleBench
         Counters before = await Counters.ReadAsync(system, cancellationToken);
 
         long begun = Stopwatch.GetTimestamp();
-        await Task.WhenAll(streams.Select((stream, hospital) => stream.SendAsync(hospitals[hospital], Window, answers[hospital], cancellationToken)));
+        await Task.WhenAll(streams.Select(
+            (stream, hospital) => stream.SendAsync(hospitals[hospital], Window, answers[hospital], cancellationToken)));
         double settled = Stopwatch.GetElapsedTime(begun).TotalSeconds;
         await PostedBooks.WaitAsync(services, PostedBound, cancellationToken);
         double posted = Stopwatch.GetElapsedTime(begun).TotalSeconds;
@@ -48,7 +51,8 @@ public static class SettleBench
             after.CpuSeconds.ToDictionary(use => use.Key, use => (use.Value - before.CpuSeconds[use.Key]) * 1e6 / count));
     }
 
-    private sealed record Counters(double Batches, double BatchedVisits, double AllocatedBytes, IReadOnlyDictionary<string, double> CpuSeconds)
+    private sealed record Counters(
+        double Batches, double BatchedVisits, double AllocatedBytes, IReadOnlyDictionary<string, double> CpuSeconds)
     {
         public static async Task<Counters> ReadAsync(TemporarySystem system, CancellationToken cancellationToken)
         {

@@ -16,7 +16,8 @@ public static class UnaryBench
     {
         using Services services = new(layout);
         V1.Adjudication.AdjudicationClient[] clients =
-            [.. Enumerable.Range(0, connections).Select(_ => new V1.Adjudication.AdjudicationClient(services.Connect(layout.AdjudicationAddress)))];
+            [.. Enumerable.Range(0, connections)
+                .Select(_ => new V1.Adjudication.AdjudicationClient(services.Connect(layout.AdjudicationAddress)))];
         SettleRequest[] requests = [.. Enumerable.Range(0, visits).Select(_ => workload.Next())];
         int next = -1;
         long begun = Stopwatch.GetTimestamp();
@@ -29,7 +30,8 @@ public static class UnaryBench
             {
                 SettleReply reply = await client.SettleAsync(requests[index], cancellationToken: cancellationToken);
                 if (reply.Decision is not Decision.Settled || reply.Replayed)
-                    throw new CommandException($"A visit was answered {reply.Decision} {reply.ReasonCode}: the measurement counts for nothing.", ExitCodes.Failed);
+                    throw new CommandException($"A visit was answered {reply.Decision} {reply.ReasonCode}: the measurement counts for "
+                        + $"nothing.", ExitCodes.Failed);
             }
         }
     }

@@ -41,9 +41,11 @@ public sealed class Workload(int insured, int seed = 1)
             StringBuilder people = new("insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on\n");
             int end = Math.Min(Insured, first + MostPeopleInAFile);
             for (int number = first; number < end; number++)
-                people.Append(CultureInfo.InvariantCulture, $"{InsuredId(number)},示范,resident,410105,general,2025,2024-11-05,1980-01-01,\n");
+                people.Append(CultureInfo.InvariantCulture,
+                    $"{InsuredId(number)},示范,resident,410105,general,2025,2024-11-05,1980-01-01,\n");
             await ImportCommand.RunAsync(services, ImportKind.Insured, "insured.csv", Csv(people), cancellationToken);
-            if (end < Insured) Output.Progress(string.Create(CultureInfo.InvariantCulture, $"{end:#,##0} of {Insured:#,##0} insured imported …"));
+            if (end < Insured)
+                Output.Progress(string.Create(CultureInfo.InvariantCulture, $"{end:#,##0} of {Insured:#,##0} insured imported …"));
         }
     }
 

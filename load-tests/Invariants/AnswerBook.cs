@@ -109,7 +109,8 @@ public sealed class AnswerBook(Traffic traffic)
         number = found;
         ref Entry entry = ref At(number);
         int digest = DigestOf(
-            reply.SettlementId, reply.TotalFen, reply.InScopeFen, reply.DeductibleFen, reply.FundPayFen, reply.CapUsedBeforeFen, reply.CapUsedAfterFen);
+            reply.SettlementId, reply.TotalFen, reply.InScopeFen, reply.DeductibleFen, reply.FundPayFen, reply.CapUsedBeforeFen,
+            reply.CapUsedAfterFen);
         if (entry.Known == Known.Sent && (entry.AskedAgain || !reply.Replayed))
         {
             dueTicks = entry.DueTicks;
@@ -152,7 +153,8 @@ public sealed class AnswerBook(Traffic traffic)
     {
         ArgumentNullException.ThrowIfNull(entry);
         return At(number).Digest == DigestOf(
-            entry.SettlementId, entry.TotalFen, entry.InScopeFen, entry.DeductibleFen, entry.FundPayFen, entry.CapUsedBeforeFen, entry.CapUsedAfterFen);
+            entry.SettlementId, entry.TotalFen, entry.InScopeFen, entry.DeductibleFen, entry.FundPayFen, entry.CapUsedBeforeFen,
+            entry.CapUsedAfterFen);
     }
 
     /// <returns>The number of the operation that made such a request; null where none did.</returns>
@@ -173,7 +175,8 @@ public sealed class AnswerBook(Traffic traffic)
         }
     }
 
-    private static int DigestOf(string settlementId, long total, long inScope, long deductible, long fundPay, long usedBefore, long usedAfter) =>
+    private static int DigestOf(string settlementId, long total, long inScope, long deductible, long fundPay, long usedBefore,
+        long usedAfter) =>
         HashCode.Combine(settlementId.GetHashCode(StringComparison.Ordinal), total, inScope, deductible, fundPay, usedBefore, usedAfter);
 
     private ref Entry At(int number) => ref _chunks[number >> ChunkBits]![number & (ChunkSize - 1)];

@@ -127,7 +127,8 @@ public sealed class WholeSystem
         return new Check(
             "acknowledged ⊆ posted ⊆ sent, each once",
             acknowledged > 0 && lost == 0 && _twice == 0 && _neverSent == 0,
-            $"{Count(_posted.Length)} sent, {Count(acknowledged)} acknowledged, {Count(unknown)} without an answer, {Count(_rows)} posted; {Count(lost)} lost, {Count(_twice)} twice, {Count(_neverSent)} never sent");
+            $"{Count(_posted.Length)} sent, {Count(acknowledged)} acknowledged, {Count(unknown)} without an answer, {Count(_rows)} "
+                + $"posted; {Count(lost)} lost, {Count(_twice)} twice, {Count(_neverSent)} never sent");
     }
 
     private Check BooksRepeatAnswers() => new(
@@ -138,17 +139,20 @@ public sealed class WholeSystem
     private Check ReplaysRepeat() => new(
         "a repeated request gets its first answer",
         _answers.ReplaysThatDiffer == 0 && _answers.Unexpected == 0,
-        $"{Count(_answers.Replays)} replays, {Count(_answers.ReplaysThatDiffer)} differ; {Count(_answers.Unexpected)} answers that nobody waited for");
+        $"{Count(_answers.Replays)} replays, {Count(_answers.ReplaysThatDiffer)} differ; {Count(_answers.Unexpected)} answers that "
+            + $"nobody waited for");
 
     private Check OrderIsKept() => new(
         "an insured's records follow one another without a gap",
         _outOfLine == 0 && _answers.OutOfOrder == 0,
-        $"{Count(_outOfLine)} do not begin where the last one ended; {Count(_answers.OutOfOrder)} answers overtook an earlier one of the insured on its stream");
+        $"{Count(_outOfLine)} do not begin where the last one ended; {Count(_answers.OutOfOrder)} answers overtook an earlier one of the "
+            + $"insured on its stream");
 
     private Check NoCapExceeded() => new(
         "no annual cap exceeded",
         _exceeded == 0 && _answers.CapFen > 0,
-        $"cap {Output.Yuan(_answers.CapFen)}; {Count(_usedFen.Count(used => used == _answers.CapFen))} people reached it, {Count(_exceeded)} records exceed it");
+        $"cap {Output.Yuan(_answers.CapFen)}; {Count(_usedFen.Count(used => used == _answers.CapFen))} people reached "
+            + $"it, {Count(_exceeded)} records exceed it");
 
     private Check YearsEqualFold()
     {
@@ -161,7 +165,8 @@ public sealed class WholeSystem
 
     private int? NumberOf(string insuredId)
     {
-        int number = int.TryParse(insuredId.AsSpan(Math.Max(insuredId.Length - 9, 0)), NumberStyles.None, CultureInfo.InvariantCulture, out int parsed) ? parsed : -1;
+        int number = int.TryParse(insuredId.AsSpan(Math.Max(insuredId.Length - 9, 0)), NumberStyles.None, CultureInfo.InvariantCulture,
+            out int parsed) ? parsed : -1;
         return number >= 0 && number < _usedFen.Length && Workload.InsuredId(number) == insuredId ? number : null;
     }
 
@@ -171,7 +176,8 @@ public sealed class WholeSystem
         return new Check(
             "sub-ledger = trial balance",
             _fundPayFen == balance.FundPaidFen && standing == balance.StandingSettlements,
-            $"{Count(standing)} settlements stand and {Output.Yuan(_fundPayFen)}; {Count(balance.StandingSettlements)} and {Output.Yuan(balance.FundPaidFen)}");
+            $"{Count(standing)} settlements stand and {Output.Yuan(_fundPayFen)}; {Count(balance.StandingSettlements)} "
+                + $"and {Output.Yuan(balance.FundPaidFen)}");
     }
 
     private static string Count(long number) => number.ToString("#,##0", CultureInfo.InvariantCulture);

@@ -16,7 +16,8 @@ public static class RedisLimit
         string file = store.FilePath("commands.resp");
         int calls;
         await using (FileStream commands = File.Create(file))
-            calls = await store.WriteCallsAsync(commands, Enumerable.Range(0, visits).Select(_ => workload.Next()), batch, cancellationToken);
+            calls = await store.WriteCallsAsync(
+                commands, Enumerable.Range(0, visits).Select(_ => workload.Next()), batch, cancellationToken);
 
         return visits / await store.PipeAsync(SendAsync, cancellationToken);
 

@@ -10,7 +10,8 @@ using StackExchange.Redis;
 
 namespace Claims.LoadTests.Limit;
 
-/// <summary>A Redis of its own with the settlement script and an fsync before every answer, driven by redis-cli's pipe mode, without the service.</summary>
+/// <summary>A Redis of its own with the settlement script and an fsync before every answer, driven by redis-cli's pipe mode, without the
+/// service.</summary>
 internal sealed class ScriptStore : IAsyncDisposable
 {
     private const int ShardCount = 32;
@@ -18,7 +19,8 @@ internal sealed class ScriptStore : IAsyncDisposable
     private const string Epoch = "00000000000000000000000000000000";
 
     // As the policy has them: province-level III-A, other, grassroots.
-    private static readonly Terms[] TermsOfTier = [new(4_500, 4_000, 30_000, null), new(5_500, 4_000, 30_000, null), new(6_500, 0, 30_000, null)];
+    private static readonly Terms[] TermsOfTier =
+        [new(4_500, 4_000, 30_000, null), new(5_500, 4_000, 30_000, null), new(6_500, 0, 30_000, null)];
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("claims-limit-");
     private ProcessIdentity _process;
@@ -55,13 +57,16 @@ internal sealed class ScriptStore : IAsyncDisposable
     {
         using ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync($"{_redis!.Configuration},allowAdmin=true");
         foreach (int shard in Enumerable.Range(0, ShardCount)) await connection.GetDatabase().KeyDeleteAsync(new ShardKeys(shard).Outbox);
-        IGrouping<string, KeyValuePair<string, string>>[] info = await connection.GetServer(connection.GetEndPoints()[0]).InfoAsync("memory");
-        return long.Parse(info.SelectMany(section => section).Single(entry => entry.Key == "used_memory").Value, CultureInfo.InvariantCulture);
+        IGrouping<string, KeyValuePair<string, string>>[] info = await connection.GetServer(connection.GetEndPoints()[0])
+            .InfoAsync("memory");
+        return long.Parse(info.SelectMany(section => section).Single(entry => entry.Key == "used_memory").Value,
+            CultureInfo.InvariantCulture);
     }
 
     /// <summary>Visits as calls of the script, each of one shard and as large as asked.</summary>
     /// <returns>How many calls there are.</returns>
-    public async Task<int> WriteCallsAsync(Stream commands, IEnumerable<SettleRequest> visits, int batch, CancellationToken cancellationToken)
+    public async Task<int> WriteCallsAsync(
+        Stream commands, IEnumerable<SettleRequest> visits, int batch, CancellationToken cancellationToken)
     {
         List<Step>[] waiting = [.. Enumerable.Range(0, ShardCount).Select(_ => new List<Step>(batch))];
         int calls = 0;
@@ -90,7 +95,8 @@ internal sealed class ScriptStore : IAsyncDisposable
     public async Task<double> PipeAsync(Func<Stream, Task<int>> send, CancellationToken cancellationToken)
     {
         string[] address = _redis!.Configuration.Split(',')[0].Split(':');
-        string password = _redis.Configuration.Split(',').Single(part => part.StartsWith("password=", StringComparison.Ordinal))["password=".Length..];
+        string password = _redis.Configuration.Split(',')
+            .Single(part => part.StartsWith("password=", StringComparison.Ordinal))["password=".Length..];
         ProcessStartInfo start = new(Programs.Find("redis-cli", "redis-tools"), ["-h", address[0], "-p", address[1], "--pipe"])
         {
             RedirectStandardInput = true,
@@ -109,7 +115,8 @@ internal sealed class ScriptStore : IAsyncDisposable
         string expected = string.Create(CultureInfo.InvariantCulture, $"errors: 0, replies: {calls}");
         return (await output).Contains(expected, StringComparison.Ordinal)
             ? seconds
-            : throw new CommandException($"redis-cli reports \"{(await output).Trim().Split('\n')[^1]}\" instead of \"{expected}\".", ExitCodes.Failed);
+            : throw new CommandException($"redis-cli reports \"{(await output).Trim().Split('\n')[^1]}\" instead of \"{expected}\".",
+                ExitCodes.Failed);
     }
 
     public async ValueTask DisposeAsync()

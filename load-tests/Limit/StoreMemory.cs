@@ -4,7 +4,8 @@ using Claims.V1;
 
 namespace Claims.LoadTests.Limit;
 
-/// <summary>What an insured's year takes of Redis' memory: three settlements each, of three days at three hospitals, by the settlement script.</summary>
+/// <summary>What an insured's year takes of Redis' memory: three settlements each, of three days at three hospitals, by the settlement
+/// script.</summary>
 public static class StoreMemory
 {
     private const int Settlements = 3;

@@ -26,7 +26,8 @@ public sealed class LatencyHistogram
         _microseconds.Add(other._microseconds);
     }
 
-    /// <summary>The least latency that <paramref name="percent"/> of the values do not exceed, rounded up by at most a thousandth.</summary>
+    /// <summary>The least latency that <paramref name="percent"/> of the values do not exceed, rounded up by at most a
+    /// thousandth.</summary>
     /// <param name="percent">Above 0, at most 100.</param>
     /// <exception cref="InvalidOperationException">Nothing was recorded.</exception>
     public TimeSpan Percentile(double percent)

@@ -45,7 +45,8 @@ public sealed class LoadRecorder
     }
 
     /// <summary>What has happened since the last call.</summary>
-    /// <remarks>A thread that has just read the closed second may still count into it: the plots may miss a handful, the phases none.</remarks>
+    /// <remarks>A thread that has just read the closed second may still count into it: the plots may miss a handful, the phases
+    /// none.</remarks>
     public SecondOfLoad CloseSecond()
     {
         LoadPhase closed = Interlocked.Exchange(ref _second, new LoadPhase("second", counts: false));

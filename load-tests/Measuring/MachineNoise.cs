@@ -40,10 +40,12 @@ public sealed class MachineNoise : IDisposable
         _ended.Dispose();
     }
 
-    /// <param name="line">The first line of /proc/stat: cpu, then ticks of user, nice, system, idle, iowait, irq, softirq, steal and guests, which user has too.</param>
+    /// <param name="line">The first line of /proc/stat: cpu, then ticks of user, nice, system, idle, iowait, irq, softirq, steal and
+    /// guests, which user has too.</param>
     public static (long Stolen, long Total) ProcessorTicks(string line)
     {
-        long[] ticks = [.. line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Take(StolenColumn + 1).Select(column => long.Parse(column, CultureInfo.InvariantCulture))];
+        long[] ticks = [.. line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Take(StolenColumn + 1)
+            .Select(column => long.Parse(column, CultureInfo.InvariantCulture))];
         return (ticks[StolenColumn], ticks.Sum());
     }
 

@@ -5,7 +5,8 @@ namespace Claims.LoadTests.Measuring;
 /// <summary>Visits at the moments at which they are due, whatever has become of earlier ones.</summary>
 public static class Pace
 {
-    /// <param name="send">Takes the number of a visit and the moment, as <see cref="Stopwatch.GetTimestamp"/> counts, at which it was due.</param>
+    /// <param name="send">Takes the number of a visit and the moment, as <see cref="Stopwatch.GetTimestamp"/> counts, at which it was
+    /// due.</param>
     public static Task KeepAsync(RateProfile profile, Func<long, long, Task> send, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(profile);

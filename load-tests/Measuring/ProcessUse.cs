@@ -29,7 +29,8 @@ public readonly record struct ProcessUse(double CpuSeconds, long ResidentBytes, 
             Directory.GetFiles($"/proc/{pid}/fd").Length);
     }
 
-    /// <summary>Adds up a process and its children, such as PostgreSQL's; what they share counts once, as much as the one with most of it has mapped.</summary>
+    /// <summary>Adds up a process and its children, such as PostgreSQL's; what they share counts once, as much as the one with most of it
+    /// has mapped.</summary>
     public static ProcessUse OfTree(int pid)
     {
         ProcessUse[] all = [Of(pid), .. ChildrenOf(pid).Select(TryOfTree).OfType<ProcessUse>()];
@@ -56,7 +57,8 @@ public readonly record struct ProcessUse(double CpuSeconds, long ResidentBytes, 
     }
 
     private static int[] ChildrenOf(int pid) =>
-        [.. File.ReadAllText($"/proc/{pid}/task/{pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(child => int.Parse(child, CultureInfo.InvariantCulture))];
+        [.. File.ReadAllText($"/proc/{pid}/task/{pid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(child => int.Parse(child, CultureInfo.InvariantCulture))];
 
     private static long Bytes(string kilobytes) => long.Parse(kilobytes.Split(' ')[0], CultureInfo.InvariantCulture) * 1024;
 }

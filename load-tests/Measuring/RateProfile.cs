@@ -15,13 +15,15 @@ public sealed class RateProfile
         ArgumentNullException.ThrowIfNull(corners);
         if (corners.Count < 2 || corners[0].Second != 0)
             throw new ArgumentException("A profile begins with a corner at 0 and has an end.", nameof(corners));
-        if (corners.Zip(corners.Skip(1)).Any(pair => pair.Second.Second <= pair.First.Second) || corners.Any(corner => corner.PerSecond < 0))
+        if (corners.Zip(corners.Skip(1)).Any(pair => pair.Second.Second <= pair.First.Second)
+            || corners.Any(corner => corner.PerSecond < 0))
             throw new ArgumentException("Corners ascend in time and have no rate below 0.", nameof(corners));
         _segments = new Segment[corners.Count - 1];
         double before = 0;
         for (int index = 0; index < _segments.Length; index++)
         {
-            _segments[index] = new Segment(corners[index].Second, corners[index + 1].Second, corners[index].PerSecond, corners[index + 1].PerSecond, before);
+            _segments[index] = new Segment(
+                corners[index].Second, corners[index + 1].Second, corners[index].PerSecond, corners[index + 1].PerSecond, before);
             before += _segments[index].Visits;
         }
 

@@ -15,7 +15,8 @@ public sealed record ProcessSample(double Cores, long ResidentBytes, int Handles
 /// <param name="Seconds">Since the look before.</param>
 /// <param name="WaitingForLedger">Settled and not yet in the books; null where Adjudication did not say.</param>
 /// <param name="Processes">By name; a process that does not run is absent.</param>
-public sealed record Sample(double Second, double Seconds, SecondOfLoad Load, long? WaitingForLedger, IReadOnlyDictionary<string, ProcessSample> Processes);
+public sealed record Sample(double Second, double Seconds, SecondOfLoad Load, long? WaitingForLedger,
+    IReadOnlyDictionary<string, ProcessSample> Processes);
 
 /// <summary>Looks at load and processes once a second until it is disposed of.</summary>
 public sealed class SystemSampler : IAsyncDisposable

@@ -38,7 +38,8 @@ public sealed partial class PlPgSqlPeer : IAsyncDisposable
     {
         DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-peer-");
         PrivatePostgres postgres = await PrivatePostgres.StartDetachedAsync(
-            Path.Combine(directory.FullName, "postgres"), FreePort.Take(), Path.Combine(directory.FullName, "postgres.log"), _ => { }, cancellationToken);
+            Path.Combine(directory.FullName, "postgres"), FreePort.Take(), Path.Combine(directory.FullName, "postgres.log"), _ =>
+                { }, cancellationToken);
         PlPgSqlPeer peer = new(directory, postgres);
         try
         {
@@ -96,7 +97,8 @@ public sealed partial class PlPgSqlPeer : IAsyncDisposable
 
         // The tables that visits fill are not analyzed while they are empty: the function's plans would scan them as they grow.
         await using NpgsqlCommand fill = database.CreateCommand(string.Create(CultureInfo.InvariantCulture, $"""
-            INSERT INTO facility SELECT 'H' || n, '410105', (ARRAY['province_3a', 'other', 'grassroots'])[1 + n % 3] FROM generate_series(1, {Facilities}) n;
+            INSERT INTO facility SELECT 'H' || n, '410105', (ARRAY['province_3a', 'other', 'grassroots'])[1 + n % 3] FROM generate_series(1,
+                {Facilities}) n;
             INSERT INTO enrolment SELECT 'I' || n, 2025, '2025-01-01', '2025-12-31' FROM generate_series(1, {Insured}) n;
             ANALYZE facility, enrolment
             """));

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Claims.LoadTests.Posting;
 
-/// <summary>Publishes a log as adjudication's relay does: at most a window ahead of the ledger, and again from the watermark where it asks.</summary>
+/// <summary>Publishes a log as adjudication's relay does: at most a window ahead of the ledger, and again from the watermark where it
+/// asks.</summary>
 public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker ledger)
 {
     // As RelayWindow of adjudication.
@@ -31,7 +32,8 @@ public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker led
         {
             if (following.IsCompleted) await following;
             if (Environment.TickCount64 - Volatile.Read(ref _progressAt) > StallBound.TotalMilliseconds)
-                throw new TimeoutException($"The ledger has stood at {Committed} of {(long)perShard * log.Shards} records for {StallBound.TotalSeconds} s.");
+                throw new TimeoutException($"The ledger has stood at {Committed} of {(long)perShard * log.Shards} records "
+                    + $"for {StallBound.TotalSeconds} s.");
             bool published = false;
             for (int shard = 0; shard < log.Shards; shard++) published |= PublishNext(kafka, shard, perShard);
             if (!published) await Task.Delay(Pause, cancellationToken);
@@ -65,14 +67,16 @@ public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker led
             {
                 foreach (ShardWatermark mark in call.ResponseStream.Current.Shards)
                 {
-                    if (mark.Stopped.Length > 0) throw new InvalidOperationException($"The ledger has stopped shard {mark.Shard}: {mark.Stopped}");
+                    if (mark.Stopped.Length > 0)
+                        throw new InvalidOperationException($"The ledger has stopped shard {mark.Shard}: {mark.Stopped}");
                     if (mark.Sequence > _committed[mark.Shard]) Volatile.Write(ref _progressAt, Environment.TickCount64);
                     Volatile.Write(ref _committed[mark.Shard], mark.Sequence);
                     if (mark.Gap) Volatile.Write(ref _positions[mark.Shard], mark.Sequence);
                 }
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled } && cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled }
+            && cancellationToken.IsCancellationRequested)
         {
             // Everything is committed.
         }

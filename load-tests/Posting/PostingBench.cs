@@ -41,11 +41,14 @@ public static class PostingBench
         double seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
         Dictionary<string, double> after = CpuSeconds(system);
 
-        TrialBalance books = await new Ledger.LedgerClient(ledger).GetTrialBalanceAsync(new GetTrialBalanceRequest(), cancellationToken: cancellationToken);
+        TrialBalance books = await new Ledger.LedgerClient(ledger)
+            .GetTrialBalanceAsync(new GetTrialBalanceRequest(), cancellationToken: cancellationToken);
         if (!books.Balanced || books.StandingSettlements != log.Count)
-            throw new CommandException($"After posting {log.Count} settlements the books have {books.StandingSettlements}, balanced: {books.Balanced}.", ExitCodes.Failed);
+            throw new CommandException($"After posting {log.Count} settlements the books have {books.StandingSettlements}, "
+                + $"balanced: {books.Balanced}.", ExitCodes.Failed);
         long measured = log.Count - ((long)warm * log.Shards);
-        return new PostingRound(measured / seconds, after.ToDictionary(use => use.Key, use => (use.Value - before[use.Key]) * 1e6 / measured));
+        return new PostingRound(measured / seconds,
+            after.ToDictionary(use => use.Key, use => (use.Value - before[use.Key]) * 1e6 / measured));
     }
 
     private static Dictionary<string, double> CpuSeconds(TemporarySystem system) => new(

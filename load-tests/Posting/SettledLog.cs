@@ -47,7 +47,8 @@ public sealed class SettledLog
         {
             Random random = new(shard);
             SettledMessage message = new();
-            messages[shard] = [.. Enumerable.Range(1, perShard).Select(sequence => Settlement(epoch, shard, sequence, random)).Chunk(MessageRecords).Select(records =>
+            messages[shard] = [.. Enumerable.Range(1, perShard).Select(sequence => Settlement(epoch, shard, sequence, random))
+                .Chunk(MessageRecords).Select(records =>
             {
                 foreach (SettledClaim record in records) message.Add(record);
                 return message.Take();

@@ -61,7 +61,8 @@ public static class ReportHtml
             <dl>
 
             """);
-        foreach ((string name, string value) in Parameters(result)) page.Append(CultureInfo.InvariantCulture, $"<dt>{Text(name)}</dt><dd>{Text(value)}</dd>\n");
+        foreach ((string name, string value) in Parameters(result))
+            page.Append(CultureInfo.InvariantCulture, $"<dt>{Text(name)}</dt><dd>{Text(value)}</dd>\n");
         page.Append("</dl>\n");
         Checks(page, "Thresholds", result.Thresholds);
         Checks(page, "The whole system afterwards", result.Invariants);
@@ -94,10 +95,13 @@ public static class ReportHtml
         ("load", result.Scenario.Load.Shape),
         ("duration", string.Create(
             CultureInfo.InvariantCulture,
-            $"{(result.Options.Duration ?? result.Scenario.Duration).TotalSeconds:#,##0} s asked for after {result.Scenario.WarmUp.TotalSeconds:0} s of warm-up; {result.Measured.MeasuredTo - result.Measured.MeasuredFrom:#,##0} s taken")),
+            $"{(result.Options.Duration ?? result.Scenario.Duration).TotalSeconds:#,##0} s asked for "
+                + $"after {result.Scenario.WarmUp.TotalSeconds:0} s of "
+                + $"warm-up; {result.Measured.MeasuredTo - result.Measured.MeasuredFrom:#,##0} s taken")),
         ("rate scale", result.Options.RateScale.ToString(CultureInfo.InvariantCulture)),
         ("insured", result.Options.Insured.ToString("#,##0", CultureInfo.InvariantCulture)),
-        ("everything in the books", string.Create(CultureInfo.InvariantCulture, $"{result.Measured.PostedSeconds:0.0} s after the last answer")),
+        ("everything in the books", string.Create(
+            CultureInfo.InvariantCulture, $"{result.Measured.PostedSeconds:0.0} s after the last answer")),
     ];
 
     private static void Checks(StringBuilder page, string title, IReadOnlyList<Check> checks)
@@ -117,20 +121,24 @@ public static class ReportHtml
     {
         if (measured.Figures.Count + measured.Failures.Count == 0) return;
         page.Append("<div class=\"wide\"><table>\n");
-        foreach ((string name, double value) in measured.Figures) page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(name)}</td><td class=\"n\">{Figures.Text(value)}</td></tr>\n");
-        foreach ((string failure, long times) in measured.Failures) page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(failure)}</td><td class=\"n\">{times} times</td></tr>\n");
+        foreach ((string name, double value) in measured.Figures)
+            page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(name)}</td><td class=\"n\">{Figures.Text(value)}</td></tr>\n");
+        foreach ((string failure, long times) in measured.Failures)
+            page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Text(failure)}</td><td class=\"n\">{times} times</td></tr>\n");
         page.Append("</table></div>\n");
     }
 
     private static void Table(StringBuilder page, IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
     {
         page.Append("<div class=\"wide\"><table>\n<tr>");
-        foreach (string column in columns) page.Append(CultureInfo.InvariantCulture, $"<th{ClassOf(column)}>{Text(column.TrimStart('>'))}</th>");
+        foreach (string column in columns)
+            page.Append(CultureInfo.InvariantCulture, $"<th{ClassOf(column)}>{Text(column.TrimStart('>'))}</th>");
         page.Append("</tr>\n");
         foreach (IReadOnlyList<string> row in rows)
         {
             page.Append("<tr>");
-            foreach ((int index, string cell) in row.Index()) page.Append(CultureInfo.InvariantCulture, $"<td{ClassOf(columns[index])}>{Text(cell)}</td>");
+            foreach ((int index, string cell) in row.Index())
+                page.Append(CultureInfo.InvariantCulture, $"<td{ClassOf(columns[index])}>{Text(cell)}</td>");
             page.Append("</tr>\n");
         }
 
@@ -154,7 +162,8 @@ public static class ReportHtml
                 Over("answered", 3, sample => sample.Load.Answered / sample.Seconds),
                 Over("errors", 4, sample => sample.Load.Errors / sample.Seconds),
             ]),
-            new("Latency", "ms, logarithmic", [Over("p50", 1, sample => sample.Load.P50Ms), Over("p99", 2, sample => sample.Load.P99Ms)]) { LogarithmicY = true },
+            new("Latency", "ms, logarithmic",
+                [Over("p50", 1, sample => sample.Load.P50Ms), Over("p99", 2, sample => sample.Load.P99Ms)]) { LogarithmicY = true },
             new("Resident memory", "MB", OfProcesses(use => use.ResidentBytes / 1e6)),
             new("Processor", "cores", OfProcesses(use => use.Cores)),
             new("Waiting for the ledger", "settlements", [Over("waiting", 5, sample => sample.WaitingForLedger)]),
@@ -162,12 +171,14 @@ public static class ReportHtml
         ];
         return [.. overTime.Select(plot => plot with { Marks = marks, CountsFrom = measured.MeasuredFrom }), Distribution(measured)];
 
-        Series Over(string name, int colour, Func<Sample, double?> value) => new(name, colour, [.. samples.Select(sample => (sample.Second, value(sample)))]);
+        Series Over(string name, int colour, Func<Sample, double?> value) =>
+            new(name, colour, [.. samples.Select(sample => (sample.Second, value(sample)))]);
 
         Series[] OfProcesses(Func<ProcessSample, double> value) =>
         [
             .. processes.Index().Select(process => Over(
-                process.Item, process.Index + 1, sample => sample.Processes.TryGetValue(process.Item, out ProcessSample? use) ? value(use) : null)),
+                process.Item, process.Index + 1, sample =>
+                    sample.Processes.TryGetValue(process.Item, out ProcessSample? use) ? value(use) : null)),
         ];
     }
 
@@ -184,7 +195,8 @@ public static class ReportHtml
         {
             LogarithmicY = true,
             XUnit = "of the answers",
-            XLabels = [.. new[] { 0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999 }.Select(share => (Nines(share), string.Create(CultureInfo.InvariantCulture, $"{share * 100:0.###} %")))],
+            XLabels = [.. new[] { 0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999 }
+                .Select(share => (Nines(share), string.Create(CultureInfo.InvariantCulture, $"{share * 100:0.###} %")))],
         };
 
         static double Nines(double share) => -Math.Log10(1 - share);

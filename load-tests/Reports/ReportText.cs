@@ -17,7 +17,8 @@ public static class ReportText
         foreach ((string name, double value) in result.Measured.Figures) Output.Line($"  {name}: {Figures.Text(value)}");
         foreach ((string failure, long times) in result.Measured.Failures)
             Output.Line(string.Create(CultureInfo.InvariantCulture, $"  {times} × {failure}"));
-        Output.Table(["", "check", "found"], result.Thresholds.Concat(result.Invariants).Select(check => new[] { check.Holds ? "✓" : "✗", check.Name, check.Detail }));
+        Output.Table(["", "check", "found"],
+            result.Thresholds.Concat(result.Invariants).Select(check => new[] { check.Holds ? "✓" : "✗", check.Name, check.Detail }));
         Output.Line(result.Holds ? $"{result.Scenario.Name}: everything holds." : $"{result.Scenario.Name}: FAILED.");
     }
 }
@@ -28,14 +29,18 @@ public static class Figures
     public static readonly double[] Percentiles = [50, 90, 99, 99.9];
 
     public static IReadOnlyList<string> PhaseColumns { get; } =
-        ["phase", ">seconds", ">sent", ">answered", ">errors", ">refused", ">answered/s", .. Percentiles.Select(percent => string.Create(CultureInfo.InvariantCulture, $">p{percent} ms")), ">max ms"];
+        ["phase", ">seconds", ">sent", ">answered", ">errors", ">refused", ">answered/s",
+            .. Percentiles.Select(percent => string.Create(CultureInfo.InvariantCulture, $">p{percent} ms")), ">max ms"];
 
-    public static IReadOnlyList<string> ProcessColumns { get; } = ["process", ">cores, mean", ">resident MB, first", ">last", ">peak", ">handles, first", ">last"];
+    public static IReadOnlyList<string> ProcessColumns { get; } =
+        ["process", ">cores, mean", ">resident MB, first", ">last", ">peak", ">handles, first", ">last"];
 
     public static IEnumerable<IReadOnlyList<string>> PhaseRows(Measurements measured)
     {
         ArgumentNullException.ThrowIfNull(measured);
-        IEnumerable<LoadPhase> all = measured.Phases.Count(phase => phase.Counts) > 1 ? measured.Phases.Append(measured.Total) : measured.Phases;
+        IEnumerable<LoadPhase> all = measured.Phases.Count(phase => phase.Counts) > 1
+            ? measured.Phases.Append(measured.Total)
+            : measured.Phases;
         return all.Select(phase => (IReadOnlyList<string>)
         [
             phase.Counts ? phase.Name : $"({phase.Name})",
@@ -76,5 +81,6 @@ public static class Figures
         return Cli.LocalSystem.ProcessDefinitions.StartOrder.Append(SystemSampler.Generator).Where(process => measured.Of(process).Any());
     }
 
-    public static string Text(double value) => value.ToString(value % 1 == 0 || Math.Abs(value) >= 1_000 ? "#,##0" : "#,##0.0", CultureInfo.InvariantCulture);
+    public static string Text(double value) =>
+        value.ToString(value % 1 == 0 || Math.Abs(value) >= 1_000 ? "#,##0" : "#,##0.0", CultureInfo.InvariantCulture);
 }

@@ -37,19 +37,25 @@ public sealed record SvgPlot(string Title, string Unit, IReadOnlyList<Series> Li
     /// <returns>A figure of XHTML.</returns>
     public string Render()
     {
-        (double X, double Y)[] points = [.. Lines.SelectMany(line => line.Points).Where(point => point.Y is not null).Select(point => (point.X, point.Y!.Value))];
+        (double X, double Y)[] points =
+            [.. Lines.SelectMany(line => line.Points).Where(point => point.Y is not null).Select(point => (point.X, point.Y!.Value))];
         StringBuilder figure = new();
         figure.Append(CultureInfo.InvariantCulture, $"<figure><figcaption><b>{Text(Title)}</b><span class=\"unit\">{Text(Unit)}</span>");
         if (Lines.Count > 1)
         {
-            foreach (Series line in Lines) figure.Append(CultureInfo.InvariantCulture, $"<span class=\"key\"><i class=\"k{line.Colour}\"></i>{Text(line.Name)}</span>");
+            foreach (Series line in Lines)
+                figure.Append(CultureInfo.InvariantCulture,
+                $"<span class=\"key\"><i class=\"k{line.Colour}\"></i>{Text(line.Name)}</span>");
         }
 
         figure.Append("</figcaption>");
         if (points.Length == 0) return figure.Append("<p class=\"none\">nothing was measured</p></figure>\n").ToString();
 
-        Scale x = Scale.Over(points.Min(point => point.X), Math.Max(points.Max(point => point.X), points.Min(point => point.X) + 1), Left, Width - Right);
-        Scale y = LogarithmicY ? Scale.Decades(points.Min(point => point.Y), points.Max(point => point.Y), Height - Bottom, Top) : Scale.FromZero(points.Max(point => point.Y), Height - Bottom, Top);
+        Scale x = Scale.Over(points.Min(point => point.X), Math.Max(points.Max(point => point.X), points.Min(point => point.X) + 1), Left,
+            Width - Right);
+        Scale y = LogarithmicY
+            ? Scale.Decades(points.Min(point => point.Y), points.Max(point => point.Y), Height - Bottom, Top)
+            : Scale.FromZero(points.Max(point => point.Y), Height - Bottom, Top);
         figure.Append(CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"{Text(Title)}\">");
         Shade(figure, x);
         Axes(figure, x, y);
@@ -61,7 +67,9 @@ public sealed record SvgPlot(string Title, string Unit, IReadOnlyList<Series> Li
     private void Shade(StringBuilder svg, Scale x)
     {
         if (CountsFrom <= x.From) return;
-        svg.Append(CultureInfo.InvariantCulture, $"<rect class=\"warm\" x=\"{Left}\" y=\"{Top}\" width=\"{x.At(Math.Min(CountsFrom, x.To)) - Left:0.#}\" height=\"{Height - Top - Bottom}\"/>");
+        svg.Append(CultureInfo.InvariantCulture,
+            $"<rect class=\"warm\" x=\"{Left}\" y=\"{Top}\" width=\"{x.At(Math.Min(CountsFrom, x.To)) - Left:0.#}\" "
+            + $"height=\"{Height - Top - Bottom}\"/>");
     }
 
     private void Axes(StringBuilder svg, Scale x, Scale y)
@@ -69,14 +77,18 @@ public sealed record SvgPlot(string Title, string Unit, IReadOnlyList<Series> Li
         foreach (double value in y.Ticks(Ticks))
         {
             svg.Append(CultureInfo.InvariantCulture, $"<path class=\"grid\" d=\"M{Left} {y.At(value):0.#}H{Width - Right}\"/>");
-            svg.Append(CultureInfo.InvariantCulture, $"<text class=\"tick\" x=\"{Left - 7}\" y=\"{y.At(value) + 4:0.#}\" text-anchor=\"end\">{Number(value)}</text>");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<text class=\"tick\" x=\"{Left - 7}\" y=\"{y.At(value) + 4:0.#}\" text-anchor=\"end\">{Number(value)}</text>");
         }
 
-        IEnumerable<(double X, string Label)> labels = XLabels?.Where(label => label.X >= x.From && label.X <= x.To) ?? x.Ticks(Ticks).Select(value => (value, Number(value)));
+        IEnumerable<(double X, string Label)> labels = XLabels?.Where(label => label.X >= x.From && label.X <= x.To)
+            ?? x.Ticks(Ticks).Select(value => (value, Number(value)));
         foreach ((double at, string label) in labels)
-            svg.Append(CultureInfo.InvariantCulture, $"<text class=\"tick\" x=\"{x.At(at):0.#}\" y=\"{Height - Bottom + 17}\" text-anchor=\"middle\">{Text(label)}</text>");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<text class=\"tick\" x=\"{x.At(at):0.#}\" y=\"{Height - Bottom + 17}\" text-anchor=\"middle\">{Text(label)}</text>");
         svg.Append(CultureInfo.InvariantCulture, $"<path class=\"axis\" d=\"M{Left} {Height - Bottom}H{Width - Right}\"/>");
-        svg.Append(CultureInfo.InvariantCulture, $"<text class=\"tick\" x=\"{Width - Right}\" y=\"{Height - 3}\" text-anchor=\"end\">{Text(XUnit)}</text>");
+        svg.Append(CultureInfo.InvariantCulture,
+            $"<text class=\"tick\" x=\"{Width - Right}\" y=\"{Height - 3}\" text-anchor=\"end\">{Text(XUnit)}</text>");
     }
 
     private static void Line(StringBuilder svg, Series line, Scale x, Scale y)
@@ -89,7 +101,9 @@ public sealed record SvgPlot(string Title, string Unit, IReadOnlyList<Series> Li
             interrupted = value is null;
         }
 
-        if (path.Length > 0) svg.Append(CultureInfo.InvariantCulture, $"<path class=\"line c{line.Colour}\" d=\"{path}\"><title>{Text(line.Name)}</title></path>");
+        if (path.Length > 0)
+            svg.Append(CultureInfo.InvariantCulture,
+            $"<path class=\"line c{line.Colour}\" d=\"{path}\"><title>{Text(line.Name)}</title></path>");
     }
 
     private void MarkMoments(StringBuilder svg, Scale x)
@@ -99,7 +113,9 @@ public sealed record SvgPlot(string Title, string Unit, IReadOnlyList<Series> Li
             double px = x.At(at);
             bool toTheLeft = px > (Left + Width) / 2.0;
             svg.Append(CultureInfo.InvariantCulture, $"<path class=\"mark\" d=\"M{px:0.#} {Top}V{Height - Bottom}\"/>");
-            svg.Append(CultureInfo.InvariantCulture, $"<text class=\"marked\" x=\"{px + (toTheLeft ? -4 : 4):0.#}\" y=\"{Top + 10 + (index * 13)}\" text-anchor=\"{(toTheLeft ? "end" : "start")}\">{Text(text)}</text>");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<text class=\"marked\" x=\"{px + (toTheLeft ? -4 : 4):0.#}\" y=\"{Top + 10 + (index * 13)}\" "
+                + $"text-anchor=\"{(toTheLeft ? "end" : "start")}\">{Text(text)}</text>");
         }
     }
 
@@ -112,7 +128,8 @@ public sealed record SvgPlot(string Title, string Unit, IReadOnlyList<Series> Li
     /// <summary>Values to pixels, evenly or by their logarithm.</summary>
     private sealed record Scale(double From, double To, double FirstPixel, double LastPixel, bool Logarithmic)
     {
-        public static Scale Over(double from, double to, double firstPixel, double lastPixel) => new(from, to, firstPixel, lastPixel, false);
+        public static Scale Over(double from, double to, double firstPixel, double lastPixel) =>
+            new(from, to, firstPixel, lastPixel, false);
 
         public static Scale FromZero(double most, double firstPixel, double lastPixel)
         {

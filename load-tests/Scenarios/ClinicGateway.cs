@@ -10,7 +10,8 @@ public static class ClinicGateway
     public static Scenario Scenario { get; } = new()
     {
         Name = "clinic-gateway",
-        Description = "200 village clinics settle over HTTP, and one line in twenty drops before the answer: the same request again finds it, and nothing is settled twice.",
+        Description = "200 village clinics settle over HTTP, and one line in twenty drops before the answer: the same request again finds "
+            + "it, and nothing is settled twice.",
         Duration = TimeSpan.FromSeconds(60),
         Load = new Clinics(Count: 200, PerSecond: 100, Drops: 0.05),
         Mix = new Mix(Replays: 0.01),

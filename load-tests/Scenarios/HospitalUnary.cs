@@ -8,7 +8,8 @@ public static class HospitalUnary
     public static Scenario Scenario { get; } = new()
     {
         Name = "hospital-unary",
-        Description = "Single calls over 1, 10, 100 and 500 connections in turn: what a call costs alone, and that many connections cost no more.",
+        Description = "Single calls over 1, 10, 100 and 500 connections in turn: what a call costs alone, and that many "
+            + "connections cost no more.",
         Duration = TimeSpan.FromSeconds(80),
         Load = new Callers(1, 10, 100, 500),
         Thresholds =

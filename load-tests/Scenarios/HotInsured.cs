@@ -9,7 +9,8 @@ public static class HotInsured
     public static Scenario Scenario { get; } = new()
     {
         Name = "hot-insured",
-        Description = "A fifth of all visits are of one insured, at all hospitals at once: settled one after the other, never beyond the cap, each once.",
+        Description = "A fifth of all visits are of one insured, at all hospitals at once: settled one after the other, never beyond "
+            + "the cap, each once.",
         Duration = TimeSpan.FromSeconds(60),
         Load = Arrivals.Constant(perSecond: 300),
         Mix = new Mix(HotInsured: 0.2),

@@ -23,7 +23,10 @@ public static class LoadCommand
         rateScale.Must(scale => scale > 0, "above 0");
         Option<int> insured = CommonOptions.AtLeastOne<int>("--insured", "People in the system.", DefaultInsured);
         Option<int> visits = CommonOptions.AtLeastOne<int>("--visits", "Settlements that wait in ledger-outage.", DefaultVisits);
-        Option<DirectoryInfo?> report = new("--report") { Description = "Directory for the report instead of artifacts/load/<scenario>-<time>; of several scenarios, one below it each." };
+        Option<DirectoryInfo?> report = new("--report")
+        {
+            Description = "Directory for the report instead of artifacts/load/<scenario>-<time>; of several scenarios, one below it each.",
+        };
         Option<bool> json = CommonOptions.Json();
         Command command = new("load", "Put load scenarios on a whole system; exit code 0 only if every threshold and invariant holds.")
         {
@@ -39,7 +42,8 @@ public static class LoadCommand
             }
 
             LoadOptions options = new(
-                result.GetValue(seconds) is { } some ? TimeSpan.FromSeconds(some) : null, result.GetValue(rateScale), result.GetValue(insured), result.GetValue(visits));
+                result.GetValue(seconds) is { } some ? TimeSpan.FromSeconds(some) : null, result.GetValue(rateScale),
+                result.GetValue(insured), result.GetValue(visits));
             Scenario[] scenarios = [.. AllScenarios.List.Where(scenario => asked.Contains(All) || asked.Contains(scenario.Name))];
             return await RunAsync(scenarios, options, result.GetValue(report), result.GetValue(json), cancel);
         });
@@ -79,18 +83,22 @@ public static class LoadCommand
     {
         string name = result.Scenario.Name;
         if (asked is not null) return several ? Path.Combine(asked.FullName, name) : asked.FullName;
-        return Path.Combine(Repository.Root, "artifacts", "load", string.Create(CultureInfo.InvariantCulture, $"{name}-{result.StartedAt:yyyyMMdd-HHmmss}"));
+        return Path.Combine(Repository.Root, "artifacts", "load",
+            string.Create(CultureInfo.InvariantCulture, $"{name}-{result.StartedAt:yyyyMMdd-HHmmss}"));
     }
 
     private static void List(bool json)
     {
         if (json)
         {
-            Output.WriteJson(AllScenarios.List.Select(scenario => new { scenario.Name, scenario.Description, DurationSeconds = scenario.Duration.TotalSeconds, scenario.Load.Shape }));
+            Output.WriteJson(AllScenarios.List.Select(
+                scenario =>
+                new { scenario.Name, scenario.Description, DurationSeconds = scenario.Duration.TotalSeconds, scenario.Load.Shape }));
             return;
         }
 
-        Output.Table(["scenario", ">duration", "does"], AllScenarios.List.Select(scenario => new[] { scenario.Name, Text(scenario.Duration), scenario.Description }));
+        Output.Table(["scenario", ">duration", "does"],
+            AllScenarios.List.Select(scenario => new[] { scenario.Name, Text(scenario.Duration), scenario.Description }));
     }
 
     private static string Text(TimeSpan duration) => duration.TotalMinutes >= 2

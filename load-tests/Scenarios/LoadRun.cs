@@ -16,7 +16,8 @@ public sealed record LoadOptions(TimeSpan? Duration, double RateScale, int Insur
 public sealed record Mark(double Second, string Text);
 
 /// <summary>What a load works with.</summary>
-public sealed class LoadRun(TemporarySystem system, HospitalSide hospitals, SystemSampler sampler, LoadOptions options, Action<string> tell) : IDisposable
+public sealed class LoadRun(TemporarySystem system, HospitalSide hospitals, SystemSampler sampler, LoadOptions options, Action<string> tell)
+    : IDisposable
 {
     private readonly List<Mark> _marks = [];
     private readonly Lock _connecting = new();

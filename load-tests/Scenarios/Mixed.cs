@@ -9,7 +9,8 @@ public static class Mixed
     public static Scenario Scenario { get; } = new()
     {
         Name = "mixed",
-        Description = "An ordinary day: 3 % of the operations cancel an earlier settlement, 1 % repeat an answered request and must get its first answer.",
+        Description = "An ordinary day: 3 % of the operations cancel an earlier settlement, 1 % repeat an answered request and must "
+            + "get its first answer.",
         Duration = TimeSpan.FromSeconds(60),
         Load = Arrivals.Constant(perSecond: 500),
         Mix = new Mix(Cancels: 0.03, Replays: 0.01),

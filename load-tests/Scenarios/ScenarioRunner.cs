@@ -21,15 +21,18 @@ public static class ScenarioRunner
     private static readonly TimeSpan ListBound = TimeSpan.FromMinutes(30);
 
     /// <param name="tell">Takes one line per step.</param>
-    /// <returns>Also where the books could not be read in the end: that is a check that does not hold, and the measurements are reported all the same.</returns>
+    /// <returns>Also where the books could not be read in the end: that is a check that does not hold, and the measurements are reported
+    /// all the same.</returns>
     /// <exception cref="CommandException">The system does not start.</exception>
-    public static async Task<RunResult> RunAsync(Scenario scenario, LoadOptions options, Action<string> tell, CancellationToken cancellationToken)
+    public static async Task<RunResult> RunAsync(
+        Scenario scenario, LoadOptions options, Action<string> tell, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(scenario);
         ArgumentNullException.ThrowIfNull(options);
         DateTimeOffset startedAt = TimeProvider.System.GetUtcNow();
         tell($"{scenario.Name}: {scenario.Description}");
-        await using TemporarySystem system = await TemporarySystem.StartAsync($"load-{scenario.Name}", CityPolicy.Shipped, _ => { }, cancellationToken);
+        await using TemporarySystem system =
+            await TemporarySystem.StartAsync($"load-{scenario.Name}", CityPolicy.Shipped, _ => { }, cancellationToken);
         using Services services = new(system.Layout);
         await new Workload(options.Insured).ImportAsync(services, cancellationToken);
 
@@ -42,7 +45,8 @@ public static class ScenarioRunner
             (LatencyHistogram late, double stolenPercent) = noise.End();
             machine = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Machine.Describe()}; meanwhile {stolenPercent:0} % of its processor time went to others, and a thread woke {late.Percentile(99).TotalMilliseconds:0.0} ms late (p99)");
+                $"{Machine.Describe()}; meanwhile {stolenPercent:0} % of its processor time went to others, and a thread "
+                    + $"woke {late.Percentile(99).TotalMilliseconds:0.0} ms late (p99)");
         }
 
         tell("checking the books …");
@@ -61,7 +65,8 @@ public static class ScenarioRunner
     }
 
     private static async Task<Measurements> MeasureAsync(
-        Scenario scenario, LoadOptions options, TemporarySystem system, HospitalSide hospitals, Action<string> tell, CancellationToken cancellationToken)
+        Scenario scenario, LoadOptions options, TemporarySystem system, HospitalSide hospitals, Action<string> tell,
+        CancellationToken cancellationToken)
     {
         TimeSpan duration = options.Duration ?? scenario.Duration;
         LoadRecorder recorder = hospitals.Recorder;
@@ -89,15 +94,19 @@ public static class ScenarioRunner
 
         LoadPhase[] phases = [.. recorder.Phases.Where(phase => phase.Sent > 0)];
         return new Measurements(
-            phases, LoadPhase.Sum("all", phases.Where(phase => phase.Counts)), sampler.Samples, run.Marks, run.Figures, hospitals.Failures, from, to, posted);
+            phases, LoadPhase.Sum("all", phases.Where(phase => phase.Counts)), sampler.Samples, run.Marks, run.Figures, hospitals.Failures,
+            from, to, posted);
     }
 
     private static string ProgressLine(Sample sample) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{sample.Second,6:0} s  sent {sample.Load.Sent / sample.Seconds,7:#,##0}/s  answered {sample.Load.Answered / sample.Seconds,7:#,##0}/s  p99 {sample.Load.P99Ms ?? 0,8:#,##0.0} ms  errors {sample.Load.Errors:#,##0}  waiting for the ledger {sample.WaitingForLedger:#,##0}");
+        $"{sample.Second,6:0} s  sent {sample.Load.Sent / sample.Seconds,7:#,##0}/s  "
+            + $"answered {sample.Load.Answered / sample.Seconds,7:#,##0}/s  p99 {sample.Load.P99Ms ?? 0,8:#,##0.0} ms  "
+            + $"errors {sample.Load.Errors:#,##0}  waiting for the ledger {sample.WaitingForLedger:#,##0}");
 
     /// <remarks>Everything has been posted: the books do not move while they are read.</remarks>
-    private static async Task<IReadOnlyList<Check>> CheckBooksAsync(Services services, AnswerBook answers, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<Check>> CheckBooksAsync(
+        Services services, AnswerBook answers, CancellationToken cancellationToken)
     {
         WholeSystem whole = new(answers);
         Ledger.LedgerClient ledger = new(services.Connect(services.Layout.LedgerAddress));

@@ -11,13 +11,15 @@ public delegate Check Threshold(Measurements measured);
 /// <summary>The thresholds that scenarios name.</summary>
 public static class Thresholds
 {
-    private static readonly string[] Services = [ProcessDefinitions.Adjudication, ProcessDefinitions.Eligibility, ProcessDefinitions.Ledger];
+    private static readonly string[] Services =
+        [ProcessDefinitions.Adjudication, ProcessDefinitions.Eligibility, ProcessDefinitions.Ledger];
 
     /// <summary>Every operation was answered, and there was one.</summary>
     public static Threshold EverythingAnswered { get; } = measured => new(
         "every operation is answered",
         measured.Total.Answered > 0 && measured.Total.Errors == 0 && measured.Total.Answered == measured.Total.Sent,
-        string.Create(CultureInfo.InvariantCulture, $"{measured.Total.Sent:#,##0} sent, {measured.Total.Answered:#,##0} answered, {measured.Total.Errors:#,##0} errors"));
+        string.Create(CultureInfo.InvariantCulture,
+            $"{measured.Total.Sent:#,##0} sent, {measured.Total.Answered:#,##0} answered, {measured.Total.Errors:#,##0} errors"));
 
     /// <param name="percent">Share of the answers.</param>
     public static Threshold RefusedAtMost(double percent) => measured => new(
@@ -29,7 +31,8 @@ public static class Thresholds
     public static Threshold LatencyAtMost(double percent, double milliseconds, string? phase = null) => measured =>
     {
         LoadPhase part = phase is null ? measured.Total : measured.Phases.Single(one => one.Name == phase);
-        string name = string.Create(CultureInfo.InvariantCulture, $"p{percent:0.##} ≤ {milliseconds:#,##0} ms{(phase is null ? "" : $" with {phase}")}");
+        string name = string.Create(CultureInfo.InvariantCulture,
+            $"p{percent:0.##} ≤ {milliseconds:#,##0} ms{(phase is null ? "" : $" with {phase}")}");
         if (part.Answered == 0) return new Check(name, false, "nothing was answered");
         double found = part.Latencies.Percentile(percent).TotalMilliseconds;
         return new Check(name, found <= milliseconds, string.Create(CultureInfo.InvariantCulture, $"{found:#,##0.0} ms"));
@@ -52,14 +55,17 @@ public static class Thresholds
     /// <summary>Judges each of the three services.</summary>
     public static Threshold ServicesResidentAtMost(double megabytes) => measured =>
     {
-        (string Process, double Megabytes)[] peaks = [.. Services.Select(process => (process, (measured.PeakResidentBytes(process) ?? 0) / 1e6))];
+        (string Process, double Megabytes)[] peaks =
+            [.. Services.Select(process => (process, (measured.PeakResidentBytes(process) ?? 0) / 1e6))];
         return new Check(
             string.Create(CultureInfo.InvariantCulture, $"each service's resident memory ≤ {megabytes:#,##0} MB"),
             peaks.All(peak => peak.Megabytes > 0 && peak.Megabytes <= megabytes),
-            string.Join(", ", peaks.Select(peak => string.Create(CultureInfo.InvariantCulture, $"{peak.Process} {peak.Megabytes:#,##0} MB"))));
+            string.Join(", ", peaks.Select(
+                peak => string.Create(CultureInfo.InvariantCulture, $"{peak.Process} {peak.Megabytes:#,##0} MB"))));
     };
 
-    /// <summary>Judges a process that keeps what it is sent: a part that does not grow, and so much for each operation that was ever sent.</summary>
+    /// <summary>Judges a process that keeps what it is sent: a part that does not grow, and so much for each operation that was ever
+    /// sent.</summary>
     public static Threshold ResidentAtMost(string process, double megabytes, double bytesPerOperation = 0) => measured =>
     {
         double bound = megabytes + (measured.Phases.Sum(phase => phase.Sent) * bytesPerOperation / 1e6);
@@ -75,7 +81,8 @@ public static class Thresholds
     {
         double found = measured.Figures.GetValueOrDefault(figure);
         return new Check(
-            string.Create(CultureInfo.InvariantCulture, $"{figure} ≥ {least:#,##0}"), found >= least, string.Create(CultureInfo.InvariantCulture, $"{found:#,##0}"));
+            string.Create(CultureInfo.InvariantCulture, $"{figure} ≥ {least:#,##0}"), found >= least,
+            string.Create(CultureInfo.InvariantCulture, $"{found:#,##0}"));
     };
 
     /// <summary>Judges each service, by the line of least squares through the second half of the run.</summary>
@@ -83,13 +90,15 @@ public static class Thresholds
         string.Create(CultureInfo.InvariantCulture, $"memory is flat: over the second half at most +{percent:0.#} % or {megabytes:0} MB"),
         use => use.ResidentBytes / 1e6, Trend.Of, percent, megabytes, "MB", Services);
 
-    /// <summary>Judges every process, likewise, by the lows: a backend of PostgreSQL opens files until its idle connection is closed, after 300 s.</summary>
+    /// <summary>Judges every process, likewise, by the lows: a backend of PostgreSQL opens files until its idle connection is closed, after
+    /// 300 s.</summary>
     public static Threshold HandlesAreFlat(double percent, double handles) => Flat(
         string.Create(CultureInfo.InvariantCulture, $"handles are flat: over the second half at most +{percent:0.#} % or {handles:0}"),
         use => use.Handles, points => Trend.OfLows(points, stretchSeconds: 300), percent, handles, "", ProcessDefinitions.StartOrder);
 
     private static Threshold Flat(
-        string name, Func<ProcessSample, double> value, Func<(double, double)[], Trend> trendOf, double percent, double least, string unit, IReadOnlyList<string> processes) => measured =>
+        string name, Func<ProcessSample, double> value, Func<(double, double)[], Trend> trendOf, double percent, double least, string unit,
+        IReadOnlyList<string> processes) => measured =>
     {
         List<string> details = [];
         bool flat = true;
@@ -97,7 +106,8 @@ public static class Thresholds
         foreach (string process in processes)
         {
             (double, double)[] points =
-                [.. measured.Of(process).Where(sample => sample.Second >= half && sample.Second <= measured.MeasuredTo).Select(sample => (sample.Second, value(sample.Use)))];
+                [.. measured.Of(process).Where(sample => sample.Second >= half && sample.Second <= measured.MeasuredTo)
+                    .Select(sample => (sample.Second, value(sample.Use)))];
             if (points.Length < 2) return new Check(name, false, $"{process} was seen less than twice in the second half");
             Trend trend = trendOf(points);
             flat &= trend.Growth <= Math.Max(trend.Mean * percent / 100, least);

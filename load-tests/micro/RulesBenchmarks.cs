@@ -10,7 +10,8 @@ public class RulesBenchmarks
 {
     private static readonly Terms Terms = new(RateBasisPoints: 5_500, TariffFen: 4_000, CapFen: 30_000, AllowanceFen: null);
     private static readonly DateOnly Day = new(2025, 6, 18);
-    private static readonly ImmutableArray<CatalogueTerms> Item = [new("B1", ItemClass.ClassB, 1_000, 900_000, new DateOnly(2024, 1, 1), ValidTo: null)];
+    private static readonly ImmutableArray<CatalogueTerms> Item =
+        [new("B1", ItemClass.ClassB, 1_000, 900_000, new DateOnly(2024, 1, 1), ValidTo: null)];
 
     private FeeLine[] _lines = [];
     private long _inScopeFen;
@@ -20,10 +21,13 @@ public class RulesBenchmarks
 
     [GlobalSetup]
     public void Prepare() =>
-        _lines = [.. Enumerable.Range(1, Lines).Select(line => new FeeLine { LineId = $"{line}", ItemCode = "B1", UnitPriceMilliFen = 1_000_000, QuantityE4 = 20_000, AmountFen = 2_000 })];
+        _lines = [.. Enumerable.Range(1, Lines)
+            .Select(line =>
+            new FeeLine { LineId = $"{line}", ItemCode = "B1", UnitPriceMilliFen = 1_000_000, QuantityE4 = 20_000, AmountFen = 2_000 })];
 
     [Benchmark]
-    public Settlement Adjudicate() => Adjudicator.Adjudicate(Terms, 50_000, ++_inScopeFen & 0x7fff, new Standing(CapUsedFen: 12_000, BorneFen: 1_500));
+    public Settlement Adjudicate() =>
+        Adjudicator.Adjudicate(Terms, 50_000, ++_inScopeFen & 0x7fff, new Standing(CapUsedFen: 12_000, BorneFen: 1_500));
 
     [Benchmark]
     public FeeParts Split() => FeeLines.Split(_lines, Day, _ => Item).Sum;

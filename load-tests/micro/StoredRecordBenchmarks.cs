@@ -4,7 +4,8 @@ using Google.Protobuf;
 
 namespace Claims.Micro;
 
-/// <summary>A stored settlement read back, as a repeat of its request is answered from it: into a new message, and into one that is used again.</summary>
+/// <summary>A stored settlement read back, as a repeat of its request is answered from it: into a new message, and into one that is used
+/// again.</summary>
 public class StoredRecordBenchmarks
 {
     private readonly StoredRequest _used = new();
@@ -16,8 +17,21 @@ public class StoredRecordBenchmarks
     [GlobalSetup]
     public void Prepare()
     {
-        StoredRequest request = new() { VisitType = 1, TotalFen = 50_000, PreSelfPayFen = 2_000, InScopeFen = 48_000, RateBp = 5_500, Tier = 2, InsuredCounty = 410105, FacilityCounty = 410105, Citations = 7, SettledAtUnixMs = 1_750_000_000_000 };
-        for (int line = 1; line <= Lines; line++) request.Lines.Add(new StoredLine { LineId = $"{line}", PreSelfPayFen = 100, InScopeFen = 2_400 });
+        StoredRequest request = new()
+        {
+            VisitType = 1,
+            TotalFen = 50_000,
+            PreSelfPayFen = 2_000,
+            InScopeFen = 48_000,
+            RateBp = 5_500,
+            Tier = 2,
+            InsuredCounty = 410105,
+            FacilityCounty = 410105,
+            Citations = 7,
+            SettledAtUnixMs = 1_750_000_000_000,
+        };
+        for (int line = 1; line <= Lines; line++)
+            request.Lines.Add(new StoredLine { LineId = $"{line}", PreSelfPayFen = 100, InScopeFen = 2_400 });
         _record = [.. new byte[RecordHeader.Bytes + Fingerprints.Bytes], .. request.ToByteArray()];
         _record[0] = (byte)RecordKind.Settlement;
         _record[1] = (byte)RecordState.Active;

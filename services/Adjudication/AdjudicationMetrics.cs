@@ -7,15 +7,27 @@ namespace Claims.Adjudication;
 public static class AdjudicationMetrics
 {
     private static readonly Meter Meter = new("Claims.Adjudication");
-    private static readonly Counter<long> Answers = Meter.CreateCounter<long>("claims_answers", description: "Answers given, by operation, decision and reason.");
-    private static readonly UpDownCounter<long> FundPaidFen = Meter.CreateUpDownCounter<long>("claims_fund_paid_fen", description: "What new settlements pay less what cancellations give back, in fen.");
-    private static readonly Histogram<double> Duration = Meter.CreateHistogram("claims_settle_duration_seconds", "s", "From request to answer.",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] });
+    private static readonly Counter<long> Answers =
+        Meter.CreateCounter<long>("claims_answers", description: "Answers given, by operation, decision and reason.");
+    private static readonly UpDownCounter<long> FundPaidFen =
+        Meter.CreateUpDownCounter<long>(
+        "claims_fund_paid_fen", description: "What new settlements pay less what cancellations give back, in fen.");
+    private static readonly Histogram<double> Duration =
+        Meter.CreateHistogram("claims_settle_duration_seconds", "s", "From request to answer.",
+        advice: new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+        });
 
-    private static readonly Histogram<double> ScriptDuration = Meter.CreateHistogram("claims_script_duration_seconds", "s", "One call of settle.lua, fsync included.",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5] });
+    private static readonly Histogram<double> ScriptDuration =
+        Meter.CreateHistogram("claims_script_duration_seconds", "s", "One call of settle.lua, fsync included.",
+        advice: new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+        });
 
-    private static readonly Histogram<int> BatchSize = Meter.CreateHistogram("claims_batch_size", "{visits}", "Visits in one call of settle.lua.",
+    private static readonly Histogram<int> BatchSize =
+        Meter.CreateHistogram("claims_batch_size", "{visits}", "Visits in one call of settle.lua.",
         advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64] });
 
     // Two look-ups a visit: counted here and observed, since the tags of a counter cost as much as the look-up.
@@ -27,8 +39,10 @@ public static class AdjudicationMetrics
         () => Enumerable.Range(0, Lookups.Length).Select(index => new Measurement<long>(
             Volatile.Read(ref Lookups[index]), new("kind", LookupKinds[index / 2]), new("cached", index % 2 == 0 ? "no" : "yes"))),
         description: "Eligibility look-ups, by kind and whether the cache held them.");
-    private static readonly Counter<long> Published = Meter.CreateCounter<long>("claims_outbox_published", description: "Outbox records that Kafka acknowledged.");
-    private static readonly Counter<long> Rewinds = Meter.CreateCounter<long>("claims_outbox_rewinds", description: "Times a relay went back to the ledger's watermark, by cause.");
+    private static readonly Counter<long> Published =
+        Meter.CreateCounter<long>("claims_outbox_published", description: "Outbox records that Kafka acknowledged.");
+    private static readonly Counter<long> Rewinds =
+        Meter.CreateCounter<long>("claims_outbox_rewinds", description: "Times a relay went back to the ledger's watermark, by cause.");
 
     /// <summary>Traces of the settlement path.</summary>
     public static ActivitySource Source { get; } = new("Claims.Adjudication");

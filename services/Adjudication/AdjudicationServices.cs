@@ -30,9 +30,11 @@ public static class AdjudicationServices
         builder.Services.AddSingleton<EligibilityDirectory>();
         builder.Services.AddHostedService(services => services.GetRequiredService<EligibilityDirectory>());
 
-        builder.Services.AddSingleton<IConnectionMultiplexer>(_ => ConnectionMultiplexer.Connect(StoreConnection.OptionsOf(settings.Redis)));
+        builder.Services.AddSingleton<IConnectionMultiplexer>(
+            _ => ConnectionMultiplexer.Connect(StoreConnection.OptionsOf(settings.Redis)));
         builder.Services.AddSingleton(services =>
-            new SettlementStore(services.GetRequiredService<IConnectionMultiplexer>().GetDatabase(), settings.Shards, settings.OutboxMaxPerShard));
+            new SettlementStore(services.GetRequiredService<IConnectionMultiplexer>().GetDatabase(), settings.Shards,
+                settings.OutboxMaxPerShard));
         builder.Services.AddHostedService<StoreOpener>();
         builder.Services.AddSingleton<SettlementDesk>();
 
@@ -56,7 +58,9 @@ public static class AdjudicationServices
             ShardQueue[] closed = [.. store.Shards.Where(shard => shard.Status.Epoch is null)];
             if (closed.Length == 0) return Task.FromResult(HealthCheckResult.Healthy());
             string reason = $"{closed.Length} of {store.Shards.Count} shards are closed: {closed[0].Status.Reason}";
-            return Task.FromResult(closed.Length < store.Shards.Count ? HealthCheckResult.Degraded(reason) : HealthCheckResult.Unhealthy(reason));
+            return Task.FromResult(closed.Length < store.Shards.Count
+                ? HealthCheckResult.Degraded(reason)
+                : HealthCheckResult.Unhealthy(reason));
         }
     }
 }

@@ -44,7 +44,8 @@ public sealed class AdjudicationSettings : IValidatableObject
     [Range(1, 3_600)]
     public int EligibilityCacheSeconds { get; set; } = 60;
 
-    /// <summary>Insured held at most, and items of the catalogue; facilities a tenth of it. A minute at the busiest hour of the country asks for 60 000.</summary>
+    /// <summary>Insured held at most, and items of the catalogue; facilities a tenth of it. A minute at the busiest hour of the country
+    /// asks for 60 000.</summary>
     [Range(1_000, 10_000_000)]
     public int EligibilityCacheEntries { get; set; } = 100_000;
 
@@ -55,6 +56,7 @@ public sealed class AdjudicationSettings : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach ((string setting, string problem) in KafkaSettings.Problems(Kafka)) yield return new ValidationResult(problem, [setting]);
-        if (PolicyLoader.Problem(PolicyDirectory, City) is { } fault) yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
+        if (PolicyLoader.Problem(PolicyDirectory, City) is { } fault)
+            yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
     }
 }

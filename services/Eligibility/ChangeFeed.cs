@@ -59,7 +59,8 @@ internal sealed class ChangeFeed(NpgsqlDataSource database, ILogger<ChangeFeed> 
             }
             catch (NpgsqlException lost)
             {
-                logger.LogWarning(new EventId(1, "registry_feed_lost"), lost, "The registry's change notices are interrupted; version {Version} stands until PostgreSQL answers again.", Version);
+                logger.LogWarning(new EventId(1, "registry_feed_lost"), lost,
+                    "The registry's change notices are interrupted; version {Version} stands until PostgreSQL answers again.", Version);
                 await Task.Delay(RetryInterval, stoppingToken);
             }
         }

@@ -8,9 +8,11 @@ internal sealed class EligibilityMetrics : IDisposable
 
     public EligibilityMetrics(ChangeFeed feed)
     {
-        LookupSeconds = meter.CreateHistogram<double>("claims_eligibility_lookup_seconds", "s", "Time of one batched look-up, database included.");
+        LookupSeconds = meter.CreateHistogram<double>(
+            "claims_eligibility_lookup_seconds", "s", "Time of one batched look-up, database included.");
         ImportedRows = meter.CreateCounter<long>("claims_eligibility_imported_rows", description: "Rows of committed imports, by kind.");
-        meter.CreateObservableGauge("claims_eligibility_registry_version", () => feed.Version, description: "Version of the registry as this instance knows it.");
+        meter.CreateObservableGauge("claims_eligibility_registry_version", () => feed.Version,
+            description: "Version of the registry as this instance knows it.");
     }
 
     public Histogram<double> LookupSeconds { get; }

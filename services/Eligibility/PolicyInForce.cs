@@ -7,7 +7,8 @@ internal sealed class PolicyInForce(PolicyPack policy, ILogger<PolicyInForce> lo
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        logger.LogInformation(new EventId(1, "policy_in_force"), "The policy of {City} is in force, hash {Hash}.", policy.City, policy.Hash);
+        logger.LogInformation(new EventId(1, "policy_in_force"), "The policy of {City} is in force, hash {Hash}.", policy.City,
+            policy.Hash);
         return Task.CompletedTask;
     }
 

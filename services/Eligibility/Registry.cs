@@ -31,7 +31,8 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
     /// <summary>Only what is asked for is queried: most look-ups name insured alone.</summary>
     /// <param name="inNumbers">Insured as <see cref="Enrolled"/>.</param>
     public async Task<LookupReply> LookupAsync(
-        IReadOnlyCollection<string> facilityCodes, IReadOnlyList<string> insuredIds, IReadOnlyCollection<string> itemCodes, bool inNumbers, CancellationToken cancellationToken)
+        IReadOnlyCollection<string> facilityCodes, IReadOnlyList<string> insuredIds, IReadOnlyCollection<string> itemCodes, bool inNumbers,
+        CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlBatch batch = new(connection) { BatchCommands = { new(Version) } };
@@ -90,7 +91,11 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
     }
 
     private static NpgsqlBatchCommand Any(string sql, IEnumerable<string> keys) =>
-        new(sql) { Parameters = { new NpgsqlParameter<string[]> { TypedValue = [.. keys], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text } } };
+        new(sql)
+        {
+            Parameters =
+                { new NpgsqlParameter<string[]> { TypedValue = [.. keys], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text } },
+        };
 
     private static Facility ReadFacility(NpgsqlDataReader reader) => new()
     {
@@ -105,7 +110,8 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
     };
 
     private static EnrolmentRow ReadEnrolment(NpgsqlDataReader reader) => new(
-        reader.GetInt16(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), Date(reader, 5), Date(reader, 6), Date(reader, 7));
+        reader.GetInt16(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), Date(reader, 5), Date(reader, 6),
+        Date(reader, 7));
 
     private static CatalogueItem ReadItem(NpgsqlDataReader reader)
     {
@@ -121,5 +127,6 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         return item;
     }
 
-    private static DateOnly? Date(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateOnly>(column);
+    private static DateOnly? Date(NpgsqlDataReader reader, int column) =>
+        reader.IsDBNull(column) ? null : reader.GetFieldValue<DateOnly>(column);
 }

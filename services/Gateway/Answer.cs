@@ -19,17 +19,20 @@ internal sealed record Answer(int Status, string Json)
     private static readonly JsonFormatter Formatter = new(JsonFormatter.Settings.Default.WithFormatDefaultValues(true));
 
     // Never embedded in HTML: Chinese stays readable.
-    private static readonly JsonSerializerOptions Readable = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Readable =
+        new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Too many requests are in progress here; this one was not looked at.</summary>
     public static Answer TooManyInProgress { get; } = Of(StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, Busy);
 
     /// <summary>The body has not come in whole.</summary>
-    public static Answer BodyLate { get; } = Of(StatusCodes.Status408RequestTimeout, "REQUEST_TIMEOUT", "请求正文没有在规定时间内完整到达，本次请求未办理，请检查网络后重发。");
+    public static Answer BodyLate { get; } =
+        Of(StatusCodes.Status408RequestTimeout, "REQUEST_TIMEOUT", "请求正文没有在规定时间内完整到达，本次请求未办理，请检查网络后重发。");
 
     private const string Busy = "系统繁忙，请稍后用同一请求编号原样重发，请勿换号重发。";
 
-    public int? RetryAfterSeconds => Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable ? PauseSeconds : null;
+    public int? RetryAfterSeconds =>
+        Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable ? PauseSeconds : null;
 
     public static Answer Of(IMessage reply) => new(StatusCodes.Status200OK, Formatter.Format(reply));
 
@@ -37,7 +40,8 @@ internal sealed record Answer(int Status, string Json)
     public static Answer Malformed(string text) => Of(StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, text);
 
     public static Answer TooLarge(int bytes) => Of(
-        StatusCodes.Status413PayloadTooLarge, "REQUEST_TOO_LARGE", string.Create(CultureInfo.InvariantCulture, $"请求正文超过 {bytes} 字节，本次请求未办理，请核对费用明细条数。"));
+        StatusCodes.Status413PayloadTooLarge, "REQUEST_TOO_LARGE",
+        string.Create(CultureInfo.InvariantCulture, $"请求正文超过 {bytes} 字节，本次请求未办理，请核对费用明细条数。"));
 
     /// <summary>Nothing was served: no such path, or another method than POST.</summary>
     public static Answer NotServed(int status) => status == StatusCodes.Status405MethodNotAllowed
@@ -45,7 +49,8 @@ internal sealed record Answer(int Status, string Json)
         : Of(status, status == StatusCodes.Status404NotFound ? "NOT_FOUND" : "BAD_REQUEST", "没有这个接口，请核对请求地址。");
 
     /// <summary>This service itself has failed.</summary>
-    public static Answer Failed(bool takesEffect) => Of(StatusCodes.Status500InternalServerError, StatusCode.Internal, Unknown("系统出现异常", takesEffect));
+    public static Answer Failed(bool takesEffect) =>
+        Of(StatusCodes.Status500InternalServerError, StatusCode.Internal, Unknown("系统出现异常", takesEffect));
 
     /// <param name="takesEffect">Whether the call may have taken effect, so that it must be sent again under its own id.</param>
     /// <remarks>A repeat may have met another fate than the call before it: no text says that nothing has happened.</remarks>
@@ -64,7 +69,8 @@ internal sealed record Answer(int Status, string Json)
         ? $"{why}，办理结果未知：请稍后用同一请求编号原样重发，或发起冲正，请勿换号重发。"
         : $"{why}，请稍后重试。";
 
-    private static Answer Of(int status, StatusCode code, string text) => Of(status, JsonNamingPolicy.SnakeCaseUpper.ConvertName(code.ToString()), text);
+    private static Answer Of(int status, StatusCode code, string text) =>
+        Of(status, JsonNamingPolicy.SnakeCaseUpper.ConvertName(code.ToString()), text);
 
     private static Answer Of(int status, string code, string text) => new(status, JsonSerializer.Serialize(new { code, text }, Readable));
 }

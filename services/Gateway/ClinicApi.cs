@@ -10,8 +10,10 @@ using AdjudicationClient = Claims.V1.Adjudication.AdjudicationClient;
 
 namespace Claims.Gateway;
 
-/// <summary>The calls of the contract as <c>POST /v1/…</c>: one message in, one message out, in proto3 JSON. A refusal is an answer, 200.</summary>
-internal sealed class ClinicApi(AdjudicationClient adjudication, CallsInProgress calls, GatewaySettings settings, TimeProvider time, ILogger<ClinicApi> logger)
+/// <summary>The calls of the contract as <c>POST /v1/…</c>: one message in, one message out, in proto3 JSON. A refusal is an answer,
+/// 200.</summary>
+internal sealed class ClinicApi(
+    AdjudicationClient adjudication, CallsInProgress calls, GatewaySettings settings, TimeProvider time, ILogger<ClinicApi> logger)
 {
     public void Map(WebApplication app)
     {
@@ -21,7 +23,8 @@ internal sealed class ClinicApi(AdjudicationClient adjudication, CallsInProgress
         Post<CancelRequest>("cancel", takesEffect: true, async request => await adjudication.CancelAsync(request));
         Post<ReverseRequest>("reverse", takesEffect: true, async request => await adjudication.ReverseAsync(request));
         Post<GetSettlementRequest>("get-settlement", takesEffect: false, async request => await adjudication.GetSettlementAsync(request));
-        Post<GetAccumulatorsRequest>("get-accumulators", takesEffect: false, async request => await adjudication.GetAccumulatorsAsync(request));
+        Post<GetAccumulatorsRequest>("get-accumulators", takesEffect: false,
+            async request => await adjudication.GetAccumulatorsAsync(request));
 
         void Post<TRequest>(string name, bool takesEffect, Func<TRequest, Task<IMessage>> ask) where TRequest : class, IMessage, new()
         {
@@ -47,7 +50,8 @@ internal sealed class ClinicApi(AdjudicationClient adjudication, CallsInProgress
         }
     }
 
-    private async Task<Answer> AnswerAsync<TRequest>(HttpContext context, Operation<TRequest> operation) where TRequest : class, IMessage, new()
+    private async Task<Answer> AnswerAsync<TRequest>(HttpContext context, Operation<TRequest> operation) where TRequest : class,
+    IMessage, new()
     {
         (byte[]? body, Answer? unread) = await ReadBodyAsync(context);
         if (body is null) return unread!;
@@ -65,8 +69,10 @@ internal sealed class ClinicApi(AdjudicationClient adjudication, CallsInProgress
             Answer answer = Answer.Of(e, operation.TakesEffect);
             if (answer.Status >= StatusCodes.Status500InternalServerError)
             {
-                logger.LogWarning(new EventId(1, "not_answered"), "{Operation} was answered {Status} for insured {InsuredId}, facility {FacilityCode}, request {RequestId}: {Reason}",
-                    operation.Name, answer.Status, Mask.Insured(Field(request, "insured_id")), Field(request, "facility_code"), Field(request, "request_id"), e.Status.Detail);
+                logger.LogWarning(new EventId(1, "not_answered"),
+                    "{Operation} was answered {Status} for insured {InsuredId}, facility {FacilityCode}, request {RequestId}: {Reason}",
+                    operation.Name, answer.Status, Mask.Insured(Field(request, "insured_id")), Field(request, "facility_code"),
+                    Field(request, "request_id"), e.Status.Detail);
             }
 
             return answer;
@@ -74,7 +80,8 @@ internal sealed class ClinicApi(AdjudicationClient adjudication, CallsInProgress
         catch (Exception e)
         {
             CallsInProgress.CountFailure();
-            logger.LogError(new EventId(2, "call_failed"), e, "{Operation} failed for insured {InsuredId}, facility {FacilityCode}, request {RequestId}.",
+            logger.LogError(new EventId(2, "call_failed"), e,
+                "{Operation} failed for insured {InsuredId}, facility {FacilityCode}, request {RequestId}.",
                 operation.Name, Mask.Insured(Field(request, "insured_id")), Field(request, "facility_code"), Field(request, "request_id"));
             return Answer.Failed(operation.TakesEffect);
         }
@@ -119,7 +126,8 @@ internal sealed class ClinicApi(AdjudicationClient adjudication, CallsInProgress
         await response.Body.WriteAsync(json);
     }
 
-    private static string? Field(IMessage request, string name) => request.Descriptor.FindFieldByName(name)?.Accessor.GetValue(request) as string;
+    private static string? Field(IMessage request, string name) =>
+        request.Descriptor.FindFieldByName(name)?.Accessor.GetValue(request) as string;
 
     /// <param name="TakesEffect">Whether a call whose outcome is unknown may have changed something.</param>
     private sealed record Operation<TRequest>(string Name, bool TakesEffect, Func<TRequest, Task<IMessage>> Ask);

@@ -6,8 +6,8 @@ using Google.Protobuf.Reflection;
 namespace Claims.Gateway;
 
 /// <summary>
-/// Adjudication names a field in a refusal as the contract does, total_fen; a clinic is told it as its request has it, totalFen or total_fen. A
-/// field that the request does not have is named in the manner of those that it has.
+/// Adjudication names a field in a refusal as the contract does, total_fen; a clinic is told it as its request has it, totalFen or
+/// total_fen. A field that the request does not have is named in the manner of those that it has.
 /// </summary>
 internal static partial class FieldNames
 {

@@ -7,9 +7,14 @@ namespace Claims.Gateway;
 internal static class GatewayMetrics
 {
     private static readonly Meter Meter = new("Claims.Gateway");
-    private static readonly Counter<long> Answers = Meter.CreateCounter<long>("claims_gateway_answers_total", description: "Answers to clinics, by operation and HTTP status.");
-    private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>("claims_gateway_duration_seconds", "s", "From a request's head to its answer, its body's way included.");
-    private static readonly Counter<long> HungUp = Meter.CreateCounter<long>("claims_gateway_hung_up_total", description: "Clinics whose connection was gone before their answer, by operation.");
+    private static readonly Counter<long> Answers =
+        Meter.CreateCounter<long>("claims_gateway_answers_total", description: "Answers to clinics, by operation and HTTP status.");
+    private static readonly Histogram<double> Duration =
+        Meter.CreateHistogram<double>(
+        "claims_gateway_duration_seconds", "s", "From a request's head to its answer, its body's way included.");
+    private static readonly Counter<long> HungUp =
+        Meter.CreateCounter<long>("claims_gateway_hung_up_total",
+        description: "Clinics whose connection was gone before their answer, by operation.");
 
     public static void Answered(string operation, int status, TimeSpan elapsed)
     {

@@ -43,7 +43,8 @@ internal static class RequestJson
         }
         catch (JsonException e)
         {
-            return (null, string.Create(CultureInfo.InvariantCulture, $"请求正文不是有效的 JSON：第 {e.LineNumber + 1} 行第 {e.BytePositionInLine + 1} 字节处有误。"));
+            return (null, string.Create(CultureInfo.InvariantCulture,
+                $"请求正文不是有效的 JSON：第 {e.LineNumber + 1} 行第 {e.BytePositionInLine + 1} 字节处有误。"));
         }
         catch (InvalidOperationException)
         {
@@ -86,7 +87,8 @@ internal static class RequestJson
         if (field.FieldType != FieldType.Message) return null;
         if (!field.IsRepeated) return WrongField(value, field.MessageType, at);
         if (value.ValueKind != JsonValueKind.Array) return $"请求字段 {at} 应为数组。";
-        return value.EnumerateArray().Select((item, index) => WrongField(item, field.MessageType, At(at, index))).FirstOrDefault(wrong => wrong is not null);
+        return value.EnumerateArray().Select((item, index) => WrongField(item, field.MessageType, At(at, index)))
+            .FirstOrDefault(wrong => wrong is not null);
     }
 
     /// <summary>The first field whose value the parser does not take by itself.</summary>
@@ -99,7 +101,8 @@ internal static class RequestJson
             string at = At(path, property.Name);
             if (field.FieldType != FieldType.Message) return WrongValue(field, at);
             return field.IsRepeated
-                ? property.Value.EnumerateArray().Select((item, index) => WrongValue(item, field.MessageType, At(at, index))).FirstOrDefault(wrong => wrong is not null)
+                ? property.Value.EnumerateArray().Select((item, index) => WrongValue(item, field.MessageType, At(at, index)))
+                    .FirstOrDefault(wrong => wrong is not null)
                 : WrongValue(property.Value, field.MessageType, at);
         }
 

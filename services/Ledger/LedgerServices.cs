@@ -22,7 +22,8 @@ internal static class LedgerServices
     public static void AddLedger(this IServiceCollection services)
     {
         services.AddSingleton(provider => new KafkaSettings(provider.GetRequiredService<LedgerSettings>().Kafka));
-        services.AddSingleton(provider => PolicyLoader.Load(provider.GetRequiredService<LedgerSettings>().PolicyDirectory, provider.GetRequiredService<LedgerSettings>().City));
+        services.AddSingleton(provider => PolicyLoader.Load(
+            provider.GetRequiredService<LedgerSettings>().PolicyDirectory, provider.GetRequiredService<LedgerSettings>().City));
         services.AddHostedService<CountyNames>();
         services.AddSingleton<ClaimsStore>();
         services.AddSingleton<Watermarks>();

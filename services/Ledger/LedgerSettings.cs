@@ -11,7 +11,8 @@ public sealed class LedgerSettings : IValidatableObject
     [Required]
     public string Postgres { get; init; } = "";
 
-    /// <summary>Npgsql connection string of the login that owns the tables and migrates them; empty: that of <see cref="Postgres"/>.</summary>
+    /// <summary>Npgsql connection string of the login that owns the tables and migrates them; empty: that of
+    /// <see cref="Postgres"/>.</summary>
     public string PostgresOwner { get; init; } = "";
 
     /// <summary>Where Eligibility answers, whose heads assessments count; empty: nothing can be assessed.</summary>
@@ -46,6 +47,7 @@ public sealed class LedgerSettings : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach ((string setting, string problem) in KafkaSettings.Problems(Kafka)) yield return new ValidationResult(problem, [setting]);
-        if (PolicyLoader.Problem(PolicyDirectory, City) is { } fault) yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
+        if (PolicyLoader.Problem(PolicyDirectory, City) is { } fault)
+            yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
     }
 }

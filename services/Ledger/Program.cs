@@ -8,9 +8,12 @@ WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "ledger");
 LedgerSettings settings = builder.AddSettings<LedgerSettings>();
 builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner);
 builder.Services.AddLedger();
-if (settings.EligibilityAddress.Length > 0) builder.AddClaimsClient<Eligibility.EligibilityClient>("eligibility", settings.EligibilityAddress, TimeSpan.FromSeconds(20), "CountHeads");
+if (settings.EligibilityAddress.Length > 0)
+    builder.AddClaimsClient<Eligibility.EligibilityClient>(
+    "eligibility", settings.EligibilityAddress, TimeSpan.FromSeconds(20), "CountHeads");
 if (settings.AdjudicationAddress.Length > 0)
-    builder.AddClaimsClient<AdjudicationOperations.AdjudicationOperationsClient>("adjudication", settings.AdjudicationAddress, TimeSpan.FromSeconds(20), "GetOutbox");
+    builder.AddClaimsClient<AdjudicationOperations.AdjudicationOperationsClient>(
+        "adjudication", settings.AdjudicationAddress, TimeSpan.FromSeconds(20), "GetOutbox");
 WebApplication app = builder.Build();
 app.MapGrpcService<LedgerService>();
 app.MapGrpcService<AuditService>();

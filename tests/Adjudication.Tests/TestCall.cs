@@ -25,7 +25,8 @@ internal sealed class TestCall(CancellationToken cancellation = default) : Serve
 
     protected override AuthContext AuthContextCore { get; } = new("", []);
 
-    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException("Nothing is called on.");
+    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
+        throw new NotSupportedException("Nothing is called on.");
 
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
 }

@@ -38,7 +38,8 @@ public sealed class AnswerJsonTests
     [Fact]
     public void Remaining_cap_of_zero_is_written()
     {
-        Assert.Contains("\"capRemainingFen\":0", AnswerJson.Line("settle", new SettleReply { CapRemainingFen = 0 }), StringComparison.Ordinal);
+        Assert.Contains("\"capRemainingFen\":0", AnswerJson.Line("settle", new SettleReply { CapRemainingFen = 0 }),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -78,7 +79,8 @@ public sealed class AnswerJsonTests
     [Fact]
     public void Enum_number_of_a_later_contract_is_written_as_a_number()
     {
-        Assert.Contains("\"decision\":77", AnswerJson.Line("settle", new SettleReply { Decision = (Decision)77 }), StringComparison.Ordinal);
+        Assert.Contains("\"decision\":77", AnswerJson.Line("settle", new SettleReply { Decision = (Decision)77 }),
+            StringComparison.Ordinal);
     }
 
     [Fact]

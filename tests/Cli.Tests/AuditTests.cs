@@ -27,5 +27,8 @@ public sealed class AuditTests
     [InlineData("60", false)]
     [InlineData("x:cc6c124809b1625af35a50307d6b768f14c4f74627cfb9dac545f9f25ade052a", false)]
     public void Noted_head_is_a_link_and_a_hash(string text, bool valid) =>
-        Assert.Equal(valid ? new VerifyRequest { ExpectLink = 60, ExpectHash = "cc6c124809b1625af35a50307d6b768f14c4f74627cfb9dac545f9f25ade052a" } : null, NotedHead.Parse(text));
+        Assert.Equal(
+            valid
+            ? new VerifyRequest { ExpectLink = 60, ExpectHash = "cc6c124809b1625af35a50307d6b768f14c4f74627cfb9dac545f9f25ade052a" }
+            : null, NotedHead.Parse(text));
 }

@@ -21,7 +21,11 @@ public sealed class BooksCommandTests(FakeSystem system)
             CreditFen = 234_567,
             StandingSettlements = 3_456,
             FundPaidFen = 45_678,
-            Accounts = { new TrialBalance.Types.Account { Code = "5401", Name = "待遇支出", BalanceFen = 111 }, new TrialBalance.Types.Account { Code = "2101", Name = "应付", BalanceFen = -222 } },
+            Accounts =
+            {
+                new TrialBalance.Types.Account { Code = "5401", Name = "待遇支出", BalanceFen = 111 },
+                new TrialBalance.Types.Account { Code = "2101", Name = "应付", BalanceFen = -222 },
+            },
         };
         system.Begin().Answer<GetTrialBalanceRequest>("Ledger/GetTrialBalance", _ => balance);
 
@@ -51,7 +55,14 @@ public sealed class BooksCommandTests(FakeSystem system)
             Shards =
             {
                 new OutboxShard { Shard = 0, Ready = true, Sequence = ready ? 7 : 5, Committed = 5 },
-                new OutboxShard { Shard = 1, Ready = ready, Reason = ready ? "" : "it has lost data", Sequence = sequence, Committed = committed },
+                new OutboxShard
+                {
+                    Shard = 1,
+                    Ready = ready,
+                    Reason = ready ? "" : "it has lost data",
+                    Sequence = sequence,
+                    Committed = committed,
+                },
             },
         });
 
@@ -72,9 +83,28 @@ public sealed class BooksCommandTests(FakeSystem system)
             Shards =
             {
                 new ListShardsReply.Types.Shard { Shard_ = 0, Sequence = 5, Instance = "host:10" },
-                new ListShardsReply.Types.Shard { Shard_ = 1, Sequence = 6, Instance = "host:11", Stopped = "the record names no county", StoppedAtUnixMs = 1_750_000_000_000, PoisonId = 42 },
+                new ListShardsReply.Types.Shard
+                {
+                    Shard_ = 1,
+                    Sequence = 6,
+                    Instance = "host:11",
+                    Stopped = "the record names no county",
+                    StoppedAtUnixMs = 1_750_000_000_000,
+                    PoisonId = 42,
+                },
             },
-            Poison = { new ListShardsReply.Types.Poison { PoisonId = 42, FoundAtUnixMs = 1_750_000_001_000, Shard = 1, KafkaOffset = 77, Reason = "names no county", RecordBytes = 199 } },
+            Poison =
+            {
+                new ListShardsReply.Types.Poison
+                {
+                    PoisonId = 42,
+                    FoundAtUnixMs = 1_750_000_001_000,
+                    Shard = 1,
+                    KafkaOffset = 77,
+                    Reason = "names no county",
+                    RecordBytes = 199,
+                },
+            },
         };
         system.Begin().Answer<ListShardsRequest>("LedgerShards/ListShards", _ => reply);
 
@@ -88,9 +118,11 @@ public sealed class BooksCommandTests(FakeSystem system)
         Assert.Equal(1, table.ExitCode);
         Assert.Equal(
             [
-                "shard booked waiting posted by state", "0 5 2 host:10 posting", "1 6 3 host:11 STOPPED: the record names no county", "Records set aside, newest first:",
+                "shard booked waiting posted by state", "0 5 2 host:10 posting", "1 6 3 host:11 STOPPED: the record names no county",
+                "Records set aside, newest first:",
                 "poison_id found shard offset bytes the record",
-                $"42 {DateTimeOffset.FromUnixTimeMilliseconds(1_750_000_001_000).ToLocalTime():yyyy-MM-dd HH:mm:ss} 1 77 199 names no county",
+                $"42 {DateTimeOffset.FromUnixTimeMilliseconds(1_750_000_001_000).ToLocalTime():yyyy-MM-dd HH:mm:ss} 1 77 "
+                    + $"199 names no county",
             ],
             table.Lines);
 
@@ -101,7 +133,8 @@ public sealed class BooksCommandTests(FakeSystem system)
         Ran nobody = await system.RunAsync("ledger", "shards");
         Assert.Equal((1, "0 5 2 nobody posting"), (nobody.ExitCode, nobody.Lines[1]));
 
-        system.Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox", _ => throw new RpcException(new Status(StatusCode.Unavailable, "away")));
+        system.Answer<GetOutboxRequest>(
+            "AdjudicationOperations/GetOutbox", _ => throw new RpcException(new Status(StatusCode.Unavailable, "away")));
         Assert.Equal("0 5 ? nobody posting", (await system.RunAsync("ledger", "shards")).Lines[1]);
     }
 
@@ -112,10 +145,13 @@ public sealed class BooksCommandTests(FakeSystem system)
             ? new ResumeShardReply { Sequence = 41, Stopped = "the record names no county" }
             : throw new RpcException(new Status(StatusCode.FailedPrecondition, "shard 8 has not stopped")));
 
-        (await system.RunAsync("ledger", "resume", "7", "--json")).IsJson(0, """{"shard":7,"sequence":41,"stopped":"the record names no county"}""");
-        Assert.Equal("Shard 7 分片恢复入账: it goes on after record 41. It had stopped because the record names no county.", Assert.Single((await system.RunAsync("ledger", "resume", "7")).Lines));
+        (await system.RunAsync("ledger", "resume", "7", "--json"))
+            .IsJson(0, """{"shard":7,"sequence":41,"stopped":"the record names no county"}""");
+        Assert.Equal("Shard 7 分片恢复入账: it goes on after record 41. It had stopped because the record names no county.",
+            Assert.Single((await system.RunAsync("ledger", "resume", "7")).Lines));
         Ran refused = await system.RunAsync("ledger", "resume", "8");
-        Assert.Equal((1, "Nothing to resume: shard 8 has not stopped; `claims ledger shards` shows which have."), (refused.ExitCode, refused.Errors));
+        Assert.Equal((1, "Nothing to resume: shard 8 has not stopped; `claims ledger shards` shows which have."),
+            (refused.ExitCode, refused.Errors));
     }
 
     [Fact]
@@ -126,22 +162,28 @@ public sealed class BooksCommandTests(FakeSystem system)
             .Answer<CloseLedgerYearRequest>("Ledger/CloseYear", _ => new CloseLedgerYearReply { ClosedThrough = 2026 });
 
         (await system.RunAsync("ledger", "close-year", "2024", "--json")).IsJson(0, """{"closedThrough":2026}""");
-        Assert.Equal([new CloseYearRequest { Year = 2024 }, (IMessage)new CloseLedgerYearRequest { Year = 2024 }], system.Received.Select(call => call.Request));
-        Assert.StartsWith("Closed through 2026 已结账至2026年: ", Assert.Single((await system.RunAsync("ledger", "close-year", "2024")).Lines), StringComparison.Ordinal);
+        Assert.Equal([new CloseYearRequest { Year = 2024 }, (IMessage)new CloseLedgerYearRequest { Year = 2024 }],
+            system.Received.Select(call => call.Request));
+        Assert.StartsWith("Closed through 2026 已结账至2026年: ", Assert.Single((await system.RunAsync("ledger", "close-year", "2024")).Lines),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Verification_ends_with_0_only_where_every_check_holds()
     {
-        List<VerifyCheck> checks = [.. Enum.GetValues<Code>().Where(code => code != Code.Unspecified).Select(code => new VerifyCheck { Code = code, Holds = true, Examined = 100 + (int)code })];
+        List<VerifyCheck> checks = [.. Enum.GetValues<Code>().Where(code => code != Code.Unspecified)
+            .Select(code => new VerifyCheck { Code = code, Holds = true, Examined = 100 + (int)code })];
         AccumulatorsCheck accumulators = new() { Verdict = AccumulatorsCheck.Types.Verdict.Equal, Examined = 107 };
         system.Begin()
-            .Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox", _ => new Outbox { Shards = { new OutboxShard { Shard = 0, Ready = true, Sequence = 7, Committed = 7 } } })
+            .Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox",
+                _ => new Outbox { Shards = { new OutboxShard { Shard = 0, Ready = true, Sequence = 7, Committed = 7 } } })
             .Answer<GetChainHeadRequest>("Audit/GetChainHead", _ => new ChainHead { Link = 60, Hash = "aa" })
             .List<VerifyRequest>("Audit/Verify", _ =>
-                [new VerifyNews { Progress = new VerifyProgress { Done = 1, Total = 2 } }, .. checks.Select(check => new VerifyNews { Check = check }), new VerifyNews { Head = new ChainHead { Link = 61, Hash = "bb" } }])
+                [new VerifyNews { Progress = new VerifyProgress { Done = 1, Total = 2 } }, .. checks.Select(
+                    check => new VerifyNews { Check = check }), new VerifyNews { Head = new ChainHead { Link = 61, Hash = "bb" } }])
             .List<CompareAccumulatorsRequest>("Audit/CompareAccumulators", _ =>
-                [new CompareAccumulatorsNews { Progress = new ComparisonProgress { Done = 1, Total = 2 } }, new CompareAccumulatorsNews { Check = accumulators }]);
+                [new CompareAccumulatorsNews { Progress = new ComparisonProgress { Done = 1, Total = 2 } },
+                    new CompareAccumulatorsNews { Check = accumulators }]);
 
         Ran sound = await system.RunAsync("ledger", "verify", "--json");
         sound.IsJson(0, """
@@ -158,18 +200,27 @@ public sealed class BooksCommandTests(FakeSystem system)
         Assert.Equal((0, "Nothing was changed by hand 账册完整，未发现改动."), (text.ExitCode, text.Lines[^1]));
         Assert.Equal("Head of the chain 链首: 61:bb. Keep it outside of the database; --expect compares with it.", text.Lines[^2]);
         Assert.Equal("✓ rows as they were chained 账册行与哈希链一致 101", text.Lines[1]);
-        Assert.Equal([new VerifyRequest(), new VerifyRequest { ExpectLink = 60, ExpectHash = new string('c', 64) }], system.Received.Where(call => call.Call == "Audit/Verify").Select(call => call.Request));
+        Assert.Equal([new VerifyRequest(), new VerifyRequest { ExpectLink = 60, ExpectHash = new string('c', 64) }],
+            system.Received.Where(call => call.Call == "Audit/Verify").Select(call => call.Request));
 
         accumulators.Verdict = AccumulatorsCheck.Types.Verdict.Moving;
         Ran unknown = await system.RunAsync("ledger", "verify");
         Assert.Equal((3, "It cannot be known now; run it again 暂时无法判定，请稍后再试."), (unknown.ExitCode, unknown.Lines[^1]));
 
         checks[4].Holds = false;
-        checks[4].FirstBadRow = new BadRow { Table = "sub_ledger", Key = "3/17", Tampering = BadRow.Types.Tampering.Removed, Detail = "the journal says 5 more" };
+        checks[4].FirstBadRow = new BadRow
+        {
+            Table = "sub_ledger",
+            Key = "3/17",
+            Tampering = BadRow.Types.Tampering.Removed,
+            Detail = "the journal says 5 more",
+        };
         Ran refuted = await system.RunAsync("ledger", "verify");
         Assert.Equal((1, "SOMETHING WAS CHANGED OR LOST 数据已被改动或丢失."), (refuted.ExitCode, refuted.Lines[^1]));
-        Assert.Contains("✗ sub-ledger = general ledger 明细账 = 总账 (journals 凭证) 105 sub_ledger 3/17 REMOVED: the journal says 5 more", refuted.Lines);
-        Assert.Contains("\"tampering\": \"REMOVED\"", (await system.RunAsync("ledger", "verify", "--json")).Output, StringComparison.Ordinal);
+        Assert.Contains("✗ sub-ledger = general ledger 明细账 = 总账 (journals 凭证) 105 sub_ledger 3/17 REMOVED: the journal says 5 more",
+            refuted.Lines);
+        Assert.Contains("\"tampering\": \"REMOVED\"", (await system.RunAsync("ledger", "verify", "--json")).Output,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -193,7 +244,8 @@ public sealed class BooksCommandTests(FakeSystem system)
     [Fact]
     public async Task Failure_of_a_service_names_it_and_its_status()
     {
-        system.Begin().Answer<GetTrialBalanceRequest>("Ledger/GetTrialBalance", _ => throw new RpcException(new Status(StatusCode.DeadlineExceeded, "too slow")));
+        system.Begin().Answer<GetTrialBalanceRequest>(
+            "Ledger/GetTrialBalance", _ => throw new RpcException(new Status(StatusCode.DeadlineExceeded, "too slow")));
         Ran failed = await system.RunAsync("ledger", "trial-balance");
         Assert.Equal(3, failed.ExitCode);
         Assert.Matches("^ledger at http://127\\.0\\.0\\.1:[0-9]+ answered DEADLINE_EXCEEDED: too slow$", failed.Errors);

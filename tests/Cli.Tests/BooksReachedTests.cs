@@ -27,16 +27,19 @@ public sealed class BooksReachedTests
         CommandException failure = await Assert.ThrowsAsync<CommandException>(
             () => PostedBooks.WaitAsync(Answering(() => Outbox(3, 1)), "", TimeSpan.Zero, CancellationToken.None));
 
-        Assert.Equal((ExitCodes.Unavailable, "After 0 s the ledger is still 2 records behind adjudication."), (failure.ExitCode, failure.Message));
+        Assert.Equal((ExitCodes.Unavailable, "After 0 s the ledger is still 2 records behind adjudication."),
+            (failure.ExitCode, failure.Message));
     }
 
     [Fact]
     public async Task Shard_that_is_not_ready_is_waited_for_and_named()
     {
         CommandException failure = await Assert.ThrowsAsync<CommandException>(() => PostedBooks.WaitAsync(
-            Answering(() => new Outbox { Shards = { new OutboxShard { Shard = 7, Reason = "it has lost data" } } }), "", TimeSpan.Zero, CancellationToken.None));
+            Answering(() => new Outbox { Shards = { new OutboxShard { Shard = 7, Reason = "it has lost data" } } }), "", TimeSpan.Zero,
+            CancellationToken.None));
 
-        Assert.Equal((ExitCodes.Unavailable, "Shard 7 of adjudication is not ready: it has lost data"), (failure.ExitCode, failure.Message));
+        Assert.Equal((ExitCodes.Unavailable, "Shard 7 of adjudication is not ready: it has lost data"),
+            (failure.ExitCode, failure.Message));
     }
 
     [Fact]

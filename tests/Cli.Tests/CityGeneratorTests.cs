@@ -31,7 +31,8 @@ public sealed class CityGeneratorTests
         {
             Assert.InRange(visit.RequestId.Length, 1, 30);
             Assert.NotEqual(VisitType.Unspecified, visit.VisitType);
-            Assert.True(visit.TotalFen > 0 && visit.InScopeFen >= 0 && visit.FullSelfPayFen >= 0 && visit.OverLimitFen >= 0 && visit.PreSelfPayFen >= 0);
+            Assert.True(visit.TotalFen > 0 && visit.InScopeFen >= 0 && visit.FullSelfPayFen >= 0 && visit.OverLimitFen >= 0
+                && visit.PreSelfPayFen >= 0);
             Assert.True(string.CompareOrdinal(visit.VisitDate, "2025-06-18") <= 0);
         });
     }
@@ -40,11 +41,17 @@ public sealed class CityGeneratorTests
     public void Every_tier_category_and_kind_of_visit_occurs()
     {
         Assert.Superset(
-            new HashSet<(string, string)> { ("province", "3A"), ("city", "3A"), ("county", "2A"), ("township", "1A"), ("community", "none"), ("village", "none") },
+            new HashSet<(string, string)>
+            {
+                ("province", "3A"), ("city", "3A"), ("county", "2A"), ("township", "1A"), ("community", "none"), ("village", "none"),
+            },
             Sample.Facilities.Select(facility => (facility.AdminLevel, facility.Grade)).ToHashSet());
         Assert.Contains(Sample.Facilities, facility => facility.PooledTo.Length > 0);
         Assert.Superset(
-            new HashSet<string> { "general", "newborn", "destitute", "low_income", "relapse_risk", "disabled", "low_income_edge", "child_in_difficulty" },
+            new HashSet<string>
+            {
+                "general", "newborn", "destitute", "low_income", "relapse_risk", "disabled", "low_income_edge", "child_in_difficulty",
+            },
             Sample.Insured.Select(insured => insured.Category).ToHashSet());
         Assert.Contains(Sample.Insured, insured => insured.Scheme == "employee");
         Assert.Contains(Sample.Insured, insured => insured.PaidOn is null);
@@ -74,11 +81,15 @@ public sealed class CityGeneratorTests
     {
         City other = CityGenerator.Generate(Shizhou(), seed: 7, visits: 6000);
 
-        Assert.Equal(["990102", "990103", "990121"], other.Facilities.Select(facility => facility.County).Distinct().Order(StringComparer.Ordinal));
-        Assert.Equal(["990102", "990103", "990121", "990181"], other.Insured.Select(insured => insured.County).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["990102", "990103", "990121"],
+            other.Facilities.Select(facility => facility.County).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["990102", "990103", "990121", "990181"],
+            other.Insured.Select(insured => insured.County).Distinct().Order(StringComparer.Ordinal));
         Assert.Contains(other.Facilities, facility => facility is { Name: "东河区人民医院", County: "990102" });
-        Assert.All(other.Facilities.Where(facility => facility.AdminLevel == "community"), facility => Assert.NotEqual("990121", facility.County));
-        Assert.All(other.Facilities.Where(facility => facility.AdminLevel == "township"), facility => Assert.Equal("990121", facility.County));
+        Assert.All(other.Facilities.Where(facility => facility.AdminLevel == "community"),
+            facility => Assert.NotEqual("990121", facility.County));
+        Assert.All(other.Facilities.Where(facility => facility.AdminLevel == "township"),
+            facility => Assert.Equal("990121", facility.County));
         Assert.All(other.Visits, visit => Assert.StartsWith("H9901", visit.FacilityCode, StringComparison.Ordinal));
         Assert.All(other.Visits, visit => Assert.StartsWith("9901", visit.InsuredId, StringComparison.Ordinal));
         Assert.Contains(other.Visits, visit => visit.FacilityCode == "H99010099999");
@@ -90,7 +101,8 @@ public sealed class CityGeneratorTests
     public void City_of_one_county_is_a_city(string county)
     {
         PolicyPack pack = Shizhou();
-        City small = CityGenerator.Generate(pack with { Counties = pack.Counties.RemoveRange(pack.Counties.Keys.Where(code => code != county)) }, seed: 7, visits: 600);
+        City small = CityGenerator.Generate(
+            pack with { Counties = pack.Counties.RemoveRange(pack.Counties.Keys.Where(code => code != county)) }, seed: 7, visits: 600);
 
         Assert.All(small.Facilities, facility => Assert.Equal(county, facility.County));
         Assert.All(small.Insured, insured => Assert.Equal(county, insured.County));
@@ -101,7 +113,8 @@ public sealed class CityGeneratorTests
     {
         PolicyPack xinzhou = new CityPolicy(Repository.PolicyDirectory, "xinzhou").Load();
 
-        Assert.Contains("there is no xinzhou-counties.yaml", Assert.Throws<PolicyException>(() => CityGenerator.Generate(xinzhou, seed: 7, visits: 600)).Message, StringComparison.Ordinal);
+        Assert.Contains("there is no xinzhou-counties.yaml",
+            Assert.Throws<PolicyException>(() => CityGenerator.Generate(xinzhou, seed: 7, visits: 600)).Message, StringComparison.Ordinal);
     }
 
     private static PolicyPack Shizhou() => new CityPolicy(Path.Combine(Repository.Root, "tests", "cities"), "shizhou").Load();

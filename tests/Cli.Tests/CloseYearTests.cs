@@ -30,7 +30,8 @@ public sealed class CloseYearTests
         CommandException failure = await Assert.ThrowsAsync<CommandException>(() => CloseAsync(TimeSpan.Zero));
 
         Assert.Equal(ExitCodes.Unavailable, failure.ExitCode);
-        Assert.StartsWith("2025 is not closed. Adjudication has closed it, the books have not: run the command again", failure.Message, StringComparison.Ordinal);
+        Assert.StartsWith("2025 is not closed. Adjudication has closed it, the books have not: run the command again", failure.Message,
+            StringComparison.Ordinal);
         Assert.Contains("3 records behind", failure.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("close ledger", _calls);
 
@@ -45,7 +46,8 @@ public sealed class CloseYearTests
             () => CloseAsync(TimeSpan.Zero, adjudicationStatus: new Status(StatusCode.FailedPrecondition, "the year 2025 has not ended")));
 
         Assert.Equal(ExitCodes.Failed, failure.ExitCode);
-        Assert.Equal("2025 is not closed. Nothing has been closed by this run. The adjudication service says: the year 2025 has not ended.", failure.Message);
+        Assert.Equal("2025 is not closed. Nothing has been closed by this run. The adjudication service says: the year 2025 has not ended.",
+            failure.Message);
         Assert.Equal(["close adjudication"], _calls);
     }
 

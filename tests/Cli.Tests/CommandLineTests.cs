@@ -48,7 +48,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("ledger", "policy", "impact", "--from", "2025-01-01", "--pack", "POLICY")]
     public async Task Command_about_the_books_without_a_running_system_says_so(string service, params string[] arguments)
     {
-        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), [.. arguments.Select(argument => argument == "POLICY" ? Repository.PolicyDirectory : argument)]);
+        (int exitCode, string errors) =
+            await RunAsync(FreePort.Take(23),
+            [.. arguments.Select(argument => argument == "POLICY" ? Repository.PolicyDirectory : argument)]);
 
         Assert.Equal(ExitCodes.Unavailable, exitCode);
         Assert.Contains($"{service} at http://127.0.0.1:", errors, StringComparison.Ordinal);
@@ -106,7 +108,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("no-such-command")]
     public async Task Wrong_command_line_fails_with_a_message(params string[] arguments)
     {
-        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), [.. arguments.Select(argument => argument == "FILE" ? Write("ops.jsonl", "") : argument)]);
+        (int exitCode, string errors) =
+            await RunAsync(FreePort.Take(23), [.. arguments.Select(argument => argument == "FILE" ? Write("ops.jsonl", "") : argument)]);
 
         Assert.Equal(ExitCodes.Failed, exitCode);
         Assert.NotEmpty(errors);
@@ -151,10 +154,12 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("demo", "--visits", "100")]
     public async Task Policy_of_the_environment_is_used_unless_another_is_named(params string[] arguments)
     {
-        Dictionary<string, string> environment = new() { ["Claims__PolicyDirectory"] = Repository.PolicyDirectory, ["Claims__City"] = "kaifeng" };
+        Dictionary<string, string> environment =
+            new() { ["Claims__PolicyDirectory"] = Repository.PolicyDirectory, ["Claims__City"] = "kaifeng" };
 
         (int exitCode, string errors) = await RunAsync("5100", environment, arguments);
-        (int otherExitCode, string otherErrors) = await RunAsync("5100", environment, [.. arguments, "--policy", _directory.FullName, "--city", "luoyang"]);
+        (int otherExitCode, string otherErrors) =
+            await RunAsync("5100", environment, [.. arguments, "--policy", _directory.FullName, "--city", "luoyang"]);
 
         Assert.Equal((ExitCodes.Failed, ExitCodes.Failed), (exitCode, otherExitCode));
         Assert.Equal($"claims: There is no kaifeng-outpatient.yaml in {Repository.PolicyDirectory}.\n", errors);

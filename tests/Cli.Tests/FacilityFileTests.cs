@@ -22,8 +22,25 @@ public sealed class FacilityFileTests : IDisposable
 
         Assert.Equal(
         [
-            new FacilityLine { LineNumber = 2, Kind = FacilityLine.Types.Kind.Settle, InsuredId = "P1", RequestId = "R1", TotalFen = 12_000, FundPayFen = 3_300, SettledOn = "2025-06-18" },
-            new FacilityLine { LineNumber = 3, Kind = FacilityLine.Types.Kind.Cancel, InsuredId = "P,2", RequestId = "R2", TotalFen = -12_000, FundPayFen = -3_300 },
+            new FacilityLine
+            {
+                LineNumber = 2,
+                Kind = FacilityLine.Types.Kind.Settle,
+                InsuredId = "P1",
+                RequestId = "R1",
+                TotalFen = 12_000,
+                FundPayFen = 3_300,
+                SettledOn = "2025-06-18",
+            },
+            new FacilityLine
+            {
+                LineNumber = 3,
+                Kind = FacilityLine.Types.Kind.Cancel,
+                InsuredId = "P,2",
+                RequestId = "R2",
+                TotalFen = -12_000,
+                FundPayFen = -3_300,
+            },
         ], lines);
     }
 
@@ -33,11 +50,15 @@ public sealed class FacilityFileTests : IDisposable
     [InlineData("kind,insured_id,total_fen,request_id", "line 1: the column fund_pay_fen is missing")]
     [InlineData("kind,insured_id,total_fen,fund_pay_fen", "line 1: neither request_id nor settlement_id is a column")]
     [InlineData("kind,kind,insured_id,total_fen,fund_pay_fen,request_id", "line 1: a column stands twice")]
-    [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nsettle,P1,1,1,R1\nsettle,P1,1,1", "line 3: the row has 4 fields, but the header has 5")]
+    [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nsettle,P1,1,1,R1\nsettle,P1,1,1",
+        "line 3: the row has 4 fields, but the header has 5")]
     [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nrefund,P1,1,1,R1", "line 2: kind is neither settle nor cancel")]
-    [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nsettle,P1,12.00,1,R1", "line 2: total_fen is not a whole number of fen")]
-    [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nsettle,P1,12,1e3,R1", "line 2: fund_pay_fen is not a whole number of fen")]
-    [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nsettle,P1,1,1,\"R1", "line 2: the quoted field that begins here has no end")]
+    [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nsettle,P1,12.00,1,R1",
+        "line 2: total_fen is not a whole number of fen")]
+    [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nsettle,P1,12,1e3,R1",
+        "line 2: fund_pay_fen is not a whole number of fen")]
+    [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nsettle,P1,1,1,\"R1",
+        "line 2: the quoted field that begins here has no end")]
     public async Task Bad_line_of_a_csv_file_is_named(string csv, string fault)
     {
         CommandException failure = await Assert.ThrowsAsync<CommandException>(() => ReadAsync("books.csv", csv));
@@ -50,7 +71,8 @@ public sealed class FacilityFileTests : IDisposable
     [InlineData("{\"kind\":\"SETTLE\",\"insuredId\":\"P1\",\"requestId\":\"R1\",\"totalFen\":1,\"fundPayFen\":1}\n{\"kind\":", "line 2: ")]
     [InlineData("[]", "line 1: is not a JSON object")]
     [InlineData("{\"kind\":\"SETTLE\",\"surname\":\"x\"}", "line 1: Unknown field: surname")]
-    [InlineData("{\"kind\":\"SETTLE\",\"totalFen\":\"50.00\"}", "line 1: field totalFen is \"50.00\", but amounts are whole fen, digits and a sign alone")]
+    [InlineData("{\"kind\":\"SETTLE\",\"totalFen\":\"50.00\"}",
+        "line 1: field totalFen is \"50.00\", but amounts are whole fen, digits and a sign alone")]
     [InlineData("{\"settle\":{\"decision\":\"SETTLED\",\"fundPayFen\":5e3}}", "line 1: field fundPayFen is 5e3, but amounts are whole fen")]
     [InlineData("{\"reverse\":{\"mirror\":{\"totalFen\":50.0}}}", "line 1: field mirror.totalFen is 50.0, but amounts are whole fen")]
     [InlineData("{\"refund\":{}}", "line 1: the key \"refund\" is that of no answer")]

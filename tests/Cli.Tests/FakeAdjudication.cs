@@ -40,7 +40,8 @@ internal sealed class FakeAdjudication : CallInvoker
     public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options) => throw new NotSupportedException();
 
-    private sealed class Exchange(Func<SettleRequest, SettleReply> answer) : IClientStreamWriter<SettleRequest>, IAsyncStreamReader<SettleReply>
+    private sealed class Exchange(Func<SettleRequest, SettleReply> answer) : IClientStreamWriter<SettleRequest>,
+    IAsyncStreamReader<SettleReply>
     {
         private readonly Channel<SettleReply> _replies = Channel.CreateUnbounded<SettleReply>();
 

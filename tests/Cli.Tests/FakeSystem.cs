@@ -30,8 +30,10 @@ public sealed class FakeSystem : IAsyncLifetime
     private static readonly Dictionary<string, MethodDescriptor> Methods = new[]
     {
         AdjudicationReflection.Descriptor, AuditReflection.Descriptor, EligibilityReflection.Descriptor, FundingReflection.Descriptor,
-        LedgerReflection.Descriptor, LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor, ReconciliationReflection.Descriptor,
-    }.SelectMany(file => file.Services).SelectMany(service => service.Methods).ToDictionary(method => $"/{method.Service.FullName}/{method.Name}", StringComparer.Ordinal);
+        LedgerReflection.Descriptor, LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor,
+        ReconciliationReflection.Descriptor,
+    }.SelectMany(file => file.Services).SelectMany(service => service.Methods)
+        .ToDictionary(method => $"/{method.Service.FullName}/{method.Name}", StringComparer.Ordinal);
 
     private readonly Dictionary<string, Func<IReadOnlyList<IMessage>, IEnumerable<IMessage>>> _answers = new(StringComparer.Ordinal);
     private readonly List<(string Call, IMessage Request)> _received = [];
@@ -52,7 +54,8 @@ public sealed class FakeSystem : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            for (int service = 1; service <= 3; service++) kestrel.ListenLocalhost(_portBase + service, listen => listen.Protocols = HttpProtocols.Http2);
+            for (int service = 1; service <= 3; service++)
+                kestrel.ListenLocalhost(_portBase + service, listen => listen.Protocols = HttpProtocols.Http2);
         });
         _app = builder.Build();
         _app.Run(AnswerAsync);
@@ -72,12 +75,14 @@ public sealed class FakeSystem : IAsyncLifetime
         _received.Clear();
         return Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox", _ => new Outbox { Shards = { Shard(0, 7), Shard(1, 9) } });
 
-        static OutboxShard Shard(int shard, long sequence) => new() { Shard = shard, Ready = true, Sequence = sequence, Committed = sequence, Published = sequence };
+        static OutboxShard Shard(int shard, long sequence) =>
+            new() { Shard = shard, Ready = true, Sequence = sequence, Committed = sequence, Published = sequence };
     }
 
     /// <param name="call">Service and method.</param>
     /// <param name="answer">May throw RpcException.</param>
-    public FakeSystem Answer<TRequest>(string call, Func<TRequest, IMessage> answer) where TRequest : IMessage => List<TRequest>(call, requests => [answer(requests[^1])]);
+    public FakeSystem Answer<TRequest>(string call, Func<TRequest, IMessage> answer) where TRequest : IMessage =>
+        List<TRequest>(call, requests => [answer(requests[^1])]);
 
     /// <param name="answer">From all messages of the call to those of its answer.</param>
     public FakeSystem List<TRequest>(string call, Func<IReadOnlyList<TRequest>, IEnumerable<IMessage>> answer) where TRequest : IMessage
@@ -128,7 +133,8 @@ public sealed class FakeSystem : IAsyncLifetime
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
         List<IMessage> requests = [.. Messages(method, body.ToArray())];
         TakeReached(method, requests);
-        if (method.Name != "GetOutbox") lock (_received) _received.AddRange(requests.Select(request => ($"{method.Service.Name}/{method.Name}", request)));
+        if (method.Name != "GetOutbox")
+            lock (_received) _received.AddRange(requests.Select(request => ($"{method.Service.Name}/{method.Name}", request)));
         context.Response.ContentType = "application/grpc";
         Status status = Status.DefaultSuccess;
         try
@@ -189,5 +195,7 @@ public sealed record Ran(int ExitCode, string Output, string Errors)
     }
 
     /// <summary>The lines of the output, with single spaces and without rules.</summary>
-    public string[] Lines => [.. Output.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))).Where(line => line.Length > 0 && !line.StartsWith('─'))];
+    public string[] Lines =>
+        [.. Output.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+        .Where(line => line.Length > 0 && !line.StartsWith('─'))];
 }

@@ -4,7 +4,8 @@ using Grpc.Core;
 
 namespace Claims.Cli.Tests;
 
-/// <summary>Every option of the commands that move the fund's money against the request that is sent, and every field of the answer.</summary>
+/// <summary>Every option of the commands that move the fund's money against the request that is sent, and every field of the
+/// answer.</summary>
 [Collection(nameof(FakeSystem))]
 public sealed class FundingCommandTests(FakeSystem system)
 {
@@ -28,7 +29,11 @@ public sealed class FundingCommandTests(FakeSystem system)
         BusinessDate = "2025-03-04",
         AmountFen = 78_000,
         ReversedBy = 77,
-        Postings = { new VoucherPosting { Account = "1122", Name = "应收", DebitFen = 78_000 }, new VoucherPosting { Account = "4101", Name = "收入", CreditFen = 78_000 } },
+        Postings =
+        {
+            new VoucherPosting { Account = "1122", Name = "应收", DebitFen = 78_000 },
+            new VoucherPosting { Account = "4101", Name = "收入", CreditFen = 78_000 },
+        },
         Assessed = { new AssessedHeads { Account = "1122.central", Heads = 1_000, PerHeadFen = 78, Source = "郑医保〔2023〕6号 二" } },
     };
 
@@ -38,18 +43,47 @@ public sealed class FundingCommandTests(FakeSystem system)
         {
             TheoryData<string, string, IMessage> entries = new()
             {
-                { "income assess --kind contribution --county 410105 --year 2024", "Assess", new AssessRequest { Header = Header, Kind = AssessmentKind.Contribution, County = "410105", Year = 2024 } },
-                { "income assess --kind subsidy --county 410122 --year 2025", "Assess", new AssessRequest { Header = Header, Kind = AssessmentKind.Subsidy, County = "410122", Year = 2025 } },
+                {
+                    "income assess --kind contribution --county 410105 --year 2024", "Assess",
+                    new AssessRequest { Header = Header, Kind = AssessmentKind.Contribution, County = "410105", Year = 2024 }
+                },
+                {
+                    "income assess --kind subsidy --county 410122 --year 2025", "Assess",
+                    new AssessRequest { Header = Header, Kind = AssessmentKind.Subsidy, County = "410122", Year = 2025 }
+                },
                 { "reverse-voucher 41", "ReverseVoucher", new ReverseVoucherRequest { Header = Header, VoucherId = 41 } },
-                { "pay run --county 410122 --month 2025-02", "Pay", new PayRequest { Header = Header, County = "410122", Month = "2025-02" } },
+                {
+                    "pay run --county 410122 --month 2025-02", "Pay",
+                    new PayRequest { Header = Header, County = "410122", Month = "2025-02" }
+                },
             };
-            foreach ((string kind, IncomeKind sent) in new[] { ("contribution", IncomeKind.IncomeContribution), ("transfer", IncomeKind.IncomeTransfer), ("interest", IncomeKind.IncomeInterest), ("other", IncomeKind.IncomeOther) })
-                entries.Add($"income receive --kind {kind} --county 410105 --amount-fen 99", "Receive", new ReceiveRequest { Header = Header, Kind = sent, County = "410105", AmountFen = 99 });
-            foreach ((string payer, Payer sent) in new[] { ("central", Payer.CentralTreasury), ("province", Payer.ProvinceTreasury), ("city", Payer.CityTreasury), ("county", Payer.CountyTreasury) })
-                entries.Add($"income receive --kind subsidy --payer {payer} --county 410122 --amount-fen 98", "Receive", new ReceiveRequest { Header = Header, Kind = IncomeKind.IncomeSubsidy, Payer = sent, County = "410122", AmountFen = 98 });
+            foreach ((string kind, IncomeKind sent) in new[]
+            {
+                ("contribution", IncomeKind.IncomeContribution), ("transfer", IncomeKind.IncomeTransfer),
+                ("interest", IncomeKind.IncomeInterest), ("other", IncomeKind.IncomeOther),
+            })
+                entries.Add($"income receive --kind {kind} --county 410105 --amount-fen 99", "Receive",
+                    new ReceiveRequest { Header = Header, Kind = sent, County = "410105", AmountFen = 99 });
+            foreach ((string payer, Payer sent) in new[]
+            {
+                ("central", Payer.CentralTreasury), ("province", Payer.ProvinceTreasury), ("city", Payer.CityTreasury),
+                ("county", Payer.CountyTreasury),
+            })
+                entries.Add($"income receive --kind subsidy --payer {payer} --county 410122 --amount-fen 98", "Receive", new ReceiveRequest
+                {
+                    Header = Header,
+                    Kind = IncomeKind.IncomeSubsidy,
+                    Payer = sent,
+                    County = "410122",
+                    AmountFen = 98,
+                });
             foreach ((string route, TransferRoute sent) in new[]
-                { ("special-to-city", TransferRoute.SpecialToCity), ("city-to-county", TransferRoute.CityToCounty), ("county-to-city", TransferRoute.CountyToCity), ("city-to-special", TransferRoute.CityToSpecial) })
-                entries.Add($"pay transfer --route {route} --county 410122 --amount-fen 97", "Transfer", new TransferRequest { Header = Header, Route = sent, County = "410122", AmountFen = 97 });
+                {
+                    ("special-to-city", TransferRoute.SpecialToCity), ("city-to-county", TransferRoute.CityToCounty),
+                    ("county-to-city", TransferRoute.CountyToCity), ("city-to-special", TransferRoute.CityToSpecial)
+                })
+                entries.Add($"pay transfer --route {route} --county 410122 --amount-fen 97", "Transfer",
+                    new TransferRequest { Header = Header, Route = sent, County = "410122", AmountFen = 97 });
             return entries;
         }
     }
@@ -80,9 +114,16 @@ public sealed class FundingCommandTests(FakeSystem system)
 
         Ran ran = await system.RunAsync("ledger", "income", "receive", "--kind", "interest", "--amount-fen", "5", "--key", "K2");
 
-        Assert.Equal(new ReceiveRequest { Header = new VoucherHeader { Key = "K2", Actor = Environment.UserName }, Kind = IncomeKind.IncomeInterest, AmountFen = 5 }, Assert.Single(system.Received).Request);
-        Assert.Equal(["account name debit 借方 credit 贷方", "1122 应收 ¥780.00", "4101 收入 ¥780.00", "1122.central: 1,000 heads 人 × ¥0.78 (郑医保〔2023〕6号 二)"], ran.Lines[..4]);
-        Assert.StartsWith("voucher 凭证 1,234 应收财政补助 ¥780.00, posted 记账日 2025-03-05, business 业务日 2025-03-04; entered before under this key", ran.Lines[4], StringComparison.Ordinal);
+        Assert.Equal(new ReceiveRequest
+        {
+            Header = new VoucherHeader { Key = "K2", Actor = Environment.UserName },
+            Kind = IncomeKind.IncomeInterest,
+            AmountFen = 5,
+        }, Assert.Single(system.Received).Request);
+        Assert.Equal(["account name debit 借方 credit 贷方", "1122 应收 ¥780.00", "4101 收入 ¥780.00",
+            "1122.central: 1,000 heads 人 × ¥0.78 (郑医保〔2023〕6号 二)"], ran.Lines[..4]);
+        Assert.StartsWith("voucher 凭证 1,234 应收财政补助 ¥780.00, posted 记账日 2025-03-05, business 业务日 2025-03-04; entered before under this key",
+            ran.Lines[4], StringComparison.Ordinal);
         Assert.DoesNotContain("entered before", (await RunAgainAsync()).Output, StringComparison.Ordinal);
 
         Task<Ran> RunAgainAsync()
@@ -118,7 +159,19 @@ public sealed class FundingCommandTests(FakeSystem system)
             TotalFen = 2_200,
             WithheldFen = 600,
             Covered = covered,
-            Facilities = { new FacilityPayment { FacilityCode = "H1", OwedFen = 5_100, PaidFen = 3_200, WithheldFen = 600, PayFen = 1_900, Withheld = { new WithheldDebt { County = "410105", Fen = 600 } } }, new FacilityPayment { FacilityCode = "H2", OwedFen = 400, PaidFen = 100, PayFen = 300 } },
+            Facilities =
+            {
+                new FacilityPayment
+                {
+                    FacilityCode = "H1",
+                    OwedFen = 5_100,
+                    PaidFen = 3_200,
+                    WithheldFen = 600,
+                    PayFen = 1_900,
+                    Withheld = { new WithheldDebt { County = "410105", Fen = 600 } },
+                },
+                new FacilityPayment { FacilityCode = "H2", OwedFen = 400, PaidFen = 100, PayFen = 300 },
+            },
         });
 
         (await system.RunAsync("ledger", "pay", "run", "--county", "410122", "--month", "2025-02", "--dry-run", "--json")).IsJson(exitCode, $$"""
@@ -126,7 +179,8 @@ public sealed class FundingCommandTests(FakeSystem system)
              "facilities":[{"facilityCode":"H1","owedFen":5100,"paidFen":3200,"withheldFen":600,"payFen":1900,"withheld":[{"county":"410105","fen":600}]},
                            {"facilityCode":"H2","owedFen":400,"paidFen":100,"withheldFen":0,"payFen":300,"withheld":[]}]}
             """);
-        Assert.Equal(("Funding/ProposePayments", new ProposePaymentsRequest { County = "410122", Month = "2025-02" }), Assert.Single(system.Received));
+        Assert.Equal(("Funding/ProposePayments", new ProposePaymentsRequest { County = "410122", Month = "2025-02" }),
+            Assert.Single(system.Received));
         Assert.Equal([(0, 7L), (1, 9L)], system.Reached!.Shards.Select(shard => (shard.Shard, shard.Sequence)));
         Ran table = await system.RunAsync("ledger", "pay", "run", "--county", "410122", "--month", "2025-02", "--dry-run");
         Assert.Equal(exitCode, table.ExitCode);
@@ -145,7 +199,18 @@ public sealed class FundingCommandTests(FakeSystem system)
         Answer("Funding/ProposeReplenishments", new ReplenishmentProposals
         {
             CityBalanceFen = 90_000,
-            Counties = { new Replenishment { County = "410122", Name = "中牟县", BalanceFen = 100, PayableFen = 200, ReserveFen = 300, ProposedFen = 400 } },
+            Counties =
+            {
+                new Replenishment
+                {
+                    County = "410122",
+                    Name = "中牟县",
+                    BalanceFen = 100,
+                    PayableFen = 200,
+                    ReserveFen = 300,
+                    ProposedFen = 400,
+                },
+            },
         });
 
         (await system.RunAsync("ledger", "pay", "replenishments", "--month", "2025-02", "--json")).IsJson(0, """
@@ -160,20 +225,37 @@ public sealed class FundingCommandTests(FakeSystem system)
     [Fact]
     public async Task Plan_is_set_and_shown_with_every_field()
     {
-        Plan plan = new() { County = "410122", Name = "中牟县", Year = 2025, Revision = 3, PlanFen = 500_000, SpentFen = 450_000, UsedBasisPoints = 9_012, WarningPercent = 90, Actor = "李会计", Memo = "三月", SetAt = "2025-03-05" };
+        Plan plan = new()
+        {
+            County = "410122",
+            Name = "中牟县",
+            Year = 2025,
+            Revision = 3,
+            PlanFen = 500_000,
+            SpentFen = 450_000,
+            UsedBasisPoints = 9_012,
+            WarningPercent = 90,
+            Actor = "李会计",
+            Memo = "三月",
+            SetAt = "2025-03-05",
+        };
         Answer("Funding/SetPlan", plan);
         const string json = """
             {"plans":[{"county":"410122","name":"中牟县","year":2025,"revision":3,"planFen":500000,"spentFen":450000,"usedBasisPoints":9012,"warningPercent":90,"actor":"李会计","memo":"三月","setAt":"2025-03-05"}]}
             """;
-        (await system.RunAsync("ledger", "plan", "set", "--county", "410122", "--year", "2025", "--plan-fen", "500000", "--revision", "3", "--actor", "李会计", "--memo", "三月", "--json")).IsJson(0, json);
-        Assert.Equal(new SetPlanRequest { County = "410122", Year = 2025, PlanFen = 500_000, Revision = 3, Actor = "李会计", Memo = "三月" }, Assert.Single(system.Received).Request);
+        (await system.RunAsync("ledger", "plan", "set", "--county", "410122", "--year", "2025", "--plan-fen", "500000", "--revision", "3",
+            "--actor", "李会计", "--memo", "三月", "--json")).IsJson(0, json);
+        Assert.Equal(new SetPlanRequest { County = "410122", Year = 2025, PlanFen = 500_000, Revision = 3, Actor = "李会计", Memo = "三月" },
+            Assert.Single(system.Received).Request);
 
         Answer("Funding/ListPlans", new PlanList { Plans = { plan } });
         (await system.RunAsync("ledger", "plan", "show", "--year", "2025", "--json")).IsJson(0, json);
         Assert.Equal(new ListPlansRequest { Year = 2025 }, Assert.Single(system.Received).Request);
-        Assert.Equal("410122 中牟县 ¥5,000.00 ¥4,500.00 90.12% ≥90% 3 李会计 三月", (await system.RunAsync("ledger", "plan", "show", "--year", "2025")).Lines[1]);
+        Assert.Equal("410122 中牟县 ¥5,000.00 ¥4,500.00 90.12% ≥90% 3 李会计 三月",
+            (await system.RunAsync("ledger", "plan", "show", "--year", "2025")).Lines[1]);
         plan.WarningPercent = 0;
-        Assert.Equal("410122 中牟县 ¥5,000.00 ¥4,500.00 90.12% 3 李会计 三月", (await system.RunAsync("ledger", "plan", "show", "--year", "2025")).Lines[1]);
+        Assert.Equal("410122 中牟县 ¥5,000.00 ¥4,500.00 90.12% 3 李会计 三月",
+            (await system.RunAsync("ledger", "plan", "show", "--year", "2025")).Lines[1]);
     }
 
     [Theory]
@@ -185,8 +267,27 @@ public sealed class FundingCommandTests(FakeSystem system)
         string[] option = by is null ? [] : ["--by", by];
         Answer("Funding/GetResult", new FundResult
         {
-            Counties = { new CountyResult { County = "410122", Name = "中牟县", ContributionsFen = 100, SubsidiesFen = 200, OtherIncomeFen = 300, ExpenseFen = 700, ResultFen = -100 } },
-            Fund = new CountyResult { ContributionsFen = 1_100, SubsidiesFen = 1_200, OtherIncomeFen = 1_300, ExpenseFen = 1_400, ResultFen = 2_200 },
+            Counties =
+            {
+                new CountyResult
+                {
+                    County = "410122",
+                    Name = "中牟县",
+                    ContributionsFen = 100,
+                    SubsidiesFen = 200,
+                    OtherIncomeFen = 300,
+                    ExpenseFen = 700,
+                    ResultFen = -100,
+                },
+            },
+            Fund = new CountyResult
+            {
+                ContributionsFen = 1_100,
+                SubsidiesFen = 1_200,
+                OtherIncomeFen = 1_300,
+                ExpenseFen = 1_400,
+                ResultFen = 2_200,
+            },
         });
         (await system.RunAsync(["ledger", "deficit", "--from", "2025-01-01", "--to", "2025-03-31", .. option, "--json"])).IsJson(0, """
             {"counties":[{"county":"410122","name":"中牟县","contributionsFen":100,"subsidiesFen":200,"otherIncomeFen":300,"expenseFen":700,"resultFen":-100}],
@@ -197,12 +298,17 @@ public sealed class FundingCommandTests(FakeSystem system)
             ["410122 中牟县 ¥1.00 ¥2.00 ¥3.00 ¥7.00 ¥-1.00 缺口", "fund 基金合计 ¥11.00 ¥12.00 ¥13.00 ¥14.00 ¥22.00"],
             (await system.RunAsync(["ledger", "deficit", "--from", "2025-01-01", "--to", "2025-03-31", .. option])).Lines[1..]);
 
-        Answer("Funding/GetBalances", new Balances { On = "2025-03-31", Accounts = { new Balances.Types.Account { Code = "1003", Name = "支出户", DebitFen = 500, CreditFen = 200, BalanceFen = 300 } } });
+        Answer("Funding/GetBalances", new Balances
+        {
+            On = "2025-03-31",
+            Accounts = { new Balances.Types.Account { Code = "1003", Name = "支出户", DebitFen = 500, CreditFen = 200, BalanceFen = 300 } },
+        });
         (await system.RunAsync(["ledger", "balance", "--on", "2025-03-31", .. option, "--json"])).IsJson(0, $$"""
             {"on":"2025-03-31","by":"{{by ?? "posting"}}","accounts":[{"code":"1003","name":"支出户","debitFen":500,"creditFen":200,"balanceFen":300}]}
             """);
         Assert.Equal(new GetBalancesRequest { On = "2025-03-31", By = kind }, Assert.Single(system.Received).Request);
-        Assert.Equal("1003 支出户 ¥5.00 ¥2.00 ¥3.00", (await system.RunAsync(["ledger", "balance", "--on", "2025-03-31", .. option])).Lines[1]);
+        Assert.Equal("1003 支出户 ¥5.00 ¥2.00 ¥3.00",
+            (await system.RunAsync(["ledger", "balance", "--on", "2025-03-31", .. option])).Lines[1]);
     }
 
     [Fact]
@@ -211,13 +317,15 @@ public sealed class FundingCommandTests(FakeSystem system)
         Answer("Funding/CloseMonth", new CloseMonthReply { ClosedThrough = "2025-03" });
         (await system.RunAsync("ledger", "close-month", "2025-02", "--json")).IsJson(0, """{"closedThrough":"2025-03"}""");
         Assert.Equal(new CloseMonthRequest { Month = "2025-02" }, Assert.Single(system.Received).Request);
-        Assert.StartsWith("Closed through 2025-03 已结账至2025-03: ", Assert.Single((await system.RunAsync("ledger", "close-month", "2025-02")).Lines), StringComparison.Ordinal);
+        Assert.StartsWith("Closed through 2025-03 已结账至2025-03: ",
+            Assert.Single((await system.RunAsync("ledger", "close-month", "2025-02")).Lines), StringComparison.Ordinal);
 
         Voucher reversal = Entered.Clone();
         (reversal.VoucherId, reversal.Reverses, reversal.ReversedBy, reversal.AmountFen) = (77, 1_234, 0, -78_000);
         system.Begin().List<ListVouchersRequest>("Funding/ListVouchers", _ => [Entered, reversal]);
         Ran ran = await system.RunAsync("ledger", "vouchers", "--county", "410122", "--from", "2025-03-01", "--to", "2025-03-31");
-        Assert.Equal(new ListVouchersRequest { County = "410122", From = "2025-03-01", To = "2025-03-31" }, Assert.Single(system.Received).Request);
+        Assert.Equal(new ListVouchersRequest { County = "410122", From = "2025-03-01", To = "2025-03-31" },
+            Assert.Single(system.Received).Request);
         Assert.Equal(
             [
                 "1,234 2025-03-05 2025-03-04 应收财政补助 410122 2025 ¥780.00 by 77 李会计 三月",

@@ -70,9 +70,12 @@ public sealed class OperationFileTests
     [InlineData("\" 50\"")]
     public void Amount_that_is_not_digits_alone_is_refused_by_the_name_that_was_written(string value)
     {
-        Assert.Equal($"ops.jsonl line 2: field totalFen is {value}, but amounts are whole fen, digits and a sign alone; nothing was sent.", Refused($$$"""{"settle":{"totalFen":{{{value}}}}}"""));
-        Assert.Equal($"ops.jsonl line 2: field lines[1].amount_fen is {value}, but amounts are whole fen, digits and a sign alone; nothing was sent.", Refused($$$"""{"preSettle":{"lines":[{},{"amount_fen":{{{value}}}}]}}"""));
-        Assert.Equal($"ops.jsonl line 2: field year is {value}, but it takes digits and a sign alone; nothing was sent.", Refused($$$"""{"getAccumulators":{"year":{{{value}}}}}"""));
+        Assert.Equal($"ops.jsonl line 2: field totalFen is {value}, but amounts are whole fen, digits and a sign alone; nothing was sent.",
+            Refused($$$"""{"settle":{"totalFen":{{{value}}}}}"""));
+        Assert.Equal($"ops.jsonl line 2: field lines[1].amount_fen is {value}, but amounts are whole fen, digits and a sign alone; nothing "
+            + $"was sent.", Refused($$$"""{"preSettle":{"lines":[{},{"amount_fen":{{{value}}}}]}}"""));
+        Assert.Equal($"ops.jsonl line 2: field year is {value}, but it takes digits and a sign alone; nothing was sent.",
+            Refused($$$"""{"getAccumulators":{"year":{{{value}}}}}"""));
 
         static string Refused(string line) => Assert.Throws<CommandException>(() => Read(Settle, line)).Message;
     }

@@ -36,7 +36,8 @@ public sealed class OperationSenderTests
         Assert.Equal(
             operations.Select(operation => ((SettleRequest)operation.Request).RequestId),
             answers.Select(answer => ((SettleReply)answer.Reply!).RequestId));
-        foreach (IGrouping<int, string> insured in order.GroupBy(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture) % 40))
+        foreach (IGrouping<int, string> insured in order.GroupBy(
+            id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture) % 40))
             Assert.Equal(insured.Order(StringComparer.Ordinal), insured);
         Assert.InRange(mostAtOnce, 2, OperationSender.Lanes);
     }
@@ -53,7 +54,9 @@ public sealed class OperationSenderTests
             Unary = request =>
             {
                 seen.Enqueue((SettleRequest)request);
-                return seen.Count < 3 ? throw new RpcException(new Status(status, "away")) : Task.FromResult<object>(new SettleReply { FundPayFen = 5 });
+                return seen.Count < 3
+                    ? throw new RpcException(new Status(status, "away"))
+                    : Task.FromResult<object>(new SettleReply { FundPayFen = 5 });
             },
         };
 

@@ -20,7 +20,8 @@ public sealed class PackFilesTests : IDisposable
         PackFiles pack = PackFiles.Read(file, Repository.PolicyDirectory, "zhengzhou");
 
         Assert.Equal(
-            Directory.EnumerateFiles(Repository.PolicyDirectory, "*.yaml").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal),
+            Directory.EnumerateFiles(Repository.PolicyDirectory, "*.yaml").Select(path => Path.GetFileName(path))
+                .Order(StringComparer.Ordinal),
             pack.Files.Select(one => one.Name).Order(StringComparer.Ordinal));
         PackFile sent = pack.Files.Single(one => one.Name == "zhengzhou-outpatient.yaml");
         Assert.Equal("city: zhengzhou\n", sent.Content.ToString(Encoding.UTF8));
@@ -33,15 +34,18 @@ public sealed class PackFilesTests : IDisposable
     {
         PackFiles pack = PackFiles.Read(Repository.PolicyDirectory, "elsewhere", "zhengzhou");
 
-        Assert.All(pack.Files, file => Assert.Equal(File.ReadAllBytes(Path.Combine(Repository.PolicyDirectory, file.Name)), file.Content.ToByteArray()));
+        Assert.All(pack.Files, file => Assert.Equal(
+            File.ReadAllBytes(Path.Combine(Repository.PolicyDirectory, file.Name)), file.Content.ToByteArray()));
         Assert.Equal("zhengzhou-outpatient.yaml:3: a fault.", pack.Own("zhengzhou-outpatient.yaml:3: a fault."));
     }
 
     [Fact]
     public void What_cannot_be_sent_is_refused()
     {
-        Assert.Contains("no policy", Assert.Throws<PolicyException>(() => PackFiles.Read(_directory.FullName, Repository.PolicyDirectory, "zhengzhou")).Message, StringComparison.Ordinal);
+        Assert.Contains("no policy", Assert.Throws<PolicyException>(
+            () => PackFiles.Read(_directory.FullName, Repository.PolicyDirectory, "zhengzhou")).Message, StringComparison.Ordinal);
         string missing = Path.Combine(_directory.FullName, "none.yaml");
-        Assert.Contains("neither", Assert.Throws<PolicyException>(() => PackFiles.Read(missing, Repository.PolicyDirectory, "zhengzhou")).Message, StringComparison.Ordinal);
+        Assert.Contains("neither", Assert.Throws<PolicyException>(
+            () => PackFiles.Read(missing, Repository.PolicyDirectory, "zhengzhou")).Message, StringComparison.Ordinal);
     }
 }

@@ -57,17 +57,20 @@ public sealed class SendAndImportTests(FakeSystem system)
     public async Task Operation_that_is_left_without_an_answer_ends_the_command_with_3()
     {
         Adjudicate();
-        system.Answer<CancelRequest>("Adjudication/Cancel", request => request.InsuredId == "P7" ? throw new RpcException(new Status(StatusCode.Internal, "it failed")) : Reply(Decision.Cancelled, "R6", -500));
+        system.Answer<CancelRequest>("Adjudication/Cancel", request => request.InsuredId == "P7" ? throw new RpcException(
+            new Status(StatusCode.Internal, "it failed")) : Reply(Decision.Cancelled, "R6", -500));
         string answers = Path.Combine(system.Directory.FullName, "answers.jsonl");
 
         Ran ran = await system.RunAsync("send", system.Write("ops.jsonl", Operations), "--out", answers);
 
-        Assert.Equal((3, "claims: 1 of 12 operations were left without an answer; sending the same file again is safe.\n"), (ran.ExitCode, ran.Errors));
+        Assert.Equal((3, "claims: 1 of 12 operations were left without an answer; sending the same file again is safe.\n"),
+            (ran.ExitCode, ran.Errors));
         Assert.Contains("cancel ERROR INTERNAL 1", ran.Lines);
         Assert.Contains(", 2 replayed, 1 errors; the fund pays ", ran.Lines[^1], StringComparison.Ordinal);
         string[] lines = await File.ReadAllLinesAsync(answers);
         Assert.Equal(
-            ["settle", "settle", "settle", "settle", "preSettle", "cancel", "cancel", "reverse", "reverse", "reverse", "getSettlement", "getAccumulators"],
+            ["settle", "settle", "settle", "settle", "preSettle", "cancel", "cancel", "reverse", "reverse", "reverse", "getSettlement",
+                "getAccumulators"],
             lines.Select(line => line[2..line.IndexOf('"', 2)]));
         Assert.Equal("""{"cancel":{"error":{"status":"INTERNAL","message":"it failed"}}}""", lines[6]);
         Assert.Contains("\"requestId\":\"R4\"", lines[3], StringComparison.Ordinal);
@@ -112,7 +115,8 @@ public sealed class SendAndImportTests(FakeSystem system)
     [InlineData(0, "", "nothing was sent", "rows.csv: nothing was sent; nothing of the file was taken.")]
     public async Task Import_that_is_refused_names_line_and_column(long line, string column, string message, string sentence)
     {
-        system.Begin().Answer<ImportChunk>("Eligibility/Import", _ => new ImportReply { Error = new ImportError { Line = line, Column = column, Message = message } });
+        system.Begin().Answer<ImportChunk>(
+            "Eligibility/Import", _ => new ImportReply { Error = new ImportError { Line = line, Column = column, Message = message } });
         Ran ran = await system.RunAsync("import", "insured", system.Write("rows.csv", "x\n"));
         Assert.Equal((1, "", sentence), (ran.ExitCode, ran.Output, ran.Errors));
     }
@@ -126,15 +130,22 @@ public sealed class SendAndImportTests(FakeSystem system)
             _ => Reply(Decision.Settled, "R4", 0, "CAP_REACHED"),
         })
         .Answer<SettleRequest>("Adjudication/PreSettle", _ => Reply(Decision.Quoted, "R5", 40_000))
-        .Answer<CancelRequest>("Adjudication/Cancel", request => request.RequestId == "R6" ? Reply(Decision.Cancelled, "R6", -500) : Replayed(Reply(Decision.Cancelled, "R7", -600)))
+        .Answer<CancelRequest>("Adjudication/Cancel",
+            request => request.RequestId == "R6" ? Reply(Decision.Cancelled, "R6", -500) : Replayed(Reply(Decision.Cancelled, "R7", -600)))
         .Answer<ReverseRequest>("Adjudication/Reverse", request => request.RequestId switch
         {
-            "R8" => new ReverseReply { Outcome = ReverseReply.Types.Outcome.SettlementUndone, Mirror = Reply(Decision.Cancelled, "R8", -70) },
-            "R9" => new ReverseReply { Outcome = ReverseReply.Types.Outcome.SettlementUndone, Mirror = Replayed(Reply(Decision.Cancelled, "R9", -80)) },
+            "R8" =>
+                new ReverseReply { Outcome = ReverseReply.Types.Outcome.SettlementUndone, Mirror = Reply(Decision.Cancelled, "R8", -70) },
+            "R9" => new ReverseReply
+            {
+                Outcome = ReverseReply.Types.Outcome.SettlementUndone,
+                Mirror = Replayed(Reply(Decision.Cancelled, "R9", -80)),
+            },
             _ => new ReverseReply { Outcome = ReverseReply.Types.Outcome.NothingToUndo },
         })
         .Answer<GetSettlementRequest>("Adjudication/GetSettlement", _ => Reply(Decision.Settled, "R1", 10_000))
-        .Answer<GetAccumulatorsRequest>("Adjudication/GetAccumulators", request => new Accumulators { InsuredId = request.InsuredId, Year = request.Year, FundPaidFen = 99 });
+        .Answer<GetAccumulatorsRequest>("Adjudication/GetAccumulators",
+            request => new Accumulators { InsuredId = request.InsuredId, Year = request.Year, FundPaidFen = 99 });
 
     private static SettleReply Reply(Decision decision, string requestId, long fundPayFen, string reason = "") =>
         new() { Decision = decision, RequestId = requestId, FundPayFen = fundPayFen, ReasonCode = reason };

@@ -26,14 +26,16 @@ public sealed class StatementCommandTests(FakeSystem system)
              "lines":[{"postedOn":"2025-03-05","settledAt":"2025-03-04 10:00:00","kind":"CANCELLATION","settlementId":"S1","originalSettlementId":"S0","requestId":"R1","insuredId":"P0000001","visitDate":"2025-03-03","tier":"other","visitType":"PRENATAL_CHECK","totalFen":-6001,"fullSelfPayFen":-6011,"overLimitFen":-6012,"preSelfPayFen":-6013,"inScopeFen":-6002,"deductibleFen":-6003,"capCutFen":-6004,"fundPayFen":-6005,"selfPayFen":4,"reasonCode":"CAP_REACHED"}]}
             """);
         Assert.Equal(
-            [new LookupRequest { FacilityCodes = { "H1" } }, (Google.Protobuf.IMessage)new GetStatementRequest { FacilityCode = "H1", Month = "2025-03" }],
+            [new LookupRequest { FacilityCodes = { "H1" } },
+                (Google.Protobuf.IMessage)new GetStatementRequest { FacilityCode = "H1", Month = "2025-03" }],
             system.Received.Select(call => call.Request));
     }
 
     [Theory]
     [InlineData(true, 0, "Lines and general ledger agree 明细与总账一致.")]
     [InlineData(false, 1, "LINES AND GENERAL LEDGER DO NOT AGREE 明细与总账不一致.")]
-    public async Task Table_has_every_figure_and_the_command_ends_with_0_only_where_lines_and_ledger_agree(bool agrees, int exitCode, string sentence)
+    public async Task Table_has_every_figure_and_the_command_ends_with_0_only_where_lines_and_ledger_agree(
+        bool agrees, int exitCode, string sentence)
     {
         Statement month = Sample();
         month.Agrees = month.Complete = agrees;
@@ -72,16 +74,20 @@ public sealed class StatementCommandTests(FakeSystem system)
             System.Text.Encoding.UTF8.GetString(await File.ReadAllBytesAsync(file)));
 
         Assert.Equal((0, ""), await WrittenAsync("html"));
-        string[] cells = [.. (await File.ReadAllTextAsync(file)).Split("<td").Skip(1).Select(cell => WebUtility.HtmlDecode(cell[(cell.IndexOf('>', StringComparison.Ordinal) + 1)..cell.IndexOf("</td>", StringComparison.Ordinal)]))];
+        string[] cells = [.. (await File.ReadAllTextAsync(file)).Split("<td").Skip(1)
+            .Select(cell => WebUtility.HtmlDecode(
+            cell[(cell.IndexOf('>', StringComparison.Ordinal) + 1)..cell.IndexOf("</td>", StringComparison.Ordinal)]))];
         Assert.Equal(
             [
                 "省级三级甲等", "普通门诊", "1", "2", "10.03", "10.11", "10.12", "10.13", "10.04", "10.05", "7", "10.06", "10.08", "-10.10", "10.09",
-                "基层医疗机构", "剖宫产", "11", "12", "20.03", "20.11", "20.12", "20.13", "20.04", "20.05", "17", "20.06", "20.08", "-20.10", "20.09",
+                "基层医疗机构", "剖宫产", "11", "12", "20.03", "20.11", "20.12", "20.13", "20.04", "20.05", "17", "20.06", "20.08", "-20.10",
+                "20.09",
                 "合计", "", "21", "22", "30.03", "30.11", "30.12", "30.13", "30.04", "30.05", "27", "30.06", "30.08", "-30.10", "30.09",
                 "2101.H1", "应付", "40.01", "40.02", "40.03", "40.04", "40.05",
                 "合计", "", "50.01", "50.02", "50.03", "50.04", "50.05",
                 "本期应付（大写）", "人民币伍拾元零贰分", "期末应付余额（大写）", "人民币伍拾元零伍分",
-                "1", "2025-03-05", "2025-03-04 10:00:00", "撤销", "S1", "***0001", "2025-03-03", "产前检查", "-60.01", "-60.11", "-60.12", "-60.13", "-60.02", "-60.03", "-60.04", "-60.05", "0.04",
+                "1", "2025-03-05", "2025-03-04 10:00:00", "撤销", "S1", "***0001", "2025-03-03", "产前检查", "-60.01", "-60.11", "-60.12",
+                "-60.13", "-60.02", "-60.03", "-60.04", "-60.05", "0.04",
             ],
             cells);
 
@@ -98,7 +104,8 @@ public sealed class StatementCommandTests(FakeSystem system)
         Serve(Sample());
         system.Answer<LookupRequest>("Eligibility/Lookup", _ => new LookupReply());
         Assert.Equal("H1, 2025-03-01 – 2025-03-31", (await system.RunAsync("ledger", "statement", "H1", "2025-03")).Lines[0]);
-        system.List<GetStatementRequest>("Reconciliation/GetStatement", _ => throw new RpcException(new Status(StatusCode.InvalidArgument, "'2025' is not a month")));
+        system.List<GetStatementRequest>(
+            "Reconciliation/GetStatement", _ => throw new RpcException(new Status(StatusCode.InvalidArgument, "'2025' is not a month")));
         Ran refused = await system.RunAsync("ledger", "statement", "H1", "2025");
         Assert.Equal((1, "'2025' is not a month."), (refused.ExitCode, refused.Errors));
     }
@@ -114,7 +121,8 @@ public sealed class StatementCommandTests(FakeSystem system)
     {
         foreach (Action<StatementLine> put in new Action<StatementLine>[]
         {
-            line => line.SettlementId = formula, line => line.OriginalSettlementId = formula, line => line.RequestId = formula, line => line.InsuredId = formula, line => line.ReasonCode = formula,
+            line => line.SettlementId = formula, line => line.OriginalSettlementId = formula, line => line.RequestId = formula, line =>
+                line.InsuredId = formula, line => line.ReasonCode = formula,
         })
         {
             StatementLine line = new() { Kind = "SETTLEMENT", Tier = "other", VisitType = VisitType.Ordinary };
@@ -176,7 +184,8 @@ public sealed class StatementCommandTests(FakeSystem system)
     public void Kind_has_its_word(string kind, string word) => Assert.Equal(word, StatementWords.Kind(kind));
 
     private void Serve(Statement month) => system.Begin()
-        .Answer<LookupRequest>("Eligibility/Lookup", _ => new LookupReply { Facilities = { new Facility { FacilityCode = "H1", Name = "示例医院" } } })
+        .Answer<LookupRequest>("Eligibility/Lookup",
+            _ => new LookupReply { Facilities = { new Facility { FacilityCode = "H1", Name = "示例医院" } } })
         .List<GetStatementRequest>("Reconciliation/GetStatement", requests => requests[0].WithoutLines
             ? [new StatementPart { Statement = month }]
             : [new StatementPart { Statement = month }, new StatementPart { Lines = new StatementLines { Lines = { Line() } } }]);
@@ -216,7 +225,16 @@ public sealed class StatementCommandTests(FakeSystem system)
     };
 
     private static PayableAccount Account(string code, string name, long fen) =>
-        new() { AccountCode = code, Name = name, OpeningFen = fen + 1, PayableFen = fen + 2, OtherFen = fen + 3, PaidFen = fen + 4, ClosingFen = fen + 5 };
+        new()
+        {
+            AccountCode = code,
+            Name = name,
+            OpeningFen = fen + 1,
+            PayableFen = fen + 2,
+            OtherFen = fen + 3,
+            PaidFen = fen + 4,
+            ClosingFen = fen + 5,
+        };
 
     private static StatementLine Line() => new()
     {

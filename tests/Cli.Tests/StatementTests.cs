@@ -29,7 +29,8 @@ public sealed class StatementTests
     [InlineData(10_100_000_000, "壹亿零壹佰万元整")]
     [InlineData(1_000_000_000_000_000, "壹拾万亿元整")]
     [InlineData(-330_000, "负叁仟叁佰元整")]
-    public void Amount_in_capital_numerals_is_as_on_a_voucher(long fen, string expected) => Assert.Equal(expected, StatementWords.Capital(fen));
+    public void Amount_in_capital_numerals_is_as_on_a_voucher(long fen, string expected) =>
+        Assert.Equal(expected, StatementWords.Capital(fen));
 
     [Fact]
     public void Largest_and_smallest_amounts_have_capital_numerals()
@@ -45,10 +46,13 @@ public sealed class StatementTests
 
         string page = StatementHtml.Render(statement);
 
-        string[] cells = [.. page.Split("<td").Skip(1).Select(cell => WebUtility.HtmlDecode(cell[(cell.IndexOf('>', StringComparison.Ordinal) + 1)..cell.IndexOf("</td>", StringComparison.Ordinal)]))];
+        string[] cells = [.. page.Split("<td").Skip(1)
+            .Select(cell => WebUtility.HtmlDecode(
+            cell[(cell.IndexOf('>', StringComparison.Ordinal) + 1)..cell.IndexOf("</td>", StringComparison.Ordinal)]))];
         foreach (StatementGroup group in (StatementGroup[])[.. statement.Statement.Groups, statement.Statement.Sum])
             AssertRow(
-                cells, [group.TotalFen, group.FullSelfPayFen, group.OverLimitFen, group.PreSelfPayFen, group.InScopeFen, group.DeductibleFen],
+                cells, [group.TotalFen, group.FullSelfPayFen, group.OverLimitFen, group.PreSelfPayFen, group.InScopeFen,
+                    group.DeductibleFen],
                 [group.CapCutFen, group.FundPayFen, group.CancelledFundPayFen, group.SelfPayFen]);
         foreach (PayableAccount account in (PayableAccount[])[.. statement.Statement.Payables, statement.Statement.PayableSum])
             AssertRow(cells, [account.OpeningFen, account.PayableFen, account.OtherFen, account.PaidFen, account.ClosingFen]);
@@ -56,7 +60,8 @@ public sealed class StatementTests
             AssertRow(
                 cells,
                 [
-                    line.TotalFen, line.FullSelfPayFen, line.OverLimitFen, line.PreSelfPayFen, line.InScopeFen, line.DeductibleFen, line.CapCutFen, line.FundPayFen,
+                    line.TotalFen, line.FullSelfPayFen, line.OverLimitFen, line.PreSelfPayFen, line.InScopeFen, line.DeductibleFen,
+                    line.CapCutFen, line.FundPayFen,
                     line.TotalFen - line.FundPayFen,
                 ]);
         Assert.Contains("人民币叁拾叁元整", page, StringComparison.Ordinal);
@@ -121,7 +126,8 @@ public sealed class StatementTests
         string[] names = ["totalFen", "fullSelfPayFen", "overLimitFen", "preSelfPayFen", "inScopeFen"];
         Assert.Equal([24_100, 2_101, 1_202, 697, 20_100], names.Select(name => json["groups"]![0]!["figures"]![name]!.GetValue<long>()));
         Assert.Equal([-12_000, -1_100, -600, -300, -10_000], names.Select(name => json["lines"]![1]![name]!.GetValue<long>()));
-        Assert.Equal(("other", "ORDINARY", "CANCELLATION"), (Text(json["groups"]![0]!["tier"]), Text(json["lines"]![1]!["visitType"]), Text(json["lines"]![1]!["kind"])));
+        Assert.Equal(("other", "ORDINARY", "CANCELLATION"),
+            (Text(json["groups"]![0]!["tier"]), Text(json["lines"]![1]!["visitType"]), Text(json["lines"]![1]!["kind"])));
         Assert.Equal(2, Regex.Count(table, @"241\.00 +21\.01 +12\.02 +6\.97 +201\.00", RegexOptions.None, TimeSpan.FromSeconds(1)));
         Assert.Contains("\n  合计 ", table, StringComparison.Ordinal);
 
@@ -133,11 +139,13 @@ public sealed class StatementTests
     {
         FacilityStatement statement = Sample();
         statement.Lines[0].Tier = "province_4a";
-        Assert.Contains("province_4a", Assert.Throws<CommandException>(() => StatementCsv.Render(statement)).Message, StringComparison.Ordinal);
+        Assert.Contains("province_4a", Assert.Throws<CommandException>(() => StatementCsv.Render(statement)).Message,
+            StringComparison.Ordinal);
 
         statement.Lines[0].Tier = "other";
         statement.Lines[0].Kind = "REQUEST_ONLY";
-        Assert.Contains("REQUEST_ONLY", Assert.Throws<CommandException>(() => StatementHtml.Render(statement)).Message, StringComparison.Ordinal);
+        Assert.Contains("REQUEST_ONLY", Assert.Throws<CommandException>(() => StatementHtml.Render(statement)).Message,
+            StringComparison.Ordinal);
 
         statement.Statement.Groups[0].VisitType = (VisitType)99;
         Assert.Contains("99", Assert.Throws<CommandException>(() => StatementTable.Render(statement)).Message, StringComparison.Ordinal);
@@ -150,7 +158,8 @@ public sealed class StatementTests
         foreach (long[] part in parts)
         {
             string[] figures = [.. part.Select(fen => (fen / 100m).ToString("#,##0.00", CultureInfo.InvariantCulture))];
-            Assert.Contains(Enumerable.Range(0, cells.Length - figures.Length + 1), start => cells.AsSpan(start, figures.Length).SequenceEqual(figures));
+            Assert.Contains(Enumerable.Range(0, cells.Length - figures.Length + 1),
+                start => cells.AsSpan(start, figures.Length).SequenceEqual(figures));
         }
     }
 

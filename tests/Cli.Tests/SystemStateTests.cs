@@ -93,7 +93,9 @@ public sealed class SystemStateTests : IDisposable
         using Supervisor supervisor = await Supervisor.OpenAsync(layout, _ => { }, CancellationToken.None);
 
         CommandException refused = await Assert.ThrowsAsync<CommandException>(
-            () => supervisor.UpAsync(fresh: false, new CityPolicy(Repository.PolicyDirectory, "xinzhou"), kafka: null, CancellationToken.None));
+            () =>
+                supervisor.UpAsync(fresh: false, new CityPolicy(Repository.PolicyDirectory, "xinzhou"), kafka: null,
+                CancellationToken.None));
 
         Assert.StartsWith($"The data in {_directory.FullName} is of zhengzhou, not of xinzhou", refused.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(layout.RedisDirectory));

@@ -66,14 +66,17 @@ public sealed class VerdictTests
         day => day.Entries[0].RequestId = "invented", "acknowledged ⊆ posted ⊆ sent");
 
     [Fact]
-    public void Trial_balance_with_other_sums_is_noticed() => AssertFails(day => day.Balance.FundPaidFen += 1, "sub-ledger = trial balance");
+    public void Trial_balance_with_other_sums_is_noticed() =>
+        AssertFails(day => day.Balance.FundPaidFen += 1, "sub-ledger = trial balance");
 
     [Fact]
     public void Trial_balance_that_does_not_balance_is_noticed() => AssertFails(day => day.Balance.CreditFen += 1, "debit = credit");
 
     [Fact]
     public void Hospital_whose_lines_differ_although_its_totals_balance_is_noticed() => AssertFails(
-        day => day.Hospital = day.Hospital with { Summary = new LinesSummary { Reconciled = false, Differences = 2 } }, "hospitals' books = ledger");
+        day =>
+            day.Hospital = day.Hospital with { Summary = new LinesSummary { Reconciled = false, Differences = 2 } },
+            "hospitals' books = ledger");
 
     [Theory]
     [InlineData(false)]
@@ -116,7 +119,14 @@ public sealed class VerdictTests
             foreach (string insured in new[] { "P0", "P1" })
             {
                 Accumulators.Add(new Accumulators { InsuredId = insured, Year = 2025, FundPaidFen = 200, CapFen = 30000 });
-                Years.Add(new InsuredYear { InsuredId = insured, Year = 2025, CappedFundPayFen = 200, FundPayFen = 200, StandingSettlements = 2 });
+                Years.Add(new InsuredYear
+                {
+                    InsuredId = insured,
+                    Year = 2025,
+                    CappedFundPayFen = 200,
+                    FundPayFen = 200,
+                    StandingSettlements = 2,
+                });
             }
         }
 
@@ -128,9 +138,11 @@ public sealed class VerdictTests
 
         public List<SubLedgerEntry> Entries { get; } = [];
 
-        public TrialBalance Balance { get; } = new() { Balanced = true, DebitFen = 400, CreditFen = 400, StandingSettlements = Visits, FundPaidFen = 400 };
+        public TrialBalance Balance { get; } =
+            new() { Balanced = true, DebitFen = 400, CreditFen = 400, StandingSettlements = Visits, FundPaidFen = 400 };
 
-        public FacilityResult Hospital { get; set; } = new("H1", TotalsOutcome.Balanced, new(), new(), new LinesSummary { Reconciled = true, Lines = Visits }, []);
+        public FacilityResult Hospital { get; set; } =
+            new("H1", TotalsOutcome.Balanced, new(), new(), new LinesSummary { Reconciled = true, Lines = Visits }, []);
 
         public Finding Chain { get; set; } = new("CHAIN", "chain of hashes", Holds: true, Examined: 1, "");
 
@@ -152,6 +164,8 @@ public sealed class VerdictTests
             Replayed = replayed,
         });
 
-        public IReadOnlyList<Check> Judge() => Verdict.Of(Sent, _replies, new Books(Accumulators, Years, Entries, Balance, [Hospital], new AuditReport([Chain], new ChainHead())));
+        public IReadOnlyList<Check> Judge() =>
+            Verdict.Of(Sent, _replies, new Books(
+            Accumulators, Years, Entries, Balance, [Hospital], new AuditReport([Chain], new ChainHead())));
     }
 }

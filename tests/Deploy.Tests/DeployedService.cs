@@ -46,7 +46,8 @@ internal sealed record DeployedService(string Name, Type Settings, string PortNa
         {
             object defaults = Activator.CreateInstance(Settings)!;
             return Properties
-                .Where(property => property.GetCustomAttribute<RequiredAttribute>() is not null && property.DeclaringType == Settings && property.GetValue(defaults) is null or "" or ICollection { Count: 0 })
+                .Where(property => property.GetCustomAttribute<RequiredAttribute>() is not null && property.DeclaringType == Settings
+                    && property.GetValue(defaults) is null or "" or ICollection { Count: 0 })
                 .Select(property => property.Name)
                 .Concat([nameof(HostSettings.Port), nameof(HostSettings.MetricsPort)])
                 .Select(name => "Claims__" + name);

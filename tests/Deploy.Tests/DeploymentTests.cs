@@ -22,7 +22,8 @@ public sealed class DeploymentTests
     {
         string main = DeployedService.Named(service).PortName;
         Yaml container = Container(service);
-        Dictionary<string, string> ports = container["ports"].Items.ToDictionary(port => port["name"].Text, port => port["containerPort"].Text, StringComparer.Ordinal);
+        Dictionary<string, string> ports = container["ports"]
+            .Items.ToDictionary(port => port["name"].Text, port => port["containerPort"].Text, StringComparer.Ordinal);
         Assert.Equal(Variable(container, "Claims__Port"), ports[main]);
         Assert.Equal(Variable(container, "Claims__MetricsPort"), ports["metrics"]);
         Assert.Equal(ports["metrics"], Deployment(service)["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"].Text);
@@ -30,7 +31,10 @@ public sealed class DeploymentTests
         Yaml port = Assert.Single(Object("Service", service)["spec"]["ports"].Items);
         Assert.Equal(main, port["targetPort"].Text);
         Assert.Equal(ports[main], port["port"].Text);
-        foreach ((string probe, string path) in new[] { ("startupProbe", "/healthz/live"), ("livenessProbe", "/healthz/live"), ("readinessProbe", "/healthz/ready") })
+        foreach ((string probe, string path) in new[]
+        {
+            ("startupProbe", "/healthz/live"), ("livenessProbe", "/healthz/live"), ("readinessProbe", "/healthz/ready"),
+        })
         {
             Assert.Equal(("metrics", path), (container[probe]["httpGet"]["port"].Text, container[probe]["httpGet"]["path"].Text));
         }
@@ -43,7 +47,8 @@ public sealed class DeploymentTests
         string main = environment["Claims__Port"].Text;
         string metrics = environment["Claims__MetricsPort"].Text;
 
-        Assert.Equal([$"127.0.0.1:{main}:{main}", $"127.0.0.1:{metrics}:{metrics}"], Compose(service)["ports"].Items.Select(port => port.Text));
+        Assert.Equal([$"127.0.0.1:{main}:{main}", $"127.0.0.1:{metrics}:{metrics}"],
+            Compose(service)["ports"].Items.Select(port => port.Text));
     }
 
     [Theory]
@@ -62,12 +67,14 @@ public sealed class DeploymentTests
     [Theory, MemberData(nameof(Services))]
     public void Secrets_are_given_by_reference(string service)
     {
-        foreach (Yaml variable in Container(service)["env"].Items.Where(variable => variable["name"].Text is "Claims__Postgres" or "Claims__Redis"))
+        foreach (Yaml variable in Container(service)["env"]
+            .Items.Where(variable => variable["name"].Text is "Claims__Postgres" or "Claims__Redis"))
         {
             Assert.NotNull(variable["valueFrom"]["secretKeyRef"].Find("key"));
         }
 
-        foreach ((string name, Yaml value) in Compose(service)["environment"].Entries.Where(variable => variable.Value.Text.Contains("Password", StringComparison.Ordinal)))
+        foreach ((string name, Yaml value) in Compose(service)["environment"]
+            .Entries.Where(variable => variable.Value.Text.Contains("Password", StringComparison.Ordinal)))
         {
             Assert.Contains("Password=${CLAIMS_POSTGRES_PASSWORD", value.Text, StringComparison.Ordinal);
         }
@@ -132,7 +139,8 @@ public sealed class DeploymentTests
     public void Kustomization_lists_every_manifest_and_every_image()
     {
         Yaml kustomization = Assert.Single(Yaml.Read("k8s/kustomization.yaml"));
-        IEnumerable<string> files = Directory.GetFiles(Path.Combine(Yaml.Root, "deploy", "k8s"), "*.yaml").Select(Path.GetFileName).OfType<string>();
+        IEnumerable<string> files = Directory.GetFiles(Path.Combine(Yaml.Root, "deploy", "k8s"), "*.yaml").Select(Path.GetFileName)
+            .OfType<string>();
 
         Assert.Equal(
             files.Where(file => file != "kustomization.yaml").Order(StringComparer.Ordinal),
@@ -173,7 +181,8 @@ public sealed class DeploymentTests
             .Select(cells => cells[1].Trim('`'))];
 
         Assert.Empty(listed.Select(deployed.Problem).OfType<string>());
-        Assert.DoesNotContain(deployed.Variables, variable => !listed.Any(row => row == variable || row.StartsWith(variable + "__", StringComparison.Ordinal)));
+        Assert.DoesNotContain(deployed.Variables,
+            variable => !listed.Any(row => row == variable || row.StartsWith(variable + "__", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -191,10 +200,12 @@ public sealed class DeploymentTests
         DeployedService deployed = DeployedService.Named(service);
         List<string> given = [.. variables];
         Assert.Empty(given.Select(deployed.Problem).OfType<string>());
-        Assert.DoesNotContain(deployed.Required, required => !given.Any(variable => variable == required || variable.StartsWith(required + "__", StringComparison.Ordinal)));
+        Assert.DoesNotContain(deployed.Required,
+            required => !given.Any(variable => variable == required || variable.StartsWith(required + "__", StringComparison.Ordinal)));
     }
 
-    private static string Variable(Yaml container, string name) => container["env"].Items.Single(variable => variable["name"].Text == name)["value"].Text;
+    private static string Variable(Yaml container, string name) =>
+        container["env"].Items.Single(variable => variable["name"].Text == name)["value"].Text;
 
     private static Yaml Deployment(string service) => Object("Deployment", service);
 

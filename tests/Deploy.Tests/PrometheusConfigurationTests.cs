@@ -19,19 +19,25 @@ public sealed partial class PrometheusConfigurationTests
         Assert.Equal(["claims.rules.yml"], configuration["rule_files"].Items.Select(rules => rules.Text));
     }
 
-    /// <summary>By the name that is exported, which follows from the instrument's name, kind and unit, and by labels that its project names.</summary>
+    /// <summary>By the name that is exported, which follows from the instrument's name, kind and unit, and by labels that its project
+    /// names.</summary>
     [Fact]
     public void Alerts_ask_only_for_metrics_and_labels_that_the_services_export()
     {
         Dictionary<string, string> exported = new(StringComparer.Ordinal);
-        foreach (string project in new[] { "services", "libs" }.SelectMany(folder => Directory.GetDirectories(Path.Combine(Yaml.Root, folder))))
+        foreach (string project in new[] { "services", "libs" }
+            .SelectMany(folder => Directory.GetDirectories(Path.Combine(Yaml.Root, folder))))
         {
             string source = string.Concat(Directory.GetFiles(project, "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
             foreach (string name in Instrument().Matches(source).SelectMany(Exported)) exported[name] = source;
         }
 
         Assert.All(
-            new[] { "claims_settle_duration_seconds_bucket", "claims_outgoing_breaker_open", "claims_ledger_gaps_total", "claims_answers_total", "claims_calls_in_progress" },
+            new[]
+            {
+                "claims_settle_duration_seconds_bucket", "claims_outgoing_breaker_open", "claims_ledger_gaps_total", "claims_answers_total",
+                "claims_calls_in_progress",
+            },
             known => Assert.Contains(known, exported.Keys));
         int asked = 0;
         foreach (string expression in Alerts.Select(alert => alert["expr"].Text))
@@ -74,7 +80,8 @@ public sealed partial class PrometheusConfigurationTests
         });
     }
 
-    private static IEnumerable<Yaml> Alerts => Assert.Single(Yaml.Read("prometheus/claims.rules.yml"))["groups"].Items.SelectMany(group => group["rules"].Items);
+    private static IEnumerable<Yaml> Alerts =>
+        Assert.Single(Yaml.Read("prometheus/claims.rules.yml"))["groups"].Items.SelectMany(group => group["rules"].Items);
 
     /// <summary>The names of an instrument's samples, as PrometheusText writes them.</summary>
     private static IEnumerable<string> Exported(Match instrument)
@@ -84,11 +91,14 @@ public sealed partial class PrometheusConfigurationTests
         if (counter && name.EndsWith("_total", StringComparison.Ordinal)) name = name[..^"_total".Length];
         string unit = instrument.Groups["unit"].Value switch { "s" => "_seconds", "ms" => "_milliseconds", "By" => "_bytes", _ => "" };
         if (!name.EndsWith(unit, StringComparison.Ordinal)) name += unit;
-        return instrument.Groups["kind"].Value == "Histogram" ? [name + "_bucket", name + "_sum", name + "_count"] : [counter ? name + "_total" : name];
+        return instrument.Groups["kind"].Value == "Histogram"
+            ? [name + "_bucket", name + "_sum", name + "_count"]
+            : [counter ? name + "_total" : name];
     }
 
     // What Prometheus itself adds is no label of the instrument.
-    private static IEnumerable<string> Labels(string expression) => Grouping().Matches(expression).SelectMany(match => match.Groups["labels"].Value.Split(','))
+    private static IEnumerable<string> Labels(string expression) =>
+        Grouping().Matches(expression).SelectMany(match => match.Groups["labels"].Value.Split(','))
         .Concat(Selection().Matches(expression).Select(match => match.Groups["label"].Value))
         .Select(label => label.Trim()).Except(["le", "job", "instance"], StringComparer.Ordinal);
 
@@ -96,10 +106,12 @@ public sealed partial class PrometheusConfigurationTests
         RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Instrument();
 
-    [GeneratedRegex(@"by \((?<labels>[^)]*)\)", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"by \((?<labels>[^)]*)\)", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex Grouping();
 
-    [GeneratedRegex("(?<label>[a-z_]+)(=~|!~|!=|=)\"", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("(?<label>[a-z_]+)(=~|!~|!=|=)\"", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex Selection();
 
     [GeneratedRegex("claims_[a-z_]+", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]

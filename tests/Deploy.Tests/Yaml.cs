@@ -19,7 +19,9 @@ internal sealed class Yaml(YamlNode node, string path)
     public Yaml this[string key] => Find(key) ?? throw new KeyNotFoundException($"{path} has no {key}.");
 
     public Yaml? Find(string key) =>
-        node is YamlMappingNode map && map.Children.TryGetValue(new YamlScalarNode(key), out YamlNode? value) ? new Yaml(value, $"{path}.{key}") : null;
+        node is YamlMappingNode map && map.Children.TryGetValue(new YamlScalarNode(key), out YamlNode? value)
+            ? new Yaml(value, $"{path}.{key}")
+            : null;
 
     /// <summary>The documents of a file below <c>deploy/</c>.</summary>
     public static IReadOnlyList<Yaml> Read(string file)

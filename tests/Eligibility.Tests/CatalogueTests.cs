@@ -28,10 +28,31 @@ public sealed class CatalogueTests(CatalogueTests.SharedService shared) : IClass
         Assert.Equal(
             [
                 new CatalogueItem { ItemCode = "G-1", ItemClass = ItemClass.ClassC, ValidFrom = "2024-01-01", ValidTo = "9999-12-31" },
-                new CatalogueItem { ItemCode = "G-2", ItemClass = ItemClass.ClassA, PriceLimitMilliFen = 1, ValidFrom = "2023-01-01", ValidTo = "2024-02-29" },
+                new CatalogueItem
+                {
+                    ItemCode = "G-2",
+                    ItemClass = ItemClass.ClassA,
+                    PriceLimitMilliFen = 1,
+                    ValidFrom = "2023-01-01",
+                    ValidTo = "2024-02-29",
+                },
                 new CatalogueItem { ItemCode = "G-2", ItemClass = ItemClass.ClassB, ValidFrom = "2024-03-01", ValidTo = "2024-03-01" },
-                new CatalogueItem { ItemCode = "G-2", ItemClass = ItemClass.ClassB, FirstSelfPayBp = 1000, PriceLimitMilliFen = 1234567, ValidFrom = "2025-01-01" },
-                new CatalogueItem { ItemCode = "中药 饮片", ItemClass = ItemClass.ClassA, PriceLimitMilliFen = long.MaxValue, ValidFrom = "2024-01-01", ValidTo = "2024-12-31" },
+                new CatalogueItem
+                {
+                    ItemCode = "G-2",
+                    ItemClass = ItemClass.ClassB,
+                    FirstSelfPayBp = 1000,
+                    PriceLimitMilliFen = 1234567,
+                    ValidFrom = "2025-01-01",
+                },
+                new CatalogueItem
+                {
+                    ItemCode = "中药 饮片",
+                    ItemClass = ItemClass.ClassA,
+                    PriceLimitMilliFen = long.MaxValue,
+                    ValidFrom = "2024-01-01",
+                    ValidTo = "2024-12-31",
+                },
             ],
             reply.Items);
         Assert.Empty((await LookupAsync("G-9", "g-1", "")).Items);
@@ -52,7 +73,8 @@ public sealed class CatalogueTests(CatalogueTests.SharedService shared) : IClass
     [InlineData("B2,x,丙,10000,,2024-01-01,", "first_self_pay_bp", "which only class 乙 has")]
     [InlineData("B2,x,乙,,0,2024-01-01,", "price_limit_milli_fen", "'0' is not a whole number from 1 to 9223372036854775807")]
     [InlineData("B2,x,乙,,9223372036854775808,2024-01-01,", "price_limit_milli_fen", "is not a whole number")]
-    [InlineData("B2,x,乙,,50.00,2024-01-01,", "price_limit_milli_fen", "'50.00' is not a whole number from 1 to 9223372036854775807, in thousandths of a fen")]
+    [InlineData("B2,x,乙,,50.00,2024-01-01,", "price_limit_milli_fen",
+        "'50.00' is not a whole number from 1 to 9223372036854775807, in thousandths of a fen")]
     [InlineData("B2,x,乙,,5e3,2024-01-01,", "price_limit_milli_fen", "'5e3' is not a whole number")]
     [InlineData("B2,x,乙,,-1,2024-01-01,", "price_limit_milli_fen", "'-1' is not a whole number")]
     [InlineData("B2,x,乙,, 5,2024-01-01,", "price_limit_milli_fen", "' 5' is not a whole number")]
@@ -88,7 +110,8 @@ public sealed class CatalogueTests(CatalogueTests.SharedService shared) : IClass
     [InlineData("F1,x,甲,,,2024-01-01,\nF1,x,甲,,,2024-01-01,\nF1,x,甲,,,2024-02-01,\nF2,x,丁,,,2024-01-01,\n", 3, "item_code")]
     [InlineData("F1,x,甲,,,2024-01-01,\nF2,x,丁,,,2024-01-01,\nF1,x,甲,,,2024-02-01,\n", 3, "class")]
     // In order of their days, line 5 stands between the two that contradict each other first.
-    [InlineData("F1,x,甲,,,2024-01-01,2024-12-31\nF1,x,甲,,,2024-08-01,2024-08-31\nF2,x,甲,,,2024-01-01,\nF1,x,甲,,,2024-05-01,2024-05-31\n", 3, "valid_from")]
+    [InlineData("F1,x,甲,,,2024-01-01,2024-12-31\nF1,x,甲,,,2024-08-01,2024-08-31\nF2,x,甲,,,2024-01-01,\nF1,x,甲,,,2024-05-01,2024-05-31\n", 3,
+        "valid_from")]
     public async Task First_of_several_faults_is_the_one_named(string rows, long line, string column) =>
         AssertFault(await ImportAsync(rows), line, column, "");
 
@@ -119,7 +142,15 @@ public sealed class CatalogueTests(CatalogueTests.SharedService shared) : IClass
         Assert.Equal(version + 1, reply.Version);
         Assert.Equal(
             [
-                new CatalogueItem { ItemCode = code, ItemClass = ItemClass.ClassB, FirstSelfPayBp = 500, PriceLimitMilliFen = 88, ValidFrom = "2024-01-01", ValidTo = "2024-12-31" },
+                new CatalogueItem
+                {
+                    ItemCode = code,
+                    ItemClass = ItemClass.ClassB,
+                    FirstSelfPayBp = 500,
+                    PriceLimitMilliFen = 88,
+                    ValidFrom = "2024-01-01",
+                    ValidTo = "2024-12-31",
+                },
                 new CatalogueItem { ItemCode = code, ItemClass = ItemClass.ClassC, ValidFrom = "2025-01-01" },
                 new CatalogueItem { ItemCode = $"{code}-other", ItemClass = ItemClass.ClassA, ValidFrom = "2024-01-01" },
             ],
@@ -131,7 +162,8 @@ public sealed class CatalogueTests(CatalogueTests.SharedService shared) : IClass
     {
         ImportReply[] replies = await Task.WhenAll(Enumerable.Range(1, 4).Select(month => ImportAsync($"C1,x,甲,,,2024-0{month}-01,\n")));
         Assert.Single(replies, reply => reply.Rows == 1);
-        Assert.All(replies.Where(reply => reply.Rows == 0), reply => AssertFault(reply, 2, "valid_from", "overlaps the stored from 2024-0"));
+        Assert.All(replies.Where(reply => reply.Rows == 0),
+            reply => AssertFault(reply, 2, "valid_from", "overlaps the stored from 2024-0"));
         Assert.Single((await LookupAsync("C1")).Items);
     }
 

@@ -34,7 +34,8 @@ public sealed class ChangeFeedTests(PostgresServer postgres)
             Assert.Equal((taken.Version, taken.Version), (version, feed.Version));
         }
 
-        Assert.True(Stopwatch.GetElapsedTime(begun) < asPolled, $"{imports} imports were seen after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s.");
+        Assert.True(Stopwatch.GetElapsedTime(begun) < asPolled,
+            $"{imports} imports were seen after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s.");
         await feed.StopAsync(deadline.Token);
     }
 
@@ -47,7 +48,8 @@ public sealed class ChangeFeedTests(PostgresServer postgres)
         listener.Notification += (_, notice) => notices.Add(notice.Channel);
         await using (NpgsqlCommand listen = new("LISTEN registry_changed", listener)) await listen.ExecuteNonQueryAsync();
 
-        await Assert.ThrowsAsync<Hosting.ImportFaultException>(() => registry.ImportFacilitiesAsync(Row + "F2,x,1,province,3A,hospital,,\n"));
+        await Assert.ThrowsAsync<Hosting.ImportFaultException>(
+            () => registry.ImportFacilitiesAsync(Row + "F2,x,1,province,3A,hospital,,\n"));
         await registry.ImportFacilitiesAsync(Row);
 
         Assert.True(await listener.WaitAsync(Bound));

@@ -75,16 +75,21 @@ public sealed class CoverageOfTests
     [InlineData("general", "2024-12-31", "2024-09-29", "2024-12-31", "2025-01-30")]
     [InlineData("destitute", "2024-01-01", "", "2024-01-01", "2024-01-01")]
     [InlineData("destitute", "2024-12-31", "", "2024-12-31", "2024-12-31")]
-    public void Exemption_begins_with_the_payment_at_either_end_of_the_year(string category, string paidOn, string endedOn, string waitingFrom, string coveredFrom) =>
-        Assert.Equal(new CoveredDays(Day(waitingFrom), Day(coveredFrom), Day("2024-12-31")), Of(Zhengzhou, 2024, category, paidOn, endedOn: endedOn));
+    public void Exemption_begins_with_the_payment_at_either_end_of_the_year(
+        string category, string paidOn, string endedOn, string waitingFrom, string coveredFrom) =>
+        Assert.Equal(new CoveredDays(Day(waitingFrom), Day(coveredFrom), Day("2024-12-31")),
+            Of(Zhengzhou, 2024, category, paidOn, endedOn: endedOn));
 
     [Fact]
     public void Each_number_of_the_rules_is_the_one_that_is_used()
     {
-        CoverageRules rules = Zhengzhou with { WaitingDays = new(10, "x"), TransferMonths = new(2, "x"), TransferCoveredAfterDays = new(5, "x") };
+        CoverageRules rules =
+            Zhengzhou with { WaitingDays = new(10, "x"), TransferMonths = new(2, "x"), TransferCoveredAfterDays = new(5, "x") };
         Assert.Equal(new CoveredDays(Day("2024-05-01"), Day("2024-05-11"), Day("2024-12-31")), Of(rules, 2024, "general", "2024-05-01"));
-        Assert.Equal(new CoveredDays(Day("2024-05-01"), Day("2024-05-06"), Day("2024-12-31")), Of(rules, 2024, "general", "2024-05-01", endedOn: "2024-03-01"));
-        Assert.Equal(new CoveredDays(Day("2024-05-01"), Day("2024-05-11"), Day("2024-12-31")), Of(rules, 2024, "general", "2024-05-01", endedOn: "2024-02-29"));
+        Assert.Equal(new CoveredDays(Day("2024-05-01"), Day("2024-05-06"), Day("2024-12-31")),
+            Of(rules, 2024, "general", "2024-05-01", endedOn: "2024-03-01"));
+        Assert.Equal(new CoveredDays(Day("2024-05-01"), Day("2024-05-11"), Day("2024-12-31")),
+            Of(rules, 2024, "general", "2024-05-01", endedOn: "2024-02-29"));
     }
 
     [Fact]
@@ -105,7 +110,8 @@ public sealed class CoverageOfTests
     [InlineData("2025-01-01", "2024-06-20", "2024-07-20")]
     public void Newborn_of_the_year_is_covered_from_birth(string birthDate, string paidOn, string coveredFrom) =>
         Assert.Equal(
-            new CoveredDays(Day(birthDate).Year == 2024 ? Day(birthDate) : Day(paidOn), Day(coveredFrom), Day("2024-12-31")), Of(Zhengzhou, 2024, "newborn", paidOn, birthDate));
+            new CoveredDays(Day(birthDate).Year == 2024 ? Day(birthDate) : Day(paidOn), Day(coveredFrom), Day("2024-12-31")),
+            Of(Zhengzhou, 2024, "newborn", paidOn, birthDate));
 
     [Theory]
     [InlineData("general", "2025-01-01")]
@@ -122,16 +128,19 @@ public sealed class CoverageOfTests
     [InlineData("2024-03-11", "2023-12-11", "2024-03-12")]
     [InlineData("2024-03-11", "2024-03-11", "2024-03-12")]
     public void Transfer_in_Xinzhou_is_covered_from_the_day_after_payment(string paidOn, string endedOn, string coveredFrom) =>
-        Assert.Equal(new CoveredDays(Day(paidOn), Day(coveredFrom), Day("2024-12-31")), Of(Xinzhou, 2024, "general", paidOn, endedOn: endedOn));
+        Assert.Equal(new CoveredDays(Day(paidOn), Day(coveredFrom), Day("2024-12-31")),
+            Of(Xinzhou, 2024, "general", paidOn, endedOn: endedOn));
 
     [Fact]
-    public void Late_payment_that_Xinzhou_does_not_provide_for_is_not_covered() => Assert.Null(Of(Xinzhou, 2024, "general", "2024-03-11", endedOn: "2023-12-10"));
+    public void Late_payment_that_Xinzhou_does_not_provide_for_is_not_covered() =>
+        Assert.Null(Of(Xinzhou, 2024, "general", "2024-03-11", endedOn: "2023-12-10"));
 
     [Fact]
     public void Plan_year_without_rules_is_not_covered() =>
         Assert.Null(CoverageOf.Row(new(2024, "resident", "410105", "general", new(2023, 11, 5), null, null), rules: null));
 
-    private static CoveredDays? Of(CoverageRules rules, int planYear, string category, string paidOn, string birthDate = "1980-01-01", string endedOn = "") =>
+    private static CoveredDays? Of(
+        CoverageRules rules, int planYear, string category, string paidOn, string birthDate = "1980-01-01", string endedOn = "") =>
         CoverageOf.Row(new(planYear, "resident", "410105", category, OptionalDay(paidOn), Day(birthDate), OptionalDay(endedOn)), rules);
 
     private static DateOnly? OptionalDay(string date) => date.Length == 0 ? null : Day(date);

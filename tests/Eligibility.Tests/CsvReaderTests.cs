@@ -36,7 +36,8 @@ public sealed class CsvReaderTests
     {
         for (int pieceBytes = 1; pieceBytes <= 8; pieceBytes++)
         {
-            ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(() => ReadAllAsync(Encoding.UTF8.GetBytes(file), pieceBytes));
+            ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(
+                () => ReadAllAsync(Encoding.UTF8.GetBytes(file), pieceBytes));
             Assert.Equal(line, fault.Line);
             Assert.Contains(message, fault.Message, StringComparison.Ordinal);
         }
@@ -45,7 +46,8 @@ public sealed class CsvReaderTests
     [Fact]
     public async Task Bytes_that_are_not_UTF8_are_named_by_line_and_field()
     {
-        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(() => ReadAllAsync([.. "a,b\nc,"u8, 0xD5, 0xC5, (byte)'\n'], 3));
+        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(
+            () => ReadAllAsync([.. "a,b\nc,"u8, 0xD5, 0xC5, (byte)'\n'], 3));
         Assert.Equal((2, "field 2 is not UTF-8"), (fault.Line, fault.Message));
     }
 
@@ -76,8 +78,10 @@ public sealed class CsvReaderTests
     [InlineData(65, true)]
     public async Task Row_has_at_most_sixty_four_fields(int fields, bool tooMany)
     {
-        Exception? fault = await Record.ExceptionAsync(() => ReadAllAsync(Encoding.UTF8.GetBytes($"a\n{new string(',', fields - 1)}\n"), 100));
-        Assert.Equal(tooMany ? (2, "the row has more than 64 fields") : (null, null), ((fault as ImportFaultException)?.Line, fault?.Message));
+        Exception? fault = await Record.ExceptionAsync(
+            () => ReadAllAsync(Encoding.UTF8.GetBytes($"a\n{new string(',', fields - 1)}\n"), 100));
+        Assert.Equal(tooMany ? (2, "the row has more than 64 fields") : (null, null),
+            ((fault as ImportFaultException)?.Line, fault?.Message));
     }
 
     private static async Task<string> ReadAllAsync(byte[] file, int pieceBytes)

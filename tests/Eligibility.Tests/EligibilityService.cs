@@ -53,8 +53,10 @@ internal sealed class EligibilityService : IAsyncDisposable
         string? metrics = null;
         await Poll.UntilAsync(Bound, () =>
         {
-            if (!process.Identity.IsRunning) throw new InvalidOperationException($"The service ended: {ServerProcess.LogTail(LogFile(directory))}");
-            string? started = File.ReadLines(LogFile(directory)).FirstOrDefault(line => line.Contains("\"event\":\"started\"", StringComparison.Ordinal));
+            if (!process.Identity.IsRunning)
+                throw new InvalidOperationException($"The service ended: {ServerProcess.LogTail(LogFile(directory))}");
+            string? started = File.ReadLines(LogFile(directory))
+                .FirstOrDefault(line => line.Contains("\"event\":\"started\"", StringComparison.Ordinal));
             address = started is null ? null : JsonDocument.Parse(started).RootElement.GetProperty("GrpcAddress").GetString();
             metrics = started is null ? null : JsonDocument.Parse(started).RootElement.GetProperty("MetricsAddress").GetString();
             return address is not null;
@@ -77,7 +79,8 @@ internal sealed class EligibilityService : IAsyncDisposable
     {
         using AsyncClientStreamingCall<ImportChunk, ImportReply> call = Client.Import(deadline: DateTime.UtcNow + Bound);
         byte[] bytes = Encoding.UTF8.GetBytes(csv);
-        foreach (byte[] chunk in bytes.Chunk(chunkBytes)) await call.RequestStream.WriteAsync(new ImportChunk { Kind = kind, Csv = ByteString.CopyFrom(chunk) });
+        foreach (byte[] chunk in bytes.Chunk(chunkBytes))
+            await call.RequestStream.WriteAsync(new ImportChunk { Kind = kind, Csv = ByteString.CopyFrom(chunk) });
         await call.RequestStream.CompleteAsync();
         return await call;
     }
@@ -97,16 +100,17 @@ internal sealed class EligibilityService : IAsyncDisposable
     {
         // Made here, so that it can be read before the service has written anything.
         await File.WriteAllTextAsync(LogFile(directory), "");
-        return await ServerProcess.StartOwnedAsync(new ServerCommand("dotnet", ["exec", typeof(EligibilitySettings).Assembly.Location], LogFile(directory))
-        {
-            Environment = new Dictionary<string, string>(StringComparer.Ordinal)
+        return await ServerProcess.StartOwnedAsync(
+            new ServerCommand("dotnet", ["exec", typeof(EligibilitySettings).Assembly.Location], LogFile(directory))
             {
-                ["Claims__Port"] = "0",
-                ["Claims__MetricsPort"] = "0",
-                ["Claims__Postgres"] = connectionString,
-                ["Claims__PolicyDirectory"] = policyDirectory ?? Path.Combine(AppContext.BaseDirectory, "policy"),
-            },
-        });
+                Environment = new Dictionary<string, string>(StringComparer.Ordinal)
+                {
+                    ["Claims__Port"] = "0",
+                    ["Claims__MetricsPort"] = "0",
+                    ["Claims__Postgres"] = connectionString,
+                    ["Claims__PolicyDirectory"] = policyDirectory ?? Path.Combine(AppContext.BaseDirectory, "policy"),
+                },
+            });
     }
 
     private static string LogFile(DirectoryInfo directory) => Path.Combine(directory.FullName, "log");

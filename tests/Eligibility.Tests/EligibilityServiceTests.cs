@@ -12,7 +12,8 @@ namespace Claims.Eligibility.Tests;
 public sealed class EligibilityServiceTests(PostgresServer postgres)
 {
     private const string Facilities = RegistryDatabase.FacilityHeader + "F1,省人民医院,410105,province,3A,hospital,2024-01-01,\n";
-    private const string Insured = RegistryDatabase.InsuredHeader + "410105198001011234,欧阳测试,resident,410105,general,2024,2023-11-05,1980-01-01,\n";
+    private const string Insured =
+        RegistryDatabase.InsuredHeader + "410105198001011234,欧阳测试,resident,410105,general,2024,2023-11-05,1980-01-01,\n";
 
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
 
@@ -22,7 +23,8 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
         string database = postgres.NewDatabase();
         await using EligibilityService one = await EligibilityService.StartAsync(database);
         await using EligibilityService other = await EligibilityService.StartAsync(database);
-        using AsyncServerStreamingCall<EligibilityVersion> watch = other.Client.WatchChanges(new WatchChangesRequest(), deadline: DateTime.UtcNow + Bound);
+        using AsyncServerStreamingCall<EligibilityVersion> watch =
+            other.Client.WatchChanges(new WatchChangesRequest(), deadline: DateTime.UtcNow + Bound);
         Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
         long before = watch.ResponseStream.Current.Version;
 
@@ -34,14 +36,19 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
         Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
         Assert.Equal(before + 2, watch.ResponseStream.Current.Version);
 
-        LookupReply reply = await other.Client.LookupAsync(new LookupRequest { FacilityCodes = { "F1" }, InsuredIds = { "410105198001011234" } }, deadline: DateTime.UtcNow + Bound);
+        LookupReply reply = await other.Client.LookupAsync(
+            new LookupRequest { FacilityCodes = { "F1" }, InsuredIds = { "410105198001011234" } }, deadline: DateTime.UtcNow + Bound);
         Assert.Equal(before + 2, reply.Version);
-        LookupReply enrolled = await other.Client.LookupAsync(new LookupRequest { InsuredIds = { "P9", "410105198001011234" }, Enrolled = true }, deadline: DateTime.UtcNow + Bound);
+        LookupReply enrolled = await other.Client.LookupAsync(
+            new LookupRequest { InsuredIds = { "P9", "410105198001011234" }, Enrolled = true }, deadline: DateTime.UtcNow + Bound);
         Assert.Equal((1, 0, 0), (Assert.Single(enrolled.Enrolled).Position, enrolled.Insured.Count, enrolled.Facilities.Count));
-        CountHeadsReply heads = await other.Client.CountHeadsAsync(new CountHeadsRequest { Scheme = "resident", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound);
+        CountHeadsReply heads = await other.Client.CountHeadsAsync(
+            new CountHeadsRequest { Scheme = "resident", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound);
         Assert.Equal([new CountyHeads { County = "410105", Enrolled = 1, Paid = 1 }], heads.Counties);
-        Assert.Empty((await other.Client.CountHeadsAsync(new CountHeadsRequest { Scheme = "employee", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound)).Counties);
-        Assert.Empty((await other.Client.CountHeadsAsync(new CountHeadsRequest { Scheme = "resident", PlanYear = 2024, County = "410122" }, deadline: DateTime.UtcNow + Bound)).Counties);
+        Assert.Empty((await other.Client.CountHeadsAsync(
+            new CountHeadsRequest { Scheme = "employee", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound)).Counties);
+        Assert.Empty((await other.Client.CountHeadsAsync(new CountHeadsRequest { Scheme = "resident", PlanYear = 2024, County = "410122" },
+            deadline: DateTime.UtcNow + Bound)).Counties);
 
         string[] metrics = (await other.MetricsAsync()).Split('\n');
         Assert.Contains($"claims_eligibility_registry_version {before + 2}", metrics);
@@ -61,11 +68,16 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
         await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
         // The fault stands near the beginning, so that the sender is still writing when it is found.
         StringBuilder file = new(Insured.Replace("resident", "resident1", StringComparison.Ordinal));
-        for (int row = 0; row < 20_000; row++) file.Append(CultureInfo.InvariantCulture, $"P{row},欧阳测试,resident,410105,general,2024,2023-11-05,1980-01-01,\n");
+        for (int row = 0; row < 20_000; row++)
+            file.Append(CultureInfo.InvariantCulture, $"P{row},欧阳测试,resident,410105,general,2024,2023-11-05,1980-01-01,\n");
 
         ImportReply reply = await service.ImportAsync(ImportKind.Insured, file.ToString(), chunkBytes: 16 * 1024);
-        Assert.Equal(new ImportReply { Error = new ImportError { Line = 2, Column = "scheme", Message = "'resident1' is not one of employee, resident" } }, reply);
-        LookupReply lookup = await service.Client.LookupAsync(new LookupRequest { InsuredIds = { "P1" } }, deadline: DateTime.UtcNow + Bound);
+        Assert.Equal(new ImportReply
+        {
+            Error = new ImportError { Line = 2, Column = "scheme", Message = "'resident1' is not one of employee, resident" },
+        }, reply);
+        LookupReply lookup = await service.Client.LookupAsync(
+            new LookupRequest { InsuredIds = { "P1" } }, deadline: DateTime.UtcNow + Bound);
         Assert.Empty(lookup.Insured);
         Assert.Contains("import_refused", service.Log, StringComparison.Ordinal);
         Assert.DoesNotContain("欧阳", service.Log, StringComparison.Ordinal);
@@ -76,7 +88,8 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
     public async Task Stop_ends_a_watchers_call_at_once()
     {
         await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
-        using AsyncServerStreamingCall<EligibilityVersion> watch = service.Client.WatchChanges(new WatchChangesRequest(), deadline: DateTime.UtcNow + Bound);
+        using AsyncServerStreamingCall<EligibilityVersion> watch =
+            service.Client.WatchChanges(new WatchChangesRequest(), deadline: DateTime.UtcNow + Bound);
         Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
         service.Terminate();
         RpcException ended = await Assert.ThrowsAsync<RpcException>(() => watch.ResponseStream.MoveNext(CancellationToken.None));
@@ -88,7 +101,8 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
     {
         await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
         Assert.Equal("nothing was sent", (await service.ImportAsync(ImportKind.Facilities, "")).Error.Message);
-        Assert.Contains("is not a kind of file", (await service.ImportAsync(ImportKind.Unspecified, "x\n")).Error.Message, StringComparison.Ordinal);
+        Assert.Contains("is not a kind of file", (await service.ImportAsync(ImportKind.Unspecified, "x\n")).Error.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -99,12 +113,14 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
         request.InsuredIds.AddRange(Enumerable.Range(0, 1000).Select(number => $"P{number}"));
         Assert.Empty((await service.Client.LookupAsync(request, deadline: DateTime.UtcNow + Bound)).Insured);
         request.InsuredIds.Add("P1000");
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await service.Client.LookupAsync(request, deadline: DateTime.UtcNow + Bound));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await service.Client.LookupAsync(request, deadline: DateTime.UtcNow + Bound));
         Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
         LookupRequest facilities = new() { FacilityCodes = { request.InsuredIds.Take(1000) } };
         Assert.Empty((await service.Client.LookupAsync(facilities, deadline: DateTime.UtcNow + Bound)).Facilities);
         facilities.FacilityCodes.Add("P1000");
-        refused = await Assert.ThrowsAsync<RpcException>(async () => await service.Client.LookupAsync(facilities, deadline: DateTime.UtcNow + Bound));
+        refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await service.Client.LookupAsync(facilities, deadline: DateTime.UtcNow + Bound));
         Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
     }
 
@@ -119,7 +135,9 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
         foreach (Func<Task> call in new Func<Task>[]
         {
             async () => await service.Client.LookupAsync(new LookupRequest { InsuredIds = { "P1" } }, deadline: DateTime.UtcNow + Bound),
-            async () => await service.Client.CountHeadsAsync(new CountHeadsRequest { Scheme = "resident", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound),
+            async () =>
+                await service.Client.CountHeadsAsync(
+                new CountHeadsRequest { Scheme = "resident", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound),
             async () => await service.ImportAsync(ImportKind.Facilities, Facilities, chunkBytes: 4096),
         })
         {
@@ -134,8 +152,12 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
     [Fact]
     public async Task Settings_that_are_missing_are_named_each_with_exit_code_78()
     {
-        ProcessStartInfo start = new("dotnet", ["exec", typeof(EligibilitySettings).Assembly.Location, "--Claims:City="]) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (string inherited in start.Environment.Keys.Where(name => name.StartsWith("Claims__", StringComparison.OrdinalIgnoreCase)).ToList()) start.Environment.Remove(inherited);
+        ProcessStartInfo start = new("dotnet",
+            ["exec", typeof(EligibilitySettings).Assembly.Location,
+            "--Claims:City="])
+        { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
+        foreach (string inherited in start.Environment.Keys.Where(name => name.StartsWith("Claims__", StringComparison.OrdinalIgnoreCase))
+            .ToList()) start.Environment.Remove(inherited);
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string errors = await process.StandardError.ReadToEndAsync();
@@ -143,7 +165,10 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
 
         Assert.Equal(
             ["Port", "MetricsPort", "Postgres", "PolicyDirectory"],
-            errors.TrimEnd().Split('\n').Select(line => Regex.Match(line, "^Setting Claims:(?<name>\\w+) \\(environment variable Claims__\\k<name>\\) is missing\\.$", RegexOptions.ExplicitCapture, Bound).Groups["name"].Value));
+            errors.TrimEnd().Split('\n').Select(
+                line =>
+                Regex.Match(line, "^Setting Claims:(?<name>\\w+) \\(environment variable Claims__\\k<name>\\) is missing\\.$",
+                RegexOptions.ExplicitCapture, Bound).Groups["name"].Value));
         Assert.Equal((78, ""), (process.ExitCode, await output));
     }
 
@@ -151,7 +176,8 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
     public async Task Broken_policy_is_named_by_file_and_line_and_nothing_is_served()
     {
         DirectoryInfo policy = Directory.CreateTempSubdirectory("claims-policy-");
-        foreach (string file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "policy"), "*.yaml")) File.Copy(file, Path.Combine(policy.FullName, Path.GetFileName(file)));
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "policy"), "*.yaml"))
+            File.Copy(file, Path.Combine(policy.FullName, Path.GetFileName(file)));
         await File.AppendAllTextAsync(Path.Combine(policy.FullName, "zhengzhou-coverage.yaml"), "extra: 1\n");
         string log = await EligibilityService.RefusalAsync(postgres.NewDatabase(), policy.FullName);
         policy.Delete(recursive: true);

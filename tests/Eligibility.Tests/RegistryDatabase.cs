@@ -26,7 +26,8 @@ public sealed class PostgresServer : IAsyncLifetime
         string name = new NpgsqlConnectionStringBuilder(connectionString).Database!;
         await using NpgsqlDataSource server = NpgsqlDataSource.Create(postgres!.ConnectionString("postgres"));
         await using NpgsqlCommand close = server.CreateCommand(
-            $"ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+            $"ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                + $"datname = '{name}'");
         await close.ExecuteNonQueryAsync();
     }
 
@@ -52,7 +53,8 @@ internal sealed class RegistryDatabase(NpgsqlDataSource database) : IAsyncDispos
 
     public Registry Registry { get; } = new(database, Policy);
 
-    public Task<ImportResult> ImportFacilitiesAsync(string csv) => ImportAsync(new FacilityFile([.. Policy.Counties.Keys]), Encoding.UTF8.GetBytes(csv));
+    public Task<ImportResult> ImportFacilitiesAsync(string csv) =>
+        ImportAsync(new FacilityFile([.. Policy.Counties.Keys]), Encoding.UTF8.GetBytes(csv));
 
     public Task<ImportResult> ImportInsuredAsync(string csv) => ImportAsync(new InsuredFile(Policy), Encoding.UTF8.GetBytes(csv));
 

@@ -19,12 +19,23 @@ public sealed class RegistryImportTests(PostgresServer postgres)
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
         ImportResult result = await registry.ImportFacilitiesAsync(
-            FacilityHeader + SoundFacility + "F2,\"某村\"\"一\"\"卫生室, 东\",410182,village,none,clinic,2024-01-01,2024-06-30\r\nF3,未签约,410122,county,2A,hospital,,");
+            FacilityHeader + SoundFacility
+                + "F2,\"某村\"\"一\"\"卫生室, 东\",410182,village,none,clinic,2024-01-01,2024-06-30\r\nF3,未签约,410122,county,2A,hospital,,");
         Assert.Equal(3, result.Rows);
 
         LookupReply reply = await registry.Registry.LookupAsync(["F2", "F9", "F3"], [], [], inNumbers: false, CancellationToken.None);
         Assert.Equal(result.Version, reply.Version);
-        Facility expected = new() { FacilityCode = "F2", Name = "某村\"一\"卫生室, 东", County = "410182", AdminLevel = AdminLevel.Village, Grade = "none", Kind = "clinic", PooledFrom = "2024-01-01", PooledTo = "2024-06-30" };
+        Facility expected = new()
+        {
+            FacilityCode = "F2",
+            Name = "某村\"一\"卫生室, 东",
+            County = "410182",
+            AdminLevel = AdminLevel.Village,
+            Grade = "none",
+            Kind = "clinic",
+            PooledFrom = "2024-01-01",
+            PooledTo = "2024-06-30",
+        };
         Assert.Equal(expected, Assert.Single(reply.Facilities, facility => facility.FacilityCode == "F2"));
         Assert.Equal("", Assert.Single(reply.Facilities, facility => facility.FacilityCode == "F3").PooledFrom);
         Assert.Equal(2, reply.Facilities.Count);
@@ -40,19 +51,45 @@ public sealed class RegistryImportTests(PostgresServer postgres)
 
         LookupReply reply = await registry.Registry.LookupAsync([], ["P1", "P2", "P3"], [], inNumbers: false, CancellationToken.None);
         Coverage unpaid = new() { PlanYear = 2024, Scheme = "employee", County = "410181", Category = "general" };
-        Coverage exempt = new() { PlanYear = 2024, Scheme = "resident", County = "410122", Category = "low_income", Paid = true, WaitingFrom = "2024-03-01", CoveredFrom = "2024-03-01", CoveredTo = "2024-12-31" };
-        Coverage waiting = new() { PlanYear = 2025, Scheme = "resident", County = "410105", Category = "general", Paid = true, WaitingFrom = "2025-03-01", CoveredFrom = "2025-03-31", CoveredTo = "2025-12-31" };
-        Assert.Equal(new Insured { InsuredId = "P1", Coverages = { unpaid } }, Assert.Single(reply.Insured, insured => insured.InsuredId == "P1"));
-        Assert.Equal(new Insured { InsuredId = "P2", Coverages = { exempt, waiting } }, Assert.Single(reply.Insured, insured => insured.InsuredId == "P2"));
+        Coverage exempt = new()
+        {
+            PlanYear = 2024,
+            Scheme = "resident",
+            County = "410122",
+            Category = "low_income",
+            Paid = true,
+            WaitingFrom = "2024-03-01",
+            CoveredFrom = "2024-03-01",
+            CoveredTo = "2024-12-31",
+        };
+        Coverage waiting = new()
+        {
+            PlanYear = 2025,
+            Scheme = "resident",
+            County = "410105",
+            Category = "general",
+            Paid = true,
+            WaitingFrom = "2025-03-01",
+            CoveredFrom = "2025-03-31",
+            CoveredTo = "2025-12-31",
+        };
+        Assert.Equal(new Insured { InsuredId = "P1", Coverages = { unpaid } },
+            Assert.Single(reply.Insured, insured => insured.InsuredId == "P1"));
+        Assert.Equal(new Insured { InsuredId = "P2", Coverages = { exempt, waiting } },
+            Assert.Single(reply.Insured, insured => insured.InsuredId == "P2"));
         Assert.Equal(2, reply.Insured.Count);
         Assert.DoesNotContain("张三", reply.ToString(), StringComparison.Ordinal);
 
-        LookupReply inNumbers = await registry.Registry.LookupAsync([], ["P3", "P1", "P2", "P1"], [], inNumbers: true, CancellationToken.None);
+        LookupReply inNumbers = await registry.Registry.LookupAsync(
+            [], ["P3", "P1", "P2", "P1"], [], inNumbers: true, CancellationToken.None);
         Claims.V1.Enrolment unpaidInNumbers = new() { PlanYear = 2024, Scheme = "employee", County = "410181" };
-        Claims.V1.Enrolment exemptInNumbers = new() { PlanYear = 2024, County = "410122", Paid = true, WaitingFrom = 20240301, CoveredFrom = 20240301, CoveredTo = 20241231 };
-        Claims.V1.Enrolment waitingInNumbers = new() { PlanYear = 2025, County = "410105", Paid = true, WaitingFrom = 20250301, CoveredFrom = 20250331, CoveredTo = 20251231 };
+        Claims.V1.Enrolment exemptInNumbers =
+            new() { PlanYear = 2024, County = "410122", Paid = true, WaitingFrom = 20240301, CoveredFrom = 20240301, CoveredTo = 20241231 };
+        Claims.V1.Enrolment waitingInNumbers =
+            new() { PlanYear = 2025, County = "410105", Paid = true, WaitingFrom = 20250301, CoveredFrom = 20250331, CoveredTo = 20251231 };
         Assert.Equal(
-            [new Enrolled { Position = 1, Enrolments = { unpaidInNumbers } }, new Enrolled { Position = 2, Enrolments = { exemptInNumbers, waitingInNumbers } }],
+            [new Enrolled { Position = 1, Enrolments = { unpaidInNumbers } },
+                new Enrolled { Position = 2, Enrolments = { exemptInNumbers, waitingInNumbers } }],
             inNumbers.Enrolled.OrderBy(insured => insured.Position));
         Assert.Empty(inNumbers.Insured);
     }
@@ -61,7 +98,8 @@ public sealed class RegistryImportTests(PostgresServer postgres)
     public async Task Look_up_after_a_large_import_is_planned_for_the_few_rows_it_finds()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
-        await registry.ImportInsuredAsync(InsuredHeader + string.Concat(Enumerable.Range(0, 20_000).Select(number => $"P{number},张三,resident,410105,general,2025,2024-11-05,1980-01-01,\n")));
+        await registry.ImportInsuredAsync(InsuredHeader + string.Concat(
+            Enumerable.Range(0, 20_000).Select(number => $"P{number},张三,resident,410105,general,2025,2024-11-05,1980-01-01,\n")));
 
         await using NpgsqlCommand explain = registry.Database.CreateCommand("""
             SET plan_cache_mode = force_generic_plan;
@@ -79,14 +117,16 @@ public sealed class RegistryImportTests(PostgresServer postgres)
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
         await registry.ImportInsuredAsync(
-            InsuredHeader + "P1,甲,resident,410105,general,2025,2024-11-05,1980-01-01,\nP2,乙,resident,410105,low_income,2025,2025-03-01,1980-01-01,\n"
+            InsuredHeader
+                + "P1,甲,resident,410105,general,2025,2024-11-05,1980-01-01,\nP2,乙,resident,410105,low_income,2025,2025-03-01,1980-01-01,\n"
             + "P3,丙,resident,410105,general,2025,,1980-01-01,\nP4,丁,resident,410122,general,2025,2024-11-05,1980-01-01,\n"
             + "P4,丁,resident,410105,general,2024,2023-11-05,1980-01-01,\nP5,戊,employee,410105,general,2025,2024-11-05,1980-01-01,\n");
 
         CountHeadsReply all = await registry.Registry.CountHeadsAsync("resident", 2025, "", CancellationToken.None);
         CountHeadsReply one = await registry.Registry.CountHeadsAsync("resident", 2025, "410122", CancellationToken.None);
 
-        Assert.Equal([new CountyHeads { County = "410105", Enrolled = 3, Paid = 2 }, new CountyHeads { County = "410122", Enrolled = 1, Paid = 1 }], all.Counties);
+        Assert.Equal([new CountyHeads { County = "410105", Enrolled = 3, Paid = 2 },
+            new CountyHeads { County = "410122", Enrolled = 1, Paid = 1 }], all.Counties);
         Assert.Equal([new CountyHeads { County = "410122", Enrolled = 1, Paid = 1 }], one.Counties);
         Assert.Empty((await registry.Registry.CountHeadsAsync("employee", 2024, "", CancellationToken.None)).Counties);
     }
@@ -95,13 +135,16 @@ public sealed class RegistryImportTests(PostgresServer postgres)
     public async Task Second_file_replaces_what_it_names_and_leaves_the_rest()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
-        ImportResult first = await registry.ImportInsuredAsync(InsuredHeader + SoundInsured + "P2,李四,resident,410105,general,2024,,1980-01-01,\n");
-        ImportResult second = await registry.ImportInsuredAsync(InsuredHeader + "P2,李四,resident,410105,general,2024,2024-02-01,1980-01-01,\n");
+        ImportResult first = await registry.ImportInsuredAsync(
+            InsuredHeader + SoundInsured + "P2,李四,resident,410105,general,2024,,1980-01-01,\n");
+        ImportResult second = await registry.ImportInsuredAsync(
+            InsuredHeader + "P2,李四,resident,410105,general,2024,2024-02-01,1980-01-01,\n");
 
         Assert.Equal(first.Version + 1, second.Version);
         Assert.Equal(2, await registry.CountAsync("enrolment"));
         LookupReply reply = await registry.Registry.LookupAsync([], ["P1", "P2"], [], inNumbers: false, CancellationToken.None);
-        Assert.Equal("2024-01-01 2024-03-02", string.Join(' ', reply.Insured.OrderBy(insured => insured.InsuredId).Select(insured => insured.Coverages[0].CoveredFrom)));
+        Assert.Equal("2024-01-01 2024-03-02",
+            string.Join(' ', reply.Insured.OrderBy(insured => insured.InsuredId).Select(insured => insured.Coverages[0].CoveredFrom)));
     }
 
     [Theory]
@@ -110,7 +153,8 @@ public sealed class RegistryImportTests(PostgresServer postgres)
     [InlineData("F2,x,410105,province,3A,hospital,2024-1-1,\n", 3, "pooled_from", "'2024-1-1' is not a date")]
     [InlineData("F2,x,410105,province,3A,hospital,2024-02-01,2024-01-31\n", 3, "pooled_to", "'2024-01-31' is before pooled_from")]
     [InlineData("F2,x,410105,province,3A,hospital,,2024-01-31\n", 3, "pooled_to", "has no pooled_from")]
-    [InlineData("F2,x,410105,Province,3A,hospital,,\n", 3, "admin_level", "'Province' is not one of city, community, county, province, township, village")]
+    [InlineData("F2,x,410105,Province,3A,hospital,,\n", 3, "admin_level",
+        "'Province' is not one of city, community, county, province, township, village")]
     [InlineData("F2,x,410105,province,4A,hospital,,\n", 3, "grade", "'4A' is not a grade")]
     [InlineData("F2,x,41010,province,3A,hospital,,\n", 3, "county", "'41010' is not a 6-digit administrative code")]
     [InlineData("F2,x,110101,province,3A,hospital,,\n", 3, "county", "'110101' is not a county of the city's policy")]
@@ -121,14 +165,17 @@ public sealed class RegistryImportTests(PostgresServer postgres)
     [InlineData("\n", 3, "", "the line is empty")]
     [InlineData("F1,x,410105,province,3A,hospital,,\n", 3, "facility_code", "'F1' stands in line 2 already")]
     [InlineData("F2,\"x\n\ny\",410105,province,3A,hospital,,\n", 3, "name", "is not a name")]
-    [InlineData("F2,\"x\",410105,province,3A,hospital,,\nF1,x,410105,province,3A,hospital,,\nF3,x,1,province,3A,hospital,,\n", 4, "facility_code", "'F1' stands in line 2 already")]
-    [InlineData("F2,\"x\",410105,province,3A,hospital,,\nF4,x,1,province,3A,hospital,,\nF1,x,410105,province,3A,hospital,,\n", 4, "county", "'1' is not a 6-digit administrative code")]
+    [InlineData("F2,\"x\",410105,province,3A,hospital,,\nF1,x,410105,province,3A,hospital,,\nF3,x,1,province,3A,hospital,,\n", 4,
+        "facility_code", "'F1' stands in line 2 already")]
+    [InlineData("F2,\"x\",410105,province,3A,hospital,,\nF4,x,1,province,3A,hospital,,\nF1,x,410105,province,3A,hospital,,\n", 4, "county",
+        "'1' is not a 6-digit administrative code")]
     [InlineData("F2,\"x,410105,province,3A,hospital,,\n", 3, "", "has no end")]
     public async Task Bad_facility_row_is_named_and_nothing_of_the_file_is_taken(string rows, long line, string column, string message)
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
         long version = await registry.VersionAsync();
-        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(() => registry.ImportFacilitiesAsync(FacilityHeader + SoundFacility + rows));
+        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(
+            () => registry.ImportFacilitiesAsync(FacilityHeader + SoundFacility + rows));
         Assert.Equal((line, column), (fault.Line, fault.Column));
         Assert.Contains(message, fault.Message, StringComparison.Ordinal);
         Assert.Equal((0, version), (await registry.CountAsync("facility"), await registry.VersionAsync()));
@@ -148,7 +195,8 @@ public sealed class RegistryImportTests(PostgresServer postgres)
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
         long version = await registry.VersionAsync();
-        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(() => registry.ImportInsuredAsync(InsuredHeader + SoundInsured + rows));
+        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(
+            () => registry.ImportInsuredAsync(InsuredHeader + SoundInsured + rows));
         Assert.Equal((3, column), (fault.Line, fault.Column));
         Assert.Contains(message, fault.Message, StringComparison.Ordinal);
         Assert.Equal((0, version), (await registry.CountAsync("enrolment"), await registry.VersionAsync()));
@@ -178,7 +226,9 @@ public sealed class RegistryImportTests(PostgresServer postgres)
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
         long before = await registry.VersionAsync();
-        string[] files = [.. Enumerable.Range(0, 4).Select(file => InsuredHeader + string.Concat(Enumerable.Range(0, 500).Select(row => $"P{row},x,resident,410105,general,{2022 + file},,,\n")))];
+        string[] files = [.. Enumerable.Range(0, 4)
+            .Select(file => InsuredHeader + string.Concat(
+            Enumerable.Range(0, 500).Select(row => $"P{row},x,resident,410105,general,{2022 + file},,,\n")))];
         ImportResult[] results = await Task.WhenAll(files.Select(registry.ImportInsuredAsync));
         Assert.Equal([before + 1, before + 2, before + 3, before + 4], results.Select(result => result.Version).Order());
         Assert.Equal(2000, await registry.CountAsync("enrolment"));

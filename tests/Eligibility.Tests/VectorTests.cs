@@ -59,7 +59,8 @@ public sealed class VectorTests(PostgresServer postgres)
         LookupReply found = await registry.Registry.LookupAsync([facilityCode], [insuredId], [], inNumbers: false, CancellationToken.None);
 
         if (found.Facilities is not [{ } facility]) return "FACILITY_UNKNOWN";
-        if (facility.PooledFrom.Length == 0 || day < Day(facility.PooledFrom) || (facility.PooledTo.Length > 0 && day > Day(facility.PooledTo))) return "FACILITY_NOT_POOLED";
+        if (facility.PooledFrom.Length == 0 || day < Day(facility.PooledFrom)
+            || (facility.PooledTo.Length > 0 && day > Day(facility.PooledTo))) return "FACILITY_NOT_POOLED";
         if (found.Insured is not [{ } insured]) return "INSURED_UNKNOWN";
         if (insured.Coverages.SingleOrDefault(coverage => coverage.PlanYear == day.Year) is not { } coverage) return "NOT_COVERED_ON_DATE";
         if (coverage.Scheme != "resident") return "WRONG_SCHEME";
@@ -68,7 +69,9 @@ public sealed class VectorTests(PostgresServer postgres)
         if (day < Day(coverage.CoveredFrom)) return "IN_WAITING_PERIOD";
         if (day > Day(coverage.CoveredTo)) return "NOT_COVERED_ON_DATE";
         if (policy.OutpatientOn(day) is not { } terms) return "NO_POLICY_IN_FORCE";
-        return terms.PooledVisitTypes.ContainsKey(visitType) || terms.FixedAllowanceFen.ContainsKey(visitType) ? "" : "VISIT_TYPE_NOT_COVERED";
+        return terms.PooledVisitTypes.ContainsKey(visitType) || terms.FixedAllowanceFen.ContainsKey(visitType)
+            ? ""
+            : "VISIT_TYPE_NOT_COVERED";
     }
 
     private static DateOnly Day(string date) => DateOnly.ParseExact(date, "yyyy-MM-dd");

@@ -76,7 +76,18 @@ public sealed class AnswerTests
             Trace = "一",
             Replayed = true,
             OriginalRequestId = "R0",
-            LineResults = { new LineResult { LineId = "1", FullSelfPayFen = 12, OverLimitFen = 13, PreSelfPayFen = 14, InScopeFen = 15, ReasonCode = "ITEM_UNKNOWN" } },
+            LineResults =
+            {
+                new LineResult
+                {
+                    LineId = "1",
+                    FullSelfPayFen = 12,
+                    OverLimitFen = 13,
+                    PreSelfPayFen = 14,
+                    InScopeFen = 15,
+                    ReasonCode = "ITEM_UNKNOWN",
+                },
+            },
             Headroom = { new Headroom { SettlementId = "S2", ShortfallFen = 16, FacilityCode = "H1", VisitDate = "2025-02-01" } },
             VisitDate = "2025-02-03",
             VisitType = VisitType.PrenatalCheck,
@@ -97,7 +108,8 @@ public sealed class AnswerTests
                 FundPayFen = 19,
                 SelfPayFen = 20,
             },
-            Limits = { new Limit { Name = "year", Label = "年", Period = "2025", Limit_ = 21, UsedBefore = 22, UsedAfter = 23, Remaining = 24 } },
+            Limits =
+                { new Limit { Name = "year", Label = "年", Period = "2025", Limit_ = 21, UsedBefore = 22, UsedAfter = 23, Remaining = 24 } },
         };
 
         AssertReply(
@@ -124,7 +136,15 @@ public sealed class AnswerTests
             new ReverseReply { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = "RESTORE_IMPOSSIBLE", ReasonText = "原因" });
         AssertReply(
             """{"insuredId":"P1","year":2025,"fundPaidFen":"1","capFen":"0","facilityDays":[{"facilityCode":"H1","date":"2025-03-05","deductibleBorneFen":"2"}],"settlements":[],"reasonCode":"OUTSIDE_POOLING_AREA","reasonText":"因"}""",
-            new Accumulators { InsuredId = "P1", Year = 2025, FundPaidFen = 1, FacilityDays = { new Accumulators.Types.FacilityDay { FacilityCode = "H1", Date = "2025-03-05", DeductibleBorneFen = 2 } }, ReasonCode = "OUTSIDE_POOLING_AREA", ReasonText = "因" });
+            new Accumulators
+            {
+                InsuredId = "P1",
+                Year = 2025,
+                FundPaidFen = 1,
+                FacilityDays = { new Accumulators.Types.FacilityDay { FacilityCode = "H1", Date = "2025-03-05", DeductibleBorneFen = 2 } },
+                ReasonCode = "OUTSIDE_POOLING_AREA",
+                ReasonText = "因",
+            });
     }
 
     private static void AssertReply(string json, IMessage reply)
@@ -136,8 +156,10 @@ public sealed class AnswerTests
         using JsonDocument expected = JsonDocument.Parse(json);
         using JsonDocument told = JsonDocument.Parse(answer.Json);
         Assert.Equal(
-            expected.RootElement.EnumerateObject().Where(property => property.Value.ValueKind != JsonValueKind.Null).Select(property => (property.Name, JsonSerializer.Serialize(property.Value))).Order(),
-            told.RootElement.EnumerateObject().Where(property => property.Value.ValueKind != JsonValueKind.Null).Select(property => (property.Name, JsonSerializer.Serialize(property.Value))).Order());
+            expected.RootElement.EnumerateObject().Where(property => property.Value.ValueKind != JsonValueKind.Null)
+                .Select(property => (property.Name, JsonSerializer.Serialize(property.Value))).Order(),
+            told.RootElement.EnumerateObject().Where(property => property.Value.ValueKind != JsonValueKind.Null)
+                .Select(property => (property.Name, JsonSerializer.Serialize(property.Value))).Order());
     }
 
     private static void AssertTold(int status, string code, string text, Answer answer)

@@ -41,14 +41,16 @@ public sealed class ClinicApiTests
 
         Assert.Equal(200, answer.Status);
         Assert.Equal($"/claims.v1.Adjudication/{method}", called);
-        Assert.Equal(JsonParser.Default.Parse(json, ((IMessage)Activator.CreateInstance(request)!).Descriptor), Assert.Single(adjudication.Requests));
+        Assert.Equal(JsonParser.Default.Parse(json, ((IMessage)Activator.CreateInstance(request)!).Descriptor),
+            Assert.Single(adjudication.Requests));
     }
 
     [Fact]
     public async Task Answer_has_integers_as_strings_zeros_and_no_unknown_remainder()
     {
         await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync((_, _) =>
-            Task.FromResult<IMessage>(new SettleReply { RequestId = "R1", Decision = Decision.Settled, FundPayFen = 9_007_199_254_740_993, Trace = "起付线" }));
+            Task.FromResult<IMessage>(
+                new SettleReply { RequestId = "R1", Decision = Decision.Settled, FundPayFen = 9_007_199_254_740_993, Trace = "起付线" }));
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
 
         ClinicAnswer answer = await gateway.PostAsync("settle", Visit);
@@ -65,7 +67,8 @@ public sealed class ClinicApiTests
     public async Task Refusal_is_an_answer()
     {
         await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync((_, _) =>
-            Task.FromResult<IMessage>(new SettleReply { Decision = Decision.Refused, ReasonCode = "INSURED_UNKNOWN", ReasonText = "查无此参保人" }));
+            Task.FromResult<IMessage>(
+                new SettleReply { Decision = Decision.Refused, ReasonCode = "INSURED_UNKNOWN", ReasonText = "查无此参保人" }));
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
 
         ClinicAnswer answer = await gateway.PostAsync("settle", Visit);
@@ -86,9 +89,11 @@ public sealed class ClinicApiTests
     [InlineData(StatusCode.FailedPrecondition, 502, "FAILED_PRECONDITION", false)]
     [InlineData(StatusCode.Unknown, 502, "UNKNOWN", false)]
     [InlineData(StatusCode.Cancelled, 502, "CANCELLED", false)]
-    public async Task Status_of_a_call_becomes_one_of_http_with_a_sentence_for_the_clerk(StatusCode status, int expected, string code, bool retryAfter)
+    public async Task Status_of_a_call_becomes_one_of_http_with_a_sentence_for_the_clerk(
+        StatusCode status, int expected, string code, bool retryAfter)
     {
-        await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(FakeAdjudication.Failing(status, "请求字段 year 应为四位年份。"));
+        await using FakeAdjudication adjudication =
+            await FakeAdjudication.StartAsync(FakeAdjudication.Failing(status, "请求字段 year 应为四位年份。"));
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
 
         ClinicAnswer answer = await gateway.PostAsync("settle", Visit);
@@ -107,9 +112,11 @@ public sealed class ClinicApiTests
     [InlineData("pre-settle", "系统暂时无法答复，请稍后重试。")]
     [InlineData("get-settlement", "系统暂时无法答复，请稍后重试。")]
     [InlineData("get-accumulators", "系统暂时无法答复，请稍后重试。")]
-    public async Task Call_without_an_answer_is_repeated_and_only_one_that_may_have_taken_effect_is_to_be_reversed(string operation, string text)
+    public async Task Call_without_an_answer_is_repeated_and_only_one_that_may_have_taken_effect_is_to_be_reversed(
+        string operation, string text)
     {
-        await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(FakeAdjudication.Failing(StatusCode.Unavailable, "away"));
+        await using FakeAdjudication adjudication =
+            await FakeAdjudication.StartAsync(FakeAdjudication.Failing(StatusCode.Unavailable, "away"));
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
 
         ClinicAnswer answer = await gateway.PostAsync(operation, """{"insuredId":"P1"}""");
@@ -124,14 +131,17 @@ public sealed class ClinicApiTests
     public async Task Failure_that_nothing_foresaw_is_told_logged_and_counted(string operation, bool takesEffect)
     {
         await using RunningGateway gateway = await RunningGateway.StartAsync("http://127.0.0.1:1", services =>
-            services.AddSingleton(new Adjudication.AdjudicationClient(new InProcessCalls(_ => throw new InvalidOperationException("unforeseen")))));
+            services.AddSingleton(new Adjudication.AdjudicationClient(
+                new InProcessCalls(_ => throw new InvalidOperationException("unforeseen")))));
 
-        ClinicAnswer answer = await gateway.PostAsync(operation, """{"facilityCode":"H1","insuredId":"410105198001011234","requestId":"R1"}""");
+        ClinicAnswer answer = await gateway.PostAsync(
+            operation, """{"facilityCode":"H1","insuredId":"410105198001011234","requestId":"R1"}""");
 
         Assert.Equal((500, "INTERNAL", null), (answer.Status, answer.Code, answer.RetryAfter));
         Assert.Equal(takesEffect, answer.Text.Contains("冲正", StringComparison.Ordinal));
         Assert.Equal([$"{operation} failed for insured ***1234, facility H1, request R1."], gateway.Log);
-        Assert.Equal([$$"""claims_gateway_answers_total{operation="{{operation}}",status="500"} 1"""], await gateway.MetricsAsync("claims_gateway_answers_total"));
+        Assert.Equal([$$"""claims_gateway_answers_total{operation="{{operation}}",status="500"} 1"""],
+            await gateway.MetricsAsync("claims_gateway_answers_total"));
         Assert.Equal(["claims_calls_failed_total 1"], await gateway.MetricsAsync("claims_calls_failed_total"));
     }
 
@@ -139,7 +149,9 @@ public sealed class ClinicApiTests
     public async Task Answers_are_counted_by_operation_and_status()
     {
         await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync((request, context) =>
-            context.Method.EndsWith("PreSettle", StringComparison.Ordinal) ? throw new RpcException(new Status(StatusCode.ResourceExhausted, "")) : FakeAdjudication.Settling()(request, context));
+            context.Method.EndsWith("PreSettle", StringComparison.Ordinal)
+                ? throw new RpcException(new Status(StatusCode.ResourceExhausted, ""))
+                : FakeAdjudication.Settling()(request, context));
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
 
         await gateway.PostAsync("settle", Visit);
@@ -156,7 +168,8 @@ public sealed class ClinicApiTests
             ],
             await gateway.MetricsAsync("claims_gateway_answers_total"));
         Assert.Equal(
-            ["""claims_gateway_duration_seconds_count{operation="pre-settle"} 1""", """claims_gateway_duration_seconds_count{operation="settle"} 3"""],
+            ["""claims_gateway_duration_seconds_count{operation="pre-settle"} 1""",
+                """claims_gateway_duration_seconds_count{operation="settle"} 3"""],
             await gateway.MetricsAsync("claims_gateway_duration_seconds_count"));
         Assert.Empty(await gateway.MetricsAsync("claims_gateway_hung_up"));
         Assert.Empty(await gateway.MetricsAsync("claims_calls_failed"));
@@ -186,7 +199,11 @@ public sealed class ClinicApiTests
             OverLimitFen = 2,
             PreSelfPayFen = 3,
             InScopeFen = 4,
-            Lines = { new FeeLine { LineId = "1", ItemCode = "A1", UnitPriceMilliFen = 5, QuantityE4 = 6, AmountFen = 7 }, new FeeLine { LineId = "2" } },
+            Lines =
+            {
+                new FeeLine { LineId = "1", ItemCode = "A1", UnitPriceMilliFen = 5, QuantityE4 = 6, AmountFen = 7 },
+                new FeeLine { LineId = "2" },
+            },
         };
         Assert.Equal(expected, Assert.Single(adjudication.Requests));
     }
@@ -197,7 +214,9 @@ public sealed class ClinicApiTests
         int calls = 0;
         Func<IMessage, ServerCallContext, Task<IMessage>> settle = FakeAdjudication.Settling();
         await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync((request, context) =>
-            Interlocked.Increment(ref calls) < 3 ? throw new RpcException(new Status(StatusCode.Unavailable, "")) : settle(request, context));
+            Interlocked.Increment(ref calls) < 3
+                ? throw new RpcException(new Status(StatusCode.Unavailable, ""))
+                : settle(request, context));
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
 
         ClinicAnswer answer = await gateway.PostAsync("settle", Visit);
@@ -209,7 +228,8 @@ public sealed class ClinicApiTests
     [Fact]
     public async Task Unavailable_call_is_made_three_times_at_most_and_the_log_shows_four_characters_of_the_insured()
     {
-        await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(FakeAdjudication.Failing(StatusCode.Unavailable, "shard 7 is closed"));
+        await using FakeAdjudication adjudication =
+            await FakeAdjudication.StartAsync(FakeAdjudication.Failing(StatusCode.Unavailable, "shard 7 is closed"));
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
 
         ClinicAnswer answer = await gateway.PostAsync("settle", Visit);
@@ -229,7 +249,8 @@ public sealed class ClinicApiTests
         });
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address, "--Claims:AnswerSeconds=1");
 
-        ClinicAnswer answer = await gateway.PostAsync("cancel", """{"requestId":"R1","settlementId":"S1"}""").WaitAsync(RunningGateway.Bound);
+        ClinicAnswer answer = await gateway.PostAsync("cancel", """{"requestId":"R1","settlementId":"S1"}""")
+            .WaitAsync(RunningGateway.Bound);
 
         Assert.Equal((504, "DEADLINE_EXCEEDED"), (answer.Status, answer.Code));
         Assert.Contains("同一请求编号", answer.Text, StringComparison.Ordinal);
@@ -281,7 +302,8 @@ public sealed class ClinicApiTests
         await using RunningGateway gateway = await RunningGateway.StartAsync("http://127.0.0.1:1", "--Claims:BodyBytes=1000");
         string begun = new(' ', 1_001);
 
-        using TcpClient clinic = await gateway.ConnectAsync($"POST /v1/settle HTTP/1.1\nHost: gateway\n{length}", length.EndsWith("chunked", StringComparison.Ordinal) ? $"3E9\r\n{begun}\r\n" : begun);
+        using TcpClient clinic = await gateway.ConnectAsync($"POST /v1/settle HTTP/1.1\nHost: gateway\n{length}",
+            length.EndsWith("chunked", StringComparison.Ordinal) ? $"3E9\r\n{begun}\r\n" : begun);
 
         Assert.StartsWith("HTTP/1.1 413 ", await FirstLineAsync(clinic), StringComparison.Ordinal);
     }
@@ -293,7 +315,8 @@ public sealed class ClinicApiTests
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address, "--Claims:BodyBytes=1000");
 
         Assert.Equal(200, (await gateway.PostAsync("settle", Visit.PadRight(1_000))).Status);
-        Assert.Equal((413, "REQUEST_TOO_LARGE"), await gateway.PostAsync("settle", Visit.PadRight(1_001)) is var large ? (large.Status, large.Code) : default);
+        Assert.Equal((413, "REQUEST_TOO_LARGE"),
+            await gateway.PostAsync("settle", Visit.PadRight(1_001)) is var large ? (large.Status, large.Code) : default);
     }
 
     [Theory]
@@ -302,7 +325,8 @@ public sealed class ClinicApiTests
     public async Task Body_that_does_not_come_is_waited_for_only_so_long(int seconds, params string[] settings)
     {
         Timers timers = new(TimeSpan.FromSeconds(seconds));
-        await using RunningGateway gateway = await RunningGateway.StartAsync("http://127.0.0.1:1", services => services.AddSingleton<TimeProvider>(timers), settings);
+        await using RunningGateway gateway =
+            await RunningGateway.StartAsync("http://127.0.0.1:1", services => services.AddSingleton<TimeProvider>(timers), settings);
 
         using TcpClient clinic = await gateway.ConnectAsync("POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: 100", Visit[..20]);
         await EventuallyAsync(() => Task.FromResult(timers.Count > 0));
@@ -317,7 +341,8 @@ public sealed class ClinicApiTests
     {
         await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(FakeAdjudication.Settling());
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
-        using TcpClient clinic = await gateway.ConnectAsync($"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit[..20]);
+        using TcpClient clinic = await gateway.ConnectAsync(
+            $"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit[..20]);
         await EventuallyAsync(async () => (await gateway.MetricsAsync("claims_calls_in_progress")) is ["claims_calls_in_progress 1"]);
 
         await clinic.GetStream().WriteAsync(Encoding.UTF8.GetBytes(Visit[20..]));
@@ -357,7 +382,8 @@ public sealed class ClinicApiTests
         ClinicAnswer? answer = null;
         await EventuallyAsync(async () => (answer = await gateway.PostAsync("settle", Visit)).Status == 200);
 
-        Assert.Equal(("S-R1", true), (answer!.Json.GetProperty("settlementId").GetString(), answer.Json.GetProperty("replayed").GetBoolean()));
+        Assert.Equal(("S-R1", true), (
+            answer!.Json.GetProperty("settlementId").GetString(), answer.Json.GetProperty("replayed").GetBoolean()));
         Assert.Equal(["claims_gateway_hung_up_total{operation=\"settle\"} 1"], await gateway.MetricsAsync("claims_gateway_hung_up_total"));
         Assert.Empty(await gateway.MetricsAsync("claims_calls_failed"));
     }
@@ -406,7 +432,8 @@ public sealed class ClinicApiTests
     {
         HealthCheckResponse.Types.ServingStatus status = HealthCheckResponse.Types.ServingStatus.NotServing;
         await using RunningGateway gateway = await RunningGateway.StartAsync(
-            "http://127.0.0.1:1", services => services.AddSingleton(new Health.HealthClient(new InProcessCalls(_ => new HealthCheckResponse { Status = status }))));
+            "http://127.0.0.1:1", services =>
+                services.AddSingleton(new Health.HealthClient(new InProcessCalls(_ => new HealthCheckResponse { Status = status }))));
         using HttpClient probe = new();
         Uri ready = new(gateway.Metrics, "/healthz/ready");
 
@@ -417,7 +444,8 @@ public sealed class ClinicApiTests
         using HttpResponseMessage after = await probe.GetAsync(ready);
 
         Assert.Equal((503, 200, 200), ((int)before.StatusCode, (int)serving.StatusCode, (int)after.StatusCode));
-        foreach (HttpResponseMessage told in (HttpResponseMessage[])[before, after]) Assert.Contains("adjudication is not ready", await told.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        foreach (HttpResponseMessage told in (HttpResponseMessage[])[before, after])
+            Assert.Contains("adjudication is not ready", await told.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.DoesNotContain("not ready", await serving.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
@@ -434,7 +462,8 @@ public sealed class ClinicApiTests
         string errors = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
 
-        Assert.Equal((78, "Setting Claims:AdjudicationAddress (environment variable Claims__AdjudicationAddress) is missing.\n"), (process.ExitCode, errors));
+        Assert.Equal((78, "Setting Claims:AdjudicationAddress (environment variable Claims__AdjudicationAddress) is missing.\n"),
+            (process.ExitCode, errors));
     }
 
     private static async Task<string?> FirstLineAsync(TcpClient client)
@@ -446,7 +475,8 @@ public sealed class ClinicApiTests
     /// <summary>A clinic asks, and is gone while its call is held.</summary>
     private static async Task HangUpAsync(RunningGateway gateway, Gate gate)
     {
-        using (TcpClient clinic = await gateway.ConnectAsync($"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit)) await gate.Entered;
+        using (TcpClient clinic = await gateway.ConnectAsync(
+            $"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit)) await gate.Entered;
         await gateway.HungUp;
     }
 
@@ -469,7 +499,8 @@ public sealed class ClinicApiTests
 
         public void Open() => _open.SetResult();
 
-        public Func<IMessage, ServerCallContext, Task<IMessage>> Holding(Func<IMessage, ServerCallContext, Task<IMessage>> answer) => async (request, context) =>
+        public Func<IMessage, ServerCallContext, Task<IMessage>> Holding(Func<IMessage, ServerCallContext, Task<IMessage>> answer) =>
+            async (request, context) =>
         {
             _entered.TrySetResult();
             await _open.Task.WaitAsync(context.CancellationToken);

@@ -34,7 +34,8 @@ internal sealed class FakeAdjudication : IAsyncDisposable
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(
+            kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
         ConcurrentQueue<IMessage> requests = new();
         builder.Services.AddSingleton(new Service((request, context) =>
         {
@@ -57,7 +58,13 @@ internal sealed class FakeAdjudication : IAsyncDisposable
         return (message, _) =>
         {
             SettleRequest request = (SettleRequest)message;
-            SettleReply reply = new() { RequestId = request.RequestId, Decision = Decision.Settled, SettlementId = $"S-{request.RequestId}", TotalFen = request.TotalFen };
+            SettleReply reply = new()
+            {
+                RequestId = request.RequestId,
+                Decision = Decision.Settled,
+                SettlementId = $"S-{request.RequestId}",
+                TotalFen = request.TotalFen,
+            };
             if (stored.TryAdd(request.RequestId, reply)) return Task.FromResult<IMessage>(reply);
             SettleReply again = stored[request.RequestId].Clone();
             again.Replayed = true;
@@ -77,17 +84,23 @@ internal sealed class FakeAdjudication : IAsyncDisposable
 
     private sealed class Service(Func<IMessage, ServerCallContext, Task<IMessage>> answer) : Adjudication.AdjudicationBase
     {
-        public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) => AnswerAsync<SettleReply>(request, context);
+        public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) =>
+            AnswerAsync<SettleReply>(request, context);
 
-        public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) => AnswerAsync<SettleReply>(request, context);
+        public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) =>
+            AnswerAsync<SettleReply>(request, context);
 
-        public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) => AnswerAsync<SettleReply>(request, context);
+        public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) =>
+            AnswerAsync<SettleReply>(request, context);
 
-        public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) => AnswerAsync<ReverseReply>(request, context);
+        public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) =>
+            AnswerAsync<ReverseReply>(request, context);
 
-        public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) => AnswerAsync<SettleReply>(request, context);
+        public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) =>
+            AnswerAsync<SettleReply>(request, context);
 
-        public override Task<Accumulators> GetAccumulators(GetAccumulatorsRequest request, ServerCallContext context) => AnswerAsync<Accumulators>(request, context);
+        public override Task<Accumulators> GetAccumulators(GetAccumulatorsRequest request, ServerCallContext context) =>
+            AnswerAsync<Accumulators>(request, context);
 
         private async Task<T> AnswerAsync<T>(IMessage request, ServerCallContext context) => (T)await answer(request, context);
     }

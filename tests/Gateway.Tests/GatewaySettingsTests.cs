@@ -26,7 +26,13 @@ public sealed class GatewaySettingsTests
     [InlineData("http://a", 1, 1, 1_000, "")]
     [InlineData("http://a", 60, 300, 10_000_000, "")]
     public void Setting_beyond_its_bounds_is_named(string address, int answerSeconds, int bodySeconds, int bodyBytes, string fault) =>
-        Assert.Equal(fault, string.Join(' ', Faults(new GatewaySettings { AdjudicationAddress = address, AnswerSeconds = answerSeconds, BodySeconds = bodySeconds, BodyBytes = bodyBytes })));
+        Assert.Equal(fault, string.Join(' ', Faults(new GatewaySettings
+        {
+            AdjudicationAddress = address,
+            AnswerSeconds = answerSeconds,
+            BodySeconds = bodySeconds,
+            BodyBytes = bodyBytes,
+        })));
 
     private static IEnumerable<string> Faults(GatewaySettings settings)
     {

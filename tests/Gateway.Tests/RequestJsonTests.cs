@@ -8,10 +8,17 @@ public sealed class RequestJsonTests
 {
     [Theory]
     [InlineData("""{"requestId":"R1","totalFen":12000,"visitType":"ORDINARY","lines":[{"lineId":"1","amountFen":"700"}]}""")]
-    [InlineData("""{"request_id":"R1","total_fen":"12000","visit_type":1,"lines":[{"line_id":"1","amount_fen":700}],"overLimitFen":null}""")]
+    [InlineData(
+        """{"request_id":"R1","total_fen":"12000","visit_type":1,"lines":[{"line_id":"1","amount_fen":700}],"overLimitFen":null}""")]
     public void Request_is_read_by_either_name_of_a_field_and_integers_in_either_form(string json)
     {
-        SettleRequest expected = new() { RequestId = "R1", TotalFen = 12000, VisitType = VisitType.Ordinary, Lines = { new FeeLine { LineId = "1", AmountFen = 700 } } };
+        SettleRequest expected = new()
+        {
+            RequestId = "R1",
+            TotalFen = 12000,
+            VisitType = VisitType.Ordinary,
+            Lines = { new FeeLine { LineId = "1", AmountFen = 700 } },
+        };
 
         Assert.Equal((expected, null), Read<SettleRequest>(json));
     }
@@ -41,7 +48,8 @@ public sealed class RequestJsonTests
     [InlineData("""{"lines":["1"]}""", "请求字段 lines[0] 应为对象。")]
     [InlineData("""["R1"]""", "请求正文应为一个 JSON 对象。")]
     [InlineData("""{"\ud800":1}""", "请求正文中有字段名不是有效的文字。")]
-    public void Field_that_is_wrong_is_named_with_its_place(string json, string fault) => Assert.Equal((null, fault), Read<SettleRequest>(json));
+    public void Field_that_is_wrong_is_named_with_its_place(string json, string fault) =>
+        Assert.Equal((null, fault), Read<SettleRequest>(json));
 
     [Theory]
     [InlineData("\"50.00\"")]
@@ -59,7 +67,8 @@ public sealed class RequestJsonTests
     public void Amount_that_is_not_digits_alone_is_refused_by_the_name_that_was_written(string value)
     {
         Assert.Equal((null, "请求字段 totalFen 的值有误，应为整数，单位为分，不带小数。"), Read<SettleRequest>($$"""{"totalFen":{{value}}}"""));
-        Assert.Equal((null, "请求字段 lines[1].amount_fen 的值有误，应为整数，单位为分，不带小数。"), Read<SettleRequest>($$"""{"lines":[{},{"amount_fen":{{value}}}]}"""));
+        Assert.Equal((null, "请求字段 lines[1].amount_fen 的值有误，应为整数，单位为分，不带小数。"),
+            Read<SettleRequest>($$"""{"lines":[{},{"amount_fen":{{value}}}]}"""));
         Assert.Equal((null, "请求字段 lines[0].quantityE4 的值有误，应为整数。"), Read<SettleRequest>($$"""{"lines":[{"quantityE4":{{value}}}]}"""));
         Assert.Equal((null, "请求字段 year 的值有误，应为整数。"), Read<GetAccumulatorsRequest>($$"""{"year":{{value}}}"""));
     }
@@ -113,7 +122,8 @@ public sealed class RequestJsonTests
     [InlineData("""{"year":2147483648}""", "请求字段 year 的值有误，应为整数。")]
     [InlineData("null", "请求正文应为一个 JSON 对象。")]
     [InlineData("7", "请求正文应为一个 JSON 对象。")]
-    public void Request_for_accumulators_that_is_wrong_is_told(string json, string fault) => Assert.Equal((null, fault), Read<GetAccumulatorsRequest>(json));
+    public void Request_for_accumulators_that_is_wrong_is_told(string json, string fault) =>
+        Assert.Equal((null, fault), Read<GetAccumulatorsRequest>(json));
 
     [Fact]
     public void Text_that_is_not_utf8_is_told_by_byte()
@@ -127,5 +137,6 @@ public sealed class RequestJsonTests
     public void Name_that_is_very_long_is_told_in_part() =>
         Assert.Equal($"请求字段 {new string('x', 40)}… 不是本接口的字段，请核对字段名。", Read<SettleRequest>($$"""{"{{new string('x', 5_000)}}":1}""").Fault);
 
-    private static (T? Request, string? Fault) Read<T>(string json) where T : class, Google.Protobuf.IMessage, new() => RequestJson.Read<T>(Encoding.UTF8.GetBytes(json));
+    private static (T? Request, string? Fault) Read<T>(string json) where T : class, Google.Protobuf.IMessage, new() =>
+        RequestJson.Read<T>(Encoding.UTF8.GetBytes(json));
 }

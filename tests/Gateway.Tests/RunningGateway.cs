@@ -34,7 +34,8 @@ internal sealed class RunningGateway : IAsyncDisposable
 
     public IReadOnlyCollection<string> Log { get; }
 
-    public static Task<RunningGateway> StartAsync(string adjudication, params string[] settings) => StartAsync(adjudication, _ => { }, settings);
+    public static Task<RunningGateway> StartAsync(string adjudication, params string[] settings) =>
+        StartAsync(adjudication, _ => { }, settings);
 
     /// <param name="replace">Puts parts of the test's own in place of the service's.</param>
     public static async Task<RunningGateway> StartAsync(string adjudication, Action<IServiceCollection> replace, params string[] settings)
@@ -64,13 +65,15 @@ internal sealed class RunningGateway : IAsyncDisposable
         using HttpRequestMessage request = new(method, new Uri(_app.Addresses().Main, path));
         if (json is not null) request.Content = new StringContent(json, Encoding.UTF8, "application/json");
         using HttpResponseMessage response = await _http.SendAsync(request);
-        Assert.Equal(("application/json", "utf-8"), (response.Content.Headers.ContentType!.MediaType, response.Content.Headers.ContentType.CharSet));
+        Assert.Equal(("application/json", "utf-8"),
+            (response.Content.Headers.ContentType!.MediaType, response.Content.Headers.ContentType.CharSet));
         return new ClinicAnswer((int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.RetryAfter?.Delta);
     }
 
     /// <summary>The lines of /metrics that begin so.</summary>
     public async Task<string[]> MetricsAsync(string prefix) =>
-        [.. (await OperationsAsync("/metrics")).Split('\n').Where(line => line.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        [.. (await OperationsAsync("/metrics")).Split('\n').Where(line => line.StartsWith(prefix, StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal)];
 
     public Task<string> OperationsAsync(string path) => _http.GetStringAsync(new Uri(Metrics, path));
 
@@ -102,7 +105,8 @@ internal sealed class RunningGateway : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (IsEnabled(logLevel)) Lines.Enqueue(formatter(state, exception));
         }

@@ -4,8 +4,8 @@ using System.Text;
 namespace Gateway.Tests;
 
 /// <summary>
-/// A clinic's line of 100 bytes a second. In a class of its own, so that others run meanwhile: Kestrel's own limit of 240 bytes a second, which must
-/// not be in force, looks for the first time after 5 s, and so this takes 6.
+/// A clinic's line of 100 bytes a second. In a class of its own, so that others run meanwhile: Kestrel's own limit of 240 bytes a second,
+/// which must not be in force, looks for the first time after 5 s, and so this takes 6.
 /// </summary>
 public sealed class SlowLineTests
 {

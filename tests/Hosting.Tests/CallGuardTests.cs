@@ -12,7 +12,8 @@ public sealed class CallGuardTests
     [Fact]
     public async Task Unforeseen_exception_is_internal_and_logged_without_personal_data()
     {
-        await using InProcessService service = await InProcessService.StartAsync(new Behaviour { Settle = (_, _) => throw new InvalidDataException("secret detail") });
+        await using InProcessService service =
+            await InProcessService.StartAsync(new Behaviour { Settle = (_, _) => throw new InvalidDataException("secret detail") });
         using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
         Adjudication.AdjudicationClient client = new(channel);
 
@@ -27,10 +28,13 @@ public sealed class CallGuardTests
     [Fact]
     public async Task Status_that_a_service_chose_passes_unchanged()
     {
-        await using InProcessService service = await InProcessService.StartAsync(new Behaviour { Settle = (_, _) => throw new RpcException(new Status(StatusCode.Unavailable, "not now")) });
+        await using InProcessService service =
+            await InProcessService.StartAsync(
+            new Behaviour { Settle = (_, _) => throw new RpcException(new Status(StatusCode.Unavailable, "not now")) });
         using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
 
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await new Adjudication.AdjudicationClient(channel).SettleAsync(new SettleRequest()));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await new Adjudication.AdjudicationClient(channel).SettleAsync(new SettleRequest()));
 
         Assert.Equal(new Status(StatusCode.Unavailable, "not now"), refused.Status);
         Assert.Empty(service.Log);
@@ -89,13 +93,15 @@ public sealed class CallGuardTests
     public async Task Call_beyond_the_bound_is_resource_exhausted_until_one_ends()
     {
         HeldSettle held = new();
-        await using InProcessService service = await InProcessService.StartAsync(held.Behaviour, configure: null, "--Claims:MaxConcurrentRequests=1");
+        await using InProcessService service =
+            await InProcessService.StartAsync(held.Behaviour, configure: null, "--Claims:MaxConcurrentRequests=1");
         using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
         Adjudication.AdjudicationClient client = new(channel);
         using AsyncUnaryCall<SettleReply> first = client.SettleAsync(new SettleRequest { RequestId = "first" });
         await held.Entered.WaitAsync(Bound);
 
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await client.GetAccumulatorsAsync(new GetAccumulatorsRequest()));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await client.GetAccumulatorsAsync(new GetAccumulatorsRequest()));
         Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
 
         held.Release();
@@ -107,12 +113,14 @@ public sealed class CallGuardTests
     public async Task Call_that_fails_gives_its_place_back_and_is_counted()
     {
         await using InProcessService service = await InProcessService.StartAsync(
-            new Behaviour { Settle = (_, _) => throw new InvalidDataException("broken") }, configure: null, "--Claims:MaxConcurrentRequests=1");
+            new Behaviour { Settle = (_, _) => throw new InvalidDataException("broken") }, configure: null,
+            "--Claims:MaxConcurrentRequests=1");
         using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
         Adjudication.AdjudicationClient client = new(channel);
 
         for (int call = 0; call < 3; call++)
-            Assert.Equal(StatusCode.Internal, (await Assert.ThrowsAsync<RpcException>(async () => await client.SettleAsync(new SettleRequest()))).StatusCode);
+            Assert.Equal(StatusCode.Internal,
+                (await Assert.ThrowsAsync<RpcException>(async () => await client.SettleAsync(new SettleRequest()))).StatusCode);
 
         Assert.Equal("P1", (await client.GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" })).InsuredId);
         using HttpClient scraper = new();
@@ -141,14 +149,16 @@ public sealed class CallGuardTests
     [Fact]
     public async Task Subscription_ends_unavailable_at_once_when_the_service_stops()
     {
-        await using InProcessService service = await InProcessService.StartAsync(new Behaviour(), configure: null, "--Claims:DrainSeconds=300");
+        await using InProcessService service =
+            await InProcessService.StartAsync(new Behaviour(), configure: null, "--Claims:DrainSeconds=300");
         using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
         using AsyncServerStreamingCall<Watermarks> watch = new Ledger.LedgerClient(channel).WatchWatermarks(new WatchWatermarksRequest());
         Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
 
         Task stop = service.StopAsync();
 
-        RpcException ended = await Assert.ThrowsAsync<RpcException>(() => watch.ResponseStream.MoveNext(CancellationToken.None)).WaitAsync(Bound);
+        RpcException ended = await Assert.ThrowsAsync<RpcException>(() => watch.ResponseStream.MoveNext(CancellationToken.None))
+            .WaitAsync(Bound);
         Assert.Equal(StatusCode.Unavailable, ended.StatusCode);
         await stop.WaitAsync(Bound);
     }
@@ -157,7 +167,8 @@ public sealed class CallGuardTests
     public async Task Stream_of_requests_gets_every_answer_owed_then_unavailable_when_the_service_stops()
     {
         HeldSettle held = new();
-        await using InProcessService service = await InProcessService.StartAsync(held.Behaviour, configure: null, "--Claims:DrainSeconds=300");
+        await using InProcessService service =
+            await InProcessService.StartAsync(held.Behaviour, configure: null, "--Claims:DrainSeconds=300");
         using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
         using AsyncDuplexStreamingCall<SettleRequest, SettleReply> stream = new Adjudication.AdjudicationClient(channel).SettleStream();
         await stream.RequestStream.WriteAsync(new SettleRequest { RequestId = "owed" });
@@ -168,7 +179,8 @@ public sealed class CallGuardTests
 
         Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Bound));
         Assert.Equal("owed", stream.ResponseStream.Current.RequestId);
-        RpcException ended = await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext(CancellationToken.None)).WaitAsync(Bound);
+        RpcException ended = await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext(CancellationToken.None))
+            .WaitAsync(Bound);
         Assert.Equal(StatusCode.Unavailable, ended.StatusCode);
         await stop.WaitAsync(Bound);
     }

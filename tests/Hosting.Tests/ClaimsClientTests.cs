@@ -26,7 +26,8 @@ public sealed class ClaimsClientTests
         await using InProcessService callee = await InProcessService.StartAsync(behaviour);
         await using ServiceProvider caller = Caller(callee.Grpc, Long);
 
-        Accumulators reply = await caller.GetRequiredService<Adjudication.AdjudicationClient>().GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" });
+        Accumulators reply = await caller.GetRequiredService<Adjudication.AdjudicationClient>()
+            .GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" });
 
         Assert.Equal("P1", reply.InsuredId);
         Assert.Equal(3, calls);
@@ -49,7 +50,8 @@ public sealed class ClaimsClientTests
         await using InProcessService callee = await InProcessService.StartAsync(behaviour);
         await using ServiceProvider caller = Caller(callee.Grpc, Long);
 
-        RpcException failed = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        RpcException failed = await Assert.ThrowsAsync<RpcException>(
+            async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
 
         Assert.Equal(status, failed.StatusCode);
         Assert.Equal(1, calls);
@@ -71,7 +73,8 @@ public sealed class ClaimsClientTests
         await using InProcessService callee = await InProcessService.StartAsync(behaviour);
         await using ServiceProvider caller = Caller(callee.Grpc, TimeSpan.FromSeconds(3));
 
-        RpcException failed = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        RpcException failed = await Assert.ThrowsAsync<RpcException>(
+            async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
 
         Assert.Equal(StatusCode.DeadlineExceeded, failed.StatusCode);
         Assert.EndsWith(" did not answer within 3 s.", failed.Status.Detail, StringComparison.Ordinal);
@@ -93,7 +96,8 @@ public sealed class ClaimsClientTests
         await using InProcessService callee = await InProcessService.StartAsync(behaviour);
         await using ServiceProvider caller = Caller(callee.Grpc, TimeSpan.FromSeconds(3));
 
-        Accumulators reply = await caller.GetRequiredService<Adjudication.AdjudicationClient>().GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" });
+        Accumulators reply = await caller.GetRequiredService<Adjudication.AdjudicationClient>()
+            .GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" });
 
         Assert.Equal("P1", reply.InsuredId);
     }
@@ -116,7 +120,8 @@ public sealed class ClaimsClientTests
         await using InProcessService callee = await InProcessService.StartAsync(behaviour);
         await using ServiceProvider caller = Caller(callee.Grpc, Long);
         using CancellationTokenSource gone = new();
-        Task call = caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest(), cancellationToken: gone.Token).ResponseAsync;
+        Task call = caller.GetRequiredService<Adjudication.AdjudicationClient>()
+            .SettleAsync(new SettleRequest(), cancellationToken: gone.Token).ResponseAsync;
         await entered.Task.WaitAsync(Long);
 
         await gone.CancelAsync();
@@ -132,7 +137,8 @@ public sealed class ClaimsClientTests
 
         Assert.Equal(
             (true, false, false, false, 10, HttpKeepAlivePingPolicy.WithActiveRequests, 30, 10),
-            (handler.EnableMultipleHttp2Connections, handler.UseProxy, handler.UseCookies, handler.AllowAutoRedirect, handler.ConnectTimeout.TotalSeconds,
+            (handler.EnableMultipleHttp2Connections, handler.UseProxy, handler.UseCookies, handler.AllowAutoRedirect,
+                handler.ConnectTimeout.TotalSeconds,
                 handler.KeepAlivePingPolicy, handler.KeepAlivePingDelay.TotalSeconds, handler.KeepAlivePingTimeout.TotalSeconds));
     }
 
@@ -146,7 +152,8 @@ public sealed class ClaimsClientTests
         Adjudication.AdjudicationClient client = caller.GetRequiredService<Adjudication.AdjudicationClient>();
 
         RpcException last = null!;
-        for (int call = 0; call < 11; call++) last = await Assert.ThrowsAsync<RpcException>(async () => await client.SettleAsync(new SettleRequest()));
+        for (int call = 0; call < 11; call++)
+            last = await Assert.ThrowsAsync<RpcException>(async () => await client.SettleAsync(new SettleRequest()));
 
         Assert.Equal(StatusCode.Unavailable, last.StatusCode);
         Assert.Contains("is not called for a moment", last.Status.Detail, StringComparison.Ordinal);
@@ -161,7 +168,8 @@ public sealed class ClaimsClientTests
         Task closing = CloseOnFirstCallAsync(callee);
         await using ServiceProvider caller = Caller(new Uri($"http://{callee.LocalEndpoint}"), Long);
 
-        RpcException broken = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        RpcException broken = await Assert.ThrowsAsync<RpcException>(
+            async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
 
         await closing.WaitAsync(Long);
         Assert.Equal(StatusCode.Unavailable, broken.StatusCode);
@@ -175,7 +183,10 @@ public sealed class ClaimsClientTests
 
         // Of a server that closes while HTTP/2 begins, as one that refuses the caller's certificate: .NET gives no reason.
         { StatusCode.Internal, new HttpRequestException("the server did not complete the HTTP/2 handshake"), true },
-        { StatusCode.Internal, new HttpRequestException(HttpRequestError.SecureConnectionError, "TLS", new AuthenticationException("another name")), false },
+        {
+            StatusCode.Internal,
+            new HttpRequestException(HttpRequestError.SecureConnectionError, "TLS", new AuthenticationException("another name")), false
+        },
         { StatusCode.Internal, new HttpRequestException(HttpRequestError.VersionNegotiationError, "HTTP/1.1"), false },
         { StatusCode.Internal, null, false },
         { StatusCode.InvalidArgument, null, false },
@@ -186,7 +197,8 @@ public sealed class ClaimsClientTests
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public void IsBroken_tells_a_connection_that_broke_from_what_a_server_said_and_what_a_certificate_forbids(StatusCode status, Exception? cause, bool broken) =>
+    public void IsBroken_tells_a_connection_that_broke_from_what_a_server_said_and_what_a_certificate_forbids(
+        StatusCode status, Exception? cause, bool broken) =>
         Assert.Equal(broken, ClaimsChannel.IsBroken(new RpcException(new Status(status, "", cause))));
 
     private static async Task CloseOnFirstCallAsync(TcpListener callee)
@@ -213,13 +225,15 @@ public sealed class ClaimsClientTests
         await stream.WriteAsync(Frame(7, flags: 0, 0, 0, 0, 1, 0, 0, 0, 0));
     }
 
-    private static byte[] Frame(byte kind, byte flags, params byte[] payload) => [0, 0, (byte)payload.Length, kind, flags, 0, 0, 0, 0, .. payload];
+    private static byte[] Frame(byte kind, byte flags, params byte[] payload) =>
+        [0, 0, (byte)payload.Length, kind, flags, 0, 0, 0, 0, .. payload];
 
     private static ServiceProvider Caller(Uri callee, TimeSpan timeout)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0"], "caller");
         builder.ReadSettings<SampleCaller>();
-        builder.AddClaimsClient<Adjudication.AdjudicationClient>(Guid.NewGuid().ToString("N"), callee.ToString(), timeout, idempotent: [nameof(Adjudication.AdjudicationClient.GetAccumulators)]);
+        builder.AddClaimsClient<Adjudication.AdjudicationClient>(Guid.NewGuid().ToString("N"), callee.ToString(), timeout,
+            idempotent: [nameof(Adjudication.AdjudicationClient.GetAccumulators)]);
         return builder.Services.BuildServiceProvider();
     }
 

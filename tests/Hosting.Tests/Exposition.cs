@@ -10,7 +10,8 @@ internal sealed record Family(string Name, string Help, string Type)
 
 internal sealed record Sample(string Name, SortedDictionary<string, string> Labels, double Value);
 
-/// <summary>A strict reading of Prometheus' text format 0.0.4: what a scraper would refuse, or silently merge, is a FormatException.</summary>
+/// <summary>A strict reading of Prometheus' text format 0.0.4: what a scraper would refuse, or silently merge, is a
+/// FormatException.</summary>
 internal sealed class Exposition
 {
     public Dictionary<string, Family> Families { get; } = new(StringComparer.Ordinal);
@@ -35,7 +36,8 @@ internal sealed class Exposition
             {
                 string[] parts = line["# TYPE ".Length..].Split(' ');
                 if (parts.Length != 2 || parts[0] != helpFor) throw new FormatException($"TYPE without its HELP: {line}");
-                if (parts[1] is not ("counter" or "gauge" or "histogram" or "summary" or "untyped")) throw new FormatException($"Unknown type: {line}");
+                if (parts[1] is not ("counter" or "gauge" or "histogram" or "summary" or "untyped"))
+                    throw new FormatException($"Unknown type: {line}");
                 current = new Family(parts[0], help!, parts[1]);
                 if (!exposition.Families.TryAdd(current.Name, current)) throw new FormatException($"A family twice: {line}");
             }
@@ -43,7 +45,8 @@ internal sealed class Exposition
             {
                 Sample sample = ParseSample(line);
                 if (current is null || !Belongs(sample.Name, current)) throw new FormatException($"A sample outside its family: {line}");
-                if (!series.Add(sample.Name + string.Join(',', sample.Labels.Select(label => $"{label.Key}={label.Value.Length}:{label.Value}")))) throw new FormatException($"A series twice: {line}");
+                if (!series.Add(sample.Name + string.Join(',', sample.Labels.Select(
+                    label => $"{label.Key}={label.Value.Length}:{label.Value}")))) throw new FormatException($"A series twice: {line}");
                 current.Samples.Add(sample);
             }
         }
@@ -54,7 +57,9 @@ internal sealed class Exposition
 
     public double Value(string name, params (string Name, string Value)[] labels) => Families.Values
         .SelectMany(family => family.Samples)
-        .Single(sample => sample.Name == name && sample.Labels.SequenceEqual(labels.OrderBy(label => label.Name, StringComparer.Ordinal).Select(label => KeyValuePair.Create(label.Name, label.Value))))
+        .Single(sample => sample.Name == name
+            && sample.Labels.SequenceEqual(
+            labels.OrderBy(label => label.Name, StringComparer.Ordinal).Select(label => KeyValuePair.Create(label.Name, label.Value))))
         .Value;
 
     private static bool Belongs(string sample, Family family) => family.Type == "histogram"
@@ -63,13 +68,15 @@ internal sealed class Exposition
 
     private static void CheckHistogram(Family family)
     {
-        foreach (IGrouping<string, Sample> group in family.Samples.GroupBy(sample => string.Join(',', sample.Labels.Where(label => label.Key != "le"))))
+        foreach (IGrouping<string, Sample> group in family.Samples.GroupBy(
+            sample => string.Join(',', sample.Labels.Where(label => label.Key != "le"))))
         {
             List<Sample> buckets = [.. group.Where(sample => sample.Name.EndsWith("_bucket", StringComparison.Ordinal))];
             double[] bounds = [.. buckets.Select(bucket => ParseNumber(bucket.Labels["le"]))];
             if (!bounds.SequenceEqual(bounds.Order())) throw new FormatException($"{family.Name}: bounds do not ascend.");
             if (bounds is [] || !double.IsPositiveInfinity(bounds[^1])) throw new FormatException($"{family.Name}: no +Inf bucket.");
-            if (buckets.Zip(buckets.Skip(1)).Any(pair => pair.First.Value > pair.Second.Value)) throw new FormatException($"{family.Name}: buckets are not cumulative.");
+            if (buckets.Zip(buckets.Skip(1)).Any(pair => pair.First.Value > pair.Second.Value))
+                throw new FormatException($"{family.Name}: buckets are not cumulative.");
             double count = group.Single(sample => sample.Name.EndsWith("_count", StringComparison.Ordinal)).Value;
             if (count != buckets[^1].Value) throw new FormatException($"{family.Name}: count and +Inf bucket differ.");
             _ = group.Single(sample => sample.Name.EndsWith("_sum", StringComparison.Ordinal));
@@ -98,7 +105,13 @@ internal sealed class Exposition
                     }
 
                     position++;
-                    value.Append(line[position] switch { 'n' => '\n', '"' => '"', '\\' => '\\', _ => throw new FormatException($"Unknown escape: {line}") });
+                    value.Append(line[position] switch
+                    {
+                        'n' => '\n',
+                        '"' => '"',
+                        '\\' => '\\',
+                        _ => throw new FormatException($"Unknown escape: {line}"),
+                    });
                 }
 
                 position++;
@@ -117,7 +130,9 @@ internal sealed class Exposition
     private static string ParseName(string line, ref int position, bool colon)
     {
         int start = position;
-        while (position < line.Length && (char.IsAsciiLetter(line[position]) || line[position] == '_' || (colon && line[position] == ':') || (position > start && char.IsAsciiDigit(line[position])))) position++;
+        while (position < line.Length
+            && (char.IsAsciiLetter(line[position]) || line[position] == '_' || (colon && line[position] == ':')
+            || (position > start && char.IsAsciiDigit(line[position])))) position++;
         return position > start ? line[start..position] : throw new FormatException($"No name at {start}: {line}");
     }
 

@@ -24,7 +24,8 @@ internal sealed class InProcessService : IAsyncDisposable
 
     public List<string> Log { get; } = [];
 
-    public static async Task<InProcessService> StartAsync(Behaviour behaviour, Action<WebApplicationBuilder>? configure = null, params string[] settings)
+    public static async Task<InProcessService> StartAsync(
+        Behaviour behaviour, Action<WebApplicationBuilder>? configure = null, params string[] settings)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0", .. settings], "sample");
         builder.ReadSettings<NoSettings>();
@@ -58,7 +59,8 @@ internal sealed class InProcessService : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (!IsEnabled(logLevel)) return;
             lock (Target) Target.Add(formatter(state, exception));
@@ -73,18 +75,22 @@ internal sealed class InProcessService : IAsyncDisposable
 /// <summary>What the served methods do.</summary>
 internal sealed class Behaviour
 {
-    public Func<SettleRequest, ServerCallContext, Task<SettleReply>> Settle { get; init; } = (request, _) => Task.FromResult(new SettleReply { RequestId = request.RequestId });
+    public Func<SettleRequest, ServerCallContext, Task<SettleReply>> Settle { get; init; } = (request, _) =>
+        Task.FromResult(new SettleReply { RequestId = request.RequestId });
 
-    public Func<GetAccumulatorsRequest, ServerCallContext, Task<Accumulators>> GetAccumulators { get; init; } = (request, _) => Task.FromResult(new Accumulators { InsuredId = request.InsuredId });
+    public Func<GetAccumulatorsRequest, ServerCallContext, Task<Accumulators>> GetAccumulators { get; init; } = (request, _) =>
+        Task.FromResult(new Accumulators { InsuredId = request.InsuredId });
 }
 
 internal sealed class FakeAdjudication(Behaviour behaviour) : Adjudication.AdjudicationBase
 {
     public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) => behaviour.Settle(request, context);
 
-    public override Task<Accumulators> GetAccumulators(GetAccumulatorsRequest request, ServerCallContext context) => behaviour.GetAccumulators(request, context);
+    public override Task<Accumulators> GetAccumulators(GetAccumulatorsRequest request, ServerCallContext context) =>
+        behaviour.GetAccumulators(request, context);
 
-    public override async Task SettleStream(IAsyncStreamReader<SettleRequest> requestStream, IServerStreamWriter<SettleReply> responseStream, ServerCallContext context)
+    public override async Task SettleStream(
+        IAsyncStreamReader<SettleRequest> requestStream, IServerStreamWriter<SettleReply> responseStream, ServerCallContext context)
     {
         while (await requestStream.MoveNext(context.CancellationToken))
         {
@@ -95,7 +101,8 @@ internal sealed class FakeAdjudication(Behaviour behaviour) : Adjudication.Adjud
 
 internal sealed class FakeLedger : Ledger.LedgerBase
 {
-    public override async Task WatchWatermarks(WatchWatermarksRequest request, IServerStreamWriter<Watermarks> responseStream, ServerCallContext context)
+    public override async Task WatchWatermarks(
+        WatchWatermarksRequest request, IServerStreamWriter<Watermarks> responseStream, ServerCallContext context)
     {
         await responseStream.WriteAsync(new Watermarks());
         await new TaskCompletionSource().Task.WaitAsync(context.CancellationToken);

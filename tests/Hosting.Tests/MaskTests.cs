@@ -14,14 +14,16 @@ public sealed class MaskTests
     [InlineData("P001", "***")]
     [InlineData("", "***")]
     [InlineData(null, "***")]
-    public void Insured_shows_the_last_four_of_longer_ids_only(string? insuredId, string masked) => Assert.Equal(masked, Mask.Insured(insuredId));
+    public void Insured_shows_the_last_four_of_longer_ids_only(string? insuredId, string masked) =>
+        Assert.Equal(masked, Mask.Insured(insuredId));
 
     [Theory]
     [InlineData("paid by 41010519800101123X, at once", "paid by ***123X, at once")]
     [InlineData("id=410105198001011234;410105199912319876", "id=***1234;***9876")]
     [InlineData("settlement 20260101123456789012345", "settlement 20260101123456789012345")]
     [InlineData("not a date 410105198013011234", "not a date 410105198013011234")]
-    public void Identity_numbers_are_masked_wherever_they_stand(string text, string masked) => Assert.Equal(masked, Mask.IdentityNumbers(text));
+    public void Identity_numbers_are_masked_wherever_they_stand(string text, string masked) =>
+        Assert.Equal(masked, Mask.IdentityNumbers(text));
 
     [Theory]
     [InlineData("Settled {InsuredId}")]
@@ -79,7 +81,9 @@ public sealed class MaskTests
     public void Log_line_has_its_level_time_event_and_category(LogLevel level, string name)
     {
         Capture capture = new();
-        capture.Log(level, new EventId(7, "shard_stopped"), "Shard {Shard} stopped at {At} for {Reason}; {Certain}, {Ratio}, {Odd}, {Nothing}.", 3, 5_000_000_000L, "a gap", true, 0.25, double.NaN, null);
+        capture.Log(level, new EventId(7, "shard_stopped"),
+            "Shard {Shard} stopped at {At} for {Reason}; {Certain}, {Ratio}, {Odd}, {Nothing}.", 3, 5_000_000_000L, "a gap", true, 0.25,
+            double.NaN, null);
 
         Assert.Equal(
             $$"""{"time":"2025-06-18T00:01:02.003Z","level":"{{name}}","service":"sample","event":"shard_stopped","category":"Claims.Sample","message":"Shard 3 stopped at 5000000000 for a gap; True, 0.25, NaN, (null).","Shard":3,"At":5000000000,"Reason":"a gap","Certain":true,"Ratio":0.25,"Odd":"NaN","Nothing":null}""",
@@ -93,7 +97,8 @@ public sealed class MaskTests
         using Activity activity = new Activity("visit").SetIdFormat(ActivityIdFormat.W3C).Start();
         JsonElement entry = Log(null, "inside");
 
-        Assert.Equal((activity.TraceId.ToHexString(), activity.SpanId.ToHexString()), (entry.GetProperty("trace_id").GetString(), entry.GetProperty("span_id").GetString()));
+        Assert.Equal((activity.TraceId.ToHexString(), activity.SpanId.ToHexString()),
+            (entry.GetProperty("trace_id").GetString(), entry.GetProperty("span_id").GetString()));
     }
 
     [Theory]
@@ -139,10 +144,12 @@ public sealed class MaskTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             using StringWriter writer = new() { NewLine = "\n" };
-            _formatter.Write(new LogEntry<TState>(logLevel, "Claims.Sample", eventId, state, exception, formatter), scopeProvider: null, writer);
+            _formatter.Write(new LogEntry<TState>(logLevel, "Claims.Sample", eventId, state, exception, formatter), scopeProvider: null,
+                writer);
             Line = writer.ToString();
         }
     }

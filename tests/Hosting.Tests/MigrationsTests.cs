@@ -44,7 +44,8 @@ public sealed class MigrationsTests(PostgresFixture postgres) : IClassFixture<Po
         await using NpgsqlDataSource database = postgres.NewDatabase();
         await Migrations.ApplyAsync(database, new Embedded(("migrations/001_one.sql", One)));
 
-        Assert.Equal(["002_two.sql"], await Migrations.ApplyAsync(database, new Embedded(("migrations/001_one.sql", One), ("migrations/002_two.sql", Two))));
+        Assert.Equal(["002_two.sql"],
+            await Migrations.ApplyAsync(database, new Embedded(("migrations/001_one.sql", One), ("migrations/002_two.sql", Two))));
     }
 
     [Fact]
@@ -103,9 +104,11 @@ public sealed class MigrationsTests(PostgresFixture postgres) : IClassFixture<Po
 
         MigrationException refused = await Assert.ThrowsAsync<MigrationException>(() => Migrations.ApplyAsync(database, assembly));
         Assert.Equal("Migration 002_two.sql failed and was rolled back: column \"nonsense\" does not exist", refused.Message);
-        Assert.Equal("one,schema_migration", await database.CreateCommand("SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'").ExecuteScalarAsync());
+        Assert.Equal("one,schema_migration", await database.CreateCommand(
+            "SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'").ExecuteScalarAsync());
 
-        Assert.Equal(["002_two.sql"], await Migrations.ApplyAsync(database, new Embedded(("migrations/001_one.sql", One), ("migrations/002_two.sql", Two))));
+        Assert.Equal(["002_two.sql"],
+            await Migrations.ApplyAsync(database, new Embedded(("migrations/001_one.sql", One), ("migrations/002_two.sql", Two))));
     }
 
     [Fact]

@@ -22,10 +22,12 @@ public sealed class MutualTlsTests : IDisposable
     public async Task Caller_with_a_certificate_of_the_same_authority_is_served_on_every_address()
     {
         Authority authority = new(_directory, "bureau");
-        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "localhost"));
+        await using InProcessService callee =
+            await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "localhost"));
         await using ServiceProvider caller = Caller(callee.Grpc, authority.Issue("gateway", "gateway"));
 
-        SettleReply reply = await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest { RequestId = "R1" });
+        SettleReply reply = await caller.GetRequiredService<Adjudication.AdjudicationClient>()
+            .SettleAsync(new SettleRequest { RequestId = "R1" });
 
         Assert.Equal("R1", reply.RequestId);
         Assert.Equal("0.0.0.0", callee.Grpc.Host);
@@ -36,12 +38,15 @@ public sealed class MutualTlsTests : IDisposable
     [Fact]
     public async Task Caller_of_another_authority_is_refused()
     {
-        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, new Authority(_directory, "bureau").Issue("adjudication", "localhost"));
+        await using InProcessService callee =
+            await InProcessService.StartAsync(
+            new Behaviour(), configure: null, new Authority(_directory, "bureau").Issue("adjudication", "localhost"));
         string[] foreign = new Authority(_directory, "foreign").Issue("gateway", "gateway");
         foreign[2] = $"--Claims:Tls:ClientCa={Path.Combine(_directory, "bureau.crt")}";
         await using ServiceProvider caller = Caller(callee.Grpc, foreign);
 
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
         Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
     }
 
@@ -51,17 +56,20 @@ public sealed class MutualTlsTests : IDisposable
     public async Task Caller_whose_certificate_is_a_servers_or_has_expired_is_refused(Usage usage, int minutesLeft)
     {
         Authority authority = new(_directory, "bureau");
-        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "localhost"));
+        await using InProcessService callee =
+            await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "localhost"));
         await using ServiceProvider caller = Caller(callee.Grpc, authority.Issue("gateway", "gateway", usage, minutesLeft));
 
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
         Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
     }
 
     [Theory]
     [InlineData("bureau", -1)]
     [InlineData("foreign", 30)]
-    public async Task Server_whose_certificate_has_expired_or_is_of_another_authority_is_refused_by_the_caller(string issuer, int minutesLeft)
+    public async Task Server_whose_certificate_has_expired_or_is_of_another_authority_is_refused_by_the_caller(
+        string issuer, int minutesLeft)
     {
         Authority bureau = new(_directory, "bureau");
         Authority other = new(_directory, "foreign");
@@ -70,7 +78,8 @@ public sealed class MutualTlsTests : IDisposable
         await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, served);
         await using ServiceProvider caller = Caller(callee.Grpc, bureau.Issue("gateway", "gateway"));
 
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
         Assert.Equal(StatusCode.Internal, refused.StatusCode);
         Assert.Contains("certificate", refused.Status.Detail, StringComparison.Ordinal);
     }
@@ -85,11 +94,13 @@ public sealed class MutualTlsTests : IDisposable
     internal void Certificate_is_trusted_in_the_roles_that_it_was_issued_for(Usage usage, TlsRole role, bool trusted)
     {
         Authority authority = new(_directory, "bureau");
-        string[] files = [.. authority.Issue("adjudication", "localhost", usage).Select(setting => setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..])];
+        string[] files = [.. authority.Issue("adjudication", "localhost", usage)
+            .Select(setting => setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..])];
         Tls tls = Tls.Load(new TlsSettings { Certificate = files[0], Key = files[1], ClientCa = files[2] });
 
         Assert.Equal(trusted, tls.Trusts(tls.Certificate, role));
-        Assert.Equal(role == TlsRole.Server && trusted, role == TlsRole.Server && tls.TrustsServer(tls.Certificate, SslPolicyErrors.RemoteCertificateChainErrors));
+        Assert.Equal(role == TlsRole.Server && trusted,
+            role == TlsRole.Server && tls.TrustsServer(tls.Certificate, SslPolicyErrors.RemoteCertificateChainErrors));
         Assert.False(tls.TrustsServer(tls.Certificate, SslPolicyErrors.RemoteCertificateNameMismatch));
         Assert.False(tls.TrustsServer(certificate: null, SslPolicyErrors.None));
     }
@@ -98,9 +109,12 @@ public sealed class MutualTlsTests : IDisposable
     public async Task Caller_without_a_certificate_is_refused()
     {
         Authority authority = new(_directory, "bureau");
-        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "localhost"));
+        await using InProcessService callee =
+            await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "localhost"));
         using SocketsHttpHandler anonymous = new() { SslOptions = { CertificateChainPolicy = authority.Trust() } };
-        using HttpClient client = new(anonymous) { DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using HttpClient client = new(
+            anonymous)
+        { DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
 
         await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync(new Uri($"https://localhost:{callee.Grpc.Port}/")));
     }
@@ -111,13 +125,15 @@ public sealed class MutualTlsTests : IDisposable
     public async Task Http_port_serves_either_version_to_a_caller_with_a_certificate_and_to_nobody_else(int version)
     {
         Authority authority = new(_directory, "bureau");
-        WebApplicationBuilder builder = ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0", .. authority.Issue("gateway", "localhost")], "sample");
+        WebApplicationBuilder builder =
+            ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0", .. authority.Issue("gateway", "localhost")], "sample");
         builder.ReadSettings<NoSettings>(MainPort.Http);
         builder.Logging.ClearProviders();
         await using WebApplication app = builder.Build();
         app.MapGet("/version", (HttpContext context) => context.Request.Protocol);
         await app.StartAsync();
-        string[] files = [.. authority.Issue("clinic", "clinic").Select(setting => setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..])];
+        string[] files = [.. authority.Issue("clinic", "clinic")
+            .Select(setting => setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..])];
         using X509Certificate2 certificate = X509Certificate2.CreateFromPemFile(files[0], files[1]);
         using HttpClient clinic = Client([certificate]);
         using HttpClient anonymous = Client([]);
@@ -129,8 +145,13 @@ public sealed class MutualTlsTests : IDisposable
 
         HttpClient Client(X509CertificateCollection certificates)
         {
-            SocketsHttpHandler handler = new() { SslOptions = { CertificateChainPolicy = authority.Trust(), ClientCertificates = certificates } };
-            return new HttpClient(handler) { DefaultRequestVersion = new Version(version, version == 1 ? 1 : 0), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            SocketsHttpHandler handler =
+                new() { SslOptions = { CertificateChainPolicy = authority.Trust(), ClientCertificates = certificates } };
+            return new HttpClient(handler)
+            {
+                DefaultRequestVersion = new Version(version, version == 1 ? 1 : 0),
+                DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            };
         }
     }
 
@@ -138,10 +159,12 @@ public sealed class MutualTlsTests : IDisposable
     public async Task Server_certificate_of_another_name_is_refused_by_the_caller()
     {
         Authority authority = new(_directory, "bureau");
-        await using InProcessService callee = await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "elsewhere"));
+        await using InProcessService callee =
+            await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "elsewhere"));
         await using ServiceProvider caller = Caller(callee.Grpc, authority.Issue("gateway", "gateway"));
 
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            async () => await caller.GetRequiredService<Adjudication.AdjudicationClient>().SettleAsync(new SettleRequest()));
         Assert.Equal(StatusCode.Internal, refused.StatusCode);
         Assert.Contains("certificate", refused.Status.Detail, StringComparison.Ordinal);
     }
@@ -153,8 +176,10 @@ public sealed class MutualTlsTests : IDisposable
         File.WriteAllText(key, "not a key");
         Assert.Equal(
             [
-                "Setting Claims:Tls:Certificate (environment variable Claims__Tls__Certificate) is missing: mutual TLS takes Tls:Certificate, Tls:Key and Tls:ClientCa together.",
-                $"Setting Claims:Tls:ClientCa (environment variable Claims__Tls__ClientCa) names a file that does not exist: {_directory}/none.",
+                "Setting Claims:Tls:Certificate (environment variable Claims__Tls__Certificate) is missing: mutual TLS takes "
+                    + "Tls:Certificate, Tls:Key and Tls:ClientCa together.",
+                $"Setting Claims:Tls:ClientCa (environment variable Claims__Tls__ClientCa) names a file that does not "
+                    + $"exist: {_directory}/none.",
             ],
             Read($"--Claims:Tls:Key={key}", $"--Claims:Tls:ClientCa={_directory}/none").Errors);
 
@@ -172,7 +197,8 @@ public sealed class MutualTlsTests : IDisposable
         string[] issued = new Authority(_directory, "bureau").Issue("adjudication", "localhost");
 
         Assert.Equal(
-            [$"Setting Claims:Tls:{name} (environment variable Claims__Tls__{name}) is missing: mutual TLS takes Tls:Certificate, Tls:Key and Tls:ClientCa together."],
+            [$"Setting Claims:Tls:{name} (environment variable Claims__Tls__{name}) is missing: mutual TLS takes Tls:Certificate, Tls:Key "
+                + $"and Tls:ClientCa together."],
             Read([.. issued.Where((_, index) => index != left)]).Errors);
     }
 
@@ -184,7 +210,8 @@ public sealed class MutualTlsTests : IDisposable
         File.WriteAllText(empty, "");
         issued[2] = $"--Claims:Tls:ClientCa={empty}";
 
-        Assert.Equal(["Setting Claims:Tls:ClientCa (environment variable Claims__Tls__ClientCa) cannot be read as PEM: it holds no certificate."], Read(issued).Errors);
+        Assert.Equal(["Setting Claims:Tls:ClientCa (environment variable Claims__Tls__ClientCa) cannot be read as PEM: it holds no "
+            + "certificate."], Read(issued).Errors);
     }
 
     private static SettingsException Read(params string[] settings) => Assert.Throws<SettingsException>(
@@ -194,7 +221,8 @@ public sealed class MutualTlsTests : IDisposable
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0", .. tls], "caller");
         builder.ReadSettings<NoSettings>();
-        builder.AddClaimsClient<Adjudication.AdjudicationClient>(Guid.NewGuid().ToString("N"), $"https://localhost:{callee.Port}", TimeSpan.FromSeconds(20));
+        builder.AddClaimsClient<Adjudication.AdjudicationClient>(
+            Guid.NewGuid().ToString("N"), $"https://localhost:{callee.Port}", TimeSpan.FromSeconds(20));
         return builder.Services.BuildServiceProvider();
     }
 
@@ -221,13 +249,19 @@ public sealed class MutualTlsTests : IDisposable
             _directory = directory;
             _name = name;
             CertificateRequest request = new($"CN={name}", ECDsa.Create(ECCurve.NamedCurves.nistP256), HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(
+                certificateAuthority: true, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
             request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
             _root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddHours(1));
             File.WriteAllText(Path.Combine(directory, name + ".crt"), _root.ExportCertificatePem());
         }
 
-        public X509ChainPolicy Trust() => new() { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { _root }, RevocationMode = X509RevocationMode.NoCheck };
+        public X509ChainPolicy Trust() => new()
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            CustomTrustStore = { _root },
+            RevocationMode = X509RevocationMode.NoCheck,
+        };
 
         /// <summary>A certificate as settings: certificate, key, authority.</summary>
         /// <param name="minutesLeft">Below 0: it has expired.</param>
@@ -242,11 +276,14 @@ public sealed class MutualTlsTests : IDisposable
             SubjectAlternativeNameBuilder names = new();
             names.AddDnsName(host);
             request.CertificateExtensions.Add(names.Build());
-            using X509Certificate2 certificate = request.Create(_root, DateTimeOffset.UtcNow.AddMinutes(-4), DateTimeOffset.UtcNow.AddMinutes(minutesLeft), RandomNumberGenerator.GetBytes(12));
+            using X509Certificate2 certificate =
+                request.Create(_root, DateTimeOffset.UtcNow.AddMinutes(-4), DateTimeOffset.UtcNow.AddMinutes(minutesLeft),
+                RandomNumberGenerator.GetBytes(12));
             string file = Path.Combine(_directory, $"{_name}-{service}");
             File.WriteAllText(file + ".crt", certificate.ExportCertificatePem());
             File.WriteAllText(file + ".key", key.ExportPkcs8PrivateKeyPem());
-            return [$"--Claims:Tls:Certificate={file}.crt", $"--Claims:Tls:Key={file}.key", $"--Claims:Tls:ClientCa={Path.Combine(_directory, _name + ".crt")}"];
+            return [$"--Claims:Tls:Certificate={file}.crt", $"--Claims:Tls:Key={file}.key",
+                $"--Claims:Tls:ClientCa={Path.Combine(_directory, _name + ".crt")}"];
         }
     }
 }

@@ -10,21 +10,27 @@ namespace Hosting.Tests;
 public sealed class OperationsEndpointTests
 {
     [Theory]
-    [InlineData(HealthStatus.Healthy, 200, """{"ready":true,"checks":{"other":{"ready":true,"reason":"as ever"},"store":{"ready":true,"reason":"it says so"}}}""")]
-    [InlineData(HealthStatus.Degraded, 200, """{"ready":true,"checks":{"other":{"ready":true,"reason":"as ever"},"store":{"ready":true,"reason":"it says so"}}}""")]
-    [InlineData(HealthStatus.Unhealthy, 503, """{"ready":false,"checks":{"other":{"ready":true,"reason":"as ever"},"store":{"ready":false,"reason":"it says so"}}}""")]
+    [InlineData(HealthStatus.Healthy, 200,
+        """{"ready":true,"checks":{"other":{"ready":true,"reason":"as ever"},"store":{"ready":true,"reason":"it says so"}}}""")]
+    [InlineData(HealthStatus.Degraded, 200,
+        """{"ready":true,"checks":{"other":{"ready":true,"reason":"as ever"},"store":{"ready":true,"reason":"it says so"}}}""")]
+    [InlineData(HealthStatus.Unhealthy, 503,
+        """{"ready":false,"checks":{"other":{"ready":true,"reason":"as ever"},"store":{"ready":false,"reason":"it says so"}}}""")]
     public async Task Ready_is_every_check_that_counts_and_live_is_none(HealthStatus store, int status, string report)
     {
-        await using InProcessService service = await InProcessService.StartAsync(new Behaviour(), builder => builder.Services.AddHealthChecks()
+        await using InProcessService service =
+            await InProcessService.StartAsync(new Behaviour(), builder => builder.Services.AddHealthChecks()
             .AddCheck("other", () => HealthCheckResult.Healthy("as ever"), tags: [Readiness.Tag])
             .AddCheck("store", () => new HealthCheckResult(store, "it says so"), tags: [Readiness.Tag])
             .AddCheck("curiosity", () => HealthCheckResult.Unhealthy("does not count")));
         using HttpClient client = new() { BaseAddress = service.Metrics };
 
         using HttpResponseMessage ready = await client.GetAsync(new Uri("/healthz/ready", UriKind.Relative));
-        Assert.Equal((status, "application/json", report), ((int)ready.StatusCode, ready.Content.Headers.ContentType?.MediaType, await ready.Content.ReadAsStringAsync()));
+        Assert.Equal((status, "application/json", report),
+            ((int)ready.StatusCode, ready.Content.Headers.ContentType?.MediaType, await ready.Content.ReadAsStringAsync()));
         using HttpResponseMessage live = await client.GetAsync(new Uri("/healthz/live", UriKind.Relative));
-        Assert.Equal((200, "text/plain", "live\n"), ((int)live.StatusCode, live.Content.Headers.ContentType?.MediaType, await live.Content.ReadAsStringAsync()));
+        Assert.Equal((200, "text/plain", "live\n"),
+            ((int)live.StatusCode, live.Content.Headers.ContentType?.MediaType, await live.Content.ReadAsStringAsync()));
     }
 
     [Theory]
@@ -56,7 +62,8 @@ public sealed class OperationsEndpointTests
         using Meter meter = new($"Claims.Test.{Guid.NewGuid():N}");
         meter.CreateHistogram<double>("claims_test_by_unit", unit: "s").Record(0.3);
         meter.CreateHistogram<double>("claims_test_by_name_seconds").Record(0.3);
-        meter.CreateHistogram("claims_test_own_seconds", unit: "s", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [3, 4] }).Record(0.3);
+        meter.CreateHistogram("claims_test_own_seconds", unit: "s",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [3, 4] }).Record(0.3);
         meter.CreateHistogram<int>("claims_test_records").Record(3);
         using HttpClient client = new();
 
@@ -89,6 +96,8 @@ public sealed class OperationsEndpointTests
     private static double[] Bounds(Exposition metrics, string family) =>
     [
         .. metrics.Families[family].Samples.Where(sample => sample.Labels.ContainsKey("le"))
-            .Select(sample => sample.Labels["le"] is "+Inf" ? double.PositiveInfinity : double.Parse(sample.Labels["le"], System.Globalization.CultureInfo.InvariantCulture)),
+            .Select(sample => sample.Labels["le"] is "+Inf"
+                ? double.PositiveInfinity
+                : double.Parse(sample.Labels["le"], System.Globalization.CultureInfo.InvariantCulture)),
     ];
 }

@@ -43,7 +43,8 @@ public sealed class OutgoingPipelinesTests
     [Fact]
     public async Task Call_without_retries_is_made_once_even_when_it_hangs()
     {
-        ResiliencePipeline pipeline = OutgoingPipelines.Create(Unique(), TimeSpan.FromMilliseconds(100), maxRetries: 0, exception => exception is IOException);
+        ResiliencePipeline pipeline =
+            OutgoingPipelines.Create(Unique(), TimeSpan.FromMilliseconds(100), maxRetries: 0, exception => exception is IOException);
         int calls = 0;
 
         await Assert.ThrowsAsync<TimeoutRejectedException>(async () => await pipeline.ExecuteAsync(async token =>
@@ -58,7 +59,8 @@ public sealed class OutgoingPipelinesTests
     [Fact]
     public async Task Total_time_is_bounded_over_all_attempts()
     {
-        ResiliencePipeline pipeline = OutgoingPipelines.Create(Unique(), TimeSpan.FromMilliseconds(300), maxRetries: 5, exception => exception is IOException);
+        ResiliencePipeline pipeline =
+            OutgoingPipelines.Create(Unique(), TimeSpan.FromMilliseconds(300), maxRetries: 5, exception => exception is IOException);
         Stopwatch watch = Stopwatch.StartNew();
         int calls = 0;
 
@@ -75,7 +77,8 @@ public sealed class OutgoingPipelinesTests
     [Fact]
     public async Task Attempt_that_hangs_leaves_the_next_ones_their_share_of_the_time()
     {
-        ResiliencePipeline pipeline = OutgoingPipelines.Create(Unique(), TimeSpan.FromSeconds(2.4), maxRetries: 2, exception => exception is IOException);
+        ResiliencePipeline pipeline =
+            OutgoingPipelines.Create(Unique(), TimeSpan.FromSeconds(2.4), maxRetries: 2, exception => exception is IOException);
         int calls = 0;
 
         int answer = await pipeline.ExecuteAsync(async token =>
@@ -94,7 +97,8 @@ public sealed class OutgoingPipelinesTests
     {
         ResiliencePipeline pipeline = OutgoingPipelines.Create(Unique(), Long, maxRetries: 0, exception => exception is IOException);
         for (int call = 0; call < successes; call++) await pipeline.ExecuteAsync(_ => ValueTask.CompletedTask);
-        for (int call = 0; call < 5; call++) await Assert.ThrowsAsync<IOException>(async () => await pipeline.ExecuteAsync(_ => throw new IOException()));
+        for (int call = 0; call < 5; call++)
+            await Assert.ThrowsAsync<IOException>(async () => await pipeline.ExecuteAsync(_ => throw new IOException()));
 
         Exception? next = await Record.ExceptionAsync(async () => await pipeline.ExecuteAsync(_ => ValueTask.CompletedTask));
 
@@ -105,7 +109,8 @@ public sealed class OutgoingPipelinesTests
     public async Task Failure_that_says_nothing_of_the_callee_does_not_open_the_breaker()
     {
         ResiliencePipeline pipeline = OutgoingPipelines.Create(Unique(), Long, maxRetries: 0, exception => exception is IOException);
-        for (int call = 0; call < 12; call++) await Assert.ThrowsAsync<InvalidDataException>(async () => await pipeline.ExecuteAsync(_ => throw new InvalidDataException()));
+        for (int call = 0; call < 12; call++)
+            await Assert.ThrowsAsync<InvalidDataException>(async () => await pipeline.ExecuteAsync(_ => throw new InvalidDataException()));
 
         await pipeline.ExecuteAsync(_ => ValueTask.CompletedTask);
     }
@@ -115,7 +120,8 @@ public sealed class OutgoingPipelinesTests
     {
         ManualTime time = new();
         ResiliencePipeline pipeline = OutgoingPipelines.Create(Unique(), Long, maxRetries: 0, exception => exception is IOException, time);
-        for (int call = 0; call < 10; call++) await Assert.ThrowsAsync<IOException>(async () => await pipeline.ExecuteAsync(_ => throw new IOException()));
+        for (int call = 0; call < 10; call++)
+            await Assert.ThrowsAsync<IOException>(async () => await pipeline.ExecuteAsync(_ => throw new IOException()));
 
         time.Advance(TimeSpan.FromSeconds(1.9));
         await Assert.ThrowsAsync<BrokenCircuitException>(async () => await pipeline.ExecuteAsync(_ => ValueTask.CompletedTask));
@@ -136,13 +142,16 @@ public sealed class OutgoingPipelinesTests
         Assert.Equal((2, 0), (measured.Sum("claims_outgoing_retries_total"), measured.Sum("claims_outgoing_timeouts_total")));
         Assert.Equal(0, measured.Observe("claims_outgoing_breaker_open"));
 
-        for (int call = 0; call < 10; call++) await Record.ExceptionAsync(async () => await pipeline.ExecuteAsync(_ => throw new IOException()));
+        for (int call = 0; call < 10; call++)
+            await Record.ExceptionAsync(async () => await pipeline.ExecuteAsync(_ => throw new IOException()));
         Assert.Equal(1, measured.Observe("claims_outgoing_breaker_open"));
 
         string slow = Unique();
         using Measured ofSlow = new("Claims.Hosting", ("pipeline", slow));
-        ResiliencePipeline hangs = OutgoingPipelines.Create(slow, TimeSpan.FromMilliseconds(50), maxRetries: 0, exception => exception is IOException);
-        await Assert.ThrowsAsync<TimeoutRejectedException>(async () => await hangs.ExecuteAsync(async token => await new TaskCompletionSource().Task.WaitAsync(token)));
+        ResiliencePipeline hangs = OutgoingPipelines.Create(
+            slow, TimeSpan.FromMilliseconds(50), maxRetries: 0, exception => exception is IOException);
+        await Assert.ThrowsAsync<TimeoutRejectedException>(
+            async () => await hangs.ExecuteAsync(async token => await new TaskCompletionSource().Task.WaitAsync(token)));
         Assert.Equal((0, 1), (ofSlow.Sum("claims_outgoing_retries_total"), ofSlow.Sum("claims_outgoing_timeouts_total")));
     }
 
@@ -177,10 +186,12 @@ public sealed class OutgoingPipelinesTests
     [Fact]
     public async Task Breaker_counts_a_callee_that_hangs()
     {
-        ResiliencePipeline pipeline = OutgoingPipelines.Create(Unique(), TimeSpan.FromMilliseconds(50), maxRetries: 0, exception => exception is IOException);
+        ResiliencePipeline pipeline =
+            OutgoingPipelines.Create(Unique(), TimeSpan.FromMilliseconds(50), maxRetries: 0, exception => exception is IOException);
         for (int call = 0; call < 10; call++)
         {
-            await Assert.ThrowsAsync<TimeoutRejectedException>(async () => await pipeline.ExecuteAsync(async token => await new TaskCompletionSource().Task.WaitAsync(token)));
+            await Assert.ThrowsAsync<TimeoutRejectedException>(
+                async () => await pipeline.ExecuteAsync(async token => await new TaskCompletionSource().Task.WaitAsync(token)));
         }
 
         await Assert.ThrowsAsync<BrokenCircuitException>(async () => await pipeline.ExecuteAsync(_ => ValueTask.CompletedTask));

@@ -49,7 +49,8 @@ public sealed class PrometheusTextTests
     {
         Exposition exposition = Write(meter =>
         {
-            Histogram<double> duration = meter.CreateHistogram("claims_settle_duration_seconds", unit: "s", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
+            Histogram<double> duration = meter.CreateHistogram(
+                "claims_settle_duration_seconds", unit: "s", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
             duration.Record(0.05, new KeyValuePair<string, object?>("method", "Settle"));
             duration.Record(0.5, new KeyValuePair<string, object?>("method", "Settle"));
             duration.Record(5, new KeyValuePair<string, object?>("method", "Settle"));
@@ -104,7 +105,8 @@ public sealed class PrometheusTextTests
             meter.CreateUpDownCounter<double>("claims_open", unit: "1").Add(-0.5);
         });
 
-        Assert.Equal(["claims_busy_seconds_total", "claims_open_ratio", "claims_sent_bytes_total", "claims_tries_total"], exposition.Families.Keys);
+        Assert.Equal(["claims_busy_seconds_total", "claims_open_ratio", "claims_sent_bytes_total", "claims_tries_total"],
+            exposition.Families.Keys);
         Assert.Equal((1.5, 6, 2, -0.5), (exposition.Value("claims_busy_seconds_total"), exposition.Value("claims_sent_bytes_total"),
             exposition.Value("claims_tries_total"), exposition.Value("claims_open_ratio")));
     }
@@ -119,7 +121,8 @@ public sealed class PrometheusTextTests
             meter.CreateGauge<double>("claims_third").Record(1d / 3);
         });
 
-        Assert.Equal((double.NegativeInfinity, double.NaN, 1d / 3), (exposition.Value("claims_below"), exposition.Value("claims_nothing"), exposition.Value("claims_third")));
+        Assert.Equal((double.NegativeInfinity, double.NaN, 1d / 3),
+            (exposition.Value("claims_below"), exposition.Value("claims_nothing"), exposition.Value("claims_third")));
     }
 
     [Fact]

@@ -35,7 +35,8 @@ public sealed class SampleSettings
 internal static class SampleService
 {
     private static readonly Meter Meter = new("Claims.Sample");
-    private static readonly Counter<long> Greetings = Meter.CreateCounter<long>("claims_sample_greetings_total", description: "Greetings given.");
+    private static readonly Counter<long> Greetings =
+        Meter.CreateCounter<long>("claims_sample_greetings_total", description: "Greetings given.");
 
     public static async Task<int> Main(string[] args)
     {

@@ -20,7 +20,8 @@ public sealed class ServiceHostTests
     [Fact]
     public async Task Settings_missing_or_wrong_are_each_named_with_exit_code_78()
     {
-        await using ServiceProcess service = ServiceProcess.Launch(("Claims__MetricsPort", "metrics"), ("Claims__Copies", "11"), ("Claims__Loud", "perhaps"));
+        await using ServiceProcess service =
+            ServiceProcess.Launch(("Claims__MetricsPort", "metrics"), ("Claims__Copies", "11"), ("Claims__Loud", "perhaps"));
 
         Assert.Equal(78, await service.ExitCodeAsync());
         Assert.Equal(
@@ -143,7 +144,9 @@ public sealed class ServiceHostTests
     [Fact]
     public async Task Failure_while_the_program_is_put_together_is_one_sentence()
     {
-        await using ServiceProcess service = ServiceProcess.Launch(("Claims__Port", "0"), ("Claims__MetricsPort", "0"), ("Claims__Greeting", "hello"), ("Claims__FailBeforeRun", "true"));
+        await using ServiceProcess service =
+            ServiceProcess.Launch(("Claims__Port", "0"), ("Claims__MetricsPort", "0"), ("Claims__Greeting", "hello"),
+            ("Claims__FailBeforeRun", "true"));
 
         Assert.Equal(70, await service.ExitCodeAsync());
         Assert.Equal(["sample cannot start: The policy is not there, line 3."], service.Errors);
@@ -153,7 +156,9 @@ public sealed class ServiceHostTests
     public async Task Failed_background_service_ends_the_process_with_an_exit_code()
     {
         // Whether it fails before or after the rest has started is up to the machine.
-        await using ServiceProcess service = ServiceProcess.Launch(("Claims__Port", "0"), ("Claims__MetricsPort", "0"), ("Claims__Greeting", "hello"), ("Claims__FailInBackground", "true"));
+        await using ServiceProcess service =
+            ServiceProcess.Launch(("Claims__Port", "0"), ("Claims__MetricsPort", "0"), ("Claims__Greeting", "hello"),
+            ("Claims__FailInBackground", "true"));
 
         Assert.Equal(70, await service.ExitCodeAsync());
         Assert.Equal(["sample stopped because FailingWorker failed: The worker lost its way."], service.Errors);

@@ -33,7 +33,8 @@ internal sealed class ServiceProcess : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (string inherited in start.Environment.Keys.Where(name => name.StartsWith("Claims__", StringComparison.OrdinalIgnoreCase)).ToList())
+        foreach (string inherited in start.Environment.Keys.Where(name => name.StartsWith("Claims__", StringComparison.OrdinalIgnoreCase))
+            .ToList())
         {
             start.Environment.Remove(inherited);
         }
@@ -54,7 +55,8 @@ internal sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Ready on free ports, with every required setting.</summary>
     public static async Task<ServiceProcess> StartAsync(params (string Name, string Value)[] environment)
     {
-        ServiceProcess service = Launch([("Claims__Port", "0"), ("Claims__MetricsPort", "0"), ("Claims__Greeting", "hello"), .. environment]);
+        ServiceProcess service = Launch(
+            [("Claims__Port", "0"), ("Claims__MetricsPort", "0"), ("Claims__Greeting", "hello"), .. environment]);
         Task ended = service._process.WaitForExitAsync();
         if (await Task.WhenAny(service._started.Task, ended).WaitAsync(Bound) == ended)
         {

@@ -18,7 +18,10 @@ public sealed class SettingsTests
         { "DrainSeconds=301", "DrainSeconds) is wrong: The field DrainSeconds must be between 1 and 300." },
         { "DrainSeconds=1.5", "DrainSeconds) is '1.5', which is not a whole number in range." },
         { "MaxConcurrentRequests=0", "MaxConcurrentRequests) is wrong: The field MaxConcurrentRequests must be between 1 and 1000000." },
-        { "MaxConcurrentRequests=1000001", "MaxConcurrentRequests) is wrong: The field MaxConcurrentRequests must be between 1 and 1000000." },
+        {
+            "MaxConcurrentRequests=1000001",
+            "MaxConcurrentRequests) is wrong: The field MaxConcurrentRequests must be between 1 and 1000000."
+        },
         { "TraceSampleRatio=1.01", "TraceSampleRatio) is wrong: The field TraceSampleRatio must be between 0 and 1." },
         { "TraceSampleRatio=-0.1", "TraceSampleRatio) is wrong: The field TraceSampleRatio must be between 0 and 1." },
         { "TraceSampleRatio=few", "TraceSampleRatio) is 'few', which is not a number." },
@@ -37,7 +40,8 @@ public sealed class SettingsTests
     {
         string name = setting[..setting.IndexOf('=', StringComparison.Ordinal)];
 
-        SettingsException refused = Assert.Throws<SettingsException>(() => Read([.. Ports, "--Claims:Town=Zhengzhou", $"--Claims:{setting}"]));
+        SettingsException refused = Assert.Throws<SettingsException>(
+            () => Read([.. Ports, "--Claims:Town=Zhengzhou", $"--Claims:{setting}"]));
 
         Assert.Equal([$"Setting Claims:{name} (environment variable Claims__{sentence}"], refused.Errors);
     }
@@ -59,7 +63,8 @@ public sealed class SettingsTests
     {
         Assert.Equal(
             ["Setting Claims:MetricsPort (environment variable Claims__MetricsPort) is the same port as Claims:Port, 5101."],
-            Assert.Throws<SettingsException>(() => Read("--Claims:Port=5101", "--Claims:MetricsPort=5101", "--Claims:Town=Zhengzhou")).Errors);
+            Assert.Throws<SettingsException>(() => Read("--Claims:Port=5101", "--Claims:MetricsPort=5101", "--Claims:Town=Zhengzhou"))
+                .Errors);
         // A shell keeps no variable with a dot in its name.
         Assert.Equal(
             ["Setting Claims:Kafka:linger.ms (environment variable Claims__Kafka__linger_ms) is not known."],
@@ -70,13 +75,16 @@ public sealed class SettingsTests
     public void Settings_at_their_bounds_are_taken()
     {
         (HostSettings host, SampleOptions own) = Read(
-            "--Claims:Port=65535", "--Claims:MetricsPort=1", "--Claims:DrainSeconds=300", "--Claims:MaxConcurrentRequests=1000000", "--Claims:TraceSampleRatio=1",
+            "--Claims:Port=65535", "--Claims:MetricsPort=1", "--Claims:DrainSeconds=300", "--Claims:MaxConcurrentRequests=1000000",
+            "--Claims:TraceSampleRatio=1",
             "--Claims:OtlpEndpoint=https://collector:4317", "--Claims:Town=Zhengzhou", "--Claims:Copies=10", "--Claims:Loud=true");
 
-        Assert.Equal((65535, 1, 300, 1_000_000, 1.0), (host.Port, host.MetricsPort, host.DrainSeconds, host.MaxConcurrentRequests, host.TraceSampleRatio));
+        Assert.Equal((65535, 1, 300, 1_000_000, 1.0),
+            (host.Port, host.MetricsPort, host.DrainSeconds, host.MaxConcurrentRequests, host.TraceSampleRatio));
         Assert.Equal(new Uri("https://collector:4317"), host.OtlpEndpoint);
         Assert.Equal(("Zhengzhou", 10, true), (own.Town, own.Copies, own.Loud));
-        Assert.Equal((1, 1, 0.0), Read([.. Ports, "--Claims:Town=x", "--Claims:DrainSeconds=1", "--Claims:MaxConcurrentRequests=1", "--Claims:TraceSampleRatio=0"]).Host
+        Assert.Equal((1, 1, 0.0), Read([
+            .. Ports, "--Claims:Town=x", "--Claims:DrainSeconds=1", "--Claims:MaxConcurrentRequests=1", "--Claims:TraceSampleRatio=0"]).Host
             is var least ? (least.DrainSeconds, least.MaxConcurrentRequests, least.TraceSampleRatio) : default);
     }
 
@@ -108,6 +116,7 @@ public sealed class SettingsTests
 
         public Dictionary<string, string> Kafka { get; init; } = [];
 
-        public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => Kafka.Keys.Select(name => new ValidationResult("is not known", [$"Kafka:{name}"]));
+        public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+            Kafka.Keys.Select(name => new ValidationResult("is not known", [$"Kafka:{name}"]));
     }
 }

@@ -64,7 +64,8 @@ public sealed class EmbeddedBrokerTests
         using IProducer<Null, byte[]> producer = Producer(broker);
         using IConsumer<Ignore, byte[]> consumer = Consumer(broker, partitions: 1);
 
-        broker.FailNext(BrokerRequest.Produce, BrokerError.NotEnoughReplicas, BrokerError.NotLeaderForPartition, BrokerError.RequestTimedOut);
+        broker.FailNext(BrokerRequest.Produce, BrokerError.NotEnoughReplicas, BrokerError.NotLeaderForPartition,
+            BrokerError.RequestTimedOut);
         string[] sent = [.. Enumerable.Range(0, 100).Select(i => $"{i}")];
         await Task.WhenAll(sent.Select(text => Produce(producer, 0, text)));
 
@@ -104,7 +105,8 @@ public sealed class EmbeddedBrokerTests
     private static IConsumer<Ignore, byte[]> Consumer(EmbeddedBroker broker, int partitions)
     {
         IConsumer<Ignore, byte[]> consumer =
-            new ConsumerBuilder<Ignore, byte[]>(Settings(broker).Consumer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+            new ConsumerBuilder<Ignore, byte[]>(Settings(broker).Consumer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { })
+                .Build();
         consumer.Assign(Enumerable.Range(0, partitions).Select(partition => new TopicPartitionOffset(Topic, partition, Offset.Beginning)));
         return consumer;
     }

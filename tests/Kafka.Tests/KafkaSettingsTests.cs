@@ -40,7 +40,8 @@ public sealed class KafkaSettingsTests
         AssertSame(expected, new KafkaSettings(Properties(("bootstrap.servers", "broker:9092"))).Producer());
 
         (expected["linger.ms"], expected["reconnect.backoff.ms"]) = ("7", "8");
-        AssertSame(expected, new KafkaSettings(Properties(("bootstrap_servers", "broker:9092"), ("linger_ms", "7"), ("reconnect.backoff.ms", "8"))).Producer());
+        AssertSame(expected, new KafkaSettings(
+            Properties(("bootstrap_servers", "broker:9092"), ("linger_ms", "7"), ("reconnect.backoff.ms", "8"))).Producer());
     }
 
     [Fact]
@@ -66,7 +67,8 @@ public sealed class KafkaSettingsTests
         AssertSame(expected, new KafkaSettings(Properties(("bootstrap.servers", "broker:9092"))).Consumer());
 
         expected["group.id"] = "other";
-        AssertSame(expected, new KafkaSettings(Properties(("bootstrap.servers", "broker:9092"), ("group.id", "other"), ("enable_auto_offset_store", "true"))).Consumer());
+        AssertSame(expected, new KafkaSettings(
+            Properties(("bootstrap.servers", "broker:9092"), ("group.id", "other"), ("enable_auto_offset_store", "true"))).Consumer());
     }
 
     [Fact]
@@ -79,14 +81,16 @@ public sealed class KafkaSettingsTests
         KafkaSettings settings = new(Properties(("bootstrap_servers", "broker:9092"), ("enable_idempotence", "false")));
 
         Assert.Equal(1, settings.Producer().MaxInFlight);
-        Assert.Equal(5, new KafkaSettings(Properties(("bootstrap.servers", "b:1"), ("enable.idempotence", "false"), ("max.in.flight", "5"))).Producer().MaxInFlight);
+        Assert.Equal(5, new KafkaSettings(
+            Properties(("bootstrap.servers", "b:1"), ("enable.idempotence", "false"), ("max.in.flight", "5"))).Producer().MaxInFlight);
         Assert.Equal("broker:9092", settings.BootstrapServers);
     }
 
     [Fact]
     public void Consumer_never_commits_whatever_is_configured()
     {
-        KafkaSettings settings = new(Properties(("bootstrap.servers", "broker:9092"), ("enable.auto.commit", "true"), ("security.protocol", "ssl")));
+        KafkaSettings settings = new(Properties(
+            ("bootstrap.servers", "broker:9092"), ("enable.auto.commit", "true"), ("security.protocol", "ssl")));
 
         ConsumerConfig consumer = settings.Consumer();
 
@@ -102,10 +106,12 @@ public sealed class KafkaSettingsTests
     [Theory]
     [InlineData("linger.mss", "1", "Kafka:linger.mss", "is not accepted by librdkafka: No such configuration property: \"linger.mss\"")]
     [InlineData("linger.ms", "soon", "Kafka:linger.ms", "is not accepted by librdkafka: ")]
-    [InlineData("bootstrap_servers", "other:9092", "Kafka:bootstrap.servers", "is given more than once: bootstrap.servers, bootstrap_servers")]
+    [InlineData("bootstrap_servers", "other:9092", "Kafka:bootstrap.servers",
+        "is given more than once: bootstrap.servers, bootstrap_servers")]
     public void Problems_name_the_setting(string name, string value, string setting, string sentence)
     {
-        (string named, string problem) = Assert.Single(KafkaSettings.Problems(Properties(("bootstrap.servers", "broker:9092"), (name, value))));
+        (string named, string problem) =
+            Assert.Single(KafkaSettings.Problems(Properties(("bootstrap.servers", "broker:9092"), (name, value))));
         Assert.Equal(setting, named);
         Assert.StartsWith(sentence, problem, StringComparison.Ordinal);
     }
@@ -120,7 +126,8 @@ public sealed class KafkaSettingsTests
     }
 
     private static void AssertSame(Dictionary<string, string> expected, ClientConfig actual) =>
-        Assert.Equal(expected.OrderBy(property => property.Key, StringComparer.Ordinal), actual.OrderBy(property => property.Key, StringComparer.Ordinal));
+        Assert.Equal(expected.OrderBy(property => property.Key, StringComparer.Ordinal),
+            actual.OrderBy(property => property.Key, StringComparer.Ordinal));
 
     private static Dictionary<string, string> Properties(params (string Name, string Value)[] properties) =>
         properties.ToDictionary(property => property.Name, property => property.Value, StringComparer.Ordinal);

@@ -22,7 +22,8 @@ public sealed class NativeLibraryTests
     [Fact]
     public void Library_that_cannot_be_loaded_is_named()
     {
-        DllNotFoundException error = Assert.Throws<DllNotFoundException>(() => Native.Load(["librdkafka-absent", "librdkafka-gone"], typeof(EmbeddedBroker).Assembly, null));
+        DllNotFoundException error = Assert.Throws<DllNotFoundException>(
+            () => Native.Load(["librdkafka-absent", "librdkafka-gone"], typeof(EmbeddedBroker).Assembly, null));
 
         Assert.Contains("neither librdkafka-absent nor librdkafka-gone", error.Message, StringComparison.Ordinal);
     }

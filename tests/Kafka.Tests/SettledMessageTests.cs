@@ -79,7 +79,8 @@ public sealed class SettledMessageTests
         SettledClaim claim = Claim(1);
         claim.Format = 9;
 
-        Assert.Equal("has format 9, and this ledger reads format 1", Assert.Throws<UnknownFormatException>(() => SettledMessage.Read(claim.ToByteArray())).Message);
+        Assert.Equal("has format 9, and this ledger reads format 1",
+            Assert.Throws<UnknownFormatException>(() => SettledMessage.Read(claim.ToByteArray())).Message);
         Assert.Throws<UnknownFormatException>(() => SettledMessage.Read([]));
     }
 

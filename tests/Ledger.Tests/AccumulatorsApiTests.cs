@@ -22,7 +22,8 @@ public sealed class AccumulatorsApiTests(LedgerDatabase databases)
                 stored[shard] = await books.Get<Claims.Ledger.Audit.ShardFold>().OfAsync(shard, CancellationToken.None).ToListAsync();
         }
 
-        await using ServedLedger served = await ServedLedger.StartAsync(postgres, adjudication: new FakeOperations(shard => [.. stored[shard], stored[shard][0]]));
+        await using ServedLedger served =
+            await ServedLedger.StartAsync(postgres, adjudication: new FakeOperations(shard => [.. stored[shard], stored[shard][0]]));
 
         AccumulatorsCheck equal = await CheckAsync(served);
         stored[1][1].Insured.Records++;

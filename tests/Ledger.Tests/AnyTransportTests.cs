@@ -104,7 +104,8 @@ public sealed class AnyTransportTests(LedgerDatabase databases)
         List<RunningLedger> peers = [];
         try
         {
-            for (int i = random?.Next(3) ?? 0; i > 0; i--) peers.Add(await RunningLedger.JoinAsync(postgres, broker.BootstrapServers, log, batchRecords));
+            for (int i = random?.Next(3) ?? 0; i > 0; i--)
+                peers.Add(await RunningLedger.JoinAsync(postgres, broker.BootstrapServers, log, batchRecords));
             if (random is not null) kafka.Publish(Disturbed(log, random));
             await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
             return await WholeBooks.ReadAsync(ledger.Database);
@@ -121,7 +122,8 @@ public sealed class AnyTransportTests(LedgerDatabase databases)
     /// </summary>
     private static IEnumerable<SettledClaim> Disturbed(PublishedLog log, Random random)
     {
-        List<Queue<SettledClaim>> partitions = [.. Enumerable.Range(0, log.Shards).Select(shard => new Queue<SettledClaim>(OnePartition(log.Shard(shard), random)))];
+        List<Queue<SettledClaim>> partitions =
+            [.. Enumerable.Range(0, log.Shards).Select(shard => new Queue<SettledClaim>(OnePartition(log.Shard(shard), random)))];
         while (partitions.Count > 0)
         {
             Queue<SettledClaim> partition = partitions[random.Next(partitions.Count)];

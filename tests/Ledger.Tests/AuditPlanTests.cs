@@ -30,7 +30,9 @@ public sealed class AuditPlanTests(LedgerDatabase databases)
     {
         await using NpgsqlDataSource database = NpgsqlDataSource.Create(await databases.CreateAsync());
         await using NpgsqlConnection connection = await database.OpenConnectionAsync();
-        await using (NpgsqlCommand large = new("SET enable_seqscan = off; SET enable_mergejoin = off; SET enable_hashjoin = off", connection)) await large.ExecuteNonQueryAsync();
+        await using (NpgsqlCommand large =
+            new("SET enable_seqscan = off; SET enable_mergejoin = off; SET enable_hashjoin = off",
+            connection)) await large.ExecuteNonQueryAsync();
         await using NpgsqlCommand explain = new($"EXPLAIN {query}", connection);
         List<string> lines = [];
         await using NpgsqlDataReader line = await explain.ExecuteReaderAsync();

@@ -10,7 +10,8 @@ using Kind = Claims.V1.SettledClaim.Types.Kind;
 
 namespace Ledger.Tests;
 
-/// <summary>Books of three shards, four batches of settlements and three of vouchers, chained, for one test after the other to tamper with.</summary>
+/// <summary>Books of three shards, four batches of settlements and three of vouchers, chained, for one test after the other to tamper
+/// with.</summary>
 public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
 {
     public const int Shards = 3;
@@ -19,7 +20,8 @@ public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
     public const int RecordsPerShard = 12;
 
     private const string BookVouchers = """
-        INSERT INTO account VALUES ('1101.resident.410100', '1101', 'resident', '410100', NULL), ('4001.resident.410100', '4001', 'resident', '410100', NULL);
+        INSERT INTO account VALUES ('1101.resident.410100', '1101', 'resident', '410100', NULL), ('4001.resident.410100', '4001',
+            'resident', '410100', NULL);
         DO $$
         DECLARE
             batch bigint;
@@ -28,10 +30,13 @@ public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
         BEGIN
             FOR number IN 1..3 LOOP
                 INSERT INTO batch (posted_at) VALUES (now() - interval '1 hour') RETURNING batch_id INTO batch;
-                INSERT INTO journal (batch_id, scheme, posting_date, business_date) VALUES (batch, 'resident', '2024-03-01', '2024-03-01') RETURNING journal_id INTO journal;
-                INSERT INTO posting VALUES (journal, '1101.resident.410100', 100 * number, 0), (journal, '4001.resident.410100', 0, 100 * number);
+                INSERT INTO journal (batch_id, scheme, posting_date, business_date) VALUES (batch, 'resident', '2024-03-01', '2024-03-01')
+                    RETURNING journal_id INTO journal;
+                INSERT INTO posting VALUES (journal, '1101.resident.410100', 100 * number, 0), (journal, '4001.resident.410100', 0,
+                    100 * number);
                 INSERT INTO voucher (key, request, kind, county, period, memo, actor, entered_at, journal_id)
-                VALUES (number::text, '', 'CONTRIBUTION_ASSESSED', '410100', '2024', '', 'test', now(), journal) RETURNING voucher_id INTO voucher;
+                VALUES (number::text, '', 'CONTRIBUTION_ASSESSED', '410100', '2024', '', 'test', now(), journal)
+                    RETURNING voucher_id INTO voucher;
                 INSERT INTO assessment VALUES (voucher, '1101.resident.410100', number, 100, 'test');
             END LOOP;
         END $$
@@ -58,7 +63,8 @@ public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
         await using (NpgsqlCommand vouchers = audit.Database.CreateCommand(BookVouchers)) await vouchers.ExecuteNonQueryAsync();
         await audit.ChainAllAsync();
         _tables = (await audit.TextAsync("SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = 'public'")).Split(',');
-        await audit.ExecuteAsync($"CREATE SCHEMA kept; {string.Join(' ', _tables.Select(table => $"CREATE TABLE kept.{table} AS TABLE {table};"))}");
+        await audit.ExecuteAsync($"CREATE SCHEMA "
+            + $"kept; {string.Join(' ', _tables.Select(table => $"CREATE TABLE kept.{table} AS TABLE {table};"))}");
     }
 
     public Task DisposeAsync() => Task.CompletedTask;
@@ -68,7 +74,8 @@ public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
     {
         Audit audit = new(_postgres);
         await audit.ExecuteAsync($"""
-            {string.Join(' ', _tables.Select(table => $"DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM kept.{table};"))}
+            {string.Join(' ', _tables.Select(table =>
+                $"DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM kept.{table};"))}
             """);
         return audit;
     }
@@ -76,7 +83,8 @@ public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
     /// <summary>The last records of every shard, in one batch.</summary>
     internal static async Task BookNextAsync(RunningLedger ledger, PublishedLog log, int perShard)
     {
-        FeedRecord[] records = [.. Enumerable.Range(0, log.Shards).SelectMany(shard => log.Shard(shard).TakeLast(perShard)).Select(record => new FeedRecord(record.Shard, record.Sequence, [], record, null))];
+        FeedRecord[] records = [.. Enumerable.Range(0, log.Shards).SelectMany(shard => log.Shard(shard).TakeLast(perShard))
+            .Select(record => new FeedRecord(record.Shard, record.Sequence, [], record, null))];
         Selection selection = Selection.Of(records, log.Epoch, ledger.Watermarks, Enumerable.Range(0, log.Shards).ToFrozenSet());
         Assert.Equal(records.Length, selection.Records.Count);
         await ledger.Books.PostAsync(selection, CancellationToken.None);
@@ -137,9 +145,12 @@ internal sealed class Audit : IAsyncDisposable
         }
     }
 
-    /// <summary>The first bad row of the first check that does not hold, as <c>table key TAMPERING</c>; empty when the books are clean.</summary>
+    /// <summary>The first bad row of the first check that does not hold, as <c>table key TAMPERING</c>; empty when the books are
+    /// clean.</summary>
     public async Task<string> FirstBadRowAsync(ChainHead? noted = null, Chain? chain = null) =>
-        (await VerifyAsync(noted, chain)).Checks.FirstOrDefault(check => !check.Holds)?.FirstBadRow is { } bad ? $"{bad.Table} {bad.Key} {bad.Tampering.ToString().ToUpperInvariant()}" : "";
+        (await VerifyAsync(noted, chain)).Checks.FirstOrDefault(check => !check.Holds)?.FirstBadRow is { } bad
+            ? $"{bad.Table} {bad.Key} {bad.Tampering.ToString().ToUpperInvariant()}"
+            : "";
 
     /// <summary>As someone who owns the database: no trigger and no foreign key stands in the way.</summary>
     public async Task TamperAsync(string sql) => Assert.True(await ExecuteAsync(sql) > 0, sql);
@@ -147,7 +158,9 @@ internal sealed class Audit : IAsyncDisposable
     /// <returns>Rows that were touched.</returns>
     public async Task<int> ExecuteAsync(string sql)
     {
-        await using NpgsqlCommand command = Database.CreateCommand($"SET synchronous_commit = off; SET session_replication_role = replica; {sql}; SET session_replication_role = DEFAULT");
+        await using NpgsqlCommand command =
+            Database.CreateCommand($"SET synchronous_commit = off; SET session_replication_role = replica; {sql}; SET "
+            + $"session_replication_role = DEFAULT");
         return await command.ExecuteNonQueryAsync();
     }
 

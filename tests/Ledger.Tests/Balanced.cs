@@ -11,7 +11,8 @@ internal static class Balanced
         List<(int, long, string, string, long)> rows = [];
         await foreach (SubLedgerEntry entry in ledger.Entries.EntriesAsync(0, CancellationToken.None))
             rows.Add((entry.Shard, entry.Sequence, entry.SettlementId, entry.VisitDate, entry.FundPayFen));
-        Assert.Equal(log.Records.Select(record => (record.Shard, record.Sequence, record.SettlementId, record.VisitDate, record.FundPayFen)), rows);
+        Assert.Equal(log.Records.Select(
+            record => (record.Shard, record.Sequence, record.SettlementId, record.VisitDate, record.FundPayFen)), rows);
 
         TrialBalance trial = await ledger.TrialBalanceAsync();
         Assert.True(trial.Balanced);
@@ -25,7 +26,8 @@ internal static class Balanced
         Assert.Equal(0, await ledger.CountAsync("""
             WITH behind AS (
                 SELECT range.batch_id, row.scheme, row.visit_date, sum(row.fund_pay_fen) AS fen
-                FROM batch_range AS range JOIN sub_ledger AS row ON row.shard = range.shard AND row.sequence BETWEEN range.first_sequence AND range.last_sequence
+                FROM batch_range AS range JOIN sub_ledger AS row ON row.shard = range.shard AND row.sequence BETWEEN range.first_sequence
+                    AND range.last_sequence
                 GROUP BY range.batch_id, row.scheme, row.visit_date
             ), entered AS (
                 SELECT journal.batch_id, journal.scheme, journal.business_date, sum(posting.debit_fen) AS fen

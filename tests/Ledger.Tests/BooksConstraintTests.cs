@@ -34,7 +34,8 @@ public sealed class BooksConstraintTests(LedgerDatabase databases)
     {
         await using NpgsqlDataSource database = await WithJournalAsync();
 
-        PostgresException refused = await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(database, $"INSERT INTO posting VALUES {rows}"));
+        PostgresException refused = await Assert.ThrowsAsync<PostgresException>(
+            () => ExecuteAsync(database, $"INSERT INTO posting VALUES {rows}"));
 
         Assert.Contains(reason, refused.MessageText, StringComparison.Ordinal);
         Assert.Equal(0L, await ScalarAsync(database, "SELECT count(*) FROM posting"));
@@ -71,8 +72,10 @@ public sealed class BooksConstraintTests(LedgerDatabase databases)
 
         await ExecuteAsync(ledger.Database, """
             ALTER TABLE posting DISABLE TRIGGER ALL;
-            UPDATE posting SET debit_fen = debit_fen + 1 WHERE (journal_id, account_code) IN (SELECT journal_id, account_code FROM posting WHERE debit_fen > 0 LIMIT 1);
-            UPDATE posting SET credit_fen = credit_fen + 1 WHERE (journal_id, account_code) IN (SELECT journal_id, account_code FROM posting WHERE credit_fen > 0 LIMIT 1);
+            UPDATE posting SET debit_fen = debit_fen + 1 WHERE (journal_id, account_code) IN (SELECT journal_id, account_code FROM posting
+                WHERE debit_fen > 0 LIMIT 1);
+            UPDATE posting SET credit_fen = credit_fen + 1 WHERE (journal_id, account_code) IN (SELECT journal_id, account_code FROM posting
+                WHERE credit_fen > 0 LIMIT 1);
             """);
 
         TrialBalance trial = await ledger.TrialBalanceAsync();
@@ -118,7 +121,8 @@ public sealed class BooksConstraintTests(LedgerDatabase databases)
             INSERT INTO batch (posted_at) VALUES (now());
             INSERT INTO journal (batch_id, scheme, posting_date, business_date)
             VALUES (1, 'resident', '2024-03-02', '2024-03-01'), (1, 'resident', '2024-03-02', '2024-03-02');
-            INSERT INTO account VALUES ('{Account}', '5101', 'resident', '410102', NULL), ('{OtherAccount}', '2101', 'resident', '410102', 'H1');
+            INSERT INTO account VALUES ('{Account}', '5101', 'resident', '410102', NULL), ('{OtherAccount}', '2101', 'resident', '410102',
+                'H1');
             """);
         return database;
     }

@@ -15,7 +15,8 @@ public sealed class ChainTests(LedgerDatabase databases)
 
     private const string BatchWithJournal = """
         WITH added AS (INSERT INTO batch (posted_at) VALUES (now()) RETURNING batch_id)
-        INSERT INTO journal (batch_id, scheme, posting_date, business_date) SELECT batch_id, 'resident', '2024-03-01', '2024-03-01' FROM added
+        INSERT INTO journal (batch_id, scheme, posting_date, business_date) SELECT batch_id, 'resident', '2024-03-01', '2024-03-01'
+            FROM added
         """;
 
     /// <summary>The hashes were computed from the description in docs/ledger.md by another program.</summary>
@@ -26,7 +27,8 @@ public sealed class ChainTests(LedgerDatabase databases)
         await audit.TamperAsync("""
             INSERT INTO batch OVERRIDING SYSTEM VALUE VALUES (88, '2025-06-18 12:00:00.000001+08');
             INSERT INTO batch_range VALUES (7, 1234, 1234, 88);
-            INSERT INTO sub_ledger VALUES (7, 1234, 'SETTLEMENT', '2025-07-0000001234', '', 'H0231', '参保人0001', 'r-1', '', '2025-06-18', 'ORDINARY',
+            INSERT INTO sub_ledger VALUES (7, 1234, 'SETTLEMENT', '2025-07-0000001234', '', 'H0231', '参保人0001', 'r-1', '', '2025-06-18',
+                'ORDINARY',
                 '2025-06-18 11:59:59+08', 'resident', '410102', '410105', 'other', 12345, 345, 0, 0, 12000, 4000, 5500, 4400, 30000, 0, 4400, '',
                 'zhengzhou-outpatient@2024-01-01', 'ab', decode('000102030405060708090a0b0c0d0e0f', 'hex'), 66, true);
             INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (17, 88, 'resident', '2025-06-18', '2025-06-18');
@@ -48,11 +50,14 @@ public sealed class ChainTests(LedgerDatabase databases)
                 new IndexedRow(5, "17/5101.resident.410105", "217531da0112579a25c280dbfe628106"),
             ],
             RowIndex.Read(rows.Index));
-        Assert.Equal("1f3c23f901fd345d58b1ca96f9167c08dddd9d9358efd73caf4ee6697347e80c", Convert.ToHexStringLower(ChainLink.HashOf(beginning, 1, 1, 88, chainedAt, rows)));
+        Assert.Equal("1f3c23f901fd345d58b1ca96f9167c08dddd9d9358efd73caf4ee6697347e80c",
+            Convert.ToHexStringLower(ChainLink.HashOf(beginning, 1, 1, 88, chainedAt, rows)));
 
         using BatchRows now = (await BatchRows.ReadAsync(connection, [88], format: 2, recent: null, CancellationToken.None))[88];
-        Assert.Equal("15b6ad61c0336563031849fae5bf69f6", RowIndex.Read(now.Index)!.Single(row => row.Table == ChainedTable.SubLedger.Number).Hash);
-        Assert.Equal("f1c90e3c141299cb1ba857de99d525a9d3b43f4d9725f451ac3d251b9e6fd2e6", Convert.ToHexStringLower(ChainLink.HashOf(beginning, 2, 1, 88, chainedAt, now)));
+        Assert.Equal("15b6ad61c0336563031849fae5bf69f6",
+            RowIndex.Read(now.Index)!.Single(row => row.Table == ChainedTable.SubLedger.Number).Hash);
+        Assert.Equal("f1c90e3c141299cb1ba857de99d525a9d3b43f4d9725f451ac3d251b9e6fd2e6",
+            Convert.ToHexStringLower(ChainLink.HashOf(beginning, 2, 1, 88, chainedAt, now)));
     }
 
     [Fact]
@@ -75,7 +80,8 @@ public sealed class ChainTests(LedgerDatabase databases)
         Assert.NotNull(recent.Find(1));
 
         using BatchRows atHand = (await BatchRows.ReadAsync(connection, [1], ChainLink.CurrentFormat, recent, CancellationToken.None))[1];
-        using BatchRows read = (await BatchRows.ReadAsync(connection, [1], ChainLink.CurrentFormat, recent: null, CancellationToken.None))[1];
+        using BatchRows read = (await BatchRows.ReadAsync(
+            connection, [1], ChainLink.CurrentFormat, recent: null, CancellationToken.None))[1];
 
         Assert.Equal(RowIndex.Read(read.Index), RowIndex.Read(atHand.Index));
         Assert.Equal(Convert.ToHexString(read.Hash), Convert.ToHexString(atHand.Hash));
@@ -115,17 +121,22 @@ public sealed class ChainTests(LedgerDatabase databases)
         HashSet<string> chained = [.. ChainedTable.All.Select(table => table.Name)];
         List<string> hanging = await ListAsync(database, """
             SELECT DISTINCT conrelid::regclass::text FROM pg_constraint
-            WHERE contype = 'f' AND (confrelid = 'batch'::regclass OR confrelid = 'journal'::regclass OR confrelid = 'sub_ledger'::regclass OR confrelid = 'voucher'::regclass)
+            WHERE contype = 'f' AND (confrelid = 'batch'::regclass OR confrelid = 'journal'::regclass OR confrelid = 'sub_ledger'::regclass
+                OR confrelid = 'voucher'::regclass)
             """);
 
         // chain_link is the chain itself: each link's own columns are in its hash.
-        Assert.Equal([.. chained.Except(["batch", "sub_ledger"]).Order(StringComparer.Ordinal)], hanging.Except(["chain_link"]).Order(StringComparer.Ordinal));
+        Assert.Equal([.. chained.Except(["batch", "sub_ledger"]).Order(StringComparer.Ordinal)],
+            hanging.Except(["chain_link"]).Order(StringComparer.Ordinal));
         foreach (ChainedTable table in ChainedTable.All)
         {
-            List<string> columns = await ListAsync(database, $"SELECT attname::text FROM pg_attribute WHERE attrelid = '{table.Name}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum");
+            List<string> columns = await ListAsync(
+                database, $"SELECT attname::text FROM pg_attribute WHERE attrelid = '{table.Name}'::regclass AND attnum > 0 AND NOT "
+                + $"attisdropped ORDER BY attnum");
             Assert.Equal(columns.Order(StringComparer.Ordinal), table.Columns.Order(StringComparer.Ordinal));
             List<string> key = await ListAsync(database, $"""
-                SELECT attname::text FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey) WHERE indrelid = '{table.Name}'::regclass AND indisprimary
+                SELECT attname::text FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+                    WHERE indrelid = '{table.Name}'::regclass AND indisprimary
                 """);
             Assert.Equal(key.Order(StringComparer.Ordinal), table.Key.Order(StringComparer.Ordinal));
         }
@@ -138,14 +149,16 @@ public sealed class ChainTests(LedgerDatabase databases)
 
         List<string> types = await ListAsync(database, $"""
             SELECT DISTINCT format_type(atttypid, NULL) FROM pg_attribute
-            WHERE attnum > 0 AND NOT attisdropped AND attrelid::regclass::text IN ({string.Join(", ", ChainedTable.All.Select(table => $"'{table.Name}'"))})
+            WHERE attnum > 0 AND NOT attisdropped AND attrelid::regclass::text IN ({string.Join(", ",
+                ChainedTable.All.Select(table => $"'{table.Name}'"))})
             """);
 
         Assert.Empty(types.Except(["bigint", "boolean", "bytea", "date", "integer", "smallint", "text", "timestamp with time zone"]));
     }
 
     [Fact]
-    public void Numbers_of_chained_tables_are_given_once() => Assert.Equal(ChainedTable.All.Count, ChainedTable.All.Select(table => table.Number).Distinct().Count());
+    public void Numbers_of_chained_tables_are_given_once() =>
+        Assert.Equal(ChainedTable.All.Count, ChainedTable.All.Select(table => table.Number).Distinct().Count());
 
     [Fact]
     public async Task Batches_that_commit_out_of_order_are_chained_in_the_order_of_their_coming()
@@ -161,7 +174,8 @@ public sealed class ChainTests(LedgerDatabase databases)
         await uncommitted.CommitAsync();
         Assert.Equal(1, await audit.Chain.ExtendAsync(sweep: false, CancellationToken.None));
 
-        Assert.Equal("1:1 2:2 3:4 4:3", await audit.TextAsync("SELECT string_agg(concat(link, ':', batch_id), ' ' ORDER BY link) FROM chain_link"));
+        Assert.Equal("1:1 2:2 3:4 4:3",
+            await audit.TextAsync("SELECT string_agg(concat(link, ':', batch_id), ' ' ORDER BY link) FROM chain_link"));
         Assert.True((await audit.VerifyAsync()).Checks[0].Holds);
     }
 
@@ -185,7 +199,8 @@ public sealed class ChainTests(LedgerDatabase databases)
 
         await Task.WhenAll(instances.Select(async instance =>
         {
-            while ((await instance.StateAsync(CancellationToken.None))!.Waiting > 0) await instance.ExtendAsync(sweep: true, CancellationToken.None);
+            while ((await instance.StateAsync(CancellationToken.None))!.Waiting > 0)
+                await instance.ExtendAsync(sweep: true, CancellationToken.None);
         }));
 
         (ChainHead head, List<VerifyCheck> checks) = await audit.VerifyAsync();
@@ -241,10 +256,13 @@ public sealed class ChainTests(LedgerDatabase databases)
     public async Task Shard_is_folded_per_insured_year_and_day()
     {
         PublishedLog log = new(Shards);
-        SettledClaim first = log.AddSettlement(1, record => (record.InsuredId, record.VisitDate, record.FacilityCode, record.DeductibleFen) = ("P1", "2024-03-01", "H1", 4_000));
-        SettledClaim second = log.AddSettlement(1, record => (record.InsuredId, record.VisitDate, record.FacilityCode) = ("P1", "2025-03-01", "H1"));
+        SettledClaim first = log.AddSettlement(1,
+            record => (record.InsuredId, record.VisitDate, record.FacilityCode, record.DeductibleFen) = ("P1", "2024-03-01", "H1", 4_000));
+        SettledClaim second = log.AddSettlement(
+            1, record => (record.InsuredId, record.VisitDate, record.FacilityCode) = ("P1", "2025-03-01", "H1"));
         log.AddMirror(second, Kind.Cancellation);
-        log.AddSettlement(1, record => (record.InsuredId, record.VisitType, record.RateBp, record.CapUsedAfterFen) = ("P2", VisitType.DeliveryNatural, 0, 0));
+        log.AddSettlement(1, record => (record.InsuredId, record.VisitType, record.RateBp, record.CapUsedAfterFen) = (
+            "P2", VisitType.DeliveryNatural, 0, 0));
         log.AddSettlement(0, record => record.InsuredId = "elsewhere");
         string postgres = await databases.CreateAsync();
         await using RunningLedger ledger = RunningLedger.Create(postgres);
@@ -268,7 +286,15 @@ public sealed class ChainTests(LedgerDatabase databases)
                         Days = { new BorneDay { VisitDate = "2024-03-01", FacilityCode = "H1", DeductibleFen = 4_000 } },
                     },
                 },
-                new ShardAccumulators { Insured = new InsuredAccumulators { InsuredId = "P2", Records = 1, Years = { new UsedYear { Year = 2024, StandingSettlements = 1 } } } },
+                new ShardAccumulators
+                {
+                    Insured = new InsuredAccumulators
+                    {
+                        InsuredId = "P2",
+                        Records = 1,
+                        Years = { new UsedYear { Year = 2024, StandingSettlements = 1 } },
+                    },
+                },
             ],
             fold);
     }

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Ledger.Tests;
 
-/// <summary>The chain's head must be known outside of the database: it is told to the log at the start, every hour and on leaving.</summary>
+/// <summary>The chain's head must be known outside of the database: it is told to the log at the start, every hour and on
+/// leaving.</summary>
 [Collection(LedgerDatabaseCollection.Name)]
 public sealed class ChainWorkerTests(LedgerDatabase databases)
 {
@@ -43,14 +44,19 @@ public sealed class ChainWorkerTests(LedgerDatabase databases)
             return ledger.BookNewAsync(log);
         }
 
-        Task ToldAsync(string head) => Eventually.HoldsAsync(() => lines.Informed.LastOrDefault() == head, () => $"'{head}' is not told, but {string.Join("; ", lines.Informed)}");
+        Task ToldAsync(string head) =>
+            Eventually.HoldsAsync(() => lines.Informed.LastOrDefault() == head,
+            () => $"'{head}' is not told, but {string.Join("; ", lines.Informed)}");
 
-        Task<string> HeadAsync(int link) => audit.TextAsync($"SELECT concat('The chain''s head is ', link, ':', encode(hash, 'hex'), '.') FROM chain_link WHERE link = {link}");
+        Task<string> HeadAsync(int link) =>
+            audit.TextAsync($"SELECT concat('The chain''s head is ', link, ':', encode(hash, 'hex'), '.') FROM chain_link "
+            + $"WHERE link = {link}");
 
         // Once it rests, the worker has seen what it chained.
         async Task ChainedAsync(int link)
         {
-            await Eventually.HoldsAsync(async () => await ledger.CountAsync("SELECT count(*) FROM chain_link") == link, () => $"link {link} is not there");
+            await Eventually.HoldsAsync(async () => await ledger.CountAsync("SELECT count(*) FROM chain_link") == link,
+                () => $"link {link} is not there");
             int rested = clock.Rests;
             await Eventually.HoldsAsync(() => clock.Rests > rested, () => "the worker does not rest");
         }
@@ -78,7 +84,8 @@ public sealed class ChainWorkerTests(LedgerDatabase databases)
         await Eventually.HoldsAsync(() => !lines.Errors.IsEmpty, () => "the cut is not told");
         await worker.StopAsync(CancellationToken.None);
         Assert.Equal(
-            [$"The chain is broken: link 1 with hash {hash} was there and is not any more. Nothing is chained until the database has its links back."], lines.Errors);
+            [$"The chain is broken: link 1 with hash {hash} was there and is not any more. Nothing is chained until the database has its "
+                + $"links back."], lines.Errors);
         Assert.Equal(0, await ledger.CountAsync("SELECT count(*) FROM chain_link"));
     }
 
@@ -112,7 +119,8 @@ public sealed class ChainWorkerTests(LedgerDatabase databases)
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (logLevel == LogLevel.Information) Informed.Enqueue(formatter(state, exception));
             else if (logLevel >= LogLevel.Warning) Errors.Enqueue(formatter(state, exception));

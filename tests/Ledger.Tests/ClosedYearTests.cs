@@ -28,7 +28,8 @@ public sealed class ClosedYearTests(LedgerDatabase databases)
         Assert.Equal(2024, await CloseAsync(ledger, 2024));
         Assert.Equal(2024, await CloseAsync(ledger, 2024));
         Assert.Equal(2024, await CloseAsync(ledger, 2021));
-        Assert.Equal(["2024 2024-12-31 16:00:00"], await ledger.RowsAsync("SELECT concat_ws(' ', closed_through, closed_at AT TIME ZONE 'UTC') FROM closed_year"));
+        Assert.Equal(["2024 2024-12-31 16:00:00"],
+            await ledger.RowsAsync("SELECT concat_ws(' ', closed_through, closed_at AT TIME ZONE 'UTC') FROM closed_year"));
     }
 
     [Fact]
@@ -101,7 +102,8 @@ public sealed class ClosedYearTests(LedgerDatabase databases)
     {
         await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
         await CloseAsync(ledger, 2024);
-        const string Journal = "INSERT INTO batch (posted_at) VALUES (now()); INSERT INTO journal (batch_id, scheme, posting_date, business_date) VALUES (1, 'resident', '2025-01-02', ";
+        const string Journal = "INSERT INTO batch (posted_at) VALUES (now()); INSERT INTO journal (batch_id, scheme, posting_date, "
+            + "business_date) VALUES (1, 'resident', '2025-01-02', ";
 
         PostgresException refused = await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(ledger, Journal + "'2024-12-31')"));
 
@@ -161,7 +163,8 @@ public sealed class ClosedYearTests(LedgerDatabase databases)
         await using RunningLedger ledger = await BookedAsync(log);
         await using NpgsqlConnection posting = await ledger.Database.OpenConnectionAsync();
         await using NpgsqlTransaction transaction = await posting.BeginTransactionAsync();
-        await ExecuteAsync(posting, "INSERT INTO batch (posted_at) VALUES (now()); INSERT INTO journal (batch_id, scheme, posting_date, business_date) VALUES (1, 'resident', '2025-01-02', '2024-12-31')");
+        await ExecuteAsync(posting, "INSERT INTO batch (posted_at) VALUES (now()); INSERT INTO journal (batch_id, scheme, posting_date, "
+            + "business_date) VALUES (1, 'resident', '2025-01-02', '2024-12-31')");
 
         Task<int> closing = CloseAsync(ledger, 2024);
         await LockAwaitedAsync(ledger);
@@ -208,7 +211,10 @@ public sealed class ClosedYearTests(LedgerDatabase databases)
     private static Task<int> CloseAsync(RunningLedger ledger, int year) => ledger.ClosedYears.CloseAsync(year, CancellationToken.None);
 
     private static Task LockAwaitedAsync(RunningLedger ledger) => Eventually.HoldsAsync(
-        () => ledger.Database.CreateCommand("SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").ExecuteScalar() is > 0L,
+        () =>
+            ledger.Database.CreateCommand(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = "
+            + "current_database())").ExecuteScalar() is > 0L,
         () => "no one waits for a lock");
 
     private static async Task ExecuteAsync(RunningLedger ledger, string sql)

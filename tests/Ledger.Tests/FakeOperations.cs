@@ -8,14 +8,17 @@ internal sealed class FakeOperations(Func<int, IEnumerable<ShardAccumulators>> s
 {
     public const int Shards = 2;
 
-    public override AsyncUnaryCall<Outbox> GetOutboxAsync(GetOutboxRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default)
+    public override AsyncUnaryCall<Outbox> GetOutboxAsync(
+        GetOutboxRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default)
     {
         Outbox outbox = new() { Shards = { Enumerable.Range(0, Shards).Select(shard => new OutboxShard { Shard = shard, Ready = true }) } };
-        return new AsyncUnaryCall<Outbox>(Task.FromResult(outbox), Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+        return new AsyncUnaryCall<Outbox>(
+            Task.FromResult(outbox), Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
     }
 
     public override AsyncServerStreamingCall<ShardAccumulators> ListAccumulators(
-        ListAccumulatorsRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
+        ListAccumulatorsRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken =
+            default) =>
         new(new Told(() => stored(request.Shard)), Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
 
     private sealed class Told(Func<IEnumerable<ShardAccumulators>> stored) : IAsyncStreamReader<ShardAccumulators>

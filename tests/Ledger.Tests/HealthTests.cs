@@ -44,10 +44,13 @@ public sealed class HealthTests(LedgerDatabase databases)
 
         // New sessions may read, but not wait for a lock: so one is lost and none is made.
         await ledger.ExecuteAsync("REVOKE EXECUTE ON FUNCTION pg_advisory_lock_shared(integer, integer) FROM PUBLIC");
-        await ledger.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'claims-ledger %'");
+        await ledger.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+            + "application_name LIKE 'claims-ledger %'");
 
         await Eventually.HoldsAsync(
-            async () => await CheckAsync(ledger) is (HealthStatus.Degraded, var text) && text.StartsWith("the session that holds this instance's shards is lost: ", StringComparison.Ordinal),
+            async () =>
+                await CheckAsync(ledger) is (HealthStatus.Degraded, var text)
+                && text.StartsWith("the session that holds this instance's shards is lost: ", StringComparison.Ordinal),
             () => "the lost session is not told");
         Assert.True(lost.IsCancellationRequested);
         await Eventually.HoldsAsync(() => ledger.Own.Shards.Count == 0, () => "shards are held without a session");

@@ -35,10 +35,12 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
     {
         string[] proposals = [.. Enumerable.Range(1, 8).Select(i => new string((char)('0' + i), 32))];
 
-        Store[] stores = await Task.WhenAll(proposals.Select(proposal => Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = proposal, Shards = Shards }).ResponseAsync));
+        Store[] stores = await Task.WhenAll(proposals.Select(
+            proposal => Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = proposal, Shards = Shards }).ResponseAsync));
 
         Assert.Contains(Assert.Single(stores.Select(store => store.Epoch).Distinct()), proposals);
-        Assert.All(stores, store => Assert.Equal(Enumerable.Range(0, Shards).Select(shard => new ShardWatermark { Shard = shard }), store.Watermarks));
+        Assert.All(stores, store => Assert.Equal(
+            Enumerable.Range(0, Shards).Select(shard => new ShardWatermark { Shard = shard }), store.Watermarks));
         Assert.False(stores[0].Initialised);
         Assert.True((await Client.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = stores[0].Epoch })).Initialised);
         Store later = await Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = new string('f', 32), Shards = 2 });
@@ -51,12 +53,14 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
     [InlineData("0123456789abcdef0123456789abcdef", 0)]
     [InlineData("0123456789abcdef0123456789abcdef", 1025)]
     public async Task Proposal_that_is_no_store_is_refused(string epoch, int shards) =>
-        await AssertStatusAsync(StatusCode.InvalidArgument, () => Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = epoch, Shards = shards }).ResponseAsync);
+        await AssertStatusAsync(StatusCode.InvalidArgument,
+            () => Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = epoch, Shards = shards }).ResponseAsync);
 
     [Fact]
     public async Task Another_store_cannot_be_confirmed_nor_watermarks_watched_before_one_is_opened()
     {
-        await AssertStatusAsync(StatusCode.FailedPrecondition, () => Client.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = new string('1', 32) }).ResponseAsync);
+        await AssertStatusAsync(StatusCode.FailedPrecondition,
+            () => Client.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = new string('1', 32) }).ResponseAsync);
         using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = Client.WatchWatermarks(new WatchWatermarksRequest());
         await AssertStatusAsync(StatusCode.FailedPrecondition, () => watch.ResponseStream.MoveNext());
     }
@@ -68,7 +72,8 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         await using NpgsqlDataSource owner = NpgsqlDataSource.Create(_postgres);
         await Eventually.HoldsAsync(async () => await SessionsAsync("count(*)") == 1, () => "no session was made");
         using CancellationTokenSource deadline = new(RunningLedger.Deadline);
-        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = Client.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);
+        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch =
+            Client.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);
         Assert.True(await watch.ResponseStream.MoveNext());
 
         Assert.Equal(1, await SessionsAsync("count(pg_terminate_backend(pid))"));
@@ -124,17 +129,19 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         Assert.Equal(delivery.FundPayFen, accounts[$"5102.resident.{delivery.FacilityCounty}"].BalanceFen);
         Assert.StartsWith("待遇支出—生育补助—城乡居民—", accounts[$"5102.resident.{delivery.FacilityCounty}"].Name, StringComparison.Ordinal);
         Assert.Equal("应付定点机构款—城乡居民—中原区—H0", accounts["2101.resident.410102.H0"].Name);
-        Assert.Equal(-log.Records.Where(record => record.FacilityCode == "H0").Sum(record => record.FundPayFen), accounts["2101.resident.410102.H0"].BalanceFen);
+        Assert.Equal(-log.Records.Where(record => record.FacilityCode == "H0").Sum(record => record.FundPayFen),
+            accounts["2101.resident.410102.H0"].BalanceFen);
 
         List<InsuredYear> years = await ReadAsync(Client.ListInsuredYears(new ListInsuredYearsRequest()));
-        Assert.Equal(log.Records.GroupBy(record => record.InsuredId).OrderBy(insured => insured.Key, StringComparer.Ordinal).Select(insured => new InsuredYear
-        {
-            InsuredId = insured.Key,
-            Year = 2024,
-            FundPayFen = insured.Sum(record => record.FundPayFen),
-            CappedFundPayFen = insured.Where(record => record.VisitType == VisitType.Ordinary).Sum(record => record.FundPayFen),
-            StandingSettlements = insured.Sum(record => record.Kind == Kind.Cancellation ? -1 : 1),
-        }), years);
+        Assert.Equal(log.Records.GroupBy(record => record.InsuredId).OrderBy(insured => insured.Key, StringComparer.Ordinal)
+            .Select(insured => new InsuredYear
+            {
+                InsuredId = insured.Key,
+                Year = 2024,
+                FundPayFen = insured.Sum(record => record.FundPayFen),
+                CappedFundPayFen = insured.Where(record => record.VisitType == VisitType.Ordinary).Sum(record => record.FundPayFen),
+                StandingSettlements = insured.Sum(record => record.Kind == Kind.Cancellation ? -1 : 1),
+            }), years);
 
         Assert.Empty(await ReadAsync(Client.ListEntries(new ListEntriesRequest { FromYear = 2025 })));
         Assert.Equal(log.Records.Count(), (await ReadAsync(Client.ListEntries(new ListEntriesRequest { FromYear = 2024 }))).Count);

@@ -35,7 +35,8 @@ public sealed class LedgerDatabase : IAsyncLifetime
 
     public async Task DisposeAsync() => await Server.DisposeAsync();
 
-    /// <summary>A fresh database with the ledger's schema and its counties: copied, since migrating each one took most of the run.</summary>
+    /// <summary>A fresh database with the ledger's schema and its counties: copied, since migrating each one took most of the
+    /// run.</summary>
     public async Task<string> CreateAsync()
     {
         string name = $"ledger_{Interlocked.Increment(ref _databases)}";
@@ -59,7 +60,8 @@ public sealed class PostingDatabaseCollection : ICollectionFixture<LedgerDatabas
     public const string Name = "PostgreSQL of posting";
 }
 
-/// <summary>Tests that read a process's metrics or heap: meters of the same name in one process are one, and so is the heap, so nothing else may run meanwhile.</summary>
+/// <summary>Tests that read a process's metrics or heap: meters of the same name in one process are one, and so is the heap, so nothing
+/// else may run meanwhile.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class MetricsDatabaseCollection : ICollectionFixture<LedgerDatabase>
 {

@@ -29,11 +29,14 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         log.AddMirror(cancelled, Kind.Cancellation);
         log.AddMirror(cancelled, Kind.Restoration);
         await served.Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = log.Epoch, Shards = Shards });
-        await ShownAsync("""lag_records shard="0" 0""", """lag_records shard="1" 0""", """lag_records shard="2" 0""", """lag_records shard="3" 0""");
+        await ShownAsync("""lag_records shard="0" 0""", """lag_records shard="1" 0""", """lag_records shard="2" 0""",
+            """lag_records shard="3" 0""");
         kafka.Publish(log.Records);
         await ShownAsync(
-            """posted_total kind="SETTLEMENT" 40""", """posted_total kind="CANCELLATION" 1""", """posted_total kind="RESTORATION" 1""", "batch_records_sum 42",
-            "repeats_total 0", "gaps_total 0", "poison_total 0", "batch_retries_total absent", "own_shards 4", "unposted_shards 0", "stopped_shards 0");
+            """posted_total kind="SETTLEMENT" 40""", """posted_total kind="CANCELLATION" 1""", """posted_total kind="RESTORATION" 1""",
+            "batch_records_sum 42",
+            "repeats_total 0", "gaps_total 0", "poison_total 0", "batch_retries_total absent", "own_shards 4", "unposted_shards 0",
+            "stopped_shards 0");
 
         // A month that closes under way is not the records' fault: the batch is tried again, and no shard stops.
         await ExecuteAsync("""
@@ -55,9 +58,11 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         Assert.Equal(Value("batch_records_count"), Value("batch_duration_seconds_count"));
 
         await Eventually.HoldsAsync(
-            async () => (await served.Audit.GetChainHeadAsync(new GetChainHeadRequest())) is { Link: > 0, WaitingBatches: 0 }, () => "not all batches are chained");
+            async () => (await served.Audit.GetChainHeadAsync(new GetChainHeadRequest())) is { Link: > 0, WaitingBatches: 0 }, () =>
+                "not all batches are chained");
         ChainHead head = await served.Audit.GetChainHeadAsync(new GetChainHeadRequest());
-        await ShownAsync($"chain_links_total {head.Link}", "chain_lag_batches 0", "chain_broken 0", """verifications_total verdict="clean" 0""", """verifications_total verdict="bad" 0""");
+        await ShownAsync($"chain_links_total {head.Link}", "chain_lag_batches 0", "chain_broken 0",
+            """verifications_total verdict="clean" 0""", """verifications_total verdict="bad" 0""");
         await VerifyAsync();
         await ShownAsync("""verifications_total verdict="clean" 1""", """verifications_total verdict="bad" 0""");
         await ExecuteAsync("UPDATE sub_ledger SET insured_id = 'x' WHERE shard = 0 AND sequence = 1");
@@ -80,7 +85,8 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         {
             string[] parts = series.Split(' ');
             string label = parts.Length > 1 ? $$"""\{[^}\n]*{{Regex.Escape(parts[1])}}[^}\n]*\}""" : """(?:\{[^}\n]*\})?""";
-            Match match = Regex.Match(metrics, $"^claims_ledger_{parts[0]}{label} ([0-9.]+)", RegexOptions.Multiline, RunningLedger.Deadline);
+            Match match = Regex.Match(metrics, $"^claims_ledger_{parts[0]}{label} ([0-9.]+)", RegexOptions.Multiline,
+                RunningLedger.Deadline);
             return match.Success ? match.Groups[1].Value : "absent";
         }
 
@@ -114,7 +120,8 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
             ("resident", "410122", 2026, 200L), ("resident", "410122", 2027, 300L), ("employee", "410102", 2026, 5_000L),
         })
         {
-            await plans.SetAsync(scheme, new SetPlanRequest { County = county, Year = year, PlanFen = fen, Revision = 1, Actor = "clerk" }, CancellationToken.None);
+            await plans.SetAsync(scheme, new SetPlanRequest { County = county, Year = year, PlanFen = fen, Revision = 1, Actor = "clerk" },
+                CancellationToken.None);
         }
 
         using PlanWatch watch = new(plans, clock, Microsoft.Extensions.Logging.Abstractions.NullLogger<PlanWatch>.Instance);
@@ -124,15 +131,19 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         {
             if (instrument.Meter.Name == "Claims.Ledger.Funding") listening.EnableMeasurementEvents(instrument);
         };
-        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Show(instrument, value.ToString(CultureInfo.InvariantCulture), tags));
-        listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Show(instrument, value.ToString(CultureInfo.InvariantCulture), tags));
+        listener.SetMeasurementEventCallback<double>(
+            (instrument, value, tags, _) => Show(instrument, value.ToString(CultureInfo.InvariantCulture), tags));
+        listener.SetMeasurementEventCallback<int>(
+            (instrument, value, tags, _) => Show(instrument, value.ToString(CultureInfo.InvariantCulture), tags));
         listener.Start();
 
         await watch.RefreshAsync(CancellationToken.None);
         Assert.Equal(
             [
-                "plan_used_ratio county=410105 year=2025 0.85", "plan_used_ratio county=410105 year=2026 0", "plan_used_ratio county=410122 year=2026 1.25",
-                "plan_warning_percent county=410105 year=2025 80", "plan_warning_percent county=410105 year=2026 0", "plan_warning_percent county=410122 year=2026 100",
+                "plan_used_ratio county=410105 year=2025 0.85", "plan_used_ratio county=410105 year=2026 0",
+                "plan_used_ratio county=410122 year=2026 1.25",
+                "plan_warning_percent county=410105 year=2025 80", "plan_warning_percent county=410105 year=2026 0",
+                "plan_warning_percent county=410122 year=2026 100",
             ],
             Shown());
 

@@ -5,7 +5,8 @@ using Npgsql;
 
 namespace Ledger.Tests;
 
-/// <summary>What operators and auditors are told over the wire, field by field, and what every call answers while PostgreSQL is away.</summary>
+/// <summary>What operators and auditors are told over the wire, field by field, and what every call answers while PostgreSQL is
+/// away.</summary>
 [Collection(LedgerDatabaseCollection.Name)]
 public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
 {
@@ -38,15 +39,18 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
             INSERT INTO store (epoch, shards, opened_at) VALUES ('{_log.Epoch}', {Shards}, now());
             INSERT INTO shard_watermark VALUES (0, 11), (1, 12), (2, 13), (3, 14);
             INSERT INTO poison_record (found_at, shard, kafka_offset, reason, record)
-                SELECT timestamptz '2025-06-18 12:00:00.123+08' + make_interval(secs => number), number % 4, 1000 + number, 'reason ' || number, decode(repeat('ab', number), 'hex')
+                SELECT timestamptz '2025-06-18 12:00:00.123+08' + make_interval(secs => number), number % 4, 1000 + number,
+                    'reason ' || number, decode(repeat('ab', number), 'hex')
                 FROM generate_series(1, 101) AS number ORDER BY number;
-            INSERT INTO shard_stop (shard, poison_id, stopped_at, reason, resumed_at) VALUES (2, 6, '2025-06-18 12:00:07+08', 'went on', '2025-06-18 13:00:00+08');
+            INSERT INTO shard_stop (shard, poison_id, stopped_at, reason, resumed_at) VALUES (2, 6, '2025-06-18 12:00:07+08', 'went on',
+                '2025-06-18 13:00:00+08');
             INSERT INTO shard_stop (shard, poison_id, stopped_at, reason) VALUES (1, 5, '2025-06-18 12:00:06.5+08', 'stands')
             """);
         string own = $"{Environment.MachineName}:{Environment.ProcessId}";
         ListShardsReply reply = new();
         await Eventually.HoldsAsync(
-            async () => (reply = await _served.Shards.ListShardsAsync(new ListShardsRequest())).Shards.Count(shard => shard.Instance == own) == 2,
+            async () =>
+                (reply = await _served.Shards.ListShardsAsync(new ListShardsRequest())).Shards.Count(shard => shard.Instance == own) == 2,
             () => $"the other shards are not taken: {reply}");
 
         DateTimeOffset noon = new(2025, 6, 18, 12, 0, 0, 123, TimeSpan.FromHours(8));
@@ -79,11 +83,14 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
             },
             reply.Poison[0]);
 
-        Assert.Equal(new ResumeShardReply { Sequence = 12, Stopped = "stands" }, await _served.Shards.ResumeShardAsync(new ResumeShardRequest { Shard = 1 }));
+        Assert.Equal(new ResumeShardReply { Sequence = 12, Stopped = "stands" },
+            await _served.Shards.ResumeShardAsync(new ResumeShardRequest { Shard = 1 }));
         await AssertStatusAsync(
-            StatusCode.FailedPrecondition, "shard 1 has not stopped", () => _served.Shards.ResumeShardAsync(new ResumeShardRequest { Shard = 1 }).ResponseAsync);
+            StatusCode.FailedPrecondition, "shard 1 has not stopped", () =>
+                _served.Shards.ResumeShardAsync(new ResumeShardRequest { Shard = 1 }).ResponseAsync);
         await AssertStatusAsync(
-            StatusCode.FailedPrecondition, "shard 2 has not stopped", () => _served.Shards.ResumeShardAsync(new ResumeShardRequest { Shard = 2 }).ResponseAsync);
+            StatusCode.FailedPrecondition, "shard 2 has not stopped", () =>
+                _served.Shards.ResumeShardAsync(new ResumeShardRequest { Shard = 2 }).ResponseAsync);
         Assert.Equal(
             (12L, "", 0L, 0L),
             (await _served.Shards.ListShardsAsync(new ListShardsRequest())).Shards[1] is var resumed
@@ -117,13 +124,15 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
             opened);
         Assert.Equal(opened, await _served.Client.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = _log.Epoch }));
         await AssertStatusAsync(
-            StatusCode.FailedPrecondition, "these books are not kept for that store", () => _served.Client.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = new string('f', 32) }).ResponseAsync);
+            StatusCode.FailedPrecondition, "these books are not kept for that store", () =>
+                _served.Client.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = new string('f', 32) }).ResponseAsync);
     }
 
     [Fact]
     public async Task Books_are_verified_over_the_wire_against_a_head_that_was_noted()
     {
-        await AssertStatusAsync(StatusCode.FailedPrecondition, "no store has been opened", () => _served.Audit.GetChainHeadAsync(new GetChainHeadRequest()).ResponseAsync);
+        await AssertStatusAsync(StatusCode.FailedPrecondition, "no store has been opened",
+            () => _served.Audit.GetChainHeadAsync(new GetChainHeadRequest()).ResponseAsync);
         await AssertStatusAsync(StatusCode.FailedPrecondition, "no store has been opened", () => VerifyAsync(0, ""));
         await BookAsync(2);
         await using Audit audit = new(_postgres);
@@ -144,9 +153,12 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
             ],
             news.Where(one => one.Check is not null).Select(one => one.Check));
         Assert.Equal(new ChainHead { Link = 1, Hash = hash }, news[^1].Head);
-        foreach ((long link, string expected) in new[] { (1L, ""), (0L, hash), (1L, hash[1..]), (1L, hash.ToUpperInvariant()), (-1L, hash) })
-            await AssertStatusAsync(StatusCode.InvalidArgument, "expect_link and expect_hash are not a link and 64 lower-case hexadecimal digits", () => VerifyAsync(link, expected));
-        VerifyCheck other = (await VerifyAsync(1, new string('0', 64))).Single(one => one.Check?.Code == VerifyCheck.Types.Code.NotedHead).Check;
+        foreach (
+            (long link, string expected) in new[] { (1L, ""), (0L, hash), (1L, hash[1..]), (1L, hash.ToUpperInvariant()), (-1L, hash) })
+            await AssertStatusAsync(StatusCode.InvalidArgument,
+                "expect_link and expect_hash are not a link and 64 lower-case hexadecimal digits", () => VerifyAsync(link, expected));
+        VerifyCheck other = (await VerifyAsync(1, new string('0', 64))).Single(one => one.Check?.Code == VerifyCheck.Types.Code.NotedHead)
+            .Check;
         Assert.Equal(
             new BadRow
             {
@@ -158,7 +170,8 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
             other.FirstBadRow);
         Assert.False(other.Holds);
 
-        List<ShardAccumulators> fold = await _served.Audit.FoldShard(new FoldShardRequest { Shard = 2 }).ResponseStream.ReadAllAsync().ToListAsync();
+        List<ShardAccumulators> fold = await _served.Audit.FoldShard(new FoldShardRequest { Shard = 2 }).ResponseStream.ReadAllAsync()
+            .ToListAsync();
         Assert.Equal([2L, 0L], fold.Select(one => one.Sequence));
         Assert.Equal(2, fold[1].Insured.Records);
     }
@@ -171,7 +184,8 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
         {
             string name = new NpgsqlConnectionStringBuilder(_postgres).Database!;
             await using NpgsqlCommand close = server.CreateCommand(
-                $"ALTER DATABASE {name} ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+                $"ALTER DATABASE {name} ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                    + $"datname = '{name}'");
             await close.ExecuteNonQueryAsync();
         }
 
@@ -179,7 +193,8 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
         const string Asked = "the books cannot be asked at the moment";
         VoucherHeader header = new() { Key = "k", Actor = "clerk" };
         ReconciliationPeriod day = new() { From = "2025-01-01", To = "2025-01-01" };
-        await AwayAsync(Read, () => _served.Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = _log.Epoch, Shards = 1 }).ResponseAsync);
+        await AwayAsync(Read, () => _served.Client.OpenStoreAsync(
+            new OpenStoreRequest { ProposedEpoch = _log.Epoch, Shards = 1 }).ResponseAsync);
         await AwayAsync(Read, () => _served.Client.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = _log.Epoch }).ResponseAsync);
         await AwayAsync(Read, () => _served.Client.GetTrialBalanceAsync(new GetTrialBalanceRequest()).ResponseAsync);
         await AwayAsync(Read, () => _served.Client.ListInsuredYears(new ListInsuredYearsRequest()).ResponseStream.MoveNext());
@@ -190,18 +205,29 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
         await AwayAsync(Read, () => _served.Audit.GetChainHeadAsync(new GetChainHeadRequest()).ResponseAsync);
         await AwayAsync(Read, () => VerifyAsync(0, ""));
         await AwayAsync(Read, () => _served.Audit.FoldShard(new FoldShardRequest()).ResponseStream.MoveNext());
-        await AwayAsync(Asked, () => _served.Funding.ReceiveAsync(new ReceiveRequest { Header = header, Kind = IncomeKind.IncomeOther, AmountFen = 1 }).ResponseAsync);
-        await AwayAsync(Asked, () => _served.Funding.ProposePaymentsAsync(new ProposePaymentsRequest { County = "410105", Month = "2025-01" }).ResponseAsync);
-        await AwayAsync(Asked, () => _served.Funding.ProposeReplenishmentsAsync(new ProposeReplenishmentsRequest { Month = "2025-01" }).ResponseAsync);
+        await AwayAsync(Asked, () => _served.Funding.ReceiveAsync(
+            new ReceiveRequest { Header = header, Kind = IncomeKind.IncomeOther, AmountFen = 1 }).ResponseAsync);
+        await AwayAsync(Asked, () => _served.Funding.ProposePaymentsAsync(
+            new ProposePaymentsRequest { County = "410105", Month = "2025-01" }).ResponseAsync);
+        await AwayAsync(Asked, () => _served.Funding.ProposeReplenishmentsAsync(
+            new ProposeReplenishmentsRequest { Month = "2025-01" }).ResponseAsync);
         await AwayAsync(Asked, () => _served.Funding.ListVouchers(new ListVouchersRequest()).ResponseStream.MoveNext());
         await AwayAsync(Asked, () => _served.Funding.ListPlansAsync(new ListPlansRequest { Year = 2025 }).ResponseAsync);
-        await AwayAsync(Asked, () => _served.Funding.GetResultAsync(new GetResultRequest { From = "2025-01-01", To = "2025-01-01" }).ResponseAsync);
+        await AwayAsync(Asked, () => _served.Funding.GetResultAsync(
+            new GetResultRequest { From = "2025-01-01", To = "2025-01-01" }).ResponseAsync);
         await AwayAsync(Asked, () => _served.Funding.GetBalancesAsync(new GetBalancesRequest { On = "2025-01-01" }).ResponseAsync);
         await AwayAsync(Asked, () => _served.Funding.CloseMonthAsync(new CloseMonthRequest { Month = "2001-01" }).ResponseAsync);
         await AwayAsync(Read, () => _served.Reconciliation.ReconcileTotalsAsync(
-            new ReconcileTotalsRequest { FacilityCode = "H1", Period = day, Figures = { new ReconcileTotalsRequest.Types.FacilityFigures() } }).ResponseAsync);
-        await AwayAsync(Read, () => _served.Reconciliation.ListFacilityTotals(new ListFacilityTotalsRequest { Period = day }).ResponseStream.MoveNext());
-        await AwayAsync(Read, () => _served.Reconciliation.GetStatement(new GetStatementRequest { FacilityCode = "H1", Month = "2025-01" }).ResponseStream.MoveNext());
+            new ReconcileTotalsRequest
+            {
+                FacilityCode = "H1",
+                Period = day,
+                Figures = { new ReconcileTotalsRequest.Types.FacilityFigures() },
+            }).ResponseAsync);
+        await AwayAsync(Read, () => _served.Reconciliation.ListFacilityTotals(
+            new ListFacilityTotalsRequest { Period = day }).ResponseStream.MoveNext());
+        await AwayAsync(Read, () => _served.Reconciliation.GetStatement(
+            new GetStatementRequest { FacilityCode = "H1", Month = "2025-01" }).ResponseStream.MoveNext());
 
         static Task AwayAsync(string detail, Func<Task> call) => AssertStatusAsync(StatusCode.Unavailable, detail, call);
     }
@@ -215,7 +241,9 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
             {
                 int day = i + 1;
                 _log.AddSettlement(
-                    shard, record => (record.InsuredId, record.FacilityCode, record.FacilityCounty, record.VisitDate) = ("P1", "H1", $"41010{day + 1}", $"2024-03-0{day}"));
+                    shard, record =>
+                        (record.InsuredId, record.FacilityCode, record.FacilityCounty, record.VisitDate) =
+                        ("P1", "H1", $"41010{day + 1}", $"2024-03-0{day}"));
             }
         }
 
@@ -230,7 +258,8 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
     /// <summary>A session that posts the shard, by its lock.</summary>
     private async Task<NpgsqlDataSource> HoldingAsync(string application, int shard)
     {
-        NpgsqlDataSource session = NpgsqlDataSource.Create($"{_postgres};Application Name={application};No Reset On Close=true;Minimum Pool Size=1");
+        NpgsqlDataSource session = NpgsqlDataSource.Create(
+            $"{_postgres};Application Name={application};No Reset On Close=true;Minimum Pool Size=1");
         await using NpgsqlCommand hold = session.CreateCommand($"SELECT pg_advisory_lock({ShardSharing.ShardKey}, {shard})");
         await hold.ExecuteNonQueryAsync();
         return session;

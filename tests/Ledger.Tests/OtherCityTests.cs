@@ -23,8 +23,10 @@ public sealed class OtherCityTests(LedgerDatabase databases)
     {
         await using Fund fund = await Fund.OpenAsync(databases, new DateOnly(2025, 3, 10), Shizhou);
         await CountyNames.WriteAsync(fund.Ledger.Database, Shizhou, CancellationToken.None);
-        await fund.BookAsync(new PublishedLog(1), ("H1", "990102", "2025-02-03", 100), ("H2", "990121", "2025-02-03", 200), ("H3", Unknown, "2025-02-03", 300));
-        await fund.Income.ReceiveAsync(fund.Head(), IncomeKind.IncomeOther, "resident", "990100", Payer.Unspecified, 1_000, CancellationToken.None);
+        await fund.BookAsync(new PublishedLog(1), ("H1", "990102", "2025-02-03", 100), ("H2", "990121", "2025-02-03", 200),
+            ("H3", Unknown, "2025-02-03", 300));
+        await fund.Income.ReceiveAsync(
+            fund.Head(), IncomeKind.IncomeOther, "resident", "990100", Payer.Unspecified, 1_000, CancellationToken.None);
         await fund.Payments.TransferAsync(fund.Head(), TransferRoute.SpecialToCity, "resident", "990100", 900, CancellationToken.None);
         await fund.Payments.TransferAsync(fund.Head(), TransferRoute.CityToCounty, "resident", "990121", 200, CancellationToken.None);
         await fund.PayAsync("990102", new DateOnly(2025, 2, 1));
@@ -44,7 +46,8 @@ public sealed class OtherCityTests(LedgerDatabase databases)
             ],
             (await fund.Ledger.TrialBalanceAsync()).Accounts.Select(account => (account.Code, account.Name, account.BalanceFen)));
         await fund.AssertBalancedAsync();
-        Assert.Equal(["990121"], (await fund.Payments.ProposeReplenishmentsAsync("resident", new DateOnly(2025, 3, 1), CancellationToken.None)).Counties.Select(county => county.County));
+        Assert.Equal(["990121"], (await fund.Payments.ProposeReplenishmentsAsync(
+            "resident", new DateOnly(2025, 3, 1), CancellationToken.None)).Counties.Select(county => county.County));
         foreach (string outside in new[] { "410105", "990181", Unknown })
             await Assert.ThrowsAsync<PolicyException>(() => fund.ProposeAsync(outside, new DateOnly(2025, 2, 1)));
     }
@@ -55,10 +58,12 @@ public sealed class OtherCityTests(LedgerDatabase databases)
         string postgres = PostgresStore.WithRole(await databases.CreateAsync(), LedgerServices.Role);
         await using NpgsqlDataSource one = NpgsqlDataSource.Create(postgres);
         await using NpgsqlDataSource other = NpgsqlDataSource.Create(postgres);
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(start => CountyNames.WriteAsync(start % 2 == 0 ? one : other, Shizhou, CancellationToken.None)));
+        await Task.WhenAll(Enumerable.Range(0, 8)
+            .Select(start => CountyNames.WriteAsync(start % 2 == 0 ? one : other, Shizhou, CancellationToken.None)));
         Assert.Equal(["990100 示州市本级", "990102 东河区", "990103 西河区", "990121 北岭县", "990181 南塘市"], await NamesAsync(one));
 
-        ImmutableSortedDictionary<string, County> renamed = Shizhou.Counties.Remove("990103").SetItem("990121", Shizhou.Counties["990121"] with { Name = "北岭区" });
+        ImmutableSortedDictionary<string, County> renamed = Shizhou.Counties.Remove("990103")
+            .SetItem("990121", Shizhou.Counties["990121"] with { Name = "北岭区" });
         await CountyNames.WriteAsync(one, Shizhou with { Counties = renamed }, CancellationToken.None);
 
         Assert.Equal(["990100 示州市本级", "990102 东河区", "990103 西河区", "990121 北岭区", "990181 南塘市"], await NamesAsync(one));
@@ -107,11 +112,13 @@ public sealed class OtherCityTests(LedgerDatabase databases)
         Assert.Contains(named, problem.ErrorMessage, StringComparison.Ordinal);
     }
 
-    private static ReceiveRequest Interest { get; } = new() { Header = new() { Key = "K1", Actor = "clerk" }, Kind = IncomeKind.IncomeInterest, AmountFen = 5 };
+    private static ReceiveRequest Interest { get; } =
+        new() { Header = new() { Key = "K1", Actor = "clerk" }, Kind = IncomeKind.IncomeInterest, AmountFen = 5 };
 
     private static async Task<List<string>> NamesAsync(NpgsqlDataSource database)
     {
-        await using NpgsqlCommand command = database.CreateCommand("SELECT county || ' ' || name FROM county WHERE county LIKE '99%' ORDER BY county");
+        await using NpgsqlCommand command =
+            database.CreateCommand("SELECT county || ' ' || name FROM county WHERE county LIKE '99%' ORDER BY county");
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync();
         List<string> names = [];
         while (await row.ReadAsync()) names.Add(row.GetString(0));

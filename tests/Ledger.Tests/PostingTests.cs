@@ -50,7 +50,8 @@ public sealed class PostingTests(LedgerDatabase databases)
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
 
         TrialBalance trial = await ledger.TrialBalanceAsync();
-        Assert.Equal((true, 1L, restored.FundPayFen, restored.FundPayFen), (trial.Balanced, trial.StandingSettlements, trial.FundPaidFen, trial.DebitFen));
+        Assert.Equal((true, 1L, restored.FundPayFen, restored.FundPayFen),
+            (trial.Balanced, trial.StandingSettlements, trial.FundPaidFen, trial.DebitFen));
         Assert.Equal(6, await ledger.CountAsync("SELECT count(*) FROM sub_ledger"));
     }
 
@@ -60,7 +61,8 @@ public sealed class PostingTests(LedgerDatabase databases)
         PublishedLog log = new PublishedLog(Shards).AddSettlements(50);
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
         using KafkaPublisher kafka = new(broker);
-        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords: 7);
+        await using RunningLedger ledger =
+            await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords: 7);
 
         foreach (SettledClaim record in log.Records) kafka.Publish([record, record]);
         kafka.Publish(log.Records);
@@ -80,7 +82,8 @@ public sealed class PostingTests(LedgerDatabase databases)
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
         using KafkaPublisher kafka = new(broker);
         await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log);
-        await using IAsyncEnumerator<Claims.V1.Watermarks> watch = ledger.Watermarks.WatchAsync(CancellationToken.None).GetAsyncEnumerator();
+        await using IAsyncEnumerator<Claims.V1.Watermarks> watch = ledger.Watermarks.WatchAsync(CancellationToken.None)
+            .GetAsyncEnumerator();
         Assert.True(await watch.MoveNextAsync());
 
         kafka.Publish([log.Shard(1)[0], log.Shard(1)[2]]);
@@ -99,7 +102,8 @@ public sealed class PostingTests(LedgerDatabase databases)
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
         using KafkaPublisher kafka = new(broker);
         await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log);
-        await using IAsyncEnumerator<Claims.V1.Watermarks> watch = ledger.Watermarks.WatchAsync(CancellationToken.None).GetAsyncEnumerator();
+        await using IAsyncEnumerator<Claims.V1.Watermarks> watch = ledger.Watermarks.WatchAsync(CancellationToken.None)
+            .GetAsyncEnumerator();
 
         kafka.Publish([log.Shard(2)[1]]);
 
@@ -117,7 +121,8 @@ public sealed class PostingTests(LedgerDatabase databases)
         Random random = new(seed);
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
         using KafkaPublisher kafka = new(broker);
-        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords: 20);
+        await using RunningLedger ledger =
+            await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords: 20);
 
         SettledClaim[] shuffled = [.. log.Records.Where(_ => random.Next(10) > 0), .. log.Records.Where(_ => random.Next(10) == 0)];
         random.Shuffle(shuffled);
@@ -246,7 +251,8 @@ public sealed class PostingTests(LedgerDatabase databases)
         {
             using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
             using KafkaPublisher kafka = new(broker);
-            await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords);
+            await using RunningLedger ledger =
+                await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords);
             await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
             await Balanced.AssertAsync(ledger, log);
             books.Add(await ledger.TrialBalanceAsync());
@@ -256,7 +262,8 @@ public sealed class PostingTests(LedgerDatabase databases)
         Assert.Equal(books[0], books[2]);
     }
 
-    /// <summary>It is refused by the books like a faulty record, and is not one: the batch is tried again and goes into the open month.</summary>
+    /// <summary>It is refused by the books like a faulty record, and is not one: the batch is tried again and goes into the open
+    /// month.</summary>
     [Fact]
     public async Task Month_that_closes_under_a_batch_stops_no_shard()
     {
@@ -272,7 +279,8 @@ public sealed class PostingTests(LedgerDatabase databases)
             """);
 
         kafka.Publish([log.Shard(0)[0]]);
-        await Eventually.HoldsAsync(() => ledger.Watermarks.Sequence(0) == 1 || ledger.Watermarks.Stopped.Count > 0, () => "the record is neither booked nor set aside");
+        await Eventually.HoldsAsync(() => ledger.Watermarks.Sequence(0) == 1 || ledger.Watermarks.Stopped.Count > 0,
+            () => "the record is neither booked nor set aside");
         kafka.Publish(log.Records);
         await log.BookedAsync(ledger.Watermarks);
 
@@ -331,7 +339,8 @@ public sealed class PostingTests(LedgerDatabase databases)
         PublishedLog log = new PublishedLog(Shards).AddSettlements(5_000);
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
         using KafkaPublisher kafka = new(broker);
-        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords: 500);
+        await using RunningLedger ledger =
+            await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log, batchRecords: 500);
         int most = 0;
         await using (NpgsqlConnection blocker = await ledger.Database.OpenConnectionAsync())
         await using (NpgsqlTransaction standing = await blocker.BeginTransactionAsync())
@@ -389,7 +398,8 @@ public sealed class PostingTests(LedgerDatabase databases)
         await log.BookedAsync(ledger.Watermarks);
         await Eventually.HoldsAsync(() => links.Count >= 40 + 128, () => $"{links.Count} links");
         Assert.Equal(40 + 128, links.Count);
-        Assert.All(links, link => Assert.Equal(("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"), (link.Context.TraceId.ToString(), link.Context.SpanId.ToString())));
+        Assert.All(links, link => Assert.Equal(
+            ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"), (link.Context.TraceId.ToString(), link.Context.SpanId.ToString())));
     }
 
     [Fact]
@@ -402,7 +412,8 @@ public sealed class PostingTests(LedgerDatabase databases)
 
         await ledger.StartPostingAsync();
 
-        await Eventually.HoldsAsync(() => ledger.FeedProblem?.Contains("5 partitions", StringComparison.Ordinal) == true, () => ledger.FeedProblem ?? "");
+        await Eventually.HoldsAsync(() => ledger.FeedProblem?.Contains("5 partitions", StringComparison.Ordinal) == true,
+            () => ledger.FeedProblem ?? "");
     }
 
     private static byte[] Broken(SettledClaim record, string fault)

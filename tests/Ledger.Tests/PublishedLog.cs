@@ -172,7 +172,9 @@ internal sealed class KafkaPublisher : IDisposable
     /// <summary>Of what the broker still has.</summary>
     public long FirstOffset(int partition)
     {
-        using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>(new ConsumerConfig { BootstrapServers = _broker.BootstrapServers, GroupId = "test" }).SetErrorHandler((_, _) => { }).Build();
+        using IConsumer<Ignore, byte[]> consumer =
+            new ConsumerBuilder<Ignore, byte[]>(new ConsumerConfig { BootstrapServers = _broker.BootstrapServers, GroupId = "test" })
+            .SetErrorHandler((_, _) => { }).Build();
         return consumer.QueryWatermarkOffsets(new TopicPartition(ClaimsTopic.Name, partition), RunningLedger.Deadline).Low.Value;
     }
 

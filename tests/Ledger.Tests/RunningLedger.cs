@@ -65,7 +65,8 @@ internal sealed class RunningLedger : IAsyncDisposable
 
     public ClaimsStore Store => _services.GetRequiredService<ClaimsStore>();
 
-    /// <summary>Opens the store of <paramref name="log"/> and posts whatever arrives through the broker; reads every shard once it returns.</summary>
+    /// <summary>Opens the store of <paramref name="log"/> and posts whatever arrives through the broker; reads every shard once it
+    /// returns.</summary>
     public static async Task<RunningLedger> StartAsync(string postgres, string bootstrapServers, PublishedLog log, int batchRecords = 5_000)
     {
         RunningLedger ledger = await JoinAsync(postgres, bootstrapServers, log, batchRecords);
@@ -87,7 +88,8 @@ internal sealed class RunningLedger : IAsyncDisposable
     public Task StartPostingAsync() => _worker.StartAsync(CancellationToken.None);
 
     /// <summary>Nothing is read or posted.</summary>
-    public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000, TimeProvider? clock = null, Eligibility.EligibilityClient? eligibility = null, PolicyPack? policy = null)
+    public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000,
+        TimeProvider? clock = null, Eligibility.EligibilityClient? eligibility = null, PolicyPack? policy = null)
     {
         LedgerSettings settings = new()
         {
@@ -142,7 +144,8 @@ internal sealed class RunningLedger : IAsyncDisposable
     /// <summary>Books what the log has beyond the watermarks, and moves them.</summary>
     public async Task BookNewAsync(PublishedLog log)
     {
-        FeedRecord[] records = [.. log.Records.Where(record => record.Sequence > Watermarks.Sequence(record.Shard)).Select(record => new FeedRecord(record.Shard, record.Sequence, [], record, null))];
+        FeedRecord[] records = [.. log.Records.Where(record => record.Sequence > Watermarks.Sequence(record.Shard))
+            .Select(record => new FeedRecord(record.Shard, record.Sequence, [], record, null))];
         Selection selection = Selection.Of(records, log.Epoch, Watermarks, Enumerable.Range(0, log.Shards).ToFrozenSet());
         Assert.Equal(records.Length, selection.Records.Count);
         await Books.PostAsync(selection, CancellationToken.None);

@@ -120,7 +120,8 @@ public sealed class SelectionTests
         unsound.TotalFen++;
         FeedRecord[] records =
         [
-            new(0, 41, [1], strayed, null), new(1, 42, [2], strayed, null), new(1, 43, [3], unsound, null), new(2, 44, [4, 5], null, "is not a SettledClaim: …"),
+            new(0, 41, [1], strayed, null), new(1, 42, [2], strayed, null), new(1, 43, [3], unsound, null),
+            new(2, 44, [4, 5], null, "is not a SettledClaim: …"),
         ];
 
         Selection selection = Selection.Of(records, _log.Epoch, Opened([0, 0, 0]), FrozenSet.Create(0, 1, 2));
@@ -128,7 +129,8 @@ public sealed class SelectionTests
         Assert.Equal(
             [
                 ("is of shard 1 and came through partition 0", "the record at offset 41 is of shard 1 and came through partition 0"),
-                ("(sequence 2) has parts that do not add up to the total", "the record at offset 43 (sequence 2) has parts that do not add up to the total"),
+                ("(sequence 2) has parts that do not add up to the total",
+                    "the record at offset 43 (sequence 2) has parts that do not add up to the total"),
                 ("is not a SettledClaim: …", "the record at offset 44 is not a SettledClaim: …"),
             ],
             selection.Poison.Select(poison => (poison.Reason, poison.StopReason)));

@@ -55,12 +55,14 @@ internal sealed class ServedLedger : IAsyncDisposable
     /// <param name="eligibility">Whose heads are assessed; null: nothing can be assessed.</param>
     /// <param name="policy">Directory of the packs, beside the tests.</param>
     /// <param name="adjudication">Whose accumulators are compared; null: they cannot be.</param>
-    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null, Eligibility.EligibilityClient? eligibility = null, string policy = "policy", string city = "zhengzhou",
+    public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null,
+        Eligibility.EligibilityClient? eligibility = null, string policy = "policy", string city = "zhengzhou",
         AdjudicationOperations.AdjudicationOperationsClient? adjudication = null)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
             [
-                "--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={postgres}", $"--Claims:Kafka:bootstrap_servers={broker?.BootstrapServers ?? "127.0.0.1:1"}",
+                "--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={postgres}",
+                $"--Claims:Kafka:bootstrap_servers={broker?.BootstrapServers ?? "127.0.0.1:1"}",
                 $"--Claims:PolicyDirectory={Path.Combine(AppContext.BaseDirectory, policy)}", $"--Claims:City={city}",
             ], "ledger");
         builder.Logging.ClearProviders();
@@ -80,13 +82,15 @@ internal sealed class ServedLedger : IAsyncDisposable
         return new ServedLedger(app, broker);
     }
 
-    /// <summary>Publishes as adjudication's relay does: from the watermarks on, and again where the ledger asks, until all is in the books.</summary>
+    /// <summary>Publishes as adjudication's relay does: from the watermarks on, and again where the ledger asks, until all is in the
+    /// books.</summary>
     public async Task PublishUntilBookedAsync(PublishedLog log)
     {
         using KafkaPublisher kafka = new(_broker ?? throw new InvalidOperationException("This ledger was started without a broker."));
         using CancellationTokenSource deadline = new(RunningLedger.Deadline);
         await Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = log.Epoch, Shards = log.Shards });
-        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch = Client.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);
+        using AsyncServerStreamingCall<Claims.V1.Watermarks> watch =
+            Client.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: deadline.Token);
         long[] committed = [.. Enumerable.Repeat(-1L, log.Shards)];
         while (committed.Index().Any(shard => shard.Item < log.Shard(shard.Index).Count))
         {

@@ -48,7 +48,8 @@ public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
         await _log.BookedAsync(first.Watermarks);
 
         await Balanced.AssertAsync(second, _log);
-        Assert.All(await second.States.ReadAsync(CancellationToken.None), shard => Assert.Equal($"{Environment.MachineName}:{Environment.ProcessId}", shard.Instance));
+        Assert.All(await second.States.ReadAsync(CancellationToken.None),
+            shard => Assert.Equal($"{Environment.MachineName}:{Environment.ProcessId}", shard.Instance));
     }
 
     [Fact]
@@ -79,7 +80,9 @@ public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
 
         for (int cut = 0; cut < 3; cut++)
         {
-            Assert.NotEqual(0, await first.CountAsync("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'claims-ledger %'"));
+            Assert.NotEqual(0, await first.CountAsync(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name "
+                + "LIKE 'claims-ledger %'"));
             await Eventually.HoldsAsync(() => first.Own.Shards.Count == 0 || second.Own.Shards.Count == 0, () => "both still hold shards");
             await SharedAsync(first, second);
         }
@@ -109,7 +112,8 @@ public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
         {
             // Whether they meet at a watermark is up to the machine: it was seen that all was booked before they did.
             if (rounds > 0) _log.AddSettlements(150);
-            await Task.WhenAll(_log.PublishUntilBookedAsync(_kafka, first.Watermarks), _log.PublishUntilBookedAsync(_kafka, second.Watermarks));
+            await Task.WhenAll(_log.PublishUntilBookedAsync(_kafka, first.Watermarks),
+                _log.PublishUntilBookedAsync(_kafka, second.Watermarks));
         }
         while (Interlocked.Read(ref moved) == 0 && ++rounds < 20);
         await booked.CancelAsync();
@@ -150,7 +154,8 @@ public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
         await using RunningLedger second = await JoinAsync();
         await SharedAsync(first, second);
         int shard = first.Own.Shards.First();
-        await using IAsyncEnumerator<Claims.V1.Watermarks> watch = second.Watermarks.WatchAsync(CancellationToken.None).GetAsyncEnumerator();
+        await using IAsyncEnumerator<Claims.V1.Watermarks> watch = second.Watermarks.WatchAsync(CancellationToken.None)
+            .GetAsyncEnumerator();
         Assert.True(await watch.MoveNextAsync());
 
         _kafka.Publish(_log.Shard(shard).Skip(1).Take(1));
@@ -177,7 +182,8 @@ public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
 
         await Eventually.HoldsAsync(() => second.Reading == Shards, () => $"{second.Reading} partitions");
         Task publishing = _log.PublishUntilBookedAsync(_kafka, second.Watermarks);
-        await Eventually.HoldsAsync(() => Enumerable.Range(0, Shards).All(shard => shard == stopped || second.Watermarks.Sequence(shard) == 150), () => "the other shards do not go on");
+        await Eventually.HoldsAsync(() => Enumerable.Range(0, Shards).All(
+            shard => shard == stopped || second.Watermarks.Sequence(shard) == 150), () => "the other shards do not go on");
         Assert.Equal(0, second.Watermarks.Sequence(stopped));
         ShardState state = (await second.States.ReadAsync(CancellationToken.None))[stopped];
         PoisonRow poison = Assert.Single(await second.States.ReadPoisonAsync(CancellationToken.None));
@@ -192,9 +198,12 @@ public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
         Assert.Equal(1, await second.CountAsync("SELECT count(*) FROM shard_stop WHERE resumed_at >= stopped_at"));
     }
 
-    private Task<RunningLedger> JoinAsync(int batchRecords = 5_000) => RunningLedger.JoinAsync(_postgres, _broker.BootstrapServers, _log, batchRecords);
+    private Task<RunningLedger> JoinAsync(int batchRecords = 5_000) =>
+        RunningLedger.JoinAsync(_postgres, _broker.BootstrapServers, _log, batchRecords);
 
     private static Task SharedAsync(RunningLedger first, RunningLedger second) => Eventually.HoldsAsync(
-        () => first.Own.Shards.Count == Shards / 2 && second.Own.Shards.Count == Shards / 2 && first.Reading == Shards / 2 && second.Reading == Shards / 2,
+        () =>
+            first.Own.Shards.Count == Shards / 2 && second.Own.Shards.Count == Shards / 2 && first.Reading == Shards / 2
+            && second.Reading == Shards / 2,
         () => $"{first.Own.Shards.Count} and {second.Own.Shards.Count} shards, {first.Reading} and {second.Reading} read");
 }

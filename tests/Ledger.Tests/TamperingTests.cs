@@ -35,12 +35,14 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         Assert.All(checks, check => Assert.True(check.Holds, check.ToString()));
         Assert.Equal(AuditedBooks.Batches + AuditedBooks.Vouchers, head.Link);
         Assert.Equal(
-            [VerifyCheck.Types.Code.Chain, VerifyCheck.Types.Code.OutsideChain, VerifyCheck.Types.Code.Positions, VerifyCheck.Types.Code.Journals, VerifyCheck.Types.Code.Balances],
+            [VerifyCheck.Types.Code.Chain, VerifyCheck.Types.Code.OutsideChain, VerifyCheck.Types.Code.Positions,
+                VerifyCheck.Types.Code.Journals, VerifyCheck.Types.Code.Balances],
             checks.Select(check => check.Code));
         Assert.Equal(
             await audit.TextAsync("""
                 SELECT ((SELECT count(*) FROM batch) + (SELECT count(*) FROM batch_range) + (SELECT count(*) FROM sub_ledger)
-                    + (SELECT count(*) FROM journal) + (SELECT count(*) FROM posting) + (SELECT count(*) FROM voucher) + (SELECT count(*) FROM assessment))::text
+                    + (SELECT count(*) FROM journal) + (SELECT count(*) FROM posting) + (SELECT count(*) FROM voucher) + (SELECT count(*)
+                        FROM assessment))::text
                 """),
             checks[0].Examined.ToString(System.Globalization.CultureInfo.InvariantCulture));
         Assert.All(checks, check => Assert.True(check.Examined > 0, check.ToString()));
@@ -77,17 +79,25 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
     [InlineData("batch_range", "INSERT INTO batch_range VALUES (1, 5, 5, 77)", "1/5")]
     [InlineData("batch_range", "INSERT INTO batch_range VALUES (2, 13, 20, 77)", "2/13")]
     [InlineData("batch_range", "INSERT INTO batch_range VALUES (2, 13, 20, 4)", "2/13")]
-    [InlineData("sub_ledger", "INSERT INTO sub_ledger SELECT (json_populate_record(entry, '{\"shard\": -1, \"settlement_id\": \"Z\"}')).* FROM sub_ledger AS entry WHERE shard = 0 AND sequence = 1", "-1/1")]
-    [InlineData("sub_ledger", "INSERT INTO sub_ledger SELECT (json_populate_record(entry, '{\"sequence\": 1000, \"settlement_id\": \"Z\"}')).* FROM sub_ledger AS entry WHERE shard = 1 AND sequence = 6", "1/1000")]
-    [InlineData("sub_ledger", "INSERT INTO sub_ledger SELECT (json_populate_record(entry, '{\"sequence\": 13, \"settlement_id\": \"Z\"}')).* FROM sub_ledger AS entry WHERE shard = 2 AND sequence = 12", "2/13")]
+    [InlineData("sub_ledger", "INSERT INTO sub_ledger SELECT (json_populate_record(entry, '{\"shard\": -1, \"settlement_id\": \"Z\"}')).* "
+        + "FROM sub_ledger AS entry WHERE shard = 0 AND sequence = 1", "-1/1")]
+    [InlineData("sub_ledger", "INSERT INTO sub_ledger SELECT (json_populate_record(entry, '{\"sequence\": "
+        + "1000, \"settlement_id\": \"Z\"}')).* FROM sub_ledger AS entry WHERE shard = 1 AND sequence = 6", "1/1000")]
+    [InlineData("sub_ledger", "INSERT INTO sub_ledger SELECT (json_populate_record(entry, '{\"sequence\": "
+        + "13, \"settlement_id\": \"Z\"}')).* FROM sub_ledger AS entry WHERE shard = 2 AND sequence = 12", "2/13")]
     [InlineData("journal", "INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (-1, 1, 'resident', '2024-01-01', '2024-01-01')", "-1")]
     [InlineData("journal", "INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (500, 2, 'resident', '2024-01-01', '2024-01-01')", "500")]
     [InlineData("journal", "INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (501, 77, 'resident', '2024-01-01', '2024-01-01')", "501")]
-    [InlineData("posting", "INSERT INTO posting VALUES (1, '5101.resident.410103', 1, 0), (1, '2101.resident.410103.H1', 0, 1)", "1/2101.resident.410103.H1")]
-    [InlineData("posting", "INSERT INTO posting VALUES (5, '5101.resident.410103', 1, 0), (5, '2101.resident.410103.H1', 0, 1)", "5/2101.resident.410103.H1")]
-    [InlineData("posting", "INSERT INTO posting VALUES (500, '5101.resident.410103', 1, 0), (500, '2101.resident.410103.H1', 0, 1)", "500/2101.resident.410103.H1")]
-    [InlineData("voucher", "INSERT INTO voucher OVERRIDING SYSTEM VALUE VALUES (-1, 'a', '', 'INTEREST_RECEIVED', '410100', '', '', 'x', now(), 1)", "-1")]
-    [InlineData("voucher", "INSERT INTO voucher OVERRIDING SYSTEM VALUE VALUES (90, 'b', '', 'INTEREST_RECEIVED', '410100', '', '', 'x', now(), 700)", "90")]
+    [InlineData("posting", "INSERT INTO posting VALUES (1, '5101.resident.410103', 1, 0), (1, '2101.resident.410103.H1', 0, 1)",
+        "1/2101.resident.410103.H1")]
+    [InlineData("posting", "INSERT INTO posting VALUES (5, '5101.resident.410103', 1, 0), (5, '2101.resident.410103.H1', 0, 1)",
+        "5/2101.resident.410103.H1")]
+    [InlineData("posting", "INSERT INTO posting VALUES (500, '5101.resident.410103', 1, 0), (500, '2101.resident.410103.H1', 0, 1)",
+        "500/2101.resident.410103.H1")]
+    [InlineData("voucher", "INSERT INTO voucher OVERRIDING SYSTEM VALUE VALUES (-1, 'a', '', 'INTEREST_RECEIVED', '410100', '', '', "
+        + "'x', now(), 1)", "-1")]
+    [InlineData("voucher", "INSERT INTO voucher OVERRIDING SYSTEM VALUE VALUES (90, 'b', '', 'INTEREST_RECEIVED', '410100', '', '', 'x', "
+        + "now(), 700)", "90")]
     [InlineData("assessment", "INSERT INTO assessment VALUES (2, '4001.resident.410100', 1, 1, 'x')", "2/4001.resident.410100")]
     [InlineData("assessment", "INSERT INTO assessment VALUES (99, '1101.resident.410100', 1, 1, 'x')", "99/1101.resident.410100")]
     [InlineData("account_balance", "INSERT INTO account_balance VALUES ('0', 1, 0)", "0")]
@@ -95,7 +105,8 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
     [InlineData("account_balance", "INSERT INTO account_balance VALUES ('9', 1, 0)", "9")]
     [InlineData("shard_watermark", "INSERT INTO shard_watermark VALUES (-1, 0)", "-1")]
     [InlineData("shard_watermark", "INSERT INTO shard_watermark VALUES (3, 0)", "3")]
-    [InlineData("chain_link", "INSERT INTO chain_link SELECT 8, 77, format, chained_at, hash, previous_hash, row_index FROM chain_link WHERE link = 7", "8")]
+    [InlineData("chain_link", "INSERT INTO chain_link SELECT 8, 77, format, chained_at, hash, previous_hash, row_index FROM chain_link "
+        + "WHERE link = 7", "8")]
     public async Task Inserted_row_is_named(string table, string sql, string key)
     {
         await using Audit audit = await books.AsChainedAsync();
@@ -131,7 +142,8 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         await audit.TamperAsync("UPDATE chain_link SET format = 9 WHERE link = 3");
 
         UnknownChainFormatException refused = await Assert.ThrowsAsync<UnknownChainFormatException>(() => audit.FirstBadRowAsync());
-        Assert.Equal("Link 3 of the chain has format 9, and this program reads formats 1 to 2: verify with the program that made it.", refused.Message);
+        Assert.Equal("Link 3 of the chain has format 9, and this program reads formats 1 to 2: verify with the program that made it.",
+            refused.Message);
     }
 
     [Theory]
@@ -210,7 +222,8 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         await audit.TamperAsync("UPDATE sub_ledger SET insured_id = 'I0-forged' WHERE shard = 0 AND sequence = 1");
         await audit.ExecuteAsync("CREATE TABLE honest AS TABLE chain_link; TRUNCATE chain_link");
         Assert.Equal(AuditedBooks.Batches + AuditedBooks.Vouchers, await audit.NewChain().ExtendAsync(sweep: true, CancellationToken.None));
-        await audit.TamperAsync("DELETE FROM chain_link WHERE link > 1; INSERT INTO chain_link SELECT * FROM honest WHERE link > 1; DROP TABLE honest");
+        await audit.TamperAsync("DELETE FROM chain_link WHERE link > 1; INSERT INTO chain_link SELECT * FROM honest WHERE link > 1; "
+            + "DROP TABLE honest");
 
         Assert.Equal("chain_link 1 CHANGED", await audit.FirstBadRowAsync());
     }
@@ -226,7 +239,8 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
             "middle" => $"(SELECT count(*) / 2 FROM {table})",
             _ => $"(SELECT count(*) - 1 FROM {table})",
         };
-        string text = await audit.TextAsync($"SELECT concat_ws('/', {string.Join(", ", key)}) FROM {table} ORDER BY {order} OFFSET {offset} LIMIT 1");
+        string text = await audit.TextAsync(
+            $"SELECT concat_ws('/', {string.Join(", ", key)}) FROM {table} ORDER BY {order} OFFSET {offset} LIMIT 1");
         return (text, $"concat_ws('/', {string.Join(", ", key)}) = '{text}'");
     }
 }

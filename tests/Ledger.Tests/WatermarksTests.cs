@@ -94,7 +94,8 @@ public sealed class WatermarksTests
         Assert.Equal([Mark(1, 0, stopped: "it stopped", announcement: 1)], await NextAsync(watch));
     }
 
-    private static StoreRow Row(long[] watermarks, string[] stopped) => new(new string('a', 32), watermarks.Length, true, watermarks, stopped);
+    private static StoreRow Row(long[] watermarks, string[] stopped) =>
+        new(new string('a', 32), watermarks.Length, true, watermarks, stopped);
 
     private static ShardWatermark Mark(int shard, long sequence, string stopped = "", long announcement = 0) =>
         new() { Shard = shard, Sequence = sequence, Stopped = stopped, Gap = announcement > 0, Announcement = announcement };

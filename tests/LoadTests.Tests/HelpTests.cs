@@ -10,7 +10,9 @@ public sealed class HelpTests
     [InlineData("load", "--rate-scale")]
     public async Task Help_of_the_claims_command_names_the_options_of_the_measurement(string command, string option)
     {
-        ProcessStartInfo start = new("dotnet", [typeof(CommandException).Assembly.Location, command, "--help"]) { UseShellExecute = false, RedirectStandardOutput = true };
+        ProcessStartInfo start = new("dotnet",
+            [typeof(CommandException).Assembly.Location, command, "--help"])
+        { UseShellExecute = false, RedirectStandardOutput = true };
         using Process process = Process.Start(start)!;
         string help = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
@@ -27,7 +29,10 @@ public sealed class HelpTests
     [InlineData("--seconds", "abc", "load", "mixed")]
     public async Task Number_that_is_none_or_out_of_range_is_a_sentence(string option, string value, params string[] command)
     {
-        ProcessStartInfo start = new("dotnet", [typeof(CommandException).Assembly.Location, .. command, option, value]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new("dotnet",
+            [typeof(CommandException).Assembly.Location, .. command, option,
+            value])
+        { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string errors = await process.StandardError.ReadToEndAsync();

@@ -113,7 +113,8 @@ public sealed class HospitalSideTests
         hospitals.Answered(once);
         hospitals.Answered(twice);
 
-        Assert.Equal((Known.Sent, Known.Acknowledged, 1), (hospitals.Book.KnownOf(0), hospitals.Book.KnownOf(1), hospitals.Book.Unexpected));
+        Assert.Equal((Known.Sent, Known.Acknowledged, 1),
+            (hospitals.Book.KnownOf(0), hospitals.Book.KnownOf(1), hospitals.Book.Unexpected));
     }
 
     [Fact]

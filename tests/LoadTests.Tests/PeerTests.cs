@@ -17,7 +17,8 @@ public sealed class PeerTests(RunningPeer running) : IClassFixture<RunningPeer>
     [InlineData(2, 100_000, 0, 30_000)]
     public async Task Visit_is_settled_by_the_same_rules(int facility, long totalFen, long deductibleFen, long fundPayFen)
     {
-        (long Deductible, long FundPay) answer = await SettleAsync($"H{facility}", $"I{(facility * 1_000) + (totalFen / 1_000)}", "R1", totalFen);
+        (long Deductible, long FundPay) answer =
+            await SettleAsync($"H{facility}", $"I{(facility * 1_000) + (totalFen / 1_000)}", "R1", totalFen);
 
         Assert.Equal((deductibleFen, fundPayFen), answer);
     }

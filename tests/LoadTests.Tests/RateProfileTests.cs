@@ -34,7 +34,8 @@ public sealed class RateProfileTests
         RateProfile rate = new Arrivals((0, 10), (0.4, 100), (0.7, 100), (1, 10)).Over(TimeSpan.FromSeconds(100), rateScale: 2);
 
         double[] due = DueSeconds(rate);
-        int[] byTenth = [.. Enumerable.Range(0, 10).Select(tenth => due.Count(second => second >= tenth * 10 && second < (tenth + 1) * 10))];
+        int[] byTenth = [.. Enumerable.Range(0, 10)
+            .Select(tenth => due.Count(second => second >= tenth * 10 && second < (tenth + 1) * 10))];
 
         // The mean rate of each tenth, in visits of ten seconds.
         Assert.Equal([425, 875, 1325, 1775, 2000, 2000, 2000, 1700, 1100, 500], byTenth);

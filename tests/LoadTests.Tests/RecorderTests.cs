@@ -64,7 +64,8 @@ public sealed class RecorderTests
     {
         (double, double)[] saw = [.. Enumerable.Range(0, 900).Select(second => ((double)second, 100.0 + ((second + 150) % 300)))];
         Assert.Equal(0, Trend.OfLows(saw, stretchSeconds: 300).Growth, precision: 6);
-        Assert.InRange(Trend.OfLows([.. saw.Select(point => (point.Item1, point.Item2 + (point.Item1 / 10)))], stretchSeconds: 300).Growth, 55, 65);
+        Assert.InRange(Trend.OfLows([.. saw.Select(point => (point.Item1, point.Item2 + (point.Item1 / 10)))], stretchSeconds: 300).Growth,
+            55, 65);
         Assert.Equal(Trend.Of(saw[..500]), Trend.OfLows(saw[..500], stretchSeconds: 300));
     }
 

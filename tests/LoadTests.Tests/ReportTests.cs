@@ -43,7 +43,8 @@ public sealed class ReportTests
     {
         XDocument page = Parse(Result(holds: false));
 
-        string[] failed = [.. page.Descendants(Html + "tr").Where(row => row.Value.Contains("✗ FAIL", StringComparison.Ordinal)).Select(row => row.Value)];
+        string[] failed = [.. page.Descendants(Html + "tr").Where(row => row.Value.Contains("✗ FAIL", StringComparison.Ordinal))
+            .Select(row => row.Value)];
         Assert.Equal(["✗ FAILp99 ≤ 5 ms9.9 ms"], failed);
         Assert.Contains("✗ p99 ≤ 5 ms", page.Root!.Value, StringComparison.Ordinal);
     }
@@ -52,9 +53,11 @@ public sealed class ReportTests
     public void Page_plots_every_second_and_interrupts_the_line_of_a_process_that_was_gone()
     {
         XDocument page = Parse(Result());
-        XElement memory = page.Descendants(Html + "figure").Single(figure => figure.Value.StartsWith("Resident memory", StringComparison.Ordinal));
+        XElement memory = page.Descendants(Html + "figure")
+            .Single(figure => figure.Value.StartsWith("Resident memory", StringComparison.Ordinal));
 
-        Dictionary<string, string> paths = memory.Descendants(Html + "path").Where(path => path.Value.Length > 0).ToDictionary(path => path.Value, path => path.Attribute("d")!.Value);
+        Dictionary<string, string> paths = memory.Descendants(Html + "path").Where(path => path.Value.Length > 0)
+            .ToDictionary(path => path.Value, path => path.Attribute("d")!.Value);
         Assert.Equal((1, 3), (paths["adjudication"].Count(letter => letter == 'M'), paths["adjudication"].Count(letter => letter == 'L')));
         Assert.Equal((2, 1), (paths["ledger"].Count(letter => letter == 'M'), paths["ledger"].Count(letter => letter == 'L')));
     }
@@ -68,7 +71,8 @@ public sealed class ReportTests
         Assert.Equal(12_345, report.GetProperty("total").GetProperty("sent").GetInt64());
         Assert.Equal(2, report.GetProperty("total").GetProperty("latencyMs").GetProperty("p99").GetDouble(), 1);
         Assert.Equal(4, report.GetProperty("seconds").GetArrayLength());
-        Assert.Equal(300_000_000, report.GetProperty("seconds")[3].GetProperty("processes").GetProperty("ledger").GetProperty("residentBytes").GetInt64());
+        Assert.Equal(300_000_000, report.GetProperty("seconds")[3].GetProperty("processes").GetProperty("ledger").GetProperty(
+            "residentBytes").GetInt64());
         Assert.False(report.GetProperty("seconds")[2].GetProperty("processes").TryGetProperty("ledger", out _));
     }
 
@@ -116,7 +120,9 @@ public sealed class ReportTests
     public void Threshold_of_flat_memory_looks_at_the_slope_of_the_second_half(double megabytesPerSecond, bool flat)
     {
         // 100 s of which the second half counts: the first may grow as it likes.
-        Sample[] samples = [.. Enumerable.Range(0, 101).Select(second => SampleAt(second, 100 + (second < 50 ? second : 50 + ((second - 50) * megabytesPerSecond)), ledgerRuns: true))];
+        Sample[] samples = [.. Enumerable.Range(0, 101)
+            .Select(second =>
+            SampleAt(second, 100 + (second < 50 ? second : 50 + ((second - 50) * megabytesPerSecond)), ledgerRuns: true))];
         Measurements measured = Measured() with { Samples = samples, MeasuredFrom = 0, MeasuredTo = 100 };
 
         Assert.Equal(flat, Thresholds.MemoryIsFlat(percent: 0, megabytes: 25)(measured).Holds);
@@ -124,12 +130,20 @@ public sealed class ReportTests
 
     private static XDocument Parse(RunResult result)
     {
-        using XmlReader reader = XmlReader.Create(new StringReader(ReportHtml.Render(result)), new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore });
+        using XmlReader reader = XmlReader.Create(
+            new StringReader(ReportHtml.Render(result)), new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore });
         return XDocument.Load(reader);
     }
 
     private static RunResult Result(bool holds = true) => new(
-        new Scenario { Name = "quick", Description = "a <quick> load & more", Duration = TimeSpan.FromSeconds(4), Load = Arrivals.Constant(10), Thresholds = [] },
+        new Scenario
+        {
+            Name = "quick",
+            Description = "a <quick> load & more",
+            Duration = TimeSpan.FromSeconds(4),
+            Load = Arrivals.Constant(10),
+            Thresholds = [],
+        },
         new LoadOptions(null, 1, 100, 1),
         new DateTimeOffset(2025, 6, 18, 8, 0, 0, TimeSpan.Zero),
         "2 × some processor",

@@ -24,7 +24,12 @@ public sealed class WholeSystemTests
 
     [Fact]
     public void Request_that_nobody_sent_is_noticed() => AssertFails(
-        run => run.Entries.Add(new SubLedgerEntry { RequestId = Traffic.SettleId(99), InsuredId = Workload.InsuredId(0), FacilityCode = Workload.FacilityCode(1) }),
+        run => run.Entries.Add(new SubLedgerEntry
+        {
+            RequestId = Traffic.SettleId(99),
+            InsuredId = Workload.InsuredId(0),
+            FacilityCode = Workload.FacilityCode(1),
+        }),
         "acknowledged ⊆ posted ⊆ sent");
 
     [Fact]
@@ -62,7 +67,9 @@ public sealed class WholeSystemTests
 
     [Fact]
     public void Record_that_does_not_begin_where_the_last_one_ended_is_noticed() => AssertFails(
-        run => (run.Entries[^1].CapUsedBeforeFen, run.Entries[^1].CapUsedAfterFen) = (run.Entries[^1].CapUsedBeforeFen + 5, run.Entries[^1].CapUsedAfterFen + 5),
+        run =>
+            (run.Entries[^1].CapUsedBeforeFen, run.Entries[^1].CapUsedAfterFen) =
+            (run.Entries[^1].CapUsedBeforeFen + 5, run.Entries[^1].CapUsedAfterFen + 5),
         "books = answers", "an insured's records");
 
     [Fact]
@@ -79,7 +86,8 @@ public sealed class WholeSystemTests
 
     [Fact]
     public void Second_answer_that_nobody_asked_for_is_noticed() => AssertFails(
-        run => Assert.Equal(AnswerKind.Unexpected, run.Book.Answer(run.Replies[0], out _, out _)), "a repeated request gets its first answer");
+        run =>
+            Assert.Equal(AnswerKind.Unexpected, run.Book.Answer(run.Replies[0], out _, out _)), "a repeated request gets its first answer");
 
     [Fact]
     public void Cancellation_takes_back_what_it_cancels()
@@ -107,7 +115,8 @@ public sealed class WholeSystemTests
     public void Insured_without_a_year_in_the_ledger_is_noticed() => AssertFails(run => run.YearsMissing = 1, "the ledger's years");
 
     [Fact]
-    public void Trial_balance_with_other_sums_is_noticed() => AssertFails(run => run.BalanceDeltaFen = 1, "sub-ledger = trial balance", "debit = credit");
+    public void Trial_balance_with_other_sums_is_noticed() =>
+        AssertFails(run => run.BalanceDeltaFen = 1, "sub-ledger = trial balance", "debit = credit");
 
     [Fact]
     public void Broken_chain_is_noticed() => AssertFails(run => run.ChainHolds = false, "the books verify");
@@ -117,7 +126,8 @@ public sealed class WholeSystemTests
     {
         AnswerBook empty = new(new Traffic(new Mix(), Run.Insured));
 
-        IReadOnlyList<Check> checks = new WholeSystem(empty).Judge(new TrialBalance { Balanced = true }, new AuditReport([], new ChainHead()));
+        IReadOnlyList<Check> checks = new WholeSystem(empty)
+            .Judge(new TrialBalance { Balanced = true }, new AuditReport([], new ChainHead()));
 
         Assert.Contains(checks, check => !check.Holds && check.Name.StartsWith("acknowledged ⊆ posted", StringComparison.Ordinal));
     }

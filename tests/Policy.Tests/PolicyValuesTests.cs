@@ -20,7 +20,8 @@ public sealed class PolicyValuesTests
         Assert.Equal(
             [KeyValuePair.Create("ORDINARY", notice), KeyValuePair.Create("PRENATAL_CHECK", "郑医保办〔2024〕60号 三; 豫医保办〔2024〕64号 二")],
             Zhengzhou.Outpatient[1].PooledVisitTypes.OrderBy(type => type.Key, StringComparer.Ordinal));
-        Assert.All(Zhengzhou.Outpatient, period => Assert.Equal(["DELIVERY_CAESAREAN", "DELIVERY_NATURAL"], period.FixedAllowanceFen.Keys.Order(StringComparer.Ordinal)));
+        Assert.All(Zhengzhou.Outpatient, period => Assert.Equal(
+            ["DELIVERY_CAESAREAN", "DELIVERY_NATURAL"], period.FixedAllowanceFen.Keys.Order(StringComparer.Ordinal)));
         Assert.Equal("zhengzhou", Zhengzhou.City);
         Assert.Null(Zhengzhou.OutpatientIncomplete);
     }
@@ -48,10 +49,12 @@ public sealed class PolicyValuesTests
     [InlineData("410106", "上街区", true, FundAccounts.County, "district", "shangjie-is-a-district")]
     [InlineData("410122", "中牟县", true, FundAccounts.County, "county", null)]
     [InlineData("410181", "巩义市", false, null, null, null)]
-    public void County_has_its_name_accounts_and_class(string code, string name, bool inside, FundAccounts? accounts, string? fiscalClass, string? ruling)
+    public void County_has_its_name_accounts_and_class(
+        string code, string name, bool inside, FundAccounts? accounts, string? fiscalClass, string? ruling)
     {
         County county = Zhengzhou.Counties[code];
-        Assert.Equal((code, name, inside, accounts, fiscalClass, ruling), (county.Code, county.Name, county.InsidePooling, county.Accounts, county.FiscalClass, county.Ruling));
+        Assert.Equal((code, name, inside, accounts, fiscalClass, ruling),
+            (county.Code, county.Name, county.InsidePooling, county.Accounts, county.FiscalClass, county.Ruling));
         Assert.True(Citation.IsWellFormed(county.Source));
         if (inside) Assert.Same(county, Zhengzhou.RequireCounty(code));
     }
@@ -96,7 +99,8 @@ public sealed class PolicyValuesTests
 
         static (int City, int County) Sharing(string fiscalClass, int planYear)
         {
-            AidPayers payers = Zhengzhou.Contributions.AidPayers[fiscalClass].Single(span => span.FromPlanYear <= planYear && (span.ToPlanYear ?? 9999) >= planYear).Value;
+            AidPayers payers = Zhengzhou.Contributions.AidPayers[fiscalClass]
+                .Single(span => span.FromPlanYear <= planYear && (span.ToPlanYear ?? 9999) >= planYear).Value;
             return (payers.CityBasisPoints, payers.CountyBasisPoints);
         }
     }
@@ -119,21 +123,26 @@ public sealed class PolicyValuesTests
         Assert.Equal(new Cited<long>(78_000, "郑医保〔2023〕6号 二"), Zhengzhou.Subsidies[2023].TotalFen);
         Assert.Null(Zhengzhou.Subsidies[2022].TotalFen);
         Assert.Equal("2022年财政补助标准的文件不在手，不能给出金额", Zhengzhou.Subsidies[2022].NotInHand);
-        Assert.Equal(("郑医保〔2021〕16号 一(二)", "airport-zone"), (Zhengzhou.SubsidyFor(2021, "410173").Source, Zhengzhou.SubsidyFor(2021, "410173").Ruling));
+        Assert.Equal(("郑医保〔2021〕16号 一(二)", "airport-zone"),
+            (Zhengzhou.SubsidyFor(2021, "410173").Source, Zhengzhou.SubsidyFor(2021, "410173").Ruling));
         Assert.Equal(("郑医保〔2023〕6号 二", null), (Zhengzhou.SubsidyFor(2023, "410122").Source, Zhengzhou.SubsidyFor(2023, "410122").Ruling));
         Assert.Equal((64_000, 64_000), (Xinzhou.Subsidies[2023].TotalFen!.Value.Value, Sum(Xinzhou.SubsidyFor(2023, "western_county"))));
 
-        static long Sum(Subsidy subsidy) => subsidy.CentralFen!.Value + subsidy.ProvinceFen!.Value + subsidy.CityFen!.Value + subsidy.CountyFen!.Value;
+        static long Sum(Subsidy subsidy) =>
+            subsidy.CentralFen!.Value + subsidy.ProvinceFen!.Value + subsidy.CityFen!.Value + subsidy.CountyFen!.Value;
     }
 
     [Theory]
     [InlineData(2023, "410181", "is outside the pooling area")]
     [InlineData(2023, "999999", "There is no county 999999 in zhengzhou's policy.")]
-    [InlineData(2023, "village_college", "There is no fiscal subsidy for 'village_college' in 2023: use a county code or one of airport_zone, central_college, city_college, county, district, provincial_college.")]
+    [InlineData(2023, "village_college",
+        "There is no fiscal subsidy for 'village_college' in 2023: use a county code or one of airport_zone, central_college, "
+        + "city_college, county, district, provincial_college.")]
     [InlineData(2022, "410105", "The fiscal subsidy of 2022 is not in hand for zhengzhou: 2022年财政补助标准的文件不在手，不能给出金额.")]
     [InlineData(2020, "410105", "The fiscal subsidy of 2020 is not in hand for zhengzhou.")]
     public void Subsidy_of_nobody_says_why(int year, string countyOrClass, string sentence) =>
-        Assert.Contains(sentence, Assert.Throws<PolicyException>(() => Zhengzhou.SubsidyFor(year, countyOrClass)).Message, StringComparison.Ordinal);
+        Assert.Contains(sentence, Assert.Throws<PolicyException>(() => Zhengzhou.SubsidyFor(year, countyOrClass)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Floors_are_the_provinces()
@@ -142,10 +151,12 @@ public sealed class PolicyValuesTests
         const string two = "豫医保办〔2023〕71号 二";
         const string three = "豫医保办〔2023〕71号 三";
         Assert.Equal(("henan", new DateOnly(2024, 1, 1)), (floors.Province, floors.From));
-        Assert.Equal((new(4_000, two), new(5_000, two), new(6_000, two)), (floors.CityRateBasisPoints, floors.CountyRateBasisPoints, floors.GrassrootsRateBasisPoints));
+        Assert.Equal((new(4_000, two), new(5_000, two), new(6_000, two)),
+            (floors.CityRateBasisPoints, floors.CountyRateBasisPoints, floors.GrassrootsRateBasisPoints));
         Assert.Equal((new(5_000, two), new(0, two)), (floors.DeductibleFen, floors.GrassrootsDeductibleFen));
         Assert.Equal(new Cited<int>(2_000, two, "deductible-about-50"), floors.DeductibleToleranceBasisPoints);
-        Assert.Equal([KeyValuePair.Create("DELIVERY_CAESAREAN", new Cited<long>(200_000, three)), KeyValuePair.Create("DELIVERY_NATURAL", new Cited<long>(100_000, three))], floors.AllowanceFen);
+        Assert.Equal([KeyValuePair.Create("DELIVERY_CAESAREAN", new Cited<long>(200_000, three)),
+            KeyValuePair.Create("DELIVERY_NATURAL", new Cited<long>(100_000, three))], floors.AllowanceFen);
     }
 
     [Fact]
@@ -170,18 +181,40 @@ public sealed class PolicyValuesTests
 
     public static TheoryData<string, Func<OutpatientPolicy, OutpatientPolicy>, Func<OutpatientPolicy, OutpatientPolicy>> Bounds => new()
     {
-        { "省级三级甲等支付比例", policy => policy with { Province3A = Rate(policy.Province3A, 4_000) }, policy => policy with { Province3A = Rate(policy.Province3A, 3_999) } },
-        { "省市县其他等级支付比例", policy => policy with { Other = Rate(policy.Other, 5_000) }, policy => policy with { Other = Rate(policy.Other, 4_999) } },
-        { "基层支付比例", policy => policy with { Grassroots = Rate(policy.Grassroots, 6_000) }, policy => policy with { Grassroots = Rate(policy.Grassroots, 5_999) } },
-        { "省级三级甲等起付标准", policy => policy with { Province3A = Deductible(policy.Province3A, 6_000) }, policy => policy with { Province3A = Deductible(policy.Province3A, 6_001) } },
-        { "省市县其他等级起付标准", policy => policy with { Other = Deductible(policy.Other, 4_000) }, policy => policy with { Other = Deductible(policy.Other, 3_999) } },
-        { "基层起付标准", policy => policy with { Grassroots = Deductible(policy.Grassroots, 0) }, policy => policy with { Grassroots = Deductible(policy.Grassroots, 1) } },
-        { "DELIVERY_CAESAREAN", policy => policy, policy => policy with { FixedAllowanceFen = policy.FixedAllowanceFen.SetItem("DELIVERY_CAESAREAN", new(199_999, "x")) } },
+        {
+            "省级三级甲等支付比例", policy => policy with { Province3A = Rate(policy.Province3A, 4_000) },
+            policy => policy with { Province3A = Rate(policy.Province3A, 3_999) }
+        },
+        {
+            "省市县其他等级支付比例", policy => policy with { Other = Rate(policy.Other, 5_000) },
+            policy => policy with { Other = Rate(policy.Other, 4_999) }
+        },
+        {
+            "基层支付比例", policy => policy with { Grassroots = Rate(policy.Grassroots, 6_000) },
+            policy => policy with { Grassroots = Rate(policy.Grassroots, 5_999) }
+        },
+        {
+            "省级三级甲等起付标准", policy => policy with { Province3A = Deductible(policy.Province3A, 6_000) },
+            policy => policy with { Province3A = Deductible(policy.Province3A, 6_001) }
+        },
+        {
+            "省市县其他等级起付标准", policy => policy with { Other = Deductible(policy.Other, 4_000) },
+            policy => policy with { Other = Deductible(policy.Other, 3_999) }
+        },
+        {
+            "基层起付标准", policy => policy with { Grassroots = Deductible(policy.Grassroots, 0) },
+            policy => policy with { Grassroots = Deductible(policy.Grassroots, 1) }
+        },
+        {
+            "DELIVERY_CAESAREAN", policy => policy,
+            policy => policy with { FixedAllowanceFen = policy.FixedAllowanceFen.SetItem("DELIVERY_CAESAREAN", new(199_999, "x")) }
+        },
     };
 
     [Theory]
     [MemberData(nameof(Bounds))]
-    public void Floor_is_kept_at_its_bound_and_missed_beyond_it(string what, Func<OutpatientPolicy, OutpatientPolicy> kept, Func<OutpatientPolicy, OutpatientPolicy> missed)
+    public void Floor_is_kept_at_its_bound_and_missed_beyond_it(
+        string what, Func<OutpatientPolicy, OutpatientPolicy> kept, Func<OutpatientPolicy, OutpatientPolicy> missed)
     {
         OutpatientPolicy policy = Zhengzhou.Outpatient[0];
         Assert.DoesNotContain((Zhengzhou with { Outpatient = [kept(policy)] }).CheckAgainstFloors(), check => !check.Holds);
@@ -206,7 +239,8 @@ public sealed class PolicyValuesTests
             Coverage = Zhengzhou.Coverage with { FromPlanYear = 2026 },
             EarlierCoverage = [Zhengzhou.Coverage with { FromPlanYear = 2022 }, Zhengzhou.Coverage with { FromPlanYear = 2024 }],
         };
-        Assert.Equal([null, 2022, 2022, 2024, 2024, 2026, 2026], new[] { 2021, 2022, 2023, 2024, 2025, 2026, 2027 }.Select(year => pack.CoverageFor(year)?.FromPlanYear));
+        Assert.Equal([null, 2022, 2022, 2024, 2024, 2026, 2026],
+            new[] { 2021, 2022, 2023, 2024, 2025, 2026, 2027 }.Select(year => pack.CoverageFor(year)?.FromPlanYear));
     }
 
     [Theory]
@@ -222,7 +256,8 @@ public sealed class PolicyValuesTests
     [InlineData("郑医保〔2023〕6号 三;豫医保办〔2023〕71号 五", false)]
     [InlineData("郑医保〔2023〕6号 三; notice", false)]
     [InlineData("see 郑医保〔2023〕6号 三", false)]
-    public void Citation_is_document_number_and_clause(string citation, bool wellFormed) => Assert.Equal(wellFormed, Citation.IsWellFormed(citation));
+    public void Citation_is_document_number_and_clause(string citation, bool wellFormed) =>
+        Assert.Equal(wellFormed, Citation.IsWellFormed(citation));
 
     [Theory]
     [InlineData(4_000, "40元")]

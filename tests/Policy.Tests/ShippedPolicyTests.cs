@@ -52,7 +52,8 @@ public sealed class ShippedPolicyTests
         Assert.Equal(new Cited<int>(30, "豫医保办〔2023〕71号 五", "first-covered-day"), rules.WaitingDays);
         Assert.Equal(3, rules.TransferMonths.Value);
         Assert.Equal(0, rules.TransferCoveredAfterDays.Value);
-        Assert.Equal(["child_in_difficulty", "destitute", "disabled", "low_income", "low_income_edge", "relapse_risk"], rules.ExemptCategories.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["child_in_difficulty", "destitute", "disabled", "low_income", "low_income_edge", "relapse_risk"],
+            rules.ExemptCategories.Keys.Order(StringComparer.Ordinal));
         Assert.Same(rules, Zhengzhou.CoverageFor(2019));
     }
 
@@ -61,7 +62,8 @@ public sealed class ShippedPolicyTests
     {
         Assert.Equal(new PoolingArea("410100", "郑州市", "郑政办〔2021〕24号 一", null), Zhengzhou.RequirePoolingArea());
         Assert.Null(Xinzhou.PoolingArea);
-        Assert.Contains("there is no xinzhou-counties.yaml", Assert.Throws<PolicyException>(() => Xinzhou.RequirePoolingArea()).Message, StringComparison.Ordinal);
+        Assert.Contains("there is no xinzhou-counties.yaml", Assert.Throws<PolicyException>(() => Xinzhou.RequirePoolingArea()).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -90,7 +92,8 @@ public sealed class ShippedPolicyTests
     [InlineData(2025, "disabled", "410106", 40_000, 8_000, 16_000, 16_000)]
     [InlineData(2025, "low_income_edge", "410185", 40_000, 8_000, 0, 32_000)]
     [InlineData(2025, "child_in_difficulty", "410171", 40_000, 8_000, 16_000, 16_000)]
-    public void Contribution_is_standard_less_aid_shared_by_class(int planYear, string category, string county, long standardFen, long selfFen, long cityFen, long countyFen)
+    public void Contribution_is_standard_less_aid_shared_by_class(
+        int planYear, string category, string county, long standardFen, long selfFen, long cityFen, long countyFen)
     {
         ContributionQuote quote = Zhengzhou.QuoteContribution(planYear, category, county);
         Assert.Equal((standardFen, selfFen, cityFen, countyFen), (quote.StandardFen, quote.SelfFen, quote.CityAidFen, quote.CountyAidFen));
@@ -104,7 +107,8 @@ public sealed class ShippedPolicyTests
     [InlineData(2024, "general", "410181", "outside the pooling area (郑政办〔2021〕24号 一)")]
     [InlineData(2024, "general", "110101", "no county 110101")]
     public void Contribution_that_is_not_known_says_so(int planYear, string category, string county, string sentence) =>
-        Assert.Contains(sentence, Assert.Throws<PolicyException>(() => Zhengzhou.QuoteContribution(planYear, category, county)).Message, StringComparison.Ordinal);
+        Assert.Contains(sentence, Assert.Throws<PolicyException>(() => Zhengzhou.QuoteContribution(planYear, category, county)).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData(2021, "410105", 34_800, 9_280, 16_960, 16_960)]
@@ -116,10 +120,12 @@ public sealed class ShippedPolicyTests
     [InlineData(2023, "410182", 38_400, 7_680, 7_000, 24_920)]
     [InlineData(2024, "410172", 40_200, 5_360, 16_220, 16_220)]
     [InlineData(2024, "410184", 40_200, 8_040, 5_500, 24_260)]
-    public void Subsidy_of_a_county_sums_to_780_yuan(int year, string county, long centralFen, long provinceFen, long cityFen, long countyFen)
+    public void Subsidy_of_a_county_sums_to_780_yuan(
+        int year, string county, long centralFen, long provinceFen, long cityFen, long countyFen)
     {
         Subsidy subsidy = Zhengzhou.SubsidyFor(year, county);
-        Assert.Equal((centralFen, provinceFen, cityFen, countyFen), (subsidy.CentralFen, subsidy.ProvinceFen, subsidy.CityFen, subsidy.CountyFen));
+        Assert.Equal((centralFen, provinceFen, cityFen, countyFen),
+            (subsidy.CentralFen, subsidy.ProvinceFen, subsidy.CityFen, subsidy.CountyFen));
         Assert.Equal(78_000, centralFen + provinceFen + cityFen + countyFen);
     }
 
@@ -127,12 +133,14 @@ public sealed class ShippedPolicyTests
     [InlineData(2021, 34_800, 9_280, 33_920, 20_000)]
     [InlineData(2023, 38_400, 5_120, 34_480, 14_000)]
     [InlineData(2024, 40_200, 5_360, 32_440, 11_000)]
-    public void Subsidy_of_colleges_is_full_for_the_citys_and_in_part_for_others(int year, long centralFen, long provinceFen, long cityFen, long cityPartFen)
+    public void Subsidy_of_colleges_is_full_for_the_citys_and_in_part_for_others(
+        int year, long centralFen, long provinceFen, long cityFen, long cityPartFen)
     {
         Subsidy own = Zhengzhou.SubsidyFor(year, "city_college");
         Assert.Equal((centralFen, provinceFen, cityFen, null), (own.CentralFen, own.ProvinceFen, own.CityFen, own.CountyFen));
         Subsidy provincial = Zhengzhou.SubsidyFor(year, "provincial_college");
-        Assert.Equal((null, null, cityPartFen, null), (provincial.CentralFen, provincial.ProvinceFen, provincial.CityFen, provincial.CountyFen));
+        Assert.Equal((null, null, cityPartFen, null),
+            (provincial.CentralFen, provincial.ProvinceFen, provincial.CityFen, provincial.CountyFen));
         Assert.NotNull(provincial.Remainder);
     }
 
@@ -143,7 +151,8 @@ public sealed class ShippedPolicyTests
     [InlineData(2024, "410173")]
     [InlineData(2024, "central_college")]
     public void Subsidy_that_is_not_in_hand_says_so(int year, string countyOrClass) =>
-        Assert.Contains("is not in hand", Assert.Throws<PolicyException>(() => Zhengzhou.SubsidyFor(year, countyOrClass)).Message, StringComparison.Ordinal);
+        Assert.Contains("is not in hand", Assert.Throws<PolicyException>(() => Zhengzhou.SubsidyFor(year, countyOrClass)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Zhengzhou_keeps_every_provincial_floor()

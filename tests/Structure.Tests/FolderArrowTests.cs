@@ -64,7 +64,8 @@ public sealed class FolderArrowTests
     public void The_table_of_a_project_has_its_folders_and_no_circle(string project)
     {
         IEnumerable<string> folders = Sources.Under(project + "/", ".cs").Select(file => FolderOf(project, file)).Distinct();
-        Assert.Equal(Allowed[project].Keys.Order(StringComparer.Ordinal), folders.Where(folder => folder.Length > 0).Order(StringComparer.Ordinal));
+        Assert.Equal(Allowed[project].Keys.Order(StringComparer.Ordinal),
+            folders.Where(folder => folder.Length > 0).Order(StringComparer.Ordinal));
         Assert.Empty(Arrows.Circles(Allowed[project]));
     }
 

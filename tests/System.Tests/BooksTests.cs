@@ -24,7 +24,8 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
     public void Every_field_of_every_answer_is_the_expected_one() =>
         AssertSame(
             day.Expected("expected.jsonl").TrimEnd('\n'),
-            Regex.Replace(string.Join('\n', day.Answers), "\"settledAt\":\"(?<at>20[^\"]+)\"", TimeOf, RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10)));
+            Regex.Replace(string.Join('\n', day.Answers), "\"settledAt\":\"(?<at>20[^\"]+)\"", TimeOf,
+                RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10)));
 
     [Fact]
     public void Summary_of_what_was_sent_counts_each_outcome_and_what_the_fund_pays()
@@ -165,7 +166,8 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
             """);
         RunningSystem.AssertDone(await _system.RunAsync("import", "insured", file));
         // Nothing listens there: what is recorded is not sent anywhere.
-        using ServiceInstance second = await _system.StartSecondAsync("Claims.Adjudication", ("Claims__OtlpEndpoint", "http://127.0.0.1:1"));
+        using ServiceInstance second =
+            await _system.StartSecondAsync("Claims.Adjudication", ("Claims__OtlpEndpoint", "http://127.0.0.1:1"));
         SettleRequest visit = Visit("T1", "HW2", "PW8", "2025-12-16");
         (visit.FullSelfPayFen, visit.InScopeFen) = (visit.InScopeFen, 0);
         Grpc.Core.Metadata headers = new() { { "traceparent", $"00-{Trace}-b7ad6b7169203331-01" } };
@@ -317,7 +319,8 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
 
     /// <summary>TIME for an instant since the day began, in China Standard Time to the millisecond; anything else as it is.</summary>
     private string TimeOf(Match match) =>
-        DateTimeOffset.TryParseExact(match.Groups["at"].Value, "yyyy-MM-dd'T'HH:mm:ss.fff'+08:00'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset local)
+        DateTimeOffset.TryParseExact(match.Groups["at"].Value, "yyyy-MM-dd'T'HH:mm:ss.fff'+08:00'", CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal, out DateTimeOffset local)
             && local.AddHours(-8) >= day.Began.AddSeconds(-1) && local.AddHours(-8) <= DateTimeOffset.UtcNow
             ? "\"settledAt\":\"TIME\""
             : match.Value;

@@ -78,6 +78,10 @@ public sealed record Answers(int ExitCode, IReadOnlyList<JsonElement> Lines)
     /// <summary>What must be the same in every answer to one request: identity and money.</summary>
     public static string Substance(JsonElement answer) => string.Join(
         '|',
-        new[] { "requestId", "settlementId", "reasonCode", "totalFen", "inScopeFen", "deductibleFen", "rateBp", "fundPayFen", "selfPayFen", "capUsedBeforeFen", "capUsedAfterFen" }
+        new[]
+        {
+            "requestId", "settlementId", "reasonCode", "totalFen", "inScopeFen", "deductibleFen", "rateBp", "fundPayFen", "selfPayFen",
+            "capUsedBeforeFen", "capUsedAfterFen",
+        }
             .Select(field => answer.GetProperty(field).GetRawText()));
 }

@@ -29,18 +29,21 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
     [Theory]
     [InlineData(1, "claims.v1.Adjudication", "claims.v1.AdjudicationOperations")]
     [InlineData(2, "claims.v1.Eligibility")]
-    [InlineData(3, "claims.v1.Audit", "claims.v1.Funding", "claims.v1.Ledger", "claims.v1.LedgerShards", "claims.v1.PolicyImpact", "claims.v1.Reconciliation")]
+    [InlineData(3, "claims.v1.Audit", "claims.v1.Funding", "claims.v1.Ledger", "claims.v1.LedgerShards", "claims.v1.PolicyImpact",
+        "claims.v1.Reconciliation")]
     public async Task Services_are_described_by_reflection(int port, params string[] services)
     {
         using AsyncDuplexStreamingCall<ServerReflectionRequest, ServerReflectionResponse> call =
             new ServerReflection.ServerReflectionClient(system.Connect(system.PortBase + port)).ServerReflectionInfo();
         await call.RequestStream.WriteAsync(new ServerReflectionRequest { ListServices = "" });
         Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
-        Assert.Equal(services, call.ResponseStream.Current.ListServicesResponse.Service.Select(service => service.Name).Where(name => name.StartsWith("claims.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(services, call.ResponseStream.Current.ListServicesResponse.Service.Select(service => service.Name).Where(
+            name => name.StartsWith("claims.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
 
         await call.RequestStream.WriteAsync(new ServerReflectionRequest { FileContainingSymbol = services[0] });
         Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
-        FileDescriptorProto[] files = [.. call.ResponseStream.Current.FileDescriptorResponse.FileDescriptorProto.Select(FileDescriptorProto.Parser.ParseFrom)];
+        FileDescriptorProto[] files =
+            [.. call.ResponseStream.Current.FileDescriptorResponse.FileDescriptorProto.Select(FileDescriptorProto.Parser.ParseFrom)];
         Assert.Contains(files, file => file.Service.Any(service => $"{file.Package}.{service.Name}" == services[0]));
         await call.RequestStream.CompleteAsync();
     }
@@ -170,10 +173,13 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
         RunningSystem.AssertDone(await system.RunAsync("send", operations, "--out", system.FilePath("fund-answers.jsonl")));
         JsonElement before = (await LedgerAsync("trial-balance")).Json;
 
-        JsonElement assessed = (await LedgerAsync("income", "assess", "--kind", "subsidy", "--county", "410185", "--year", "2024", "--key", "A")).Json;
-        await LedgerAsync("income", "receive", "--kind", "subsidy", "--payer", "central", "--county", "410185", "--amount-fen", "40200", "--key", "B");
+        JsonElement assessed = (await LedgerAsync(
+            "income", "assess", "--kind", "subsidy", "--county", "410185", "--year", "2024", "--key", "A")).Json;
+        await LedgerAsync("income", "receive", "--kind", "subsidy", "--payer", "central", "--county", "410185", "--amount-fen", "40200",
+            "--key", "B");
         await LedgerAsync("pay", "transfer", "--route", "special-to-city", "--amount-fen", "40200", "--key", "C");
-        JsonElement need = (await LedgerAsync("pay", "replenishments", "--month", "2025-06")).Json.GetProperty("counties").EnumerateArray().Single(county => county.GetProperty("county").GetString() == "410185");
+        JsonElement need = (await LedgerAsync("pay", "replenishments", "--month", "2025-06")).Json.GetProperty("counties").EnumerateArray()
+            .Single(county => county.GetProperty("county").GetString() == "410185");
         await LedgerAsync("pay", "transfer", "--route", "city-to-county", "--county", "410185", "--amount-fen", "6500", "--key", "D");
         JsonElement proposal = (await LedgerAsync("pay", "run", "--county", "410185", "--month", "2025-06", "--dry-run")).Json;
         JsonElement paid = (await LedgerAsync("pay", "run", "--county", "410185", "--month", "2025-06", "--key", "E")).Json;
@@ -182,10 +188,12 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
         JsonElement after = (await LedgerAsync("trial-balance")).Json;
 
         Assert.Equal(78_000, assessed.GetProperty("amountFen").GetInt64());
-        Assert.Equal((6_500, 6_500 + need.GetProperty("reserveFen").GetInt64()), (need.GetProperty("payableFen").GetInt64(), need.GetProperty("proposedFen").GetInt64()));
+        Assert.Equal((6_500, 6_500 + need.GetProperty("reserveFen").GetInt64()),
+            (need.GetProperty("payableFen").GetInt64(), need.GetProperty("proposedFen").GetInt64()));
         Assert.Equal((6_500, true), (proposal.GetProperty("totalFen").GetInt64(), proposal.GetProperty("covered").GetBoolean()));
         Assert.Equal((6_500, false), (paid.GetProperty("amountFen").GetInt64(), paid.GetProperty("replayed").GetBoolean()));
-        Assert.Equal((paid.GetProperty("voucherId").GetInt64(), true), (again.GetProperty("voucherId").GetInt64(), again.GetProperty("replayed").GetBoolean()));
+        Assert.Equal((paid.GetProperty("voucherId").GetInt64(), true),
+            (again.GetProperty("voucherId").GetInt64(), again.GetProperty("replayed").GetBoolean()));
         Assert.Equal((1, true), (twice.ExitCode, twice.Errors.StartsWith("claims: The ledger service says: ", StringComparison.Ordinal)));
         Assert.Equal(before.GetProperty("fundPaidFen").GetInt64(), after.GetProperty("fundPaidFen").GetInt64());
         Assert.Equal(33_700, BalanceFen(after, "1004.resident.410100"));
@@ -200,7 +208,8 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
         }
 
         static long BalanceFen(JsonElement trial, string account) =>
-            trial.GetProperty("accounts").EnumerateArray().Single(row => row.GetProperty("code").GetString() == account).GetProperty("balanceFen").GetInt64();
+            trial.GetProperty("accounts").EnumerateArray().Single(row => row.GetProperty("code").GetString() == account)
+                .GetProperty("balanceFen").GetInt64();
     }
 
     [Fact]
@@ -228,7 +237,8 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
         CommandResult paid;
         try
         {
-            await SendAsync("""{"cancel": {"requestId": "OP2", "facilityCode": "OP01", "insuredId": "OP000001", "originalRequestId": "OP1"}}""");
+            await SendAsync(
+                """{"cancel": {"requestId": "OP2", "facilityCode": "OP01", "insuredId": "OP000001", "originalRequestId": "OP1"}}""");
             dry = await system.RunAsync([.. run, "--dry-run", "--wait", "0"]);
             paid = await system.RunAsync([.. run, "--key", "OP", "--wait", "0"]);
         }
@@ -241,7 +251,8 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
             Assert.Equal((3, "claims: After 0 s the ledger is still 1 records behind adjudication.\n"), (refused.ExitCode, refused.Errors));
         Assert.Equal(0, (await system.RunAsync([.. run, "--dry-run", "--json"])).Json.GetProperty("totalFen").GetInt64());
 
-        async Task SendAsync(string operation) => RunningSystem.AssertDone(await system.RunAsync("send", system.Write("paused.jsonl", operation)));
+        async Task SendAsync(string operation) =>
+            RunningSystem.AssertDone(await system.RunAsync("send", system.Write("paused.jsonl", operation)));
 
         async Task SignalAsync(string signal)
         {

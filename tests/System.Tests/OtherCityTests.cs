@@ -30,13 +30,17 @@ public sealed class OtherCityTests
 
             """;
 
-        RunningSystem.AssertDone(await system.RunAsync("send", system.Write("ops.jsonl", operations), "--out", system.FilePath("answers.jsonl")));
+        RunningSystem.AssertDone(await system.RunAsync(
+            "send", system.Write("ops.jsonl", operations), "--out", system.FilePath("answers.jsonl")));
 
-        JsonElement[] answers = [.. (await File.ReadAllLinesAsync(system.FilePath("answers.jsonl"))).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("settle"))];
+        JsonElement[] answers = [.. (await File.ReadAllLinesAsync(system.FilePath("answers.jsonl")))
+            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("settle"))];
         // 55 % of what is above the day's ¥40.
-        Assert.Equal(("SETTLED", 3_300, "shizhou-outpatient@2025-01-01"), (Text(answers[0], "decision"), answers[0].GetProperty("fundPayFen").GetInt32(), Text(answers[0], "policyId")));
+        Assert.Equal(("SETTLED", 3_300, "shizhou-outpatient@2025-01-01"),
+            (Text(answers[0], "decision"), answers[0].GetProperty("fundPayFen").GetInt32(), Text(answers[0], "policyId")));
         Assert.Equal(("REFUSED", "OUTSIDE_POOLING_AREA"), (Text(answers[1], "decision"), Text(answers[1], "reasonCode")));
-        RunningSystem.AssertDone(await system.RunAsync("ledger", "income", "receive", "--kind", "interest", "--amount-fen", "5", "--key", "K1"));
+        RunningSystem.AssertDone(await system.RunAsync(
+            "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "5", "--key", "K1"));
         CommandResult balance = await system.RunAsync("ledger", "trial-balance", "--json", "--wait", "60");
         Assert.Equal(
             [
@@ -47,7 +51,8 @@ public sealed class OtherCityTests
             ],
             balance.Json.GetProperty("accounts").EnumerateArray().Select(account => (Text(account, "code"), Text(account, "name"))));
 
-        CommandResult other = await system.RunAsync("up", "--detach", "--city", "zhengzhou", "--policy", Path.Combine(RunningSystem.OtherCities, "..", "..", "policy"));
+        CommandResult other = await system.RunAsync(
+            "up", "--detach", "--city", "zhengzhou", "--policy", Path.Combine(RunningSystem.OtherCities, "..", "..", "policy"));
         CommandResult again = await system.RunAsync("up", "--detach");
 
         Assert.Equal(4, other.ExitCode);

@@ -153,7 +153,8 @@ public sealed class RunningSystem : IAsyncLifetime
         };
         if (project == "Claims.Ledger")
         {
-            settings["Claims__Postgres"] = PrivatePostgres.Attach(Path.Combine(data, "postgres"), _portBase + 22).ConnectionString("ledger");
+            settings["Claims__Postgres"] = PrivatePostgres.Attach(Path.Combine(data, "postgres"), _portBase + 22)
+                .ConnectionString("ledger");
         }
         else
         {
@@ -164,7 +165,9 @@ public sealed class RunningSystem : IAsyncLifetime
 
         foreach ((string name, string value) in more) settings.Add(name, value);
         string assembly = Path.Combine(RepositoryRoot(), "artifacts", "bin", project, "release", $"{project}.dll");
-        ServerCommand command = new("dotnet", [assembly], FilePath($"{project}.log")) { WorkingDirectory = Path.GetDirectoryName(assembly)!, Environment = settings };
+        ServerCommand command = new("dotnet", [assembly],
+            FilePath($"{project}.log"))
+        { WorkingDirectory = Path.GetDirectoryName(assembly)!, Environment = settings };
         ServiceInstance instance = new(await ServerProcess.StartOwnedAsync(command), Connect(port));
         using HttpClient http = new();
         await Eventually.HoldsAsync(async () => await IsReadyAsync(http, port + 1));

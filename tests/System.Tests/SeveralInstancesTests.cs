@@ -82,12 +82,14 @@ public sealed class SeveralInstancesTests(RunningSystem system) : IClassFixture<
         {
             SettleReply[] both = [one, other];
             Assert.Single(both, reply => reply is { Decision: Decision.Cancelled, Replayed: false });
-            Assert.Single(both, reply => sameRequest ? reply is { Decision: Decision.Cancelled, Replayed: true } : reply.ReasonCode == "ALREADY_CANCELLED");
+            Assert.Single(both, reply =>
+                sameRequest ? reply is { Decision: Decision.Cancelled, Replayed: true } : reply.ReasonCode == "ALREADY_CANCELLED");
         }
 
         SubLedgerEntry[] mine = [.. (await system.BooksAsync()).Where(entry => load.IsMine(entry.RequestId))];
         SubLedgerEntry[] mirrors = [.. mine.Where(entry => entry.Kind == "CANCELLATION")];
-        Assert.Equal(settled.Select(answer => answer.GetProperty("settlementId").GetString()!).Order(), mirrors.Select(entry => entry.OriginalSettlementId).Order());
+        Assert.Equal(settled.Select(answer => answer.GetProperty("settlementId").GetString()!).Order(),
+            mirrors.Select(entry => entry.OriginalSettlementId).Order());
         Assert.Equal(settled.Sum(answer => -answer.GetProperty("fundPayFen").GetInt64()), mirrors.Sum(entry => entry.FundPayFen));
     }
 
@@ -105,10 +107,12 @@ public sealed class SeveralInstancesTests(RunningSystem system) : IClassFixture<
     private static async Task<int[]> HoldersAsync(LedgerShards.LedgerShardsClient client)
     {
         ListShardsReply reply = await client.ListShardsAsync(new ListShardsRequest(), null, DateTime.UtcNow.AddSeconds(10));
-        return [.. reply.Shards.Where(shard => shard.Instance.Length > 0).CountBy(shard => shard.Instance).Select(holder => holder.Value).OrderDescending()];
+        return [.. reply.Shards.Where(shard => shard.Instance.Length > 0).CountBy(shard => shard.Instance).Select(holder => holder.Value)
+            .OrderDescending()];
     }
 
-    /// <summary>Sends it again where the answer is that nothing is known: 1 000 calls at once may find an instance still opening its shards.</summary>
+    /// <summary>Sends it again where the answer is that nothing is known: 1 000 calls at once may find an instance still opening its
+    /// shards.</summary>
     private static async Task<SettleReply> CancelAsync(Adjudication.AdjudicationClient instance, CancelRequest request)
     {
         SettleReply? reply = null;

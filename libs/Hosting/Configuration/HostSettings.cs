@@ -44,11 +44,14 @@ public sealed class HostSettings : IValidatableObject
         }
 
         if (!Tls.IsConfigured) yield break;
-        foreach ((string name, string? path) in new[] { ("Tls:Certificate", Tls.Certificate), ("Tls:Key", Tls.Key), ("Tls:ClientCa", Tls.ClientCa) })
+        foreach (
+            (string name,
+            string? path) in new[] { ("Tls:Certificate", Tls.Certificate), ("Tls:Key", Tls.Key), ("Tls:ClientCa", Tls.ClientCa) })
         {
             if (string.IsNullOrEmpty(path))
             {
-                yield return new ValidationResult("is missing: mutual TLS takes Tls:Certificate, Tls:Key and Tls:ClientCa together", [name]);
+                yield return new ValidationResult(
+                    "is missing: mutual TLS takes Tls:Certificate, Tls:Key and Tls:ClientCa together", [name]);
             }
             else if (!File.Exists(path))
             {

@@ -10,7 +10,8 @@ public sealed class SettingsException(IReadOnlyList<string> errors) : Exception(
     public IReadOnlyList<string> Errors { get; } = errors;
 }
 
-/// <summary>Reads a settings class from section <c>Claims</c>, property by property, so that every fault is reported and not only the first.</summary>
+/// <summary>Reads a settings class from section <c>Claims</c>, property by property, so that every fault is reported and not only the
+/// first.</summary>
 internal static class SettingsReader
 {
     public const string Section = "Claims";
@@ -19,7 +20,8 @@ internal static class SettingsReader
     {
         T settings = new();
         int errorsBefore = errors.Count;
-        foreach (PropertyInfo property in typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite))
+        foreach (PropertyInfo property in typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(property => property.CanWrite))
         {
             ReadProperty(configuration.GetSection(Section).GetSection(property.Name), property, settings, errors);
         }
@@ -58,7 +60,8 @@ internal static class SettingsReader
         }
 
         object? value = property.GetValue(settings);
-        foreach (ValidationAttribute rule in property.GetCustomAttributes<ValidationAttribute>().Where(rule => rule is not RequiredAttribute && !rule.IsValid(value)))
+        foreach (ValidationAttribute rule in property.GetCustomAttributes<ValidationAttribute>()
+            .Where(rule => rule is not RequiredAttribute && !rule.IsValid(value)))
         {
             errors.Add($"{Named(property.Name)} is wrong: {rule.FormatErrorMessage(property.Name).TrimEnd('.')}.");
         }
@@ -76,7 +79,8 @@ internal static class SettingsReader
 
     // A shell keeps no variable with a dot in its name; dash even drops what it inherits.
     private static string Named(string property) =>
-        $"Setting {Section}:{property} (environment variable {Section}__{property.Replace(":", "__", StringComparison.Ordinal).Replace('.', '_')})";
+        $"Setting {Section}:{property} (environment "
+            + $"variable {Section}__{property.Replace(":", "__", StringComparison.Ordinal).Replace('.', '_')})";
 
     private static string Kind(Type type) => Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type) switch
     {

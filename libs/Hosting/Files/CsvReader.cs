@@ -145,7 +145,8 @@ public sealed class CsvReader(Func<CancellationToken, ValueTask<ReadOnlyMemory<b
     {
         if (field.WrittenCount == MaxFieldBytes)
         {
-            throw new ImportFaultException(state == State.Quoted ? quoteLine : line, "", $"a field is longer than {MaxFieldBytes} bytes{(state == State.Quoted ? "; is its closing quote missing?" : "")}");
+            throw new ImportFaultException(state == State.Quoted ? quoteLine : line, "",
+                $"a field is longer than {MaxFieldBytes} bytes{(state == State.Quoted ? "; is its closing quote missing?" : "")}");
         }
 
         field.GetSpan(1)[0] = value;

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Claims.Hosting;
 
 /// <summary>
-/// How a whole number is written: digits, with a minus before them where it is below zero. The protobuf parser takes "50.00" and "5e3" for an
-/// integer as well, and somebody who writes yuan so would be settled in fen.
+/// How a whole number is written: digits, with a minus before them where it is below zero. The protobuf parser takes "50.00" and "5e3" for
+/// an integer as well, and somebody who writes yuan so would be settled in fen.
 /// </summary>
 public static class WholeNumber
 {

@@ -125,6 +125,7 @@ internal sealed partial class JsonLineFormatter(string service, TimeProvider tim
         _ => "critical",
     };
 
-    [GeneratedRegex(@"\{(?<key>[^{}:,]+)[^{}]*\}", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\{(?<key>[^{}:,]+)[^{}]*\}", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex Placeholder();
 }

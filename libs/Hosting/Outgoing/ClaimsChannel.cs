@@ -17,7 +17,8 @@ public static class ClaimsChannel
 
     /// <summary>
     /// Whether no answer came because the connection was not there or broke. Grpc.Net.Client says INTERNAL where a server closed it, as one
-    /// that stops does, or one that refuses the caller's certificate; a server's own INTERNAL, or a certificate that the caller refuses, is something else.
+    /// that stops does, or one that refuses the caller's certificate; a server's own INTERNAL, or a certificate that the caller refuses, is
+    /// something else.
     /// </summary>
     public static bool IsBroken(RpcException failure)
     {
@@ -32,8 +33,8 @@ public static class ClaimsChannel
     }
 
     /// <summary>
-    /// No proxy, a second connection when the first has all its streams in use, 10 s to connect, a ping after 30 s of silence on a connection
-    /// with calls and 10 s for its answer.
+    /// No proxy, a second connection when the first has all its streams in use, 10 s to connect, a ping after 30 s of silence on a
+    /// connection with calls and 10 s for its answer.
     /// </summary>
     public static SocketsHttpHandler CreateHandler() => new()
     {

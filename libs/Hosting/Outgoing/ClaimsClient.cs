@@ -14,7 +14,8 @@ public static class ClaimsClient
 {
     private const int MaxRetries = 2;
 
-    /// <summary>Registers a generated client over one shared channel, with the service's certificate where mutual TLS is configured.</summary>
+    /// <summary>Registers a generated client over one shared channel, with the service's certificate where mutual TLS is
+    /// configured.</summary>
     /// <remarks>
     /// A unary call ends within <paramref name="timeout"/>: with its reply, or with an RpcException, DEADLINE_EXCEEDED when the time was
     /// over and UNAVAILABLE when the breaker is open. Streams have no time limit; their connection is pinged.
@@ -22,14 +23,16 @@ public static class ClaimsClient
     /// <param name="name">Label of the metrics: <c>eligibility</c>.</param>
     /// <param name="address"><c>http://127.0.0.1:5102</c>, or <c>https://…</c>.</param>
     /// <param name="idempotent">Names of the methods that may be sent twice: retried when the callee is UNAVAILABLE.</param>
-    public static WebApplicationBuilder AddClaimsClient<TClient>(this WebApplicationBuilder builder, string name, string address, TimeSpan timeout, params string[] idempotent)
+    public static WebApplicationBuilder AddClaimsClient<TClient>(
+        this WebApplicationBuilder builder, string name, string address, TimeSpan timeout, params string[] idempotent)
         where TClient : ClientBase<TClient>
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddSingleton(services =>
         {
             OutgoingCalls calls = new(name, timeout, MaxRetries, idempotent);
-            return (TClient)Activator.CreateInstance(typeof(TClient), services.GetRequiredService<Channels>().To(address).Intercept(calls))!;
+            return (TClient)Activator.CreateInstance(
+                typeof(TClient), services.GetRequiredService<Channels>().To(address).Intercept(calls))!;
         });
         return builder;
     }
@@ -52,7 +55,8 @@ internal sealed class Channels(HostSettings settings) : IDisposable
                 Tls tls = Tls.Load(settings.Tls);
                 handler.SslOptions.ClientCertificates = [tls.Certificate];
                 handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => tls.Certificate;
-                handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, errors) => tls.TrustsServer(certificate, errors);
+                handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, errors) =>
+                    tls.TrustsServer(certificate, errors);
             }
 
             return _channels[address] = ClaimsChannel.To(address, handler);
@@ -71,9 +75,13 @@ internal sealed class OutgoingCalls(string name, TimeSpan timeout, int maxRetrie
     private readonly ResiliencePipeline _once = OutgoingPipelines.Create(name, timeout, maxRetries: 0, IsUnavailable);
     private readonly ResiliencePipeline _repeatable = OutgoingPipelines.Create(name + "-repeatable", timeout, maxRetries, IsUnavailable);
 
-    public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(TRequest request, ClientInterceptorContext<TRequest, TResponse> context, AsyncUnaryCallContinuation<TRequest, TResponse> continuation)
+    public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(TRequest request,
+        ClientInterceptorContext<TRequest, TResponse> context, AsyncUnaryCallContinuation<TRequest, TResponse> continuation)
     {
-        Attempts<TResponse> attempts = new(token => continuation(request, new ClientInterceptorContext<TRequest, TResponse>(context.Method, context.Host, context.Options.WithCancellationToken(token))));
+        Attempts<TResponse> attempts =
+            new(token =>
+            continuation(request, new ClientInterceptorContext<TRequest, TResponse>(
+            context.Method, context.Host, context.Options.WithCancellationToken(token))));
         ResiliencePipeline pipeline = idempotent.Contains(context.Method.Name, StringComparer.Ordinal) ? _repeatable : _once;
         Task<TResponse> response = SendAsync(pipeline, attempts, context.Options.CancellationToken);
         return new AsyncUnaryCall<TResponse>(
@@ -84,7 +92,8 @@ internal sealed class OutgoingCalls(string name, TimeSpan timeout, int maxRetrie
             attempts.Dispose);
     }
 
-    private async Task<TResponse> SendAsync<TResponse>(ResiliencePipeline pipeline, Attempts<TResponse> attempts, CancellationToken cancellationToken)
+    private async Task<TResponse> SendAsync<TResponse>(
+        ResiliencePipeline pipeline, Attempts<TResponse> attempts, CancellationToken cancellationToken)
     {
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, attempts.Disposed);
         try

@@ -11,8 +11,11 @@ namespace Claims.Hosting;
 public static class OutgoingPipelines
 {
     private static readonly Meter Meter = new("Claims.Hosting");
-    private static readonly Counter<long> Retries = Meter.CreateCounter<long>("claims_outgoing_retries_total", description: "Outgoing calls made again after a failure.");
-    private static readonly Counter<long> Timeouts = Meter.CreateCounter<long>("claims_outgoing_timeouts_total", description: "Outgoing calls and attempts given up because their time was over.");
+    private static readonly Counter<long> Retries =
+        Meter.CreateCounter<long>("claims_outgoing_retries_total", description: "Outgoing calls made again after a failure.");
+    private static readonly Counter<long> Timeouts =
+        Meter.CreateCounter<long>("claims_outgoing_timeouts_total",
+        description: "Outgoing calls and attempts given up because their time was over.");
     private static readonly ConcurrentDictionary<string, CircuitBreakerStateProvider> Breakers = new(StringComparer.Ordinal);
 
     static OutgoingPipelines() => Meter.CreateObservableGauge(
@@ -24,13 +27,15 @@ public static class OutgoingPipelines
     /// <param name="name">Callee and kind of call, a label of the metrics: <c>eligibility-lookup</c>.</param>
     /// <param name="timeout">Total, retries and their pauses included. Each attempt has an equal share of it.</param>
     /// <param name="maxRetries">0 for a call that must not be made twice.</param>
-    /// <param name="shouldRetry">Whether an exception is a passing failure of the callee. An attempt that ran out of time always is. The breaker counts the same failures.</param>
+    /// <param name="shouldRetry">Whether an exception is a passing failure of the callee. An attempt that ran out of time always is. The
+    /// breaker counts the same failures.</param>
     /// <remarks>
     /// A call ends with its own exception, with <see cref="TimeoutRejectedException"/>, or with <see cref="BrokenCircuitException"/>.
     /// Time is kept by cancelling the callback's token: a client that takes no token is called with <c>.WaitAsync(token)</c>.
     /// The breaker opens for 2 s when at least 10 calls were made within 10 s and half of them failed.
     /// </remarks>
-    public static ResiliencePipeline Create(string name, TimeSpan timeout, int maxRetries, Func<Exception, bool> shouldRetry, TimeProvider? time = null)
+    public static ResiliencePipeline Create(
+        string name, TimeSpan timeout, int maxRetries, Func<Exception, bool> shouldRetry, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(shouldRetry);
         ArgumentOutOfRangeException.ThrowIfNegative(maxRetries);
@@ -74,7 +79,8 @@ public static class OutgoingPipelines
     }
 
     /// <summary>For the start of a service: tries again, at most once a second, until the callee answers or the time is over.</summary>
-    internal static ResiliencePipeline CreateWaiting(string name, TimeSpan timeout, Func<Exception, bool> shouldRetry) => new ResiliencePipelineBuilder()
+    internal static ResiliencePipeline CreateWaiting(string name, TimeSpan timeout, Func<Exception, bool> shouldRetry) =>
+        new ResiliencePipelineBuilder()
         .AddTimeout(Limit(timeout, Tag(name)))
         .AddRetry(new RetryStrategyOptions
         {

@@ -6,7 +6,8 @@ using Npgsql;
 
 namespace Claims.Hosting;
 
-/// <summary>A migration that cannot be applied, or that does not agree with what the database has recorded. The message names the file.</summary>
+/// <summary>A migration that cannot be applied, or that does not agree with what the database has recorded. The message names the
+/// file.</summary>
 public sealed class MigrationException : Exception
 {
     public MigrationException(string message) : base(message)
@@ -18,7 +19,8 @@ public sealed class MigrationException : Exception
     }
 }
 
-/// <summary>Brings a database to the schema of an assembly, from its embedded <c>migrations/NNN_name.sql</c> files, numbered from 001 without a gap.</summary>
+/// <summary>Brings a database to the schema of an assembly, from its embedded <c>migrations/NNN_name.sql</c> files, numbered from 001
+/// without a gap.</summary>
 public static partial class Migrations
 {
     // Any constant serves: an advisory lock is private to its database.
@@ -26,18 +28,22 @@ public static partial class Migrations
 
     private const int LockWaitSeconds = 120;
 
-    /// <summary>Applies what is missing, each file in a transaction of its own, recorded with its SHA-256 in <c>schema_migration</c>.</summary>
+    /// <summary>Applies what is missing, each file in a transaction of its own, recorded with its SHA-256 in
+    /// <c>schema_migration</c>.</summary>
     /// <remarks>Services that start at the same time take turns: the second finds nothing left to do.</remarks>
     /// <returns>The files applied by this call, in order; empty when the database was up to date.</returns>
-    /// <exception cref="MigrationException">A file is misnamed, missing, out of order, changed since it was applied, or refused by PostgreSQL.</exception>
-    public static async Task<IReadOnlyList<string>> ApplyAsync(NpgsqlDataSource database, Assembly assembly, CancellationToken cancellationToken = default)
+    /// <exception cref="MigrationException">A file is misnamed, missing, out of order, changed since it was applied, or refused by
+    /// PostgreSQL.</exception>
+    public static async Task<IReadOnlyList<string>> ApplyAsync(
+        NpgsqlDataSource database, Assembly assembly, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(database);
         ArgumentNullException.ThrowIfNull(assembly);
         List<Migration> migrations = Read(assembly);
 
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
-        await ExecuteAsync(connection, $"SELECT pg_advisory_lock({AdvisoryLockKey.ToString(CultureInfo.InvariantCulture)})", LockWaitSeconds, cancellationToken);
+        await ExecuteAsync(connection, $"SELECT pg_advisory_lock({AdvisoryLockKey.ToString(CultureInfo.InvariantCulture)})",
+            LockWaitSeconds, cancellationToken);
         try
         {
             await ExecuteAsync(connection, """
@@ -64,7 +70,8 @@ public static partial class Migrations
             // Should the connection have broken, the server has released the lock with the session.
             if (connection.FullState.HasFlag(System.Data.ConnectionState.Open))
             {
-                await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({AdvisoryLockKey.ToString(CultureInfo.InvariantCulture)})", LockWaitSeconds, CancellationToken.None);
+                await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({AdvisoryLockKey.ToString(CultureInfo.InvariantCulture)})",
+                    LockWaitSeconds, CancellationToken.None);
             }
         }
     }
@@ -72,7 +79,8 @@ public static partial class Migrations
     private static List<Migration> Read(Assembly assembly)
     {
         List<Migration> migrations = [];
-        foreach (string resource in assembly.GetManifestResourceNames().Where(name => name.EndsWith(".sql", StringComparison.OrdinalIgnoreCase)))
+        foreach (string resource in assembly.GetManifestResourceNames()
+            .Where(name => name.EndsWith(".sql", StringComparison.OrdinalIgnoreCase)))
         {
             Match match = ResourceName().Match(resource);
             if (!match.Success) throw new MigrationException($"Embedded file {resource} is not named migrations/NNN_name.sql.");
@@ -87,13 +95,16 @@ public static partial class Migrations
                 Convert.ToHexStringLower(SHA256.HashData(bytes))));
         }
 
-        migrations.Sort((one, other) => one.Number != other.Number ? one.Number.CompareTo(other.Number) : string.CompareOrdinal(one.File, other.File));
+        migrations.Sort((one, other) => one.Number != other.Number
+            ? one.Number.CompareTo(other.Number)
+            : string.CompareOrdinal(one.File, other.File));
         for (int index = 0; index < migrations.Count; index++)
         {
             if (migrations[index].Number == index + 1) continue;
             throw new MigrationException(index > 0 && migrations[index].Number == migrations[index - 1].Number
                 ? $"Migrations {migrations[index - 1].File} and {migrations[index].File} carry the same number."
-                : $"Migration {index + 1:000} is missing: {migrations[index].File} comes after {(index == 0 ? "nothing" : migrations[index - 1].File)}.");
+                : $"Migration {index + 1:000} is missing: {migrations[index].File} comes "
+                    + $"after {(index == 0 ? "nothing" : migrations[index - 1].File)}.");
         }
 
         return migrations;
@@ -105,7 +116,8 @@ public static partial class Migrations
         {
             if (migrations.All(migration => migration.File != file))
             {
-                throw new MigrationException($"The database has migration {file}, which this program does not contain: it is older than the database, or the file was renamed.");
+                throw new MigrationException($"The database has migration {file}, which this program does not contain: it is older than "
+                    + $"the database, or the file was renamed.");
             }
         }
 
@@ -118,16 +130,19 @@ public static partial class Migrations
             }
             else if (unapplied)
             {
-                throw new MigrationException($"Migration {migration.File} is recorded although an earlier one is not: {migrations.First(earlier => !recorded.ContainsKey(earlier.File)).File} is out of order.");
+                throw new MigrationException($"Migration {migration.File} is recorded although an earlier one is "
+                    + $"not: {migrations.First(earlier => !recorded.ContainsKey(earlier.File)).File} is out of order.");
             }
             else if (sha256 != migration.Sha256)
             {
-                throw new MigrationException($"Migration {migration.File} was changed after it was applied: recorded SHA-256 {sha256}, now {migration.Sha256}. Restore the file and put the change into a new one.");
+                throw new MigrationException($"Migration {migration.File} was changed after it was applied: recorded SHA-256 {sha256}, "
+                    + $"now {migration.Sha256}. Restore the file and put the change into a new one.");
             }
         }
     }
 
-    private static async Task<Dictionary<string, string>> ReadRecordedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<Dictionary<string, string>> ReadRecordedAsync(
+        NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         Dictionary<string, string> recorded = new(StringComparer.Ordinal);
         await using NpgsqlCommand command = new("SELECT file, sha256 FROM schema_migration", connection);
@@ -162,7 +177,8 @@ public static partial class Migrations
     }
 
     // Both "migrations/001_a.sql" (a LogicalName) and "Claims.Ledger.migrations.001_a.sql" (the compiler's own naming).
-    [GeneratedRegex(@"(?:^|[./\\])migrations[./\\](?<file>(?<number>[0-9]{3})_[a-z0-9_]+\.sql)$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?:^|[./\\])migrations[./\\](?<file>(?<number>[0-9]{3})_[a-z0-9_]+\.sql)$",
+        RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ResourceName();
 
     private sealed record Migration(int Number, string File, string Sql, string Sha256);

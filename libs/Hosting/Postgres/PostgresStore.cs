@@ -15,23 +15,29 @@ public static class PostgresStore
 {
     private static readonly TimeSpan ReachableWithin = TimeSpan.FromSeconds(30);
 
-    /// <summary>Registers the <see cref="NpgsqlDataSource"/>; at start waits up to 30 s for the server and migrates; readiness follows the connection.</summary>
+    /// <summary>Registers the <see cref="NpgsqlDataSource"/>; at start waits up to 30 s for the server and migrates; readiness follows the
+    /// connection.</summary>
     /// <remarks>Call it before the services that use the database are added: hosted services start in the order they were added.</remarks>
     /// <param name="connectionString">Npgsql connection string.</param>
     /// <param name="migrations">The assembly that embeds <c>migrations/*.sql</c>.</param>
-    /// <param name="role">The role that the service works as, see <see cref="WithRole"/>; null: the login's own rights. Migrations never run as it.</param>
+    /// <param name="role">The role that the service works as, see <see cref="WithRole"/>; null: the login's own rights. Migrations never
+    /// run as it.</param>
     /// <param name="ownerConnectionString">The login that migrates, where it is another one; null or empty: the service's own.</param>
-    public static WebApplicationBuilder AddPostgres(this WebApplicationBuilder builder, string connectionString, Assembly migrations, string? role = null, string? ownerConnectionString = null)
+    public static WebApplicationBuilder AddPostgres(this WebApplicationBuilder builder, string connectionString, Assembly migrations,
+        string? role = null, string? ownerConnectionString = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddSingleton(services => Build(role is null ? connectionString : WithRole(connectionString, role), services));
         builder.Services.AddHostedService(services => new Migrate(
-            () => Build(string.IsNullOrEmpty(ownerConnectionString) ? connectionString : ownerConnectionString, services), migrations, services.GetRequiredService<ILogger<Migrate>>()));
+            () =>
+                Build(string.IsNullOrEmpty(ownerConnectionString) ? connectionString : ownerConnectionString, services), migrations,
+                services.GetRequiredService<ILogger<Migrate>>()));
         builder.Services.AddHealthChecks().AddCheck<Reachable>("postgres", tags: [Readiness.Tag], timeout: TimeSpan.FromSeconds(2));
         return builder;
     }
 
-    /// <summary>The connection string with which every connection works as a role that its login is a member of, from its first statement on.</summary>
+    /// <summary>The connection string with which every connection works as a role that its login is a member of, from its first statement
+    /// on.</summary>
     /// <param name="role">A lower-case identifier.</param>
     public static string WithRole(string connectionString, string role)
     {
@@ -82,7 +88,8 @@ public static class PostgresStore
             }
             catch (TimeoutRejectedException)
             {
-                throw new TimeoutException($"PostgreSQL did not answer within {ReachableWithin.TotalSeconds} s: {last?.Message ?? "no connection was refused or made"}", last);
+                throw new TimeoutException($"PostgreSQL did not answer within {ReachableWithin.TotalSeconds} "
+                    + $"s: {last?.Message ?? "no connection was refused or made"}", last);
             }
         }
     }

@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Claims.Hosting;
 
-/// <summary>Around every gRPC call that is served: a bound on how many run, an orderly end when the service stops, and no exception that escapes unlogged.</summary>
+/// <summary>Around every gRPC call that is served: a bound on how many run, an orderly end when the service stops, and no exception that
+/// escapes unlogged.</summary>
 internal sealed class CallGuard : Interceptor
 {
     private readonly CallsInProgress _calls;
@@ -23,15 +24,18 @@ internal sealed class CallGuard : Interceptor
         _logger = logger;
     }
 
-    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
+    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
         GuardAsync(context, request, () => continuation(request, context));
 
     // A half-read upload must not look like a whole one: it runs to its end, or into the bound on draining.
-    public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
+    public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream,
+        ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
         GuardAsync(context, request: null, () => continuation(requestStream, context));
 
     // A subscription has no end of its own: it is cut when the service stops, and the caller subscribes to another replica.
-    public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
+        ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
         GuardAsync(context, request, async () =>
         {
             // Where Grpc.AspNetCore looks for it when a context is not its own.
@@ -41,7 +45,8 @@ internal sealed class CallGuard : Interceptor
             {
                 await continuation(request, responseStream, stoppable);
             }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException) when (
+                _stopping.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
             {
                 throw Stopping();
             }
@@ -50,7 +55,9 @@ internal sealed class CallGuard : Interceptor
         });
 
     // What was read is answered, nothing more is read, and the status says that the rest was not seen.
-    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
+    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
         GuardAsync(context, request: null, async () =>
         {
             _streams.Begin();
@@ -68,7 +75,8 @@ internal sealed class CallGuard : Interceptor
 
     private async Task<T> GuardAsync<T>(ServerCallContext context, object? request, Func<Task<T>> call)
     {
-        if (!_calls.TryBegin()) throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
+        if (!_calls.TryBegin())
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
         try
         {
             return await call();
@@ -76,7 +84,8 @@ internal sealed class CallGuard : Interceptor
         catch (Exception exception) when (exception is not RpcException && !context.CancellationToken.IsCancellationRequested)
         {
             CallsInProgress.CountFailure();
-            _logger.LogError(new EventId(1, "call_failed"), exception, "{Method} failed for insured {InsuredId}, facility {FacilityCode}, request {RequestId}.",
+            _logger.LogError(new EventId(1, "call_failed"), exception,
+                "{Method} failed for insured {InsuredId}, facility {FacilityCode}, request {RequestId}.",
                 context.Method, Mask.Insured(Field(request, "insured_id")), Field(request, "facility_code"), Field(request, "request_id"));
             throw new RpcException(new Status(StatusCode.Internal, "The service failed; its log has the cause."));
         }
@@ -86,7 +95,8 @@ internal sealed class CallGuard : Interceptor
         }
     }
 
-    private static RpcException Stopping() => new(new Status(StatusCode.Unavailable, "The service is stopping; send again what was not answered."));
+    private static RpcException Stopping() =>
+        new(new Status(StatusCode.Unavailable, "The service is stopping; send again what was not answered."));
 
     private static string? Field(object? request, string name) =>
         (request as IMessage)?.Descriptor.FindFieldByName(name) is { FieldType: FieldType.String, IsRepeated: false } field
@@ -148,7 +158,8 @@ internal sealed class CallGuard : Interceptor
     /// <summary>The call's context, cancelled as well when the service stops.</summary>
     private sealed class StoppableContext(ServerCallContext inner, CancellationToken stopping) : ServerCallContext, IDisposable
     {
-        private readonly CancellationTokenSource _either = CancellationTokenSource.CreateLinkedTokenSource(inner.CancellationToken, stopping);
+        private readonly CancellationTokenSource _either =
+            CancellationTokenSource.CreateLinkedTokenSource(inner.CancellationToken, stopping);
 
         protected override string MethodCore => inner.Method;
 
@@ -172,7 +183,8 @@ internal sealed class CallGuard : Interceptor
 
         protected override AuthContext AuthContextCore => inner.AuthContext;
 
-        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => inner.CreatePropagationToken(options);
+        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
+            inner.CreatePropagationToken(options);
 
         protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => inner.WriteResponseHeadersAsync(responseHeaders);
 

@@ -6,9 +6,12 @@ namespace Claims.Hosting;
 public sealed class CallsInProgress(HostSettings settings)
 {
     private static readonly Meter Meter = new("Claims.Hosting");
-    private static readonly UpDownCounter<int> InProgress = Meter.CreateUpDownCounter<int>("claims_calls_in_progress", description: "Calls being served, streams included.");
-    private static readonly Counter<long> TurnedAway = Meter.CreateCounter<long>("claims_calls_turned_away_total", description: "Calls turned away because too many were in progress.");
-    private static readonly Counter<long> Failed = Meter.CreateCounter<long>("claims_calls_failed_total", description: "Calls that ended with an exception nothing had foreseen.");
+    private static readonly UpDownCounter<int> InProgress =
+        Meter.CreateUpDownCounter<int>("claims_calls_in_progress", description: "Calls being served, streams included.");
+    private static readonly Counter<long> TurnedAway =
+        Meter.CreateCounter<long>("claims_calls_turned_away_total", description: "Calls turned away because too many were in progress.");
+    private static readonly Counter<long> Failed =
+        Meter.CreateCounter<long>("claims_calls_failed_total", description: "Calls that ended with an exception nothing had foreseen.");
 
     private int _inProgress;
 

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Claims.Hosting;
 
-/// <summary>What the metrics port answers: <c>/metrics</c>, <c>/healthz/live</c>, <c>/healthz/ready</c>, and nothing else; the service's own port answers none of them.</summary>
+/// <summary>What the metrics port answers: <c>/metrics</c>, <c>/healthz/live</c>, <c>/healthz/ready</c>, and nothing else; the service's
+/// own port answers none of them.</summary>
 internal sealed class OperationsEndpoint(HealthCheckService health, MetricsScrape metrics) : IStartupFilter
 {
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
@@ -52,14 +53,17 @@ internal sealed class OperationsEndpoint(HealthCheckService health, MetricsScrap
 
     private async Task AnswerReadyAsync(HttpContext context)
     {
-        HealthReport report = await health.CheckHealthAsync(registration => registration.Tags.Contains(Readiness.Tag), context.RequestAborted);
+        HealthReport report = await health.CheckHealthAsync(
+            registration => registration.Tags.Contains(Readiness.Tag), context.RequestAborted);
         bool ready = report.Status != HealthStatus.Unhealthy;
         context.Response.StatusCode = ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         context.Response.ContentType = "application/json";
         await context.Response.WriteAsync(JsonSerializer.Serialize(new
         {
             ready,
-            checks = report.Entries.ToDictionary(entry => entry.Key, entry => new { ready = entry.Value.Status != HealthStatus.Unhealthy, reason = entry.Value.Description }, StringComparer.Ordinal),
+            checks = report.Entries.ToDictionary(
+                entry => entry.Key, entry => new { ready = entry.Value.Status != HealthStatus.Unhealthy, reason = entry.Value.Description },
+                StringComparer.Ordinal),
         }), context.RequestAborted);
     }
 }
@@ -67,6 +71,7 @@ internal sealed class OperationsEndpoint(HealthCheckService health, MetricsScrap
 /// <summary>Which health checks decide whether a service takes traffic.</summary>
 public static class Readiness
 {
-    /// <summary>Tag of an IHealthCheck registration that counts: <c>AddHealthChecks().AddCheck&lt;T&gt;("redis", tags: [Readiness.Tag])</c>.</summary>
+    /// <summary>Tag of an IHealthCheck registration that counts: <c>AddHealthChecks().AddCheck&lt;T&gt;("redis", tags:
+    /// [Readiness.Tag])</c>.</summary>
     public const string Tag = "ready";
 }

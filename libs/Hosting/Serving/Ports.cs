@@ -77,7 +77,9 @@ internal static class Ports
     /// <summary>Which configured port another program holds, as a clause of a sentence; null when all are free.</summary>
     public static string? Busy(HostSettings settings)
     {
-        foreach ((string name, int port) in new[] { (nameof(HostSettings.Port), settings.Port), (nameof(HostSettings.MetricsPort), settings.MetricsPort) })
+        foreach (
+            (string name,
+            int port) in new[] { (nameof(HostSettings.Port), settings.Port), (nameof(HostSettings.MetricsPort), settings.MetricsPort) })
         {
             if (port == 0) continue;
             using TcpListener listener = new(BindingAddress(settings), port);

@@ -30,13 +30,15 @@ internal sealed class Tls(X509Certificate2 certificate, X509Certificate2Collecti
         }
         catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException)
         {
-            throw new SettingsException([$"Setting Claims:Tls:{setting} (environment variable Claims__Tls__{setting}) cannot be read as PEM: {exception.Message.TrimEnd('.')}."]);
+            throw new SettingsException([$"Setting Claims:Tls:{setting} (environment variable Claims__Tls__{setting}) cannot be read as "
+                + $"PEM: {exception.Message.TrimEnd('.')}."]);
         }
     }
 
     /// <summary>For a server that was called by name: its certificate carries the name and is trusted.</summary>
     public bool TrustsServer(X509Certificate? certificate, SslPolicyErrors errors) =>
-        certificate is X509Certificate2 presented && !errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) && Trusts(presented, TlsRole.Server);
+        certificate is X509Certificate2 presented && !errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch)
+            && Trusts(presented, TlsRole.Server);
 
     /// <summary>Whether the certificate was issued by one of the authorities, is valid now, and may be used in that role.</summary>
     public bool Trusts(X509Certificate2 certificate, TlsRole role)

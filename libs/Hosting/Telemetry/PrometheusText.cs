@@ -21,7 +21,8 @@ internal static class PrometheusText
             string name = FamilyName(metric.Name, metric.Unit, kind);
             if (!families.TryGetValue(name, out Family? family))
             {
-                families.Add(name, family = new Family(kind, string.IsNullOrWhiteSpace(metric.Description) ? metric.Name : metric.Description));
+                families.Add(name, family = new Family(
+                    kind, string.IsNullOrWhiteSpace(metric.Description) ? metric.Name : metric.Description));
             }
 
             // A gauge and a counter of one name cannot both be shown; the first keeps it.
@@ -156,7 +157,8 @@ internal static class PrometheusText
         text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 
     private static string EscapeLabel(string text) =>
-        text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+        text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", "\\n", StringComparison.Ordinal);
 
     private sealed record Family(string Kind, string Help)
     {

@@ -46,11 +46,13 @@ internal static class Telemetry
     private static MetricStreamConfiguration? View(Instrument instrument)
     {
         // Some gauges of the runtime and of Npgsql end in "count", which Prometheus keeps for histograms.
-        if (instrument.Name is "dotnet.assembly.count" or "dotnet.process.cpu.count" or "dotnet.timer.count") return MetricStreamConfiguration.Drop;
+        if (instrument.Name is "dotnet.assembly.count" or "dotnet.process.cpu.count" or "dotnet.timer.count")
+            return MetricStreamConfiguration.Drop;
         if (instrument.Name == "db.client.connection.count") return new MetricStreamConfiguration { Name = "db.client.connections" };
 
         // OpenTelemetry's default buckets are for milliseconds; ours are seconds unless the instrument gives its own.
-        return instrument is Histogram<double> { Advice: null } && (instrument.Unit == "s" || instrument.Name.EndsWith("_seconds", StringComparison.Ordinal))
+        return instrument is Histogram<double> { Advice: null }
+            && (instrument.Unit == "s" || instrument.Name.EndsWith("_seconds", StringComparison.Ordinal))
             ? new ExplicitBucketHistogramConfiguration { Boundaries = LatencyBucketsSeconds }
             : null;
     }

@@ -29,7 +29,8 @@ internal static class ContributionsFile
 
     private static ImmutableDictionary<string, ImmutableArray<YearSpan<Known<int>>>> ReadShares(PolicyNode file)
     {
-        ImmutableDictionary<string, ImmutableArray<YearSpan<Known<int>>>>.Builder shares = ImmutableDictionary.CreateBuilder<string, ImmutableArray<YearSpan<Known<int>>>>(StringComparer.Ordinal);
+        ImmutableDictionary<string, ImmutableArray<YearSpan<Known<int>>>>.Builder shares =
+            ImmutableDictionary.CreateBuilder<string, ImmutableArray<YearSpan<Known<int>>>>(StringComparer.Ordinal);
         if (file.OptionalChild("aid") is not { } node) return shares.ToImmutable();
         Unit unit = node.Unit(Quantity.Share);
         if (node.Child("categories") is { } categories)
@@ -51,7 +52,8 @@ internal static class ContributionsFile
 
     private static ImmutableDictionary<string, ImmutableArray<YearSpan<AidPayers>>> ReadPayers(PolicyNode file)
     {
-        ImmutableDictionary<string, ImmutableArray<YearSpan<AidPayers>>>.Builder payers = ImmutableDictionary.CreateBuilder<string, ImmutableArray<YearSpan<AidPayers>>>(StringComparer.Ordinal);
+        ImmutableDictionary<string, ImmutableArray<YearSpan<AidPayers>>>.Builder payers =
+            ImmutableDictionary.CreateBuilder<string, ImmutableArray<YearSpan<AidPayers>>>(StringComparer.Ordinal);
         if (file.OptionalChild("aid_borne_by") is not { } node) return payers.ToImmutable();
         Unit unit = node.Unit(Quantity.Share);
         if (node.Child("classes") is { } classes)
@@ -60,8 +62,10 @@ internal static class ContributionsFile
             {
                 payers[fiscalClass] = Spans(classes.List(fiscalClass), entry =>
                 {
-                    AidPayers sharing = new((int)entry.Amount("city", unit), (int)entry.Amount("county", unit), entry.Source(), entry.Ruling());
-                    if (sharing.CityBasisPoints + sharing.CountyBasisPoints != Whole) entry.Fault("the shares of city and county do not sum to 100%.");
+                    AidPayers sharing = new((int)entry.Amount("city", unit), (int)entry.Amount("county", unit), entry.Source(),
+                        entry.Ruling());
+                    if (sharing.CityBasisPoints + sharing.CountyBasisPoints != Whole)
+                        entry.Fault("the shares of city and county do not sum to 100%.");
                     return sharing;
                 });
             }
@@ -85,7 +89,8 @@ internal static class YearByYear
         {
             int year = entry.Year(key);
             if (year <= previous) entry.Fault(key, $"year {year} overlaps: it does not come after {previous}.");
-            else if (year > previous + 1) entry.Fault(key, $"leaves a gap between {previous} and {year}; state a year that is not known with 'not_in_hand'.");
+            else if (year > previous + 1)
+                entry.Fault(key, $"leaves a gap between {previous} and {year}; state a year that is not known with 'not_in_hand'.");
             read(year, entry);
             previous = year;
         }

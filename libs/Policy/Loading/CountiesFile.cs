@@ -9,7 +9,8 @@ internal static class CountiesFile
     public static Content Read(PolicyNode file)
     {
         PoolingArea? area = file.Child("pooling_area") is { } areaNode ? ReadArea(areaNode) : null;
-        ImmutableSortedDictionary<string, County>.Builder counties = ImmutableSortedDictionary.CreateBuilder<string, County>(StringComparer.Ordinal);
+        ImmutableSortedDictionary<string, County>.Builder counties =
+            ImmutableSortedDictionary.CreateBuilder<string, County>(StringComparer.Ordinal);
         if (file.Child("counties") is { } node)
         {
             foreach (string code in node.Keys())
@@ -51,7 +52,8 @@ internal static class CountiesFile
     private static string OneOf(PolicyNode node, string key, params string[] words)
     {
         string word = node.Text(key);
-        if (word.Length > 0 && !words.Contains(word, StringComparer.Ordinal)) node.Fault(key, $"'{word}' in '{key}' is not one of {string.Join(", ", words)}.");
+        if (word.Length > 0 && !words.Contains(word, StringComparer.Ordinal))
+            node.Fault(key, $"'{word}' in '{key}' is not one of {string.Join(", ", words)}.");
         return word;
     }
 

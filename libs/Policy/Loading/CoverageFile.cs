@@ -11,7 +11,8 @@ internal static class CoverageFile
         foreach (PolicyNode entry in file.List("rules"))
         {
             CoverageRules rules = ReadRules(entry, first: all.Count == 0);
-            if (all is [.., { } previous] && rules.FromPlanYear <= previous.FromPlanYear) entry.Fault($"begins in plan year {rules.FromPlanYear} and overlaps the entry before.");
+            if (all is [.., { } previous] && rules.FromPlanYear <= previous.FromPlanYear)
+                entry.Fault($"begins in plan year {rules.FromPlanYear} and overlaps the entry before.");
             all.Add(rules);
         }
 
@@ -34,7 +35,8 @@ internal static class CoverageFile
         }
 
         ImmutableSortedSet<string> others = [.. entry.Words("categories_with_waiting")];
-        foreach (string both in others.Intersect(exempt.Keys)) entry.Fault("categories_with_waiting", $"category '{both}' also stands under categories_without_waiting.");
+        foreach (string both in others.Intersect(exempt.Keys))
+            entry.Fault("categories_with_waiting", $"category '{both}' also stands under categories_without_waiting.");
 
         PolicyNode? newborn = entry.Child("newborn_from_birth");
         string newbornSource = newborn?.Source() ?? "";

@@ -18,7 +18,9 @@ internal static class Dated
     public static List<Dated<T>> ByPlanYear<T>(IEnumerable<PolicyNode> entries, Func<PolicyNode, T> read) =>
         Read(
             entries,
-            entry => (new DateOnly(Math.Max(entry.Year("from_plan_year"), 1), 1, 1), entry.OptionalYear("to_plan_year") is { } last ? new DateOnly(last, 12, 31) : null),
+            entry =>
+                (new DateOnly(Math.Max(entry.Year("from_plan_year"), 1), 1, 1),
+                entry.OptionalYear("to_plan_year") is { } last ? new DateOnly(last, 12, 31) : null),
             read);
 
     /// <summary>A cited amount by day: <c>unit</c> and <c>values</c>.</summary>
@@ -32,7 +34,8 @@ internal static class Dated
 
     public static string Iso(this DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    private static List<Dated<T>> Read<T>(IEnumerable<PolicyNode> entries, Func<PolicyNode, (DateOnly From, DateOnly? To)> span, Func<PolicyNode, T> read)
+    private static List<Dated<T>> Read<T>(
+        IEnumerable<PolicyNode> entries, Func<PolicyNode, (DateOnly From, DateOnly? To)> span, Func<PolicyNode, T> read)
     {
         List<Dated<T>> values = [];
         foreach (PolicyNode entry in entries)
@@ -51,7 +54,9 @@ internal static class Dated
     private static void CheckFollows<T>(Dated<T> previous, Dated<T> next)
     {
         if (previous.To is not { } end) next.Node.Fault($"overlaps the entry before, which began on {previous.From.Iso()} and has no end.");
-        else if (next.From <= end) next.Node.Fault($"begins on {next.From.Iso()} and overlaps the entry before, which ends on {end.Iso()}.");
-        else if (next.From > end.AddDays(1)) next.Node.Fault($"leaves a gap from {end.AddDays(1).Iso()} to {next.From.AddDays(-1).Iso()} after the entry before.");
+        else if (next.From <= end)
+            next.Node.Fault($"begins on {next.From.Iso()} and overlaps the entry before, which ends on {end.Iso()}.");
+        else if (next.From > end.AddDays(1))
+            next.Node.Fault($"leaves a gap from {end.AddDays(1).Iso()} to {next.From.AddDays(-1).Iso()} after the entry before.");
     }
 }

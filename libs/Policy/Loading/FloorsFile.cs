@@ -31,7 +31,8 @@ internal static class FloorsFile
 
     private static ImmutableSortedDictionary<string, Cited<long>> ReadAllowances(PolicyNode file)
     {
-        ImmutableSortedDictionary<string, Cited<long>>.Builder allowances = ImmutableSortedDictionary.CreateBuilder<string, Cited<long>>(StringComparer.Ordinal);
+        ImmutableSortedDictionary<string, Cited<long>>.Builder allowances =
+            ImmutableSortedDictionary.CreateBuilder<string, Cited<long>>(StringComparer.Ordinal);
         if (file.Child("allowance_at_least") is not { } node) return allowances.ToImmutable();
         Unit unit = node.Unit(Quantity.Money);
         foreach (string visitType in OutpatientFile.FixedVisitTypes) allowances[visitType] = Amount(node, visitType, unit);

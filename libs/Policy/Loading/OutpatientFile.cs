@@ -34,14 +34,17 @@ internal static class OutpatientFile
         tiers?.Close();
         Dictionary<string, List<Dated<string>>> pooled = ReadPooledVisitTypes();
         Dictionary<string, List<Dated<Cited<long>>>> allowances = ReadAllowances();
-        List<Dated<Cited<long>>> notAgain = file.OptionalChild("allowance_not_again_within") is { } days ? NoteChanges(Dated.Amounts(days, Quantity.Days)) : [];
+        List<Dated<Cited<long>>> notAgain = file.OptionalChild("allowance_not_again_within") is { } days
+            ? NoteChanges(Dated.Amounts(days, Quantity.Days))
+            : [];
         file.Close();
         return new(Periods(), null, floors);
 
         Tier ReadTier(string name)
         {
             PolicyNode? tier = tiers?.Child(name);
-            Tier read = new(Required(tier?.Child("rate"), Quantity.Share, $"{name} rate"), Required(tier?.Child("deductible"), Quantity.Money, $"{name} deductible"));
+            Tier read = new(Required(tier?.Child("rate"), Quantity.Share, $"{name} rate"),
+                Required(tier?.Child("deductible"), Quantity.Money, $"{name} deductible"));
             tier?.Close();
             return read;
         }
@@ -50,7 +53,8 @@ internal static class OutpatientFile
         {
             Dictionary<string, List<Dated<string>>> types = new(StringComparer.Ordinal);
             if (file.Child("pooled_visit_types") is not { } node) return types;
-            foreach (string type in KnownKeys(node, PooledVisitTypes)) types[type] = NoteChanges(Dated.ByDay(node.List(type), entry => Mark(entry.Source(), entry.Ruling())));
+            foreach (string type in KnownKeys(node, PooledVisitTypes))
+                types[type] = NoteChanges(Dated.ByDay(node.List(type), entry => Mark(entry.Source(), entry.Ruling())));
             return types;
         }
 
@@ -71,8 +75,11 @@ internal static class OutpatientFile
             if (node is null) return [];
             List<Dated<Cited<long>>> values = NoteChanges(Dated.Amounts(node, quantity));
             if (values.Count == 0) return values;
-            if (values[0].From > from) values[0].Node.Fault($"leaves a gap: {name} has no value from {from.Iso()}, where this file begins, to {values[0].From.AddDays(-1).Iso()}.");
-            if (values[^1].To is { } end && (to is null || end < to)) values[^1].Node.Fault($"leaves a gap: {name} has no value after {end.Iso()}, while this file goes on.");
+            if (values[0].From > from)
+                values[0].Node.Fault($"leaves a gap: {name} has no value from {from.Iso()}, where this file begins, "
+                + $"to {values[0].From.AddDays(-1).Iso()}.");
+            if (values[^1].To is { } end && (to is null || end < to))
+                values[^1].Node.Fault($"leaves a gap: {name} has no value after {end.Iso()}, while this file goes on.");
             return values;
         }
 
@@ -105,7 +112,9 @@ internal static class OutpatientFile
                     Grassroots = grassroots.On(start),
                     PooledVisitTypes = InForce(pooled, start),
                     FixedAllowanceFen = InForce(allowances, start),
-                    AllowanceNotAgainWithinDays = notAgain.Find(value => value.Holds(start)) is { Value: var within } ? new((int)within.Value, within.Source, within.Ruling) : null,
+                    AllowanceNotAgainWithinDays = notAgain.Find(value => value.Holds(start)) is { Value: var within }
+                        ? new((int)within.Value, within.Source, within.Ruling)
+                        : null,
                 });
             }
 
@@ -124,10 +133,12 @@ internal static class OutpatientFile
     private static string Mark(string source, string? ruling) => ruling is null ? source : $"{source} (ruling {ruling})";
 
     private static ImmutableDictionary<string, T> InForce<T>(Dictionary<string, List<Dated<T>>> types, DateOnly day) =>
-        types.Where(type => type.Value.Exists(value => value.Holds(day))).ToImmutableDictionary(type => type.Key, type => On(type.Value, day), StringComparer.Ordinal);
+        types.Where(type => type.Value.Exists(value => value.Holds(day)))
+            .ToImmutableDictionary(type => type.Key, type => On(type.Value, day), StringComparer.Ordinal);
 
     // The default stands only where a gap has been noted, and then nothing is built.
-    private static T On<T>(List<Dated<T>> values, DateOnly day) => values.Find(value => value.Holds(day)) is { } found ? found.Value : default!;
+    private static T On<T>(List<Dated<T>> values, DateOnly day) =>
+        values.Find(value => value.Holds(day)) is { } found ? found.Value : default!;
 
     private sealed record Tier(List<Dated<Cited<long>>> Rate, List<Dated<Cited<long>>> Deductible)
     {

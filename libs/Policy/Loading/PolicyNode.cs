@@ -6,7 +6,8 @@ using YamlDotNet.RepresentationModel;
 namespace Claims.Policy.Loading;
 
 /// <summary>A YAML mapping of one file that notes every fault with its line and reads on, so that one run names them all.</summary>
-/// <remarks>After a fault a reader gets a default value; nothing is built from it, because the loader throws once all files are read.</remarks>
+/// <remarks>After a fault a reader gets a default value; nothing is built from it, because the loader throws once all files are
+/// read.</remarks>
 internal sealed class PolicyNode
 {
     private readonly string file;
@@ -49,7 +50,8 @@ internal sealed class PolicyNode
 
     public void Fault(string sentence) => FaultAt(map, sentence);
 
-    public void Fault(string key, string sentence) => FaultAt(map.Children.Keys.FirstOrDefault(node => node is YamlScalarNode scalar && scalar.Value == key) ?? map, sentence);
+    public void Fault(string key, string sentence) =>
+        FaultAt(map.Children.Keys.FirstOrDefault(node => node is YamlScalarNode scalar && scalar.Value == key) ?? map, sentence);
 
     public string Text(string key) => OptionalText(key) ?? Missing<string>(key) ?? "";
 
@@ -90,9 +92,13 @@ internal sealed class PolicyNode
             return Note<long?>(Find(key)!, $"'{text}' in '{key}' is not a number of at least 0.");
         }
 
-        if (value > unit.Most) return Note<long?>(Find(key)!, $"{text} in '{key}' is more than {unit.Most.ToString(CultureInfo.InvariantCulture)} {unit.Name}.");
+        if (value > unit.Most)
+            return Note<long?>(Find(key)!,
+            $"{text} in '{key}' is more than {unit.Most.ToString(CultureInfo.InvariantCulture)} {unit.Name}.");
         decimal parts = value * unit.Parts;
-        return parts == decimal.Truncate(parts) ? (long)parts : Note<long?>(Find(key)!, $"{text} {unit.Name} in '{key}' is not a whole number of {unit.PartName}.");
+        return parts == decimal.Truncate(parts)
+            ? (long)parts
+            : Note<long?>(Find(key)!, $"{text} {unit.Name} in '{key}' is not a whole number of {unit.PartName}.");
     }
 
     public Unit Unit(Quantity quantity)
@@ -108,7 +114,8 @@ internal sealed class PolicyNode
     public string Source()
     {
         if (OptionalText("source") is not { } source) return Missing<string>("source") ?? "";
-        if (!Citation.IsWellFormed(source)) Fault("source", $"'{source}' is not a citation: give document number and clause, such as 郑医保〔2023〕6号 三.");
+        if (!Citation.IsWellFormed(source))
+            Fault("source", $"'{source}' is not a citation: give document number and clause, such as 郑医保〔2023〕6号 三.");
         return source;
     }
 
@@ -179,7 +186,8 @@ internal sealed class PolicyNode
         foreach (YamlNode key in map.Children.Keys)
         {
             string name = (key as YamlScalarNode)?.Value ?? "";
-            if (!asked.Contains(name)) FaultAt(key, $"unknown key '{name}'; known here: {string.Join(", ", asked.Order(StringComparer.Ordinal))}.");
+            if (!asked.Contains(name))
+                FaultAt(key, $"unknown key '{name}'; known here: {string.Join(", ", asked.Order(StringComparer.Ordinal))}.");
         }
     }
 

@@ -6,7 +6,8 @@ internal static class RulingsFile
 {
     public static ImmutableSortedDictionary<string, Ruling> Read(PolicyNode file)
     {
-        ImmutableSortedDictionary<string, Ruling>.Builder rulings = ImmutableSortedDictionary.CreateBuilder<string, Ruling>(StringComparer.Ordinal);
+        ImmutableSortedDictionary<string, Ruling>.Builder rulings =
+            ImmutableSortedDictionary.CreateBuilder<string, Ruling>(StringComparer.Ordinal);
         if (file.Child("rulings") is { } node)
         {
             foreach (string id in node.Keys())

@@ -7,7 +7,8 @@ internal static class SubsidiesFile
     private static readonly string[] CountyClasses = ["district", "county", "airport_zone", "ordinary_county", "western_county"];
     private static readonly string[] CollegeClasses = ["city_college", "provincial_college", "central_college"];
 
-    /// <param name="counties">Every county inside the pooling area must be reached by one row of each year; empty where the city has no such file.</param>
+    /// <param name="counties">Every county inside the pooling area must be reached by one row of each year; empty where the city has no
+    /// such file.</param>
     public static ImmutableSortedDictionary<int, SubsidyYear> Read(PolicyNode file, ImmutableSortedDictionary<string, County> counties)
     {
         ImmutableSortedDictionary<int, SubsidyYear>.Builder years = ImmutableSortedDictionary.CreateBuilder<int, SubsidyYear>();
@@ -32,9 +33,11 @@ internal static class SubsidiesFile
             Subsidy subsidy = ReadRow(row, unit, total.Value);
             foreach (string target in row.Words("applies_to"))
             {
-                if (!CountyClasses.Contains(target, StringComparer.Ordinal) && !CollegeClasses.Contains(target, StringComparer.Ordinal) && !counties.ContainsKey(target))
+                if (!CountyClasses.Contains(target, StringComparer.Ordinal) && !CollegeClasses.Contains(target, StringComparer.Ordinal)
+                    && !counties.ContainsKey(target))
                 {
-                    row.Fault("applies_to", $"'{target}' is neither a county of the city nor one of {string.Join(", ", CountyClasses.Concat(CollegeClasses))}.");
+                    row.Fault("applies_to", $"'{target}' is neither a county of the city nor one "
+                        + $"of {string.Join(", ", CountyClasses.Concat(CollegeClasses))}.");
                 }
 
                 if (!rows.TryAdd(target, subsidy)) row.Fault("applies_to", $"'{target}' has a row in {year} already.");
@@ -45,7 +48,8 @@ internal static class SubsidiesFile
 
         foreach (County county in counties.Values.Where(county => county.InsidePooling))
         {
-            if (!rows.ContainsKey(county.Code) && !rows.ContainsKey(county.FiscalClass!)) entry.Fault($"{county.Name} ({county.Code}, {county.FiscalClass}) has no row in {year}.");
+            if (!rows.ContainsKey(county.Code) && !rows.ContainsKey(county.FiscalClass!))
+                entry.Fault($"{county.Name} ({county.Code}, {county.FiscalClass}) has no row in {year}.");
         }
 
         entry.Close();

@@ -22,7 +22,8 @@ public sealed record Arrivals(params IReadOnlyList<(double Share, double PerSeco
     public static Arrivals Constant(double perSecond) => new((0, perSecond), (1, perSecond));
 
     public override string Shape => Corners.All(corner => corner.PerSecond == Corners[0].PerSecond)
-        ? string.Create(CultureInfo.InvariantCulture, $"{Corners[0].PerSecond:#,##0} arrivals a second over {StreamCount} streams, whatever has been answered")
+        ? string.Create(CultureInfo.InvariantCulture,
+            $"{Corners[0].PerSecond:#,##0} arrivals a second over {StreamCount} streams, whatever has been answered")
         : string.Create(
             CultureInfo.InvariantCulture,
             $"arrivals over {StreamCount} streams, whatever has been answered: {string.Join(", ", Corners.Select(corner => string.Create(CultureInfo.InvariantCulture, $"{corner.PerSecond:#,##0}/s at {corner.Share:0%}")))}");

@@ -10,7 +10,8 @@ public sealed record Callers(params IReadOnlyList<int> Steps) : Load
     private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(30);
 
     /// <summary>The name of a step's phase.</summary>
-    public static string PhaseOf(int connections) => string.Create(CultureInfo.InvariantCulture, $"{connections} connection{(connections == 1 ? "" : "s")}");
+    public static string PhaseOf(int connections) =>
+        string.Create(CultureInfo.InvariantCulture, $"{connections} connection{(connections == 1 ? "" : "s")}");
 
     public override string Shape => $"single calls, one at a time over each of {string.Join(", ", Steps)} connections in turn";
 

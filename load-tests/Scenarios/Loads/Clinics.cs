@@ -16,13 +16,16 @@ public sealed record Clinics(int Count, double PerSecond, double Drops) : Load
 
     private const int CallsAtOnce = 256;
 
-    // About as long as an answer takes: some lines drop before the request is there, some while it is settled, some with the answer on its way.
+    // About as long as an answer takes: some lines drop before the request is there, some while it is settled, some with the answer on its
+    // way.
     private static readonly TimeSpan LongestDrop = TimeSpan.FromMilliseconds(10);
 
     public override string Shape => string.Create(
-        CultureInfo.InvariantCulture, $"{PerSecond:#,##0} arrivals a second over HTTP from {Count} clinics, whatever has been answered; {Drops:0.#%} of the lines drop");
+        CultureInfo.InvariantCulture,
+        $"{PerSecond:#,##0} arrivals a second over HTTP from {Count} clinics, whatever has been answered; {Drops:0.#%} of the lines drop");
 
-    public override Task WarmUpAsync(LoadRun run, TimeSpan duration, CancellationToken cancellationToken) => SendAsync(run, duration, cancellationToken);
+    public override Task WarmUpAsync(LoadRun run, TimeSpan duration, CancellationToken cancellationToken) =>
+        SendAsync(run, duration, cancellationToken);
 
     public override async Task RunAsync(LoadRun run, TimeSpan duration, CancellationToken cancellationToken)
     {
@@ -34,7 +37,8 @@ public sealed record Clinics(int Count, double PerSecond, double Drops) : Load
 
     private async Task<Clinic[]> SendAsync(LoadRun run, TimeSpan duration, CancellationToken cancellationToken)
     {
-        Clinic[] clinics = [.. Enumerable.Range(0, Count).Select(_ => new Clinic(run.Hospitals, new Uri(run.System.Layout.GatewayAddress)))];
+        Clinic[] clinics = [.. Enumerable.Range(0, Count)
+            .Select(_ => new Clinic(run.Hospitals, new Uri(run.System.Layout.GatewayAddress)))];
         using SemaphoreSlim calls = new(CallsAtOnce);
         try
         {
@@ -69,5 +73,6 @@ public sealed record Clinics(int Count, double PerSecond, double Drops) : Load
     }
 
     // Another lot than that of the mix, which counts from 0.
-    private TimeSpan? DropAfter(int visit) => Traffic.LotOf(int.MaxValue - visit) is var lot && lot < Drops ? LongestDrop * (lot / Drops) : null;
+    private TimeSpan? DropAfter(int visit) =>
+        Traffic.LotOf(int.MaxValue - visit) is var lot && lot < Drops ? LongestDrop * (lot / Drops) : null;
 }

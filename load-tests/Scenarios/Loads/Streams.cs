@@ -7,7 +7,8 @@ namespace Claims.LoadTests.Scenarios.Loads;
 /// <summary>Closed loop: hospital streams as fast as the answers come, each at most a window ahead of them.</summary>
 public sealed record Streams(int Count, int Window) : Load
 {
-    public override string Shape => string.Create(CultureInfo.InvariantCulture, $"{Count} streams, each at most {Window:#,##0} visits ahead of its answers");
+    public override string Shape =>
+        string.Create(CultureInfo.InvariantCulture, $"{Count} streams, each at most {Window:#,##0} visits ahead of its answers");
 
     public override Task WarmUpAsync(LoadRun run, TimeSpan duration, CancellationToken cancellationToken) =>
         SendAsync(run, duration, long.MaxValue, cancellationToken);

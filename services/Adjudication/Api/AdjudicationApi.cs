@@ -7,22 +7,30 @@ using Grpc.Core;
 
 namespace Claims.Adjudication.Api;
 
-/// <summary>The contract that hospitals build against. A refusal is an answer; a status means that nothing is known to have been settled.</summary>
-public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings settings, TimeProvider time, ILogger<AdjudicationApi> log) : V1.Adjudication.AdjudicationBase
+/// <summary>The contract that hospitals build against. A refusal is an answer; a status means that nothing is known to have been
+/// settled.</summary>
+public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings settings, TimeProvider time, ILogger<AdjudicationApi> log)
+    : V1.Adjudication.AdjudicationBase
 {
-    public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) => AnswerAsync("settle", time.GetTimestamp(), desk.SettleAsync(request));
+    public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) =>
+        AnswerAsync("settle", time.GetTimestamp(), desk.SettleAsync(request));
 
-    public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) => AnswerAsync("pre_settle", time.GetTimestamp(), desk.QuoteAsync(request));
+    public override Task<SettleReply> PreSettle(SettleRequest request, ServerCallContext context) =>
+        AnswerAsync("pre_settle", time.GetTimestamp(), desk.QuoteAsync(request));
 
-    public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) => AnswerAsync("cancel", time.GetTimestamp(), desk.CancelAsync(request));
+    public override Task<SettleReply> Cancel(CancelRequest request, ServerCallContext context) =>
+        AnswerAsync("cancel", time.GetTimestamp(), desk.CancelAsync(request));
 
-    public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) => ReverseAsync(time.GetTimestamp(), desk.ReverseAsync(request));
+    public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) =>
+        ReverseAsync(time.GetTimestamp(), desk.ReverseAsync(request));
 
-    public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) => GuardAsync(desk.FindAsync(request));
+    public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) =>
+        GuardAsync(desk.FindAsync(request));
 
     public override Task<V1.Accumulators> GetAccumulators(GetAccumulatorsRequest request, ServerCallContext context)
     {
-        if (RequestChecks.CheckCode("insured_id", request.InsuredId) is { } refusal) throw new RpcException(new Status(StatusCode.InvalidArgument, refusal.Text));
+        if (RequestChecks.CheckCode("insured_id", request.InsuredId) is { } refusal)
+            throw new RpcException(new Status(StatusCode.InvalidArgument, refusal.Text));
         return request.Year is < 2000 or > 2999
             ? throw new RpcException(new Status(StatusCode.InvalidArgument, "请求字段 year 应为四位年份。"))
             : GuardAsync(desk.AccumulatorsAsync(request));
@@ -34,12 +42,14 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
     /// the stream with its status, after the answers that are known; the sender repeats what has no answer.
     /// Mapped by <see cref="AnswerStream"/> in place of the generated method.
     /// </summary>
-    public async Task SettleStream(IAsyncStreamReader<SettleRequest> requestStream, IServerStreamWriter<Answer> responseStream, ServerCallContext context)
+    public async Task SettleStream(
+        IAsyncStreamReader<SettleRequest> requestStream, IServerStreamWriter<Answer> responseStream, ServerCallContext context)
     {
         using CancellationTokenSource broken = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         Exception? failure = null;
         using VisitsUnderWay visits = new(
-            desk, responseStream, settings.StreamInFlight, time, (reply, begun) => Count("settle_stream", begun, reply), Fail, context.CancellationToken);
+            desk, responseStream, settings.StreamInFlight, time, (reply, begun) =>
+                Count("settle_stream", begun, reply), Fail, context.CancellationToken);
         try
         {
             while (await requestStream.MoveNext(broken.Token)) await visits.AddAsync(requestStream.Current, broken.Token);
@@ -74,7 +84,8 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         ReverseReply reply = await GuardAsync(answering);
         bool replayed = reply.Mirror?.Replayed ?? false;
         string outcome = replayed ? "REPLAYED" : OutcomeName(reply.Outcome);
-        AdjudicationMetrics.Answer("reverse", outcome, reply.ReasonCode, replayed ? 0 : reply.Mirror?.FundPayFen ?? 0, time.GetElapsedTime(started));
+        AdjudicationMetrics.Answer("reverse", outcome, reply.ReasonCode, replayed ? 0 : reply.Mirror?.FundPayFen ?? 0,
+            time.GetElapsedTime(started));
         return reply;
     }
 

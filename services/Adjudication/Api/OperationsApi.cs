@@ -9,7 +9,8 @@ using StackExchange.Redis;
 namespace Claims.Adjudication.Api;
 
 /// <summary>How far adjudication is ahead of the ledger, for operators.</summary>
-public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, SettlementDesk desk, TimeProvider time) : AdjudicationOperations.AdjudicationOperationsBase
+public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, SettlementDesk desk, TimeProvider time)
+    : AdjudicationOperations.AdjudicationOperationsBase
 {
     private static readonly TimeSpan RedisLimit = TimeSpan.FromSeconds(5);
 
@@ -18,7 +19,8 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
         try
         {
             OutboxShard[] shards = await Task.WhenAll(store.Shards.Select(ReadAsync)).WaitAsync(RedisLimit, context.CancellationToken);
-            V1.Outbox reply = new() { Epoch = store.Shards.Select(shard => shard.Status.Epoch).FirstOrDefault(epoch => epoch is not null) ?? "" };
+            V1.Outbox reply =
+                new() { Epoch = store.Shards.Select(shard => shard.Status.Epoch).FirstOrDefault(epoch => epoch is not null) ?? "" };
             reply.Shards.AddRange(shards);
             return reply;
         }
@@ -33,7 +35,8 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
         int thisYear = ChinaTime.Today(time).Year;
         if (request.Year < 2000 || request.Year >= thisYear)
         {
-            throw new RpcException(new Status(StatusCode.FailedPrecondition, $"Year {request.Year} has not ended; the latest that can be closed is {thisYear - 1}."));
+            throw new RpcException(new Status(
+                StatusCode.FailedPrecondition, $"Year {request.Year} has not ended; the latest that can be closed is {thisYear - 1}."));
         }
 
         try
@@ -47,7 +50,8 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
         }
     }
 
-    public override async Task ListAccumulators(ListAccumulatorsRequest request, IServerStreamWriter<ShardAccumulators> responseStream, ServerCallContext context)
+    public override async Task ListAccumulators(
+        ListAccumulatorsRequest request, IServerStreamWriter<ShardAccumulators> responseStream, ServerCallContext context)
     {
         if (request.Shard < 0 || request.Shard >= store.Shards.Count)
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"shard is not between 0 and {store.Shards.Count - 1}"));
@@ -57,7 +61,8 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
             await foreach (ShardPage page in store.Shards[request.Shard].ReadAllAsync(context.CancellationToken))
             {
                 if (sequence is null) await responseStream.WriteAsync(new ShardAccumulators { Sequence = page.Sequence });
-                foreach (InsuredAccumulators insured in page.Insured) await responseStream.WriteAsync(new ShardAccumulators { Insured = insured });
+                foreach (InsuredAccumulators insured in page.Insured)
+                    await responseStream.WriteAsync(new ShardAccumulators { Insured = insured });
                 sequence = page.Sequence;
             }
 

@@ -52,7 +52,8 @@ public sealed class EligibilityDirectory : BackgroundService
     /// <summary>One batched look-up, with its time limit, retries and breaker.</summary>
     public delegate Task<LookupReply> LookupCall(LookupRequest request, CancellationToken cancellation);
 
-    public EligibilityDirectory(Eligibility.EligibilityClient eligibility, LookupCall lookup, AdjudicationSettings settings, TimeProvider time, ILogger<EligibilityDirectory> log)
+    public EligibilityDirectory(Eligibility.EligibilityClient eligibility, LookupCall lookup, AdjudicationSettings settings,
+        TimeProvider time, ILogger<EligibilityDirectory> log)
     {
         _eligibility = eligibility;
         _lookup = lookup;
@@ -120,7 +121,8 @@ public sealed class EligibilityDirectory : BackgroundService
         if (!_unused.TryDequeue(out Question? question)) question = new Question(_unused);
         question.Ask(held, facilityCode, insuredId, itemCodes);
         if (!_questions.Writer.TryWrite(question))
-            question.Fail(new EligibilityUnavailableException(new InvalidOperationException($"{LongestQueue} look-ups are waiting, or the service is stopping.")));
+            question.Fail(new EligibilityUnavailableException(
+                new InvalidOperationException($"{LongestQueue} look-ups are waiting, or the service is stopping.")));
         return question.Answered;
     }
 
@@ -172,7 +174,8 @@ public sealed class EligibilityDirectory : BackgroundService
         {
             LookupRequest request = batch.ToRequest();
             LookupReply reply = await _lookup(request, cancellation);
-            if (reply.Insured.Count > 0) throw new NotSupportedException("Eligibility is older than this service and has to be updated first.");
+            if (reply.Insured.Count > 0)
+                throw new NotSupportedException("Eligibility is older than this service and has to be updated first.");
             foreach (Facility facility in reply.Facilities) batch.Facilities[facility.FacilityCode] = ToTerms(facility);
             foreach (Enrolled enrolled in reply.Enrolled)
             {
@@ -180,7 +183,8 @@ public sealed class EligibilityDirectory : BackgroundService
                 batch.Insured[insured] = ToTerms(insured, enrolled);
             }
 
-            foreach (IGrouping<string, CatalogueTerms> periods in reply.Items.Select(ToTerms).GroupBy(item => item.ItemCode, StringComparer.Ordinal))
+            foreach (IGrouping<string, CatalogueTerms> periods in reply.Items.Select(ToTerms)
+                .GroupBy(item => item.ItemCode, StringComparer.Ordinal))
                 batch.Items[periods.Key] = [.. periods];
 
             // An answer read before the newest change is used once and not held.
@@ -201,7 +205,8 @@ public sealed class EligibilityDirectory : BackgroundService
     }
 
     private static ICache<string, T> Cache<T>(int entries, TimeSpan held) =>
-        new ConcurrentLruBuilder<string, T>().WithCapacity(entries).WithExpireAfterWrite(held).WithKeyComparer(StringComparer.Ordinal).Build();
+        new ConcurrentLruBuilder<string, T>().WithCapacity(entries).WithExpireAfterWrite(held).WithKeyComparer(StringComparer.Ordinal)
+            .Build();
 
     private async Task WatchAsync(CancellationToken cancellation)
     {
@@ -209,12 +214,14 @@ public sealed class EligibilityDirectory : BackgroundService
         {
             try
             {
-                using AsyncServerStreamingCall<EligibilityVersion> call = _eligibility.WatchChanges(new WatchChangesRequest(), cancellationToken: cancellation);
+                using AsyncServerStreamingCall<EligibilityVersion> call =
+                    _eligibility.WatchChanges(new WatchChangesRequest(), cancellationToken: cancellation);
                 while (await call.ResponseStream.MoveNext(cancellation)) Advance(call.ResponseStream.Current.Version);
             }
             catch (Exception e) when (e is RpcException or OperationCanceledException)
             {
-                if (!cancellation.IsCancellationRequested) _log.LogDebug(e, "Change notices of Eligibility are interrupted; what is held runs out by itself");
+                if (!cancellation.IsCancellationRequested)
+                    _log.LogDebug(e, "Change notices of Eligibility are interrupted; what is held runs out by itself");
             }
 
             await Task.Delay(WatchRetry, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -264,13 +271,15 @@ public sealed class EligibilityDirectory : BackgroundService
         return new(insuredId, ImmutableCollectionsMarshal.AsImmutableArray(enrolments));
     }
 
-    /// <summary>One text for all who have the same: what is held of an insured is few objects, since a full collection visits every one of them.</summary>
+    /// <summary>One text for all who have the same: what is held of an insured is few objects, since a full collection visits every one of
+    /// them.</summary>
     private static string Shared(string word) => string.Intern(word);
 
     /// <param name="date">yyyymmdd, or 0.</param>
     private static DateOnly? DateOrNull(int date) => date == 0 ? null : new DateOnly(date / 10_000, date / 100 % 100, date % 100);
 
-    private static DateOnly? DateOrNull(string date) => date.Length == 0 ? null : DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture);
+    private static DateOnly? DateOrNull(string date) =>
+        date.Length == 0 ? null : DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture);
 
     /// <summary>One visit's, and who waits for the answer; used again once that has been taken.</summary>
     private sealed class Question(ConcurrentQueue<Question> unused) : Awaited<Known>
@@ -294,7 +303,10 @@ public sealed class EligibilityDirectory : BackgroundService
         public void Complete(Batch batch) => _known = new(
             FacilityCode is null ? _known.Facility : batch.Facilities.GetValueOrDefault(FacilityCode),
             InsuredId is null ? _known.Insured : batch.Insured.GetValueOrDefault(InsuredId),
-            ItemCodes.Count == 0 ? _known.Items : _known.Items.AddRange(ItemCodes.Where(batch.Items.ContainsKey).Select(code => KeyValuePair.Create(code, batch.Items[code]))));
+            ItemCodes.Count == 0
+                ? _known.Items
+                : _known.Items.AddRange(ItemCodes.Where(batch.Items.ContainsKey)
+                .Select(code => KeyValuePair.Create(code, batch.Items[code]))));
 
         protected override void Release()
         {
@@ -366,13 +378,16 @@ public sealed class EligibilityDirectory : BackgroundService
         private void Tell(Action<Question> each)
         {
             // Their own: this batch is used again meanwhile.
-            foreach (Question[] told in Questions.Chunk(ToldAtATime)) ThreadPool.UnsafeQueueUserWorkItem(told => Array.ForEach(told, each), told, preferLocal: false);
+            foreach (Question[] told in Questions.Chunk(ToldAtATime))
+                ThreadPool.UnsafeQueueUserWorkItem(told => Array.ForEach(told, each), told, preferLocal: false);
         }
     }
 }
 
 /// <summary>What Eligibility knows of a visit; null or absent where it does not know the code.</summary>
-public readonly record struct Known(FacilityTerms? Facility, InsuredTerms? Insured, ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> Items)
+public readonly record struct Known(
+    FacilityTerms? Facility, InsuredTerms? Insured, ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> Items)
 {
-    public static ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> NoItems { get; } = ImmutableDictionary.Create<string, ImmutableArray<CatalogueTerms>>(StringComparer.Ordinal);
+    public static ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> NoItems { get; } =
+        ImmutableDictionary.Create<string, ImmutableArray<CatalogueTerms>>(StringComparer.Ordinal);
 }

@@ -17,7 +17,8 @@ public sealed class OutboxRelay : BackgroundService
     private readonly ILogger<OutboxRelay> _log;
     private readonly (long Watermark, long Announcement)[] _gapAnswered;
 
-    public OutboxRelay(SettlementStore store, KafkaPublisher kafka, Ledger.LedgerClient ledger, AdjudicationSettings settings, TimeProvider time, ILogger<OutboxRelay> log)
+    public OutboxRelay(SettlementStore store, KafkaPublisher kafka, Ledger.LedgerClient ledger, AdjudicationSettings settings,
+        TimeProvider time, ILogger<OutboxRelay> log)
     {
         // A name of its own for each start: an instance that comes back does not take its predecessor's lease for its own.
         string name = $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid():n}";
@@ -27,7 +28,8 @@ public sealed class OutboxRelay : BackgroundService
         _time = time;
         _log = log;
         AdjudicationMetrics.ObserveOutboxLag(() => store.Shards.Zip(_relays, (shard, relay) =>
-            new Measurement<long>(Math.Max(0, shard.LowestSequence - Math.Max(0, relay.Committed)), new KeyValuePair<string, object?>("shard", shard.Shard))));
+            new Measurement<long>(Math.Max(0, shard.LowestSequence - Math.Max(0, relay.Committed)),
+                new KeyValuePair<string, object?>("shard", shard.Shard))));
     }
 
     public (long Committed, long Published) PositionOf(int shard) => (Math.Max(0, _relays[shard].Committed), _relays[shard].Published);
@@ -39,7 +41,8 @@ public sealed class OutboxRelay : BackgroundService
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll([FollowAsync(stoppingToken), .. _relays.Select(relay => Task.Run(() => relay.RunAsync(stoppingToken), CancellationToken.None))]);
+        Task.WhenAll([FollowAsync(stoppingToken),
+            .. _relays.Select(relay => Task.Run(() => relay.RunAsync(stoppingToken), CancellationToken.None))]);
 
     private async Task FollowAsync(CancellationToken cancellation)
     {
@@ -47,7 +50,8 @@ public sealed class OutboxRelay : BackgroundService
         {
             try
             {
-                using AsyncServerStreamingCall<Watermarks> call = _ledger.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: cancellation);
+                using AsyncServerStreamingCall<Watermarks> call =
+                    _ledger.WatchWatermarks(new WatchWatermarksRequest(), cancellationToken: cancellation);
 
                 // The ledger reads Kafka from its end when it starts, so what was published before may never reach it.
                 string? cause = "connect";

@@ -15,7 +15,8 @@ public static class SettledClaims
     private static readonly ConcurrentDictionary<int, string> Counties = new();
 
     /// <param name="citations">Null where <see cref="OutboxRecord.Citations"/> is.</param>
-    public static SettledClaim Of(int shard, string epoch, string insuredId, string facilityCode, string requestId, in OutboxRecord record, Citations? citations)
+    public static SettledClaim Of(
+        int shard, string epoch, string insuredId, string facilityCode, string requestId, in OutboxRecord record, Citations? citations)
     {
         SettledClaim claim = new();
         Fill(claim, shard, epoch, "", insuredId, facilityCode, requestId, record, citations);
@@ -25,13 +26,16 @@ public static class SettledClaims
     /// <summary>Says the record in a claim that may have said another one before: every field is written.</summary>
     /// <param name="settlementId">Where its text exists already; empty to write it here.</param>
     public static void Fill(
-        SettledClaim claim, int shard, string epoch, string settlementId, string insuredId, string facilityCode, string requestId, in OutboxRecord record, Citations? citations)
+        SettledClaim claim, int shard, string epoch, string settlementId, string insuredId, string facilityCode, string requestId,
+        in OutboxRecord record, Citations? citations)
     {
         RecordHeader header = record.Header;
         claim.Shard = shard;
         claim.Sequence = header.Sequence;
         claim.Epoch = epoch;
-        claim.SettlementId = settlementId.Length > 0 ? settlementId : SettlementIds.Format(header.VisitDay / 10_000, shard, header.Sequence);
+        claim.SettlementId = settlementId.Length > 0
+            ? settlementId
+            : SettlementIds.Format(header.VisitDay / 10_000, shard, header.Sequence);
         claim.FacilityCode = facilityCode;
         claim.InsuredId = insuredId;
         claim.RequestId = requestId;
@@ -69,7 +73,8 @@ public static class SettledClaims
         FillFigures(claim, restores ? 1 : -1, target, citations!);
     }
 
-    private static string County(int code) => Counties.GetOrAdd(code, static number => number.ToString("000000", CultureInfo.InvariantCulture));
+    private static string County(int code) =>
+        Counties.GetOrAdd(code, static number => number.ToString("000000", CultureInfo.InvariantCulture));
 
     private static void FillFigures(SettledClaim claim, int sign, in StoredRecord record, Citations citations)
     {
@@ -101,7 +106,8 @@ public static class SettledClaims
     {
         claim.VisitDate = claim.InsuredCounty = claim.FacilityCounty = claim.Tier = claim.PolicyId = claim.PolicyHash = "";
         claim.VisitType = VisitType.Unspecified;
-        claim.TotalFen = claim.FullSelfPayFen = claim.OverLimitFen = claim.PreSelfPayFen = claim.InScopeFen = claim.DeductibleFen = claim.FundPayFen = 0;
+        claim.TotalFen = claim.FullSelfPayFen = claim.OverLimitFen = claim.PreSelfPayFen = claim.InScopeFen = claim.DeductibleFen =
+            claim.FundPayFen = 0;
         claim.CapFen = claim.CapUsedBeforeFen = claim.CapUsedAfterFen = claim.ShortfallFen = 0;
         claim.CountsAgainstCap = false;
         claim.RateBp = 0;

@@ -71,7 +71,8 @@ public sealed class ShardRelay : IDisposable
     private long _stoodBackAt;
     private bool _leaseHeld;
 
-    public ShardRelay(ShardQueue shard, SettlementStore store, KafkaPublisher kafka, string name, int window, TimeProvider time, ILogger log)
+    public ShardRelay(ShardQueue shard, SettlementStore store, KafkaPublisher kafka, string name, int window, TimeProvider time,
+        ILogger log)
     {
         _shard = shard;
         _store = store;
@@ -251,7 +252,8 @@ public sealed class ShardRelay : IDisposable
             Citations? citations = null;
             OutboxRecord record = recent.Read(_request);
             if (record.Citations is { } key && !_store.Citations.TryRead(_shard, key, out citations)) break;
-            SettledClaims.Fill(_claim, _shard.Shard, epoch, recent.Reply.SettlementId, recent.Step.InsuredId, recent.Step.FacilityCode, recent.Step.RequestId, record, citations);
+            SettledClaims.Fill(_claim, _shard.Shard, epoch, recent.Reply.SettlementId, recent.Step.InsuredId, recent.Step.FacilityCode,
+                recent.Step.RequestId, record, citations);
             if (!Gather(record.TraceParent)) return;
         }
 
@@ -269,12 +271,14 @@ public sealed class ShardRelay : IDisposable
             if (entry.Record.Header.Sequence != next)
             {
                 // The ledger refuses to book past a hole, and so does the relay: nothing behind it can be known to be whole.
-                _log.LogCritical("Shard {Shard}: the outbox goes from {From} to {To}; it has lost records", _shard.Shard, next - 1, entry.Record.Header.Sequence);
+                _log.LogCritical("Shard {Shard}: the outbox goes from {From} to {To}; it has lost records", _shard.Shard, next - 1,
+                    entry.Record.Header.Sequence);
                 break;
             }
 
             Citations? citations = entry.Record.Citations is { } key ? await _store.Citations.ReadAsync(_shard, key) : null;
-            SettledClaims.Fill(_claim, _shard.Shard, epoch, "", _shard.Keys.InsuredIdOf(entry.InsuredKey), entry.FacilityCode, entry.RequestId, entry.Record, citations);
+            SettledClaims.Fill(_claim, _shard.Shard, epoch, "", _shard.Keys.InsuredIdOf(entry.InsuredKey), entry.FacilityCode,
+                entry.RequestId, entry.Record, citations);
             taken = Gather(entry.Record.TraceParent);
         }
 
@@ -282,7 +286,8 @@ public sealed class ShardRelay : IDisposable
             await Task.Delay(FullQueuePause, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    /// <summary>Puts the claim into the message that is being gathered. One whose trace was recorded goes alone, for the sake of its header.</summary>
+    /// <summary>Puts the claim into the message that is being gathered. One whose trace was recorded goes alone, for the sake of its
+    /// header.</summary>
     /// <returns>False where Kafka does not take the messages before it, or its own.</returns>
     private bool Gather(string? traceParent)
     {

@@ -36,7 +36,9 @@ public sealed class Answer
     public static void Serialize(Answer answer, SerializationContext context)
     {
         ReadOnlySpan<byte> trace = answer.Calculation is { } told ? Trace.Utf8Of(told) : [];
-        int traceBytes = trace.IsEmpty ? 0 : CodedOutputStream.ComputeUInt32Size(TraceTag) + CodedOutputStream.ComputeLengthSize(trace.Length) + trace.Length;
+        int traceBytes = trace.IsEmpty
+            ? 0
+            : CodedOutputStream.ComputeUInt32Size(TraceTag) + CodedOutputStream.ComputeLengthSize(trace.Length) + trace.Length;
         context.SetPayloadLength(answer.Reply.CalculateSize() + traceBytes);
         IBufferWriter<byte> payload = context.GetBufferWriter();
         answer.Reply.WriteTo(payload);

@@ -37,10 +37,12 @@ public static class Replies
         InScopeFen = line.Parts.InScopeFen,
     };
 
-    /// <summary>The answer to a settled or quoted visit: what the record says, the same figures and words however often and by whichever program.</summary>
+    /// <summary>The answer to a settled or quoted visit: what the record says, the same figures and words however often and by whichever
+    /// program.</summary>
     /// <param name="settlementId">Empty for a quote.</param>
     public static void Settle(
-        Answer answer, Decision decision, string settlementId, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations, bool replayed)
+        Answer answer, Decision decision, string settlementId, string requestId, string facilityCode, string insuredId,
+        in StoredRecord record, Citations citations, bool replayed)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
@@ -57,7 +59,8 @@ public static class Replies
     }
 
     /// <summary>The answer to a settlement that was settled before.</summary>
-    public static SettleReply Settled(int shard, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations, bool replayed)
+    public static SettleReply Settled(
+        int shard, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations, bool replayed)
     {
         Answer answer = new();
         Settle(answer, Decision.Settled, IdOf(shard, record.Header), requestId, facilityCode, insuredId, record, citations, replayed);
@@ -67,7 +70,8 @@ public static class Replies
     public static string IdOf(int shard, in RecordHeader header) => SettlementIds.Format(header.VisitDay / 10_000, shard, header.Sequence);
 
     /// <summary>The negative mirror of a settlement that was cancelled or reversed.</summary>
-    public static SettleReply Cancelled(int shard, string requestId, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)
+    public static SettleReply Cancelled(
+        int shard, string requestId, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)
     {
         int year = record.Header.VisitDate.Year;
         string originalRequestId = RequestField.Parse(record.TargetField).RequestId;
@@ -93,10 +97,12 @@ public static class Replies
     }
 
     /// <summary>The settlement that stands again after its cancellation was undone.</summary>
-    public static SettleReply Restored(int shard, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)
+    public static SettleReply Restored(
+        int shard, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)
     {
         string settlementId = SettlementIds.Format(record.Header.VisitDate.Year, shard, record.TargetSequence);
-        SettleReply reply = Figures(1, RequestField.Parse(record.TargetField).RequestId, facilityCode, insuredId, record.Target!.Value, citations);
+        SettleReply reply = Figures(1, RequestField.Parse(record.TargetField).RequestId, facilityCode, insuredId, record.Target!.Value,
+            citations);
         reply.Decision = Decision.Settled;
         reply.SettlementId = settlementId;
         reply.SettledAt = SettlementRefs.TimeText(record.Own.UndoneAtUnixMs);
@@ -108,7 +114,8 @@ public static class Replies
     /// <summary>A settlement that does not stand any more: refused, with what it was and what undid it.</summary>
     /// <param name="undoneBy">Null where it is not among what is stored.</param>
     public static SettleReply NotStanding(
-        int shard, StoredAnswer found, string insuredId, in StoredRecord record, Citations citations, string reasonCode, SettlementRef? undoneBy)
+        int shard, StoredAnswer found, string insuredId, in StoredRecord record, Citations citations, string reasonCode,
+        SettlementRef? undoneBy)
     {
         SettleReply reply = Figures(1, found.RequestId, found.FacilityCode, insuredId, record, citations);
         reply.Decision = Decision.Refused;
@@ -120,7 +127,8 @@ public static class Replies
         return reply;
     }
 
-    private static FeeParts FeesOf(StoredRequest request) => new(request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen);
+    private static FeeParts FeesOf(StoredRequest request) =>
+        new(request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen);
 
     private static Undone UndoneOf(string settlementId, int sign, UndoingRecord record)
     {
@@ -130,14 +138,16 @@ public static class Replies
             header.CapUsedBeforeFen, header.CapUsedBeforeFen + (sign * header.CappedFundPayFen));
     }
 
-    private static SettleReply Figures(int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations)
+    private static SettleReply Figures(
+        int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations)
     {
         SettleReply reply = new();
         FillFigures(reply, sign, requestId, facilityCode, insuredId, record, citations);
         return reply;
     }
 
-    private static void FillFigures(SettleReply reply, int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations)
+    private static void FillFigures(
+        SettleReply reply, int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;

@@ -61,7 +61,8 @@ public sealed class SettlementDesk
             return;
         }
 
-        if (TryBegin(visit, known, answer, out SettlingStep step, out ValueTask otherwise)) await EndAsync(await step.Reply, request, step.Shard, step.Citations, answer);
+        if (TryBegin(visit, known, answer, out SettlingStep step, out ValueTask otherwise))
+            await EndAsync(await step.Reply, request, step.Shard, step.Citations, answer);
         else await otherwise;
     }
 
@@ -75,11 +76,13 @@ public sealed class SettlementDesk
         (string? target, Refusal? refusal) = TargetOf(request, shard);
         if (target is null) return Refused(refusal!);
 
-        StepReply reply = await shard.RunAsync(UndoingStep(StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId, target));
+        StepReply reply = await shard.RunAsync(
+            UndoingStep(StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId, target));
         if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return RefusedBy(reply);
         UndoingRecord record = UndoingRecord.Read(reply.Bytes);
         Citations citations = await _store.Citations.ReadAsync(shard, record.Target!.Value.Request.Citations);
-        return Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, reply.Outcome is StepOutcome.Replay);
+        return Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations,
+            reply.Outcome is StepOutcome.Replay);
 
         SettleReply RefusedBy(in StepReply step)
         {
@@ -108,8 +111,10 @@ public sealed class SettlementDesk
 
         ShardQueue shard = _store.ShardOf(request.InsuredId);
         string target = RequestField.Of(request.FacilityCode, request.OriginalRequestId);
-        StepReply reply = await shard.RunAsync(UndoingStep(StepMode.Reverse, request.InsuredId, request.FacilityCode, request.RequestId, target));
-        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return Refused(RefusalOf(reply, OtherOf(shard, reply, request.FacilityCode)));
+        StepReply reply = await shard.RunAsync(
+            UndoingStep(StepMode.Reverse, request.InsuredId, request.FacilityCode, request.RequestId, target));
+        if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay))
+            return Refused(RefusalOf(reply, OtherOf(shard, reply, request.FacilityCode)));
 
         UndoingRecord record = UndoingRecord.Read(reply.Bytes);
         if (record.Target is null) return NothingToUndo(record.Header.State, request);
@@ -124,7 +129,8 @@ public sealed class SettlementDesk
             : new ReverseReply
             {
                 Outcome = ReverseReply.Types.Outcome.SettlementUndone,
-                Mirror = Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, replayed),
+                Mirror = Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations,
+                    replayed),
             };
 
         static ReverseReply NothingToUndo(RecordState state, ReverseRequest request) => new()
@@ -136,10 +142,12 @@ public sealed class SettlementDesk
                 : $"该参保人在本机构名下没有请求{request.OriginalRequestId}，没有可冲正的结算；此编号已作废，之后到达也不会结算。请核对人员编号与请求编号。",
         };
 
-        static ReverseReply Refused(Refusal why) => new() { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = why.Code, ReasonText = why.Text };
+        static ReverseReply Refused(Refusal why) =>
+            new() { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = why.Code, ReasonText = why.Text };
     }
 
-    /// <summary>The same answer as <see cref="SettleAsync(SettleRequest)"/> would give to a new request, without effect; it neither reads nor writes stored requests.</summary>
+    /// <summary>The same answer as <see cref="SettleAsync(SettleRequest)"/> would give to a new request, without effect; it neither reads
+    /// nor writes stored requests.</summary>
     /// <inheritdoc cref="SettleAsync(SettleRequest, Answer)" path="/exception"/>
     public async ValueTask<SettleReply> QuoteAsync(SettleRequest request)
     {
@@ -156,7 +164,8 @@ public sealed class SettlementDesk
         return answer.Whole();
     }
 
-    /// <summary>What a repeat of the request would be answered: the settlement while it stands, a cancellation's mirror, or that it was cancelled or reversed.</summary>
+    /// <summary>What a repeat of the request would be answered: the settlement while it stands, a cancellation's mirror, or that it was
+    /// cancelled or reversed.</summary>
     /// <exception cref="StoreUnavailableException">The store cannot be known.</exception>
     public async ValueTask<SettleReply> FindAsync(GetSettlementRequest request)
     {
@@ -175,7 +184,9 @@ public sealed class SettlementDesk
         IReadOnlyList<StoredAnswer> all = StoredAnswer.AllOf(await shard.ReadInsuredAsync(request.InsuredId));
         foreach (StoredAnswer found in all)
         {
-            bool wanted = requestId.Length > 0 ? found.RequestId == requestId : Replies.IdOf(shard.Shard, found.Header) == request.SettlementId;
+            bool wanted = requestId.Length > 0
+                ? found.RequestId == requestId
+                : Replies.IdOf(shard.Shard, found.Header) == request.SettlementId;
             if (wanted && found.FacilityCode == request.FacilityCode) return await TellAsync(shard, request.InsuredId, found, all);
         }
 
@@ -213,7 +224,8 @@ public sealed class SettlementDesk
             }
         }
 
-        (OutpatientPolicy? policy, Refusal? none) = CoverageChecks.CapOf(_pack, await _eligibility.FindInsuredAsync(request.InsuredId), request.Year);
+        (OutpatientPolicy? policy, Refusal? none) =
+            CoverageChecks.CapOf(_pack, await _eligibility.FindInsuredAsync(request.InsuredId), request.Year);
         if (policy is not null)
         {
             reply.CapFen = policy.AnnualCapFen.Value;
@@ -229,7 +241,8 @@ public sealed class SettlementDesk
         foreach (StoredAnswer answer in all)
         {
             bool stands = answer.Header is { Kind: RecordKind.Settlement, State: RecordState.Active };
-            if (stands && answer.Header.VisitDate.Year == request.Year) reply.Settlements.Add(await TellAsync(shard, request.InsuredId, answer, all));
+            if (stands && answer.Header.VisitDate.Year == request.Year)
+                reply.Settlements.Add(await TellAsync(shard, request.InsuredId, answer, all));
         }
 
         return reply;
@@ -256,7 +269,9 @@ public sealed class SettlementDesk
     internal ValueTask<Known> FindAsync(in Visit visit)
     {
         SettleRequest request = visit.Request;
-        string[] itemCodes = request.Lines.Count == 0 ? [] : [.. request.Lines.Select(line => line.ItemCode).Distinct(StringComparer.Ordinal)];
+        string[] itemCodes = request.Lines.Count == 0
+            ? []
+            : [.. request.Lines.Select(line => line.ItemCode).Distinct(StringComparer.Ordinal)];
         return _eligibility.FindAsync(request.FacilityCode, request.InsuredId, itemCodes);
     }
 
@@ -329,10 +344,12 @@ public sealed class SettlementDesk
         return ValueTask.CompletedTask;
     }
 
-    private async ValueTask SettleCitedAsync(CoveredVisit covered, ShardQueue shard, Citations citations, ValueTask<uint> key, Answer answer)
+    private async ValueTask SettleCitedAsync(
+        CoveredVisit covered, ShardQueue shard, Citations citations, ValueTask<uint> key, Answer answer)
     {
         FillStored(answer.Stored, covered, await key);
-        await EndAsync(await shard.RunAsync(StepFor(StepMode.Settle, covered, answer.Stored)), covered.Visit.Request, shard, citations, answer);
+        await EndAsync(await shard.RunAsync(StepFor(StepMode.Settle, covered, answer.Stored)), covered.Visit.Request, shard, citations,
+            answer);
     }
 
     /// <summary>What would be refused now may have been settled before, and then its answer stands.</summary>
@@ -361,7 +378,8 @@ public sealed class SettlementDesk
         StoredRecord record = StoredRecord.Read(reply.Bytes);
         if (!StatesTheSame(request, record.Request))
         {
-            SettlementRef stands = SettlementRefs.Of(shard.Shard, new StoredAnswer(request.FacilityCode, request.RequestId, record.Header, reply.Bytes), request.FacilityCode);
+            SettlementRef stands = SettlementRefs.Of(
+                shard.Shard, new StoredAnswer(request.FacilityCode, request.RequestId, record.Header, reply.Bytes), request.FacilityCode);
             Refuse(answer, request, SettlementRefs.Name(Reasons.DuplicateConflict, stands));
             answer.Reply.Other = stands;
             return;
@@ -371,7 +389,8 @@ public sealed class SettlementDesk
         Settle(answer, Decision.Settled, Replies.IdOf(shard.Shard, record.Header), request, record, citations, replayed: true);
     }
 
-    /// <summary>Whether the sums that a request with fee lines states are those that were computed when it was settled: 0 states nothing.</summary>
+    /// <summary>Whether the sums that a request with fee lines states are those that were computed when it was settled: 0 states
+    /// nothing.</summary>
     private static bool StatesTheSame(SettleRequest request, StoredRequest settled)
     {
         return request.Lines.Count == 0
@@ -406,7 +425,8 @@ public sealed class SettlementDesk
         StepOutcome.VisitSettled => Reasons.VisitAlreadySettled,
         StepOutcome.AllowancePaid => Reasons.AllowanceAlreadyPaid,
         StepOutcome.FormatUnknown => throw new StoreUnavailableException(
-            $"A stored record has format {Encoding.ASCII.GetString(reply.Bytes.Span)}, and this program reads format {RecordHeader.Format}."),
+            $"A stored record has format {Encoding.ASCII.GetString(reply.Bytes.Span)}, and this program reads "
+                + $"format {RecordHeader.Format}."),
         StepOutcome unforeseen => throw new InvalidOperationException($"{unforeseen} is no refusal."),
     }, other);
 
@@ -437,7 +457,8 @@ public sealed class SettlementDesk
         {
             case (RecordKind.Settlement, RecordState.Active):
                 StoredRecord settlement = StoredRecord.Read(found.Bytes);
-                return Replies.Settled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, settlement, await CitationsOf(settlement), replayed: false);
+                return Replies.Settled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, settlement,
+                    await CitationsOf(settlement), replayed: false);
             case (RecordKind.Settlement, RecordState.Cancelled or RecordState.Reversed):
                 StoredRecord undone = StoredRecord.Read(found.Bytes);
                 string reason = found.Header.State is RecordState.Cancelled ? Reasons.RequestCancelled : Reasons.RequestReversed;
@@ -446,10 +467,12 @@ public sealed class SettlementDesk
             case (RecordKind.Cancellation, RecordState.Active) or (RecordKind.Reversal, RecordState.UndidSettlement):
                 UndoingRecord undoing = UndoingRecord.Read(found.Bytes);
                 return Replies.Cancelled(
-                    shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await CitationsOf(undoing.Target!.Value), replayed: false);
+                    shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await CitationsOf(undoing.Target!.Value),
+                    replayed: false);
             case (RecordKind.Reversal, RecordState.UndidCancellation):
                 UndoingRecord restoring = UndoingRecord.Read(found.Bytes);
-                return Replies.Restored(shard.Shard, found.FacilityCode, insuredId, restoring, await CitationsOf(restoring.Target!.Value), replayed: false);
+                return Replies.Restored(shard.Shard, found.FacilityCode, insuredId, restoring, await CitationsOf(restoring.Target!.Value),
+                    replayed: false);
             case (RecordKind.Reversal, _):
                 return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.SettlementUnknown));
             default:
@@ -464,7 +487,8 @@ public sealed class SettlementDesk
     {
         string field = RequestField.Of(settlement.FacilityCode, settlement.RequestId);
         return all.LastOrDefault(answer =>
-            answer.Header is { Kind: RecordKind.Cancellation, State: RecordState.Active } or { Kind: RecordKind.Reversal, State: RecordState.UndidSettlement }
+            answer.Header is { Kind: RecordKind.Cancellation, State: RecordState.Active }
+                or { Kind: RecordKind.Reversal, State: RecordState.UndidSettlement }
             && UndoingRecord.Read(answer.Bytes).TargetField == field);
     }
 
@@ -519,22 +543,26 @@ public sealed class SettlementDesk
 
     /// <summary>Answers what the script has just decided, once the rules have come to the same.</summary>
     /// <exception cref="InvalidOperationException">They have not: nothing is answered.</exception>
-    private void SettleNew(Answer answer, Decision decision, string settlementId, SettleRequest request, in RecordHeader header, Citations citations)
+    private void SettleNew(Answer answer, Decision decision, string settlementId, SettleRequest request, in RecordHeader header,
+        Citations citations)
     {
         StoredRecord record = new(header, default, answer.Stored) { VisitId = request.VisitId };
         Settlement rules = _formula(record.Terms, answer.Stored.TotalFen, answer.Stored.InScopeFen, header.Before);
         if (rules.DeductibleFen != header.DeductibleFen || rules.FundPayFen != header.FundPayFen || rules.ReasonCode != header.ReasonCode)
         {
             throw new InvalidOperationException(
-                $"Settlement {settlementId}: the script says deductible {header.DeductibleFen}, fund {header.FundPayFen} {header.ReasonCode}; "
+                $"Settlement {settlementId}: the script says deductible {header.DeductibleFen}, "
+                    + $"fund {header.FundPayFen} {header.ReasonCode}; "
                 + $"the rules say {rules.DeductibleFen}, {rules.FundPayFen} {rules.ReasonCode}.");
         }
 
         Settle(answer, decision, settlementId, request, record, citations, replayed: false);
     }
 
-    private static void Settle(Answer answer, Decision decision, string settlementId, SettleRequest request, in StoredRecord record, Citations citations, bool replayed) =>
-        Replies.Settle(answer, decision, settlementId, request.RequestId, request.FacilityCode, request.InsuredId, record, citations, replayed);
+    private static void Settle(Answer answer, Decision decision, string settlementId, SettleRequest request, in StoredRecord record,
+        Citations citations, bool replayed) =>
+        Replies.Settle(answer, decision, settlementId, request.RequestId, request.FacilityCode, request.InsuredId, record, citations,
+            replayed);
 }
 
 /// <summary>A visit that is with the _store.</summary>

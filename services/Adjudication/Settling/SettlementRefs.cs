@@ -46,7 +46,8 @@ public static class SettlementRefs
         if (other is null || other.FacilityCode.Length == 0) return new Refusal(code, text);
         string settlement = string.Create(
             CultureInfo.InvariantCulture,
-            $"结算编号{other.SettlementId}，请求编号{other.RequestId}，就诊日期{other.VisitDate}，费用总额{Yuan(other.TotalFen)}元，统筹基金支付{Yuan(other.FundPayFen)}元");
+            $"结算编号{other.SettlementId}，请求编号{other.RequestId}，就诊日期{other.VisitDate}，费用总额{Yuan(other.TotalFen)}元，"
+                + $"统筹基金支付{Yuan(other.FundPayFen)}元");
         return new Refusal(code, $"{text}（{settlement}）");
     }
 
@@ -54,10 +55,12 @@ public static class SettlementRefs
     public static string TimeText(long unixMs)
     {
         if (_latest.Text is { } text && _latest.UnixMs == unixMs) return text;
-        text = DateTimeOffset.FromUnixTimeMilliseconds(unixMs).ToOffset(ChinaStandardTime).ToString("yyyy-MM-dd'T'HH:mm:ss.fffzzz", CultureInfo.InvariantCulture);
+        text = DateTimeOffset.FromUnixTimeMilliseconds(unixMs).ToOffset(ChinaStandardTime)
+            .ToString("yyyy-MM-dd'T'HH:mm:ss.fffzzz", CultureInfo.InvariantCulture);
         _latest = (unixMs, text);
         return text;
     }
 
-    private static string Yuan(long fen) => string.Create(CultureInfo.InvariantCulture, $"{(fen < 0 ? "-" : "")}{Math.Abs(fen) / 100}.{Math.Abs(fen) % 100:D2}");
+    private static string Yuan(long fen) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(fen < 0 ? "-" : "")}{Math.Abs(fen) / 100}.{Math.Abs(fen) % 100:D2}");
 }

@@ -16,7 +16,8 @@ namespace Claims.Adjudication.Settling;
 /// <param name="answered">Told of each answer, and when its visit was begun (<see cref="TimeProvider.GetTimestamp"/>).</param>
 /// <param name="failed">Told why an outcome cannot be known. No visit is begun any more.</param>
 internal sealed class VisitsUnderWay(
-    SettlementDesk desk, IServerStreamWriter<Answer> stream, int most, TimeProvider time, Action<SettleReply, long> answered, Action<Exception> failed, CancellationToken cancellation)
+    SettlementDesk desk, IServerStreamWriter<Answer> stream, int most, TimeProvider time, Action<SettleReply, long> answered,
+    Action<Exception> failed, CancellationToken cancellation)
     : IDisposable
 {
     // Answers that wait for the next one, to go out with it: each flush is a frame of its own and a turn of the connection.
@@ -154,8 +155,8 @@ internal sealed class VisitsUnderWay(
     }
 
     /// <summary>
-    /// One visit in its stages, each of which may wait. The same as <see cref="SettlementDesk.SettleAsync(SettleRequest, Answer)"/>, which as
-    /// an asynchronous method takes an object of 240 bytes for a visit, and another one where coverage is asked for.
+    /// One visit in its stages, each of which may wait. The same as <see cref="SettlementDesk.SettleAsync(SettleRequest, Answer)"/>, which
+    /// as an asynchronous method takes an object of 240 bytes for a visit, and another one where coverage is asked for.
     /// </summary>
     private sealed class UnderWay
     {

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Claims.Adjudication.Store;
 
-/// <summary>An accumulator among an insured's fields: what the fund paid in a year, or the deductible borne at a facility on a day.</summary>
+/// <summary>An accumulator among an insured's fields: what the fund paid in a year, or the deductible borne at a facility on a
+/// day.</summary>
 /// <param name="Day">Null for the year's fund payments.</param>
 public sealed record AccumulatorField(int Year, DateOnly? Day, string FacilityCode, long AmountFen)
 {
@@ -12,7 +13,8 @@ public sealed record AccumulatorField(int Year, DateOnly? Day, string FacilityCo
         switch (field[0])
         {
             case 'u':
-                return new AccumulatorField(int.Parse(field.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture), null, "", Amount(value));
+                return new AccumulatorField(int.Parse(field.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture), null, "",
+                    Amount(value));
             case 'd':
                 DateOnly day = DateOnly.ParseExact(field.AsSpan(1, 8), "yyyyMMdd", CultureInfo.InvariantCulture);
                 return new AccumulatorField(day.Year, day, field[10..], Amount(value));

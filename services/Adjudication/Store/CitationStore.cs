@@ -25,12 +25,14 @@ public sealed class CitationStore(IDatabase redis)
     /// <exception cref="StoreUnavailableException">Redis did not answer.</exception>
     public ValueTask<uint> KeyOfAsync(ShardQueue shard, Citations citations)
     {
-        uint key = _keys.GetOrAdd(citations, static c => BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(c))));
+        uint key = _keys.GetOrAdd(citations,
+            static c => BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(c))));
         return _known.ContainsKey((shard.Shard, key)) ? ValueTask.FromResult(key) : WriteAsync(shard, key, citations);
     }
 
     /// <summary>Without a look into Redis.</summary>
-    public bool TryRead(ShardQueue shard, uint key, [NotNullWhen(true)] out Citations? citations) => _known.TryGetValue((shard.Shard, key), out citations);
+    public bool TryRead(ShardQueue shard, uint key, [NotNullWhen(true)] out Citations? citations) =>
+        _known.TryGetValue((shard.Shard, key), out citations);
 
     /// <exception cref="StoreUnavailableException">Redis did not answer, or the store has lost the citations.</exception>
     public async ValueTask<Citations> ReadAsync(ShardQueue shard, uint key)

@@ -77,7 +77,8 @@ public readonly record struct RecordHeader(
     /// <exception cref="StoreUnavailableException">The record has a format that this program does not know.</exception>
     public static RecordHeader Read(ReadOnlySpan<byte> bytes)
     {
-        if (bytes[0] != Format) throw new StoreUnavailableException($"A stored record has format {bytes[0]}, and this program reads format {Format}.");
+        if (bytes[0] != Format)
+            throw new StoreUnavailableException($"A stored record has format {bytes[0]}, and this program reads format {Format}.");
         return new(
             (RecordKind)bytes[1],
             (RecordState)bytes[2],

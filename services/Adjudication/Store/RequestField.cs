@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Claims.Adjudication.Store;
 
-/// <summary>The field of an insured's hash that a request is stored under. A line feed separates: no code contains control characters.</summary>
+/// <summary>The field of an insured's hash that a request is stored under. A line feed separates: no code contains control
+/// characters.</summary>
 public static class RequestField
 {
     public static string Of(string facilityCode, string requestId) => $"q{facilityCode}\n{requestId}";

@@ -53,12 +53,15 @@ public sealed class ScriptCaller(IDatabase redis, string name)
     /// <summary>After it the outcome is unknown. The client's own limit is no shorter.</summary>
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
 
-    /// <summary>No retry: whether a call that failed took effect is unknown, and the sender repeats the request, which finds its answer.</summary>
-    private readonly ResiliencePipeline _pipeline = OutgoingPipelines.Create(name, CallLimit, maxRetries: 0, failure => failure is RedisConnectionException or TimeoutException);
+    /// <summary>No retry: whether a call that failed took effect is unknown, and the sender repeats the request, which finds its
+    /// answer.</summary>
+    private readonly ResiliencePipeline _pipeline =
+        OutgoingPipelines.Create(name, CallLimit, maxRetries: 0, failure => failure is RedisConnectionException or TimeoutException);
 
     /// <exception cref="RedisServerException">The script refused; its message starts with the script's code.</exception>
     /// <exception cref="RedisException">No connection, or it broke: the outcome is unknown.</exception>
-    /// <exception cref="TimeoutException">No answer within 5 s, the outcome is unknown; or Redis keeps failing and was not called.</exception>
+    /// <exception cref="TimeoutException">No answer within 5 s, the outcome is unknown; or Redis keeps failing and was not
+    /// called.</exception>
     public async Task<RedisResult> CallAsync(Script script, RedisKey[] keys, RedisValue[] arguments)
     {
         ResilienceContext context = ResilienceContextPool.Shared.Get();
@@ -70,7 +73,8 @@ public sealed class ScriptCaller(IDatabase redis, string name)
                 {
                     try
                     {
-                        return Outcome.FromResult(await call.Caller.EvaluateAsync(call.Script, call.Keys, call.Arguments, context.CancellationToken));
+                        return Outcome.FromResult(await call.Caller.EvaluateAsync(
+                            call.Script, call.Keys, call.Arguments, context.CancellationToken));
                     }
                     catch (Exception e) when (e is RedisException or TimeoutException or OperationCanceledException)
                     {

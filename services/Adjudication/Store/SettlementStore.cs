@@ -17,7 +17,9 @@ public sealed class SettlementStore : IAsyncDisposable
     internal SettlementStore(IDatabase redis, int shardCount, long longestOutbox, Script? settle)
     {
         Redis = redis;
-        _shards = [.. Enumerable.Range(0, shardCount).Select(shard => new ShardQueue(shard, new ScriptCaller(redis, string.Create(CultureInfo.InvariantCulture, $"redis-s{shard:00}")), longestOutbox, settle))];
+        _shards = [.. Enumerable.Range(0, shardCount)
+            .Select(shard => new ShardQueue(
+            shard, new ScriptCaller(redis, string.Create(CultureInfo.InvariantCulture, $"redis-s{shard:00}")), longestOutbox, settle))];
         Citations = new CitationStore(redis);
     }
 

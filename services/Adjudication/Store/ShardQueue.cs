@@ -102,8 +102,11 @@ public sealed class ShardQueue : IAsyncDisposable
         ValueTask<StepReply> reply = waiting.For(step);
         lock (_gate)
         {
-            if (_disposed is not null) return ValueTask.FromException<StepReply>(new StoreUnavailableException($"Shard {Shard}: the service is stopping."));
-            if (_queue.Count >= LongestQueue) return ValueTask.FromException<StepReply>(new StoreBusyException($"Shard {Shard} already has {LongestQueue} requests waiting."));
+            if (_disposed is not null)
+                return ValueTask.FromException<StepReply>(new StoreUnavailableException($"Shard {Shard}: the service is stopping."));
+            if (_queue.Count >= LongestQueue)
+                return ValueTask.FromException<StepReply>(
+                new StoreBusyException($"Shard {Shard} already has {LongestQueue} requests waiting."));
             _queue.Enqueue(waiting);
             if (_isSending) return reply;
             _isSending = true;
@@ -118,7 +121,8 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
     public async Task<IReadOnlyList<(string Field, byte[] Value)>> ReadInsuredAsync(string insuredId)
     {
-        RedisValue[] flat = (RedisValue[])(await AskAsync(epoch => Scripts.CallAsync(Insured, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence])))!;
+        RedisValue[] flat = (RedisValue[])(
+            await AskAsync(epoch => Scripts.CallAsync(Insured, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence])))!;
         List<(string, byte[])> fields = new(flat.Length / 2);
         for (int i = 0; i < flat.Length; i += 2)
         {
@@ -128,7 +132,8 @@ public sealed class ShardQueue : IAsyncDisposable
         return fields;
     }
 
-    /// <summary>Everything stored of the shard, page by page as Redis scans: an insured may come twice, one that is new meanwhile not at all.</summary>
+    /// <summary>Everything stored of the shard, page by page as Redis scans: an insured may come twice, one that is new meanwhile not at
+    /// all.</summary>
     /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
     public async IAsyncEnumerable<ShardPage> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -138,9 +143,13 @@ public sealed class ShardQueue : IAsyncDisposable
         {
             cancellation.ThrowIfCancellationRequested();
             string from = cursor;
-            RedisResult[] page = (RedisResult[])(await AskAsync(epoch => Scripts.CallAsync(Scan, [Keys.Shard, Keys.Nothing], [epoch, LowestSequence, Keys.EveryInsured, from, ScannedKeys])))!;
+            RedisResult[] page = (RedisResult[])(
+                await AskAsync(epoch => Scripts.CallAsync(
+                Scan, [Keys.Shard, Keys.Nothing], [epoch, LowestSequence, Keys.EveryInsured, from, ScannedKeys])))!;
             EndPoint now = await AskAsync(_ => Scripts.NodeOfAsync(Keys.Shard));
-            if (!now.Equals(node ?? now)) throw new StoreUnavailableException($"Shard {Shard} went from {node} to {now} while it was read; a cursor of the one means nothing to the other.");
+            if (!now.Equals(node ?? now))
+                throw new StoreUnavailableException(
+                $"Shard {Shard} went from {node} to {now} while it was read; a cursor of the one means nothing to the other.");
             node = now;
             cursor = (string)page[1]!;
             List<InsuredAccumulators> insured = new((page.Length - 2) / 2);

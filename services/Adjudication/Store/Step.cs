@@ -47,7 +47,8 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
     /// <param name="mode">Settle, Quote or Look.</param>
     /// <param name="terms">None for a look at what is stored, which computes nothing.</param>
     /// <param name="stored">What is to be kept; null where nothing is.</param>
-    public static Step Visit(StepMode mode, SettleRequest request, DateOnly date, in Terms terms, long totalFen, long inScopeFen, StoredRequest? stored)
+    public static Step Visit(StepMode mode, SettleRequest request, DateOnly date, in Terms terms, long totalFen, long inScopeFen,
+        StoredRequest? stored)
     {
         int facilityBytes = Encoding.UTF8.GetByteCount(request.FacilityCode);
         int requestBytes = RequestField.BytesOf(facilityBytes, request.RequestId);
@@ -163,7 +164,8 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
     /// <summary>The header's sequence alone.</summary>
     public long Sequence => RecordHeader.ReadSequence(Bytes.Span);
 
-    /// <summary>The record that a refusal speaks of: what stands under the id, what blocks, what was undone; null where there is none.</summary>
+    /// <summary>The record that a refusal speaks of: what stands under the id, what blocks, what was undone; null where there is
+    /// none.</summary>
     public StoredAnswer? Named()
     {
         bool names = Outcome is StepOutcome.Conflict or StepOutcome.Cancelled or StepOutcome.Reversed or StepOutcome.TargetUndone

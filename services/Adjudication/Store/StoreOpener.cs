@@ -10,7 +10,8 @@ namespace Claims.Adjudication.Store;
 /// Opens each shard once Redis and the ledger agree about it, and again after it had to close. A shard key is created only
 /// while the ledger has never had a confirmed store; afterwards a Redis without it has lost data, and pays nothing.
 /// </summary>
-public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledger, TimeProvider time, ILogger<StoreOpener> log) : BackgroundService
+public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledger, TimeProvider time, ILogger<StoreOpener> log)
+    : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LedgerLimit = TimeSpan.FromSeconds(5);
@@ -47,7 +48,8 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             cancellationToken: cancellation);
         if (known.Shards != store.Shards.Count)
         {
-            foreach (ShardQueue shard in closed) shard.Close($"The ledger's store has {known.Shards} shards, this service is set to {store.Shards.Count}.");
+            foreach (ShardQueue shard in closed)
+                shard.Close($"The ledger's store has {known.Shards} shards, this service is set to {store.Shards.Count}.");
             return;
         }
 
@@ -60,7 +62,8 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         Dictionary<int, long> watermarks = known.Watermarks.ToDictionary(mark => mark.Shard, mark => mark.Sequence);
         List<(ShardQueue Shard, long Sequence)> good = [];
         List<(ShardQueue Shard, Exception Cause)> silent = [];
-        foreach ((ShardQueue shard, RedisValue[] found, Exception? cause) in await Task.WhenAll(closed.Select(shard => FindAsync(shard, known))))
+        foreach ((ShardQueue shard, RedisValue[] found, Exception? cause) in await Task.WhenAll(
+            closed.Select(shard => FindAsync(shard, known))))
         {
             if (cause is not null)
             {
@@ -71,7 +74,8 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             long watermark = watermarks.GetValueOrDefault(shard.Shard);
             if (found.Length == 0) Refuse(shard, $"its key is missing from Redis{Restore}");
             else if ((string)found[0]! != known.Epoch) Refuse(shard, "Redis holds the store of another ledger");
-            else if ((long)found[1] < Math.Max(watermark, shard.LowestSequence)) Refuse(shard, $"Redis is behind what was acknowledged{Restore}");
+            else if ((long)found[1] < Math.Max(watermark, shard.LowestSequence))
+                Refuse(shard, $"Redis is behind what was acknowledged{Restore}");
             else good.Add((shard, Math.Max(watermark, (long)found[1])));
         }
 
@@ -80,7 +84,8 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         // Only a store whose every shard exists is confirmed: from then on a missing key means lost data.
         if (!known.Initialised && good.Count == store.Shards.Count)
         {
-            await ledger.ConfirmStoreAsync(new ConfirmStoreRequest { Epoch = known.Epoch }, deadline: DateTime.UtcNow + LedgerLimit, cancellationToken: cancellation);
+            await ledger.ConfirmStoreAsync(
+                new ConfirmStoreRequest { Epoch = known.Epoch }, deadline: DateTime.UtcNow + LedgerLimit, cancellationToken: cancellation);
         }
         else if (!known.Initialised)
         {
@@ -96,12 +101,14 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         if (good.Count > 0) log.LogInformation("Opened {Shards} shards of store {Epoch}", good.Count, known.Epoch);
     }
 
-    /// <summary>One shard's key; the nodes of a cluster are asked at the same time, and one that is away keeps none of the others.</summary>
+    /// <summary>One shard's key; the nodes of a cluster are asked at the same time, and one that is away keeps none of the
+    /// others.</summary>
     private static async Task<(ShardQueue Shard, RedisValue[] Found, Exception? Cause)> FindAsync(ShardQueue shard, V1.Store known)
     {
         try
         {
-            return (shard, (RedisValue[])(await shard.Scripts.CallAsync(Open, [shard.Keys.Shard], [known.Epoch, known.Initialised ? "0" : "1"]))!, null);
+            return (shard, (RedisValue[])(
+                await shard.Scripts.CallAsync(Open, [shard.Keys.Shard], [known.Epoch, known.Initialised ? "0" : "1"]))!, null);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -113,7 +120,8 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
     private void Wait(ImmutableArray<ShardQueue> closed, string cause, Exception exception)
     {
         string sentence = $"The store cannot be opened: {cause}.";
-        if (closed.Any(shard => shard.Status.Reason != sentence)) log.LogWarning(exception, "{Shards} shards cannot be opened yet: {Cause}", closed.Length, cause);
+        if (closed.Any(shard => shard.Status.Reason != sentence))
+            log.LogWarning(exception, "{Shards} shards cannot be opened yet: {Cause}", closed.Length, cause);
         foreach (ShardQueue shard in closed) shard.Close(sentence);
     }
 

@@ -30,12 +30,14 @@ public static class StoredAccumulators
             {
                 RecordHeader record = RecordHeader.Read((byte[])fields[i + 1]!);
                 if (record.Kind is not RecordKind.Tombstone) insured.Records++;
-                if (record is { Kind: RecordKind.Settlement, State: RecordState.Active }) YearOf(record.VisitDay / 10_000).StandingSettlements++;
+                if (record is { Kind: RecordKind.Settlement, State: RecordState.Active })
+                    YearOf(record.VisitDay / 10_000).StandingSettlements++;
             }
         }
 
         insured.Years.AddRange(years.Values.Where(year => year is not { UsedFen: 0, StandingSettlements: 0 }));
-        List<BorneDay> days = [.. insured.Days.OrderBy(day => day.VisitDate, StringComparer.Ordinal).ThenBy(day => day.FacilityCode, StringComparer.Ordinal)];
+        List<BorneDay> days = [.. insured.Days.OrderBy(day => day.VisitDate, StringComparer.Ordinal)
+            .ThenBy(day => day.FacilityCode, StringComparer.Ordinal)];
         insured.Days.Clear();
         insured.Days.AddRange(days);
         return insured;
@@ -50,7 +52,8 @@ public static class StoredAccumulators
     /// <summary>Field d, yyyymmdd, colon, facility.</summary>
     private static BorneDay DayOf(string field, long deductibleFen) => new()
     {
-        VisitDate = DateOnly.ParseExact(field.AsSpan(1, StoredDay.Length), StoredDay, CultureInfo.InvariantCulture).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        VisitDate = DateOnly.ParseExact(field.AsSpan(1, StoredDay.Length), StoredDay, CultureInfo.InvariantCulture)
+            .ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         FacilityCode = field[(StoredDay.Length + 2)..],
         DeductibleFen = deductibleFen,
     };

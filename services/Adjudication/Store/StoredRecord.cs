@@ -18,7 +18,8 @@ public readonly record struct StoredRecord(RecordHeader Header, ReadOnlyMemory<b
         VisitId = VisitIdOf(header, content.Span),
     };
 
-    /// <summary>The same as <see cref="Read(RecordHeader, ReadOnlyMemory{byte})"/>, into a message that may have held another request.</summary>
+    /// <summary>The same as <see cref="Read(RecordHeader, ReadOnlyMemory{byte})"/>, into a message that may have held another
+    /// request.</summary>
     public static StoredRecord Read(RecordHeader header, ReadOnlyMemory<byte> content, StoredRequest into)
     {
         Clear(into);
@@ -36,12 +37,14 @@ public readonly record struct StoredRecord(RecordHeader Header, ReadOnlyMemory<b
     internal static void Clear(StoredRequest request)
     {
         request.VisitType = request.RateBp = request.Tier = request.InsuredCounty = request.FacilityCounty = 0;
-        request.TotalFen = request.FullSelfPayFen = request.OverLimitFen = request.PreSelfPayFen = request.InScopeFen = request.AllowanceFen = 0;
+        request.TotalFen = request.FullSelfPayFen = request.OverLimitFen = request.PreSelfPayFen = request.InScopeFen =
+            request.AllowanceFen = 0;
         request.Citations = 0;
         request.SettledAtUnixMs = 0;
         request.Lines.Clear();
         request.Trace = ByteString.Empty;
     }
 
-    public Terms Terms => new(Request.RateBp, Header.TariffFen, Header.CapFen, Header.Capped ? null : Request.AllowanceFen, Header.NotAgainWithinDays);
+    public Terms Terms =>
+        new(Request.RateBp, Header.TariffFen, Header.CapFen, Header.Capped ? null : Request.AllowanceFen, Header.NotAgainWithinDays);
 }

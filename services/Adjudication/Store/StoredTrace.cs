@@ -3,7 +3,8 @@ using Google.Protobuf;
 
 namespace Claims.Adjudication.Store;
 
-/// <summary>The trace that a stored request belongs to: 16 bytes of trace id and 8 of span id, nothing where the trace is not recorded.</summary>
+/// <summary>The trace that a stored request belongs to: 16 bytes of trace id and 8 of span id, nothing where the trace is not
+/// recorded.</summary>
 internal static class StoredTrace
 {
     private const int TraceBytes = 16;

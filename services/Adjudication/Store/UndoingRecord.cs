@@ -24,7 +24,8 @@ public readonly record struct CutSettlement(long Sequence, long ShortfallFen, in
 
 /// <summary>A cancellation or reversal as it lies in the store, with the settlement that it undid or restored.</summary>
 /// <param name="Header">Figures of the settlement, positive, with the standing that the undoing found.</param>
-/// <param name="TargetField">The request field of the settlement; of the request that was asked about where there was nothing to undo.</param>
+/// <param name="TargetField">The request field of the settlement; of the request that was asked about where there was nothing to
+/// undo.</param>
 /// <param name="TargetSequence">The settlement's sequence, 0 where there was nothing to undo.</param>
 /// <param name="Headroom">Later settlements of the year that the cap had cut.</param>
 /// <param name="Target">The settlement, null where there was nothing to undo.</param>
@@ -45,7 +46,8 @@ public sealed record UndoingRecord(
         var headroom = ImmutableArray.CreateBuilder<CutSettlement>(count);
         for (int i = 0; i < count; i++) headroom.Add(CutSettlement.Take(ref rest));
 
-        return new UndoingRecord(header, fingerprint, own, field, targetSequence, headroom.MoveToImmutable(), rest.IsEmpty ? null : StoredRecord.Read(header, rest));
+        return new UndoingRecord(header, fingerprint, own, field, targetSequence, headroom.MoveToImmutable(),
+            rest.IsEmpty ? null : StoredRecord.Read(header, rest));
     }
 
     private static ReadOnlyMemory<byte> Take(ref ReadOnlyMemory<byte> rest)

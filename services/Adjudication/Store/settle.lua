@@ -335,8 +335,8 @@ local function reverse(key, target, request, content)
   if standing == 'CA' then return restore(key, request, content, target, original) end
 
   -- Nothing to undo. What never came is marked, so that it is refused should it still arrive.
-  local h = { kind = 'V', state = original and '4' or '3', basis = 'F', seq = seq + 1, order = seq + 1, date = 0, deductible = 0, borne = 0, paid = 0,
-    used = 0, tariff = 0, cap = 0, shortfall = 0, visit_bytes = 0, window = 0 }
+  local h = { kind = 'V', state = original and '4' or '3', basis = 'F', seq = seq + 1, order = seq + 1, date = 0,
+    deductible = 0, borne = 0, paid = 0, used = 0, tariff = 0, cap = 0, shortfall = 0, visit_bytes = 0, window = 0 }
   local reversal = undoing(h, content, target, 0, {}, '')
   local fields = { request, reversal }
   if not original then
@@ -353,24 +353,29 @@ local function step(key, item)
   if mode ~= 'C' and mode ~= 'V' then return settle(key, mode, item) end
   local target_bytes, request_bytes = struct.unpack(UNDOING, item, 2)
   local start = 2 + UNDOING_BYTES
-  local target, request = sub(item, start, start + target_bytes - 1), sub(item, start + target_bytes, start + target_bytes + request_bytes - 1)
+  local target = sub(item, start, start + target_bytes - 1)
+  local request = sub(item, start + target_bytes, start + target_bytes + request_bytes - 1)
   local content = sub(item, start + target_bytes + request_bytes)
   if mode == 'C' then return cancel(key, target, request, content) end
   return reverse(key, target, request, content)
 end
 
-local replies = {}
+local replies, i = {}, 1
+local function answer(reply)
+  replies[2 * i - 1], replies[2 * i] = struct.pack('>I4', #reply), reply
+  i = i + 1
+end
+
 -- Were a write to fail midway, the numbers already given out would still be recorded and appended, so none is given twice or lost.
-local ok, failure = pcall(function()
-  for i = 1, items do
-    local fine, reply = pcall(step, KEYS[i + 2], ARGV[i + 3])
-    if not fine then
-      if type(reply) ~= 'table' or not reply.format then error(reply, 0) end
-      reply = 'F' .. reply.format
-    end
-    replies[2 * i - 1], replies[2 * i] = struct.pack('>I4', #reply), reply
-  end
-end)
+-- Only a record of an unknown format is left behind: one call guards the batch, since one an item costs each item.
+local ok, failure
+repeat
+  ok, failure = pcall(function()
+    while i <= items do answer(step(KEYS[i + 2], ARGV[i + 3])) end
+  end)
+  local unread = not ok and type(failure) == 'table' and failure.format
+  if unread then answer('F' .. unread) end
+until not unread
 if seq > first then
   appended[1] = struct.pack('>I2', seq - first)
   call('XADD', KEYS[2], format('%d-0', seq), 'b', table.concat(appended))

@@ -8,7 +8,8 @@ using Npgsql;
 
 namespace Claims.Eligibility.Api;
 
-internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registry, ChangeFeed feed, PolicyPack policy, EligibilityMetrics metrics, IHostApplicationLifetime lifetime, ILogger<EligibilityApi> logger)
+internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registry, ChangeFeed feed, PolicyPack policy,
+    EligibilityMetrics metrics, IHostApplicationLifetime lifetime, ILogger<EligibilityApi> logger)
     : V1.Eligibility.EligibilityBase
 {
     private const int MaxKeys = 1_000;
@@ -18,13 +19,15 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registr
     {
         if (request.FacilityCodes.Count > MaxKeys || request.InsuredIds.Count > MaxKeys || request.ItemCodes.Count > MaxItemCodes)
         {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, $"Lookup takes at most {MaxKeys} facility_codes, {MaxKeys} insured_ids and {MaxItemCodes} item_codes."));
+            throw new RpcException(new Status(StatusCode.InvalidArgument,
+                $"Lookup takes at most {MaxKeys} facility_codes, {MaxKeys} insured_ids and {MaxItemCodes} item_codes."));
         }
 
         long started = Stopwatch.GetTimestamp();
         try
         {
-            return await registry.LookupAsync(request.FacilityCodes, request.InsuredIds, request.ItemCodes, request.Enrolled, context.CancellationToken);
+            return await registry.LookupAsync(
+                request.FacilityCodes, request.InsuredIds, request.ItemCodes, request.Enrolled, context.CancellationToken);
         }
         catch (NpgsqlException failed)
         {
@@ -36,10 +39,12 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registr
         }
     }
 
-    public override async Task WatchChanges(WatchChangesRequest request, IServerStreamWriter<EligibilityVersion> responseStream, ServerCallContext context)
+    public override async Task WatchChanges(
+        WatchChangesRequest request, IServerStreamWriter<EligibilityVersion> responseStream, ServerCallContext context)
     {
         // A watcher never ends its call, and a stop that waited for it would always take the whole time to drain.
-        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        using CancellationTokenSource ended =
+            CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
         long version = 0;
         try
         {
@@ -68,16 +73,19 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registr
                 ImportKind.Catalogue => new CatalogueFile(),
                 _ => throw new ImportFaultException(0, "", $"'{kind}' is not a kind of file"),
             };
-            ImportResult result = await RegistryImport.RunAsync(database, file, new CsvReader(Pieces(requestStream)), context.CancellationToken);
+            ImportResult result = await RegistryImport.RunAsync(
+                database, file, new CsvReader(Pieces(requestStream)), context.CancellationToken);
             // Told here already, so that a watcher of this instance does not wait for the notice to come back.
             feed.Raise(result.Version);
             metrics.ImportedRows.Add(result.Rows, new KeyValuePair<string, object?>("kind", kind.ToString()));
-            logger.LogInformation(new EventId(2, "imported"), "Took {Rows} rows of {Kind}; the registry is at version {Version}.", result.Rows, kind, result.Version);
+            logger.LogInformation(new EventId(2, "imported"), "Took {Rows} rows of {Kind}; the registry is at version {Version}.",
+                result.Rows, kind, result.Version);
             return new ImportReply { Rows = result.Rows };
         }
         catch (ImportFaultException fault)
         {
-            logger.LogWarning(new EventId(3, "import_refused"), "A file of {Kind} was refused for line {Line}, column {Column}.", kind, fault.Line, fault.Column);
+            logger.LogWarning(new EventId(3, "import_refused"), "A file of {Kind} was refused for line {Line}, column {Column}.", kind,
+                fault.Line, fault.Column);
             // The sender is still writing and reads the answer only when it has been let finish.
             while (await requestStream.MoveNext(context.CancellationToken))
             {

@@ -13,8 +13,8 @@ public sealed class InsuredAnswers
 
     /// <param name="asked">As the request names them; one that is named twice is answered at its first place.</param>
     /// <param name="inNumbers">
-    /// <see cref="LookupReply.Enrolled"/>, by position and with numbers for dates, where <see cref="LookupReply.Insured"/> has texts: whoever reads a
-    /// text for each allocates half of a look-up for them.
+    /// <see cref="LookupReply.Enrolled"/>, by position and with numbers for dates, where <see cref="LookupReply.Insured"/> has texts:
+    /// whoever reads a text for each allocates half of a look-up for them.
     /// </param>
     public InsuredAnswers(LookupReply reply, IReadOnlyList<string> asked, bool inNumbers)
     {
@@ -57,7 +57,8 @@ public sealed class InsuredAnswers
 
     private static V1.Enrolment InNumbers(EnrolmentRow row, CoveredDays? days)
     {
-        V1.Enrolment enrolment = new() { PlanYear = row.PlanYear, Scheme = row.Scheme == UsualScheme ? "" : row.Scheme, County = row.County };
+        V1.Enrolment enrolment =
+            new() { PlanYear = row.PlanYear, Scheme = row.Scheme == UsualScheme ? "" : row.Scheme, County = row.County };
         if (days is not { } covered) return enrolment;
         enrolment.Paid = true;
         enrolment.WaitingFrom = WireDate.Number(covered.WaitingFrom);

@@ -3,7 +3,8 @@ using NpgsqlTypes;
 
 namespace Claims.Eligibility.Import;
 
-/// <summary>One row an item of the three catalogues (三个目录) and period; a period that the registry has under the same first day is replaced.</summary>
+/// <summary>One row an item of the three catalogues (三个目录) and period; a period that the registry has under the same first day is
+/// replaced.</summary>
 internal sealed class CatalogueFile : IRegistryFile
 {
     private const int LargestRateBasisPoints = 10_000;

@@ -40,7 +40,9 @@ internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
     public string Name(int column)
     {
         string value = reader.Fields[column];
-        return value.Length <= MaxNameLength && !value.Any(char.IsControl) ? value : throw Fault(column, $"is not a name of at most {MaxNameLength} characters without control characters");
+        return value.Length <= MaxNameLength && !value.Any(char.IsControl)
+            ? value
+            : throw Fault(column, $"is not a name of at most {MaxNameLength} characters without control characters");
     }
 
     /// <summary>A code that the policy's list knows; any 6 digits where the policy has no list.</summary>
@@ -54,7 +56,9 @@ internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
     public string OneOf(int column, IReadOnlyCollection<string> words)
     {
         string value = reader.Fields[column];
-        return words.Contains(value) ? value : throw Fault(column, $"is not one of {string.Join(", ", words.Order(StringComparer.Ordinal))}");
+        return words.Contains(value)
+            ? value
+            : throw Fault(column, $"is not one of {string.Join(", ", words.Order(StringComparer.Ordinal))}");
     }
 
     public int Year(int column) =>
@@ -67,9 +71,11 @@ internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
     {
         string value = reader.Fields[column];
         if (value.Length == 0) return null;
-        return long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= smallest && number <= largest
+        return long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= smallest
+            && number <= largest
             ? number
-            : throw Fault(column, string.Create(CultureInfo.InvariantCulture, $"is not a whole number from {smallest} to {largest}{Unit(column)}"));
+            : throw Fault(column, string.Create(
+                CultureInfo.InvariantCulture, $"is not a whole number from {smallest} to {largest}{Unit(column)}"));
     }
 
     // Somebody who writes yuan is told what is asked for.

@@ -39,7 +39,8 @@ internal sealed partial class FacilityFile(IReadOnlyCollection<string> counties)
         DateOnly? to = row.Date(7);
         if (to is not null && from is null) throw row.Fault(7, "is the end of an agreement that has no pooled_from");
         if (to < from) throw row.Fault(7, "is before pooled_from");
-        return [row.Code(0), row.Name(1), row.County(2, counties), (short)AdminLevels[row.OneOf(3, AdminLevels.Keys)], Grade(row), row.Code(5), from, to];
+        return [row.Code(0), row.Name(1), row.County(2, counties), (short)AdminLevels[row.OneOf(3, AdminLevels.Keys)], Grade(row),
+            row.Code(5), from, to];
     }
 
     private static string Grade(CsvRow row)

@@ -13,15 +13,18 @@ internal sealed record PeriodColumns(string Owner, string From, string To);
 internal static class PeriodOverlap
 {
     /// <summary>Against the lines before it. Rows of the same key are left to the check for repeated keys.</summary>
-    public static Task<ImportFaultException?> FindInFileAsync(NpgsqlConnection connection, PeriodColumns periods, TimeSpan bound, CancellationToken cancellationToken) =>
+    public static Task<ImportFaultException?> FindInFileAsync(
+        NpgsqlConnection connection, PeriodColumns periods, TimeSpan bound, CancellationToken cancellationToken) =>
         FindAsync(connection, periods, "incoming", "other.line", "AND other.line < incoming.line", bound, cancellationToken);
 
     /// <summary>Against what is stored, once the file has been merged into it: a line of the file may have made room for another.</summary>
-    public static Task<ImportFaultException?> FindStoredAsync(NpgsqlConnection connection, PeriodColumns periods, string table, TimeSpan bound, CancellationToken cancellationToken) =>
+    public static Task<ImportFaultException?> FindStoredAsync(
+        NpgsqlConnection connection, PeriodColumns periods, string table, TimeSpan bound, CancellationToken cancellationToken) =>
         FindAsync(connection, periods, table, "NULL::bigint", "", bound, cancellationToken);
 
     private static async Task<ImportFaultException?> FindAsync(
-        NpgsqlConnection connection, PeriodColumns periods, string others, string otherLine, string condition, TimeSpan bound, CancellationToken cancellationToken)
+        NpgsqlConnection connection, PeriodColumns periods, string others, string otherLine, string condition, TimeSpan bound,
+        CancellationToken cancellationToken)
     {
         (string owner, string from, string to) = (periods.Owner, periods.From, periods.To);
         await using NpgsqlCommand command = new(
@@ -46,5 +49,6 @@ internal static class PeriodOverlap
         return reader.IsDBNull(column + 1) ? $"from {from} on" : $"from {from} to {Iso(reader, column + 1)}";
     }
 
-    private static string Iso(NpgsqlDataReader reader, int column) => reader.GetFieldValue<DateOnly>(column).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+    private static string Iso(NpgsqlDataReader reader, int column) =>
+        reader.GetFieldValue<DateOnly>(column).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 }

@@ -9,9 +9,11 @@ using Npgsql;
 
 namespace Claims.Ledger.Api;
 
-/// <summary>The fund's money over gRPC. UNAVAILABLE whenever PostgreSQL or Eligibility cannot be asked: the same request under the same key may be repeated.</summary>
+/// <summary>The fund's money over gRPC. UNAVAILABLE whenever PostgreSQL or Eligibility cannot be asked: the same request under the same key
+/// may be repeated.</summary>
 internal sealed class FundingService(
-    VoucherBook vouchers, Income income, Payments payments, Plans plans, BalanceReader balances, ClosedMonths closedMonths, FundPolicy policy,
+    VoucherBook vouchers, Income income, Payments payments, Plans plans, BalanceReader balances, ClosedMonths closedMonths,
+    FundPolicy policy,
     ReachedBooks books, ILogger<FundingService> logger)
     : V1.Funding.FundingBase
 {
@@ -37,9 +39,11 @@ internal sealed class FundingService(
     public override Task<Voucher> Receive(ReceiveRequest request, ServerCallContext context) => Answer(async () =>
     {
         bool ofCounty = request.Kind is IncomeKind.IncomeContribution or IncomeKind.IncomeSubsidy;
-        Require(ofCounty || request.Kind is IncomeKind.IncomeTransfer or IncomeKind.IncomeInterest or IncomeKind.IncomeOther, "kind is not one of the kinds of income");
+        Require(ofCounty || request.Kind is IncomeKind.IncomeTransfer or IncomeKind.IncomeInterest or IncomeKind.IncomeOther,
+            "kind is not one of the kinds of income");
         Require(!ofCounty || request.County.Length > 0, "county is missing");
-        Require((request.Kind == IncomeKind.IncomeSubsidy) == (request.Payer is >= Payer.CentralTreasury and <= Payer.CountyTreasury), "payer names a treasury for subsidies, and only for them");
+        Require((request.Kind == IncomeKind.IncomeSubsidy) == (request.Payer is >= Payer.CentralTreasury and <= Payer.CountyTreasury),
+            "payer names a treasury for subsidies, and only for them");
         RequireAmount(request.AmountFen);
         string scheme = Scheme(request.Scheme);
         string county = request.County.Length > 0 ? request.County : policy.WholeCity;
@@ -82,7 +86,8 @@ internal sealed class FundingService(
         string scheme = Scheme(request.Scheme);
         DateOnly month = Month(request.Month);
         await books.RequireEveryShardAsync(request.Reached, context.CancellationToken);
-        return await payments.PayAsync(Head(request.Header, "pay", scheme, request.County, request.Month), scheme, request.County, month, context.CancellationToken);
+        return await payments.PayAsync(
+            Head(request.Header, "pay", scheme, request.County, request.Month), scheme, request.County, month, context.CancellationToken);
     });
 
     public override Task<Voucher> ReverseVoucher(ReverseVoucherRequest request, ServerCallContext context) =>
@@ -93,9 +98,11 @@ internal sealed class FundingService(
             return await vouchers.ReverseAsync(head, request.VoucherId, context.CancellationToken);
         });
 
-    public override Task ListVouchers(ListVouchersRequest request, IServerStreamWriter<Voucher> responseStream, ServerCallContext context) => Answer(async () =>
+    public override Task ListVouchers(
+        ListVouchersRequest request, IServerStreamWriter<Voucher> responseStream, ServerCallContext context) => Answer(async () =>
     {
-        await foreach (Voucher voucher in vouchers.ListAsync(request, OptionalDay(request.From, "from"), OptionalDay(request.To, "to"), context.CancellationToken))
+        await foreach (Voucher voucher in vouchers.ListAsync(
+            request, OptionalDay(request.From, "from"), OptionalDay(request.To, "to"), context.CancellationToken))
             await responseStream.WriteAsync(voucher);
         return true;
     });
@@ -137,7 +144,11 @@ internal sealed class FundingService(
     {
         DateOnly month = Month(request.Month);
         await books.RequireAsync(request.Reached, context.CancellationToken);
-        return new CloseMonthReply { ClosedThrough = (await closedMonths.CloseAsync(month, context.CancellationToken)).ToString("yyyy-MM", CultureInfo.InvariantCulture) };
+        return new CloseMonthReply
+        {
+            ClosedThrough = (await closedMonths.CloseAsync(month, context.CancellationToken))
+                .ToString("yyyy-MM", CultureInfo.InvariantCulture),
+        };
     });
 
     private async Task<T> Answer<T>(Func<Task<T>> answer)
@@ -172,7 +183,8 @@ internal sealed class FundingService(
         RequirePerson(header.Actor, header.Memo);
         DateOnly? businessDate = OptionalDay(header.BusinessDate, "business_date");
         // The memo comes last: it alone may contain the separator.
-        string content = string.Join('|', [.. request.Select(part => Convert.ToString(part, CultureInfo.InvariantCulture)), header.BusinessDate, header.Memo]);
+        string content = string.Join('|',
+            [.. request.Select(part => Convert.ToString(part, CultureInfo.InvariantCulture)), header.BusinessDate, header.Memo]);
         return new VoucherHead(header.Key, content, header.Actor, header.Memo, businessDate);
     }
 
@@ -186,7 +198,8 @@ internal sealed class FundingService(
 
     private static string Scheme(string scheme)
     {
-        Require(scheme.Length == 0 || Schemes.Contains(scheme, StringComparer.Ordinal), $"scheme is not one of {string.Join(", ", Schemes)}");
+        Require(scheme.Length == 0 || Schemes.Contains(scheme, StringComparer.Ordinal),
+            $"scheme is not one of {string.Join(", ", Schemes)}");
         return scheme.Length > 0 ? scheme : Schemes[0];
     }
 
@@ -194,13 +207,15 @@ internal sealed class FundingService(
 
     private static DateOnly Day(string text, string field)
     {
-        Require(DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day), $"{field} is not yyyy-MM-dd");
+        Require(DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day),
+            $"{field} is not yyyy-MM-dd");
         return day;
     }
 
     private static DateOnly Month(string text)
     {
-        Require(DateOnly.TryParseExact(text, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly month) && month.Year <= LastYear, "month is not yyyy-MM");
+        Require(DateOnly.TryParseExact(text, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly month)
+            && month.Year <= LastYear, "month is not yyyy-MM");
         return month;
     }
 

@@ -25,7 +25,8 @@ internal sealed class LedgerHealthCheck(ClaimsStore store, Watermarks watermarks
         if (!watermarks.Opened.IsCompleted) return HealthCheckResult.Healthy("no store has been opened yet");
         if (watermarks.Stopped is [var first, ..] stopped)
             return HealthCheckResult.Degraded($"{stopped.Count} shards have stopped; shard {first.Shard}: {first.Reason}");
-        if (sharing.Problem is { } lost) return HealthCheckResult.Degraded($"the session that holds this instance's shards is lost: {lost}");
+        if (sharing.Problem is { } lost)
+            return HealthCheckResult.Degraded($"the session that holds this instance's shards is lost: {lost}");
         return feed.Problem is { } problem ? HealthCheckResult.Degraded($"Kafka cannot be read: {problem}") : HealthCheckResult.Healthy();
     }
 }

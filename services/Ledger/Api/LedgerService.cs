@@ -9,7 +9,8 @@ using Npgsql;
 namespace Claims.Ledger.Api;
 
 /// <summary>The ledger over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked.</summary>
-internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks watermarks, ShardSharing sharing, BookReader books, EntryReader entries, ClosedYears closedYears, ILogger<LedgerService> logger)
+internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks watermarks, ShardSharing sharing, BookReader books,
+    EntryReader entries, ClosedYears closedYears, ILogger<LedgerService> logger)
     : V1.Ledger.LedgerBase
 {
     private const int EpochDigits = 32;
@@ -30,7 +31,8 @@ internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks waterm
         throw new RpcException(new Status(StatusCode.FailedPrecondition, "these books are not kept for that store"));
     });
 
-    public override async Task WatchWatermarks(WatchWatermarksRequest request, IServerStreamWriter<V1.Watermarks> responseStream, ServerCallContext context)
+    public override async Task WatchWatermarks(
+        WatchWatermarksRequest request, IServerStreamWriter<V1.Watermarks> responseStream, ServerCallContext context)
     {
         if (!watermarks.Opened.IsCompleted) throw new RpcException(new Status(StatusCode.FailedPrecondition, "no store has been opened"));
 
@@ -47,13 +49,15 @@ internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks waterm
             throw Stale();
         }
 
-        static RpcException Stale() => new(new Status(StatusCode.Unavailable, "this instance has lost its session with PostgreSQL and does not know the watermarks"));
+        static RpcException Stale() =>
+            new(new Status(StatusCode.Unavailable, "this instance has lost its session with PostgreSQL and does not know the watermarks"));
     }
 
     public override Task<TrialBalance> GetTrialBalance(GetTrialBalanceRequest request, ServerCallContext context) =>
         Answer(() => books.TrialBalanceAsync(context.CancellationToken));
 
-    public override Task ListInsuredYears(ListInsuredYearsRequest request, IServerStreamWriter<InsuredYear> responseStream, ServerCallContext context) =>
+    public override Task ListInsuredYears(
+        ListInsuredYearsRequest request, IServerStreamWriter<InsuredYear> responseStream, ServerCallContext context) =>
         Stream(entries.InsuredYearsAsync(context.CancellationToken), responseStream);
 
     public override Task<CloseLedgerYearReply> CloseYear(CloseLedgerYearRequest request, ServerCallContext context) => Answer(async () =>
@@ -69,7 +73,8 @@ internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks waterm
         }
     });
 
-    public override Task ListEntries(ListEntriesRequest request, IServerStreamWriter<SubLedgerEntry> responseStream, ServerCallContext context)
+    public override Task ListEntries(
+        ListEntriesRequest request, IServerStreamWriter<SubLedgerEntry> responseStream, ServerCallContext context)
     {
         Require(request.FromYear is >= 0 and <= LastYear, $"from_year is not between 0 and {LastYear}");
         return Stream(entries.EntriesAsync(request.FromYear, context.CancellationToken), responseStream);

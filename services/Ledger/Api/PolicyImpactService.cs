@@ -8,7 +8,8 @@ using Npgsql;
 namespace Claims.Ledger.Api;
 
 /// <summary>The impact of another policy over gRPC. One calculation at a time: each holds a shard's settlements in memory.</summary>
-internal sealed class PolicyImpactService(EntryReader entries, TimeProvider clock, ILogger<PolicyImpactService> logger) : V1.PolicyImpact.PolicyImpactBase, IDisposable
+internal sealed class PolicyImpactService(
+    EntryReader entries, TimeProvider clock, ILogger<PolicyImpactService> logger) : V1.PolicyImpact.PolicyImpactBase, IDisposable
 {
     private const int SettlementsInMessage = 500;
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
@@ -16,7 +17,8 @@ internal sealed class PolicyImpactService(EntryReader entries, TimeProvider cloc
 
     public override async Task Calculate(ImpactRequest request, IServerStreamWriter<ImpactNews> responseStream, ServerCallContext context)
     {
-        if (!_one.Wait(0, CancellationToken.None)) throw new RpcException(new Status(StatusCode.ResourceExhausted, "another impact is being calculated; ask again after it"));
+        if (!_one.Wait(0, CancellationToken.None))
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, "another impact is being calculated; ask again after it"));
         try
         {
             await CalculateAsync(request, responseStream, context.CancellationToken);
@@ -46,7 +48,8 @@ internal sealed class PolicyImpactService(EntryReader entries, TimeProvider cloc
 
     public void Dispose() => _one.Dispose();
 
-    private async Task CalculateAsync(ImpactRequest request, IServerStreamWriter<ImpactNews> responseStream, CancellationToken cancellationToken)
+    private async Task CalculateAsync(
+        ImpactRequest request, IServerStreamWriter<ImpactNews> responseStream, CancellationToken cancellationToken)
     {
         DateOnly from = SentPack.FirstDay(request.From);
         PolicyPack pack;
@@ -56,7 +59,8 @@ internal sealed class PolicyImpactService(EntryReader entries, TimeProvider cloc
         }
         catch (PolicyException exception)
         {
-            await responseStream.WriteAsync(new ImpactNews { Faults = new PackFaults { Faults = { exception.Faults } } }, cancellationToken);
+            await responseStream.WriteAsync(
+                new ImpactNews { Faults = new PackFaults { Faults = { exception.Faults } } }, cancellationToken);
             return;
         }
 
@@ -75,7 +79,8 @@ internal sealed class PolicyImpactService(EntryReader entries, TimeProvider cloc
 
         (IReadOnlyList<DifferingSettlement> differing, ImpactTotals totals) = calculation.Finish();
         foreach (DifferingSettlement[] some in differing.Chunk(SettlementsInMessage))
-            await responseStream.WriteAsync(new ImpactNews { Settlements = new DifferingSettlements { Settlements = { some } } }, cancellationToken);
+            await responseStream.WriteAsync(
+                new ImpactNews { Settlements = new DifferingSettlements { Settlements = { some } } }, cancellationToken);
         await responseStream.WriteAsync(new ImpactNews { Totals = totals }, cancellationToken);
     }
 }

@@ -15,7 +15,8 @@ internal delegate IAsyncEnumerable<ShardAccumulators> FoldOfShard(int shard, Can
 /// with the insured of a shard.
 /// </summary>
 /// <param name="pause">Before a shard that moved meanwhile is compared again.</param>
-internal sealed class AccumulatorsComparison(AdjudicationOperations.AdjudicationOperationsClient adjudication, FoldOfShard fold, TimeSpan pause)
+internal sealed class AccumulatorsComparison(
+    AdjudicationOperations.AdjudicationOperationsClient adjudication, FoldOfShard fold, TimeSpan pause)
 {
     // A shard that keeps settling is not compared with a book that is behind it.
     private const int Attempts = 5;
@@ -33,7 +34,8 @@ internal sealed class AccumulatorsComparison(AdjudicationOperations.Adjudication
             Comparison compared = await CompareAsync(shard, cancellationToken);
             check.Examined += compared.Insured;
             bool tellsMore = check.Verdict == Verdict.Equal || (check.Verdict == Verdict.Moving && compared.Known);
-            if (tellsMore && compared.Detail.Length > 0) (check.Verdict, check.Shard, check.Detail) = (compared.Known ? Verdict.Different : Verdict.Moving, shard, compared.Detail);
+            if (tellsMore && compared.Detail.Length > 0)
+                (check.Verdict, check.Shard, check.Detail) = (compared.Known ? Verdict.Different : Verdict.Moving, shard, compared.Detail);
             await tell(new CompareAccumulatorsNews { Progress = new ComparisonProgress { Done = index + 1, Total = shards.Length } });
         }
 
@@ -88,13 +90,16 @@ internal sealed class AccumulatorsComparison(AdjudicationOperations.Adjudication
             // Compared already: Redis tells an insured twice at times.
             if (isInBooks && books is null) continue;
             if (isInBooks) expected[insured.InsuredId] = null;
-            if (detail.Length == 0 && !insured.Equals(books)) detail = $"shard {shard}, insured {Mask.Insured(insured.InsuredId)}: {Difference(insured, books)}";
+            if (detail.Length == 0 && !insured.Equals(books))
+                detail = $"shard {shard}, insured {Mask.Insured(insured.InsuredId)}: {Difference(insured, books)}";
         }
 
         if (positions is not [var before, var after] || before != after || before != booked)
-            return new Comparison(false, expected.Count, $"shard {shard} moved while it was compared: {string.Join(", then ", positions)} in Redis, {booked} in the books");
+            return new Comparison(false, expected.Count,
+                $"shard {shard} moved while it was compared: {string.Join(", then ", positions)} in Redis, {booked} in the books");
         if (detail.Length == 0 && expected.Values.FirstOrDefault(books => books is not null) is { } missing)
-            detail = $"shard {shard}, insured {Mask.Insured(missing.InsuredId)} has {missing.Records} records in the sub-ledger and nothing in Redis";
+            detail = $"shard {shard}, insured {Mask.Insured(missing.InsuredId)} has {missing.Records} records in the sub-ledger "
+                + $"and nothing in Redis";
         return new Comparison(true, expected.Count, detail);
     }
 
@@ -124,15 +129,19 @@ internal sealed class AccumulatorsComparison(AdjudicationOperations.Adjudication
         {
             UsedYear inRedis = stored.Years.FirstOrDefault(entry => entry.Year == year) ?? new UsedYear();
             UsedYear inBooks = books.Years.FirstOrDefault(entry => entry.Year == year) ?? new UsedYear();
-            if (inRedis.UsedFen != inBooks.UsedFen) return $"{year}: {Yuan(inRedis.UsedFen)} of the cap used in Redis, {Yuan(inBooks.UsedFen)} by the sub-ledger";
-            if (inRedis.StandingSettlements != inBooks.StandingSettlements) return $"{year}: {inRedis.StandingSettlements} settlements stand in Redis, {inBooks.StandingSettlements} in the sub-ledger";
+            if (inRedis.UsedFen != inBooks.UsedFen)
+                return $"{year}: {Yuan(inRedis.UsedFen)} of the cap used in Redis, {Yuan(inBooks.UsedFen)} by the sub-ledger";
+            if (inRedis.StandingSettlements != inBooks.StandingSettlements)
+                return $"{year}: {inRedis.StandingSettlements} settlements stand in Redis, {inBooks.StandingSettlements} in the sub-ledger";
         }
 
-        foreach ((string date, string facility) in stored.Days.Concat(books.Days).Select(day => (day.VisitDate, day.FacilityCode)).Distinct().Order())
+        foreach ((string date, string facility) in stored.Days.Concat(books.Days).Select(day => (day.VisitDate, day.FacilityCode))
+            .Distinct().Order())
         {
             long inRedis = stored.Days.FirstOrDefault(day => day.VisitDate == date && day.FacilityCode == facility)?.DeductibleFen ?? 0;
             long inBooks = books.Days.FirstOrDefault(day => day.VisitDate == date && day.FacilityCode == facility)?.DeductibleFen ?? 0;
-            if (inRedis != inBooks) return $"{date} at {facility}: {Yuan(inRedis)} of the deductible borne in Redis, {Yuan(inBooks)} by the sub-ledger";
+            if (inRedis != inBooks)
+                return $"{date} at {facility}: {Yuan(inRedis)} of the deductible borne in Redis, {Yuan(inBooks)} by the sub-ledger";
         }
 
         return string.Create(CultureInfo.InvariantCulture, $"{stored.Records} records in Redis, {books.Records} in the sub-ledger");

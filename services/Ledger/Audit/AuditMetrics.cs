@@ -15,9 +15,12 @@ internal sealed class AuditMetrics : IDisposable
     {
         _links = _meter.CreateCounter<long>("claims_ledger_chain_links_total", description: "Batches chained by this instance.");
         // Observed, so that both series are there from the start: an alert does not see the increase of one that was not.
-        _meter.CreateObservableCounter("claims_ledger_verifications_total", ObserveVerifications, description: "Verifications of the books, by verdict: clean, bad.");
-        _meter.CreateObservableGauge("claims_ledger_chain_lag_batches", () => Interlocked.Read(ref _waiting), description: "Batches in the books that are not chained yet.");
-        _meter.CreateObservableGauge("claims_ledger_chain_broken", () => Volatile.Read(ref _broken), description: "1: the chain in the database is not the one that this instance has extended.");
+        _meter.CreateObservableCounter(
+            "claims_ledger_verifications_total", ObserveVerifications, description: "Verifications of the books, by verdict: clean, bad.");
+        _meter.CreateObservableGauge("claims_ledger_chain_lag_batches", () => Interlocked.Read(ref _waiting),
+            description: "Batches in the books that are not chained yet.");
+        _meter.CreateObservableGauge("claims_ledger_chain_broken", () => Volatile.Read(ref _broken),
+            description: "1: the chain in the database is not the one that this instance has extended.");
     }
 
     public void Chained(int links) => _links.Add(links);

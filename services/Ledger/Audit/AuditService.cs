@@ -5,7 +5,8 @@ using Npgsql;
 namespace Claims.Ledger.Audit;
 
 /// <summary>The audit over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked.</summary>
-internal sealed class AuditService(Chain chain, Verification verification, ShardFold fold, IServiceProvider services, ILogger<AuditService> logger) : V1.Audit.AuditBase
+internal sealed class AuditService(
+    Chain chain, Verification verification, ShardFold fold, IServiceProvider services, ILogger<AuditService> logger) : V1.Audit.AuditBase
 {
     private const int HashDigits = 64;
     private static readonly TimeSpan PauseOfMovingShard = TimeSpan.FromMilliseconds(500);
@@ -16,27 +17,36 @@ internal sealed class AuditService(Chain chain, Verification verification, Shard
         return new ChainHead { Link = state.End.Link, Hash = state.End.HashText, WaitingBatches = state.Waiting, Broken = state.Broken };
     });
 
-    public override Task Verify(VerifyRequest request, IServerStreamWriter<VerifyNews> responseStream, ServerCallContext context) => Answer(async () =>
+    public override Task Verify(VerifyRequest request, IServerStreamWriter<VerifyNews> responseStream, ServerCallContext context) =>
+        Answer(async () =>
     {
-        bool isHead = request.ExpectLink > 0 && request.ExpectHash.Length == HashDigits && request.ExpectHash.All(char.IsAsciiHexDigitLower);
+        bool isHead = request.ExpectLink > 0 && request.ExpectHash.Length == HashDigits
+            && request.ExpectHash.All(char.IsAsciiHexDigitLower);
         bool isNone = request.ExpectLink == 0 && request.ExpectHash.Length == 0;
         if (!isHead && !isNone)
-            throw new RpcException(new Status(StatusCode.InvalidArgument, $"expect_link and expect_hash are not a link and {HashDigits} lower-case hexadecimal digits"));
+            throw new RpcException(new Status(
+                StatusCode.InvalidArgument, $"expect_link and expect_hash are not a link and {HashDigits} lower-case hexadecimal digits"));
         return await verification.RunAsync(request, responseStream.WriteAsync, context.CancellationToken) ? true : throw NotOpened();
     });
 
-    public override Task FoldShard(FoldShardRequest request, IServerStreamWriter<ShardAccumulators> responseStream, ServerCallContext context) => Answer(async () =>
+    public override Task FoldShard(
+        FoldShardRequest request, IServerStreamWriter<ShardAccumulators> responseStream, ServerCallContext context) => Answer(async () =>
     {
-        await foreach (ShardAccumulators news in fold.OfAsync(request.Shard, context.CancellationToken)) await responseStream.WriteAsync(news);
+        await foreach (ShardAccumulators news in fold.OfAsync(request.Shard, context.CancellationToken))
+            await responseStream.WriteAsync(news);
         return true;
     });
 
     public override Task CompareAccumulators(
-        CompareAccumulatorsRequest request, IServerStreamWriter<CompareAccumulatorsNews> responseStream, ServerCallContext context) => Answer(async () =>
+        CompareAccumulatorsRequest request, IServerStreamWriter<CompareAccumulatorsNews> responseStream, ServerCallContext context) =>
+            Answer(async () =>
     {
-        AdjudicationOperations.AdjudicationOperationsClient adjudication = services.GetService<AdjudicationOperations.AdjudicationOperationsClient>()
-            ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, "the ledger cannot ask for the accumulators: set Claims__AdjudicationAddress"));
-        await new AccumulatorsComparison(adjudication, fold.OfAsync, PauseOfMovingShard).RunAsync(responseStream.WriteAsync, context.CancellationToken);
+        AdjudicationOperations.AdjudicationOperationsClient adjudication =
+            services.GetService<AdjudicationOperations.AdjudicationOperationsClient>()
+            ?? throw new RpcException(new Status(
+                StatusCode.FailedPrecondition, "the ledger cannot ask for the accumulators: set Claims__AdjudicationAddress"));
+        await new AccumulatorsComparison(adjudication, fold.OfAsync, PauseOfMovingShard)
+            .RunAsync(responseStream.WriteAsync, context.CancellationToken);
         return true;
     });
 

@@ -25,7 +25,8 @@ internal sealed class BatchRows : IDisposable
     /// <param name="format">The format of the links that stand for the batches, or will.</param>
     /// <param name="recent">What need not be read, since this instance has written it; null to read everything.</param>
     public static async Task<Dictionary<long, BatchRows>> ReadAsync(
-        NpgsqlConnection connection, IReadOnlyCollection<long> batches, short format, RecentHashes? recent, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IReadOnlyCollection<long> batches, short format, RecentHashes? recent,
+        CancellationToken cancellationToken)
     {
         Dictionary<long, BatchRows> read = batches.ToDictionary(batch => batch, _ => new BatchRows());
         using IncrementalHash rowHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

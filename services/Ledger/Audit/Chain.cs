@@ -28,8 +28,10 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, Recent
     private const int RecentIds = 1_000;
 
     private const string Unchained = """
-        SELECT batch.batch_id, coalesce((SELECT sum(last_sequence - first_sequence + 1)::bigint FROM batch_range AS range WHERE range.batch_id = batch.batch_id), 0)
-        FROM batch WHERE batch.batch_id > $1 AND NOT EXISTS (SELECT FROM chain_link WHERE chain_link.batch_id > $1 AND chain_link.batch_id = batch.batch_id)
+        SELECT batch.batch_id, coalesce((SELECT sum(last_sequence - first_sequence + 1)::bigint FROM batch_range AS range
+            WHERE range.batch_id = batch.batch_id), 0)
+        FROM batch WHERE batch.batch_id > $1 AND NOT EXISTS (SELECT FROM chain_link WHERE chain_link.batch_id > $1
+            AND chain_link.batch_id = batch.batch_id)
         ORDER BY batch.batch_id LIMIT $2
         """;
 
@@ -77,7 +79,8 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, Recent
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         ChainEnd end = await EndAsync(connection, opened.Epoch, cancellationToken);
         await using NpgsqlCommand count = Command("""
-            SELECT count(*) FROM batch WHERE batch.batch_id > $1 AND NOT EXISTS (SELECT FROM chain_link WHERE chain_link.batch_id > $1 AND chain_link.batch_id = batch.batch_id)
+            SELECT count(*) FROM batch WHERE batch.batch_id > $1 AND NOT EXISTS (SELECT FROM chain_link WHERE chain_link.batch_id > $1
+                AND chain_link.batch_id = batch.batch_id)
             """, connection);
         count.Parameters.Add(new() { Value = await RecentAsync(connection, cancellationToken) });
         return new ChainState(end, (long)(await count.ExecuteScalarAsync(cancellationToken))!, Broken);
@@ -94,10 +97,13 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, Recent
     {
         await using NpgsqlCommand last = Command("SELECT link, hash FROM chain_link ORDER BY link DESC LIMIT 1", connection);
         await using NpgsqlDataReader row = await last.ExecuteReaderAsync(cancellationToken);
-        return await row.ReadAsync(cancellationToken) ? new ChainEnd(row.GetInt64(0), row.GetFieldValue<byte[]>(1)) : ChainEnd.Beginning(epoch);
+        return await row.ReadAsync(cancellationToken)
+            ? new ChainEnd(row.GetInt64(0), row.GetFieldValue<byte[]>(1))
+            : ChainEnd.Beginning(epoch);
     }
 
-    /// <summary>Links are never taken away, so what this instance has seen once must still be there: otherwise chaining anew would cover up what was done.</summary>
+    /// <summary>Links are never taken away, so what this instance has seen once must still be there: otherwise chaining anew would cover up
+    /// what was done.</summary>
     private async Task<bool> RemembersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         if (_seen is { Link: > 0 } seen)
@@ -140,9 +146,11 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, Recent
         return (long)(await latest.ExecuteScalarAsync(cancellationToken))! - RecentIds;
     }
 
-    private async Task<List<ChainLink>> LinksAsync(NpgsqlConnection connection, ChainEnd end, List<long> batches, CancellationToken cancellationToken)
+    private async Task<List<ChainLink>> LinksAsync(
+        NpgsqlConnection connection, ChainEnd end, List<long> batches, CancellationToken cancellationToken)
     {
-        Dictionary<long, BatchRows> rows = await BatchRows.ReadAsync(connection, batches, ChainLink.CurrentFormat, recent, cancellationToken);
+        Dictionary<long, BatchRows> rows =
+            await BatchRows.ReadAsync(connection, batches, ChainLink.CurrentFormat, recent, cancellationToken);
         List<ChainLink> links = [];
         foreach (long batch in batches)
         {
@@ -158,7 +166,8 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, Recent
     private static async Task AppendAsync(NpgsqlConnection connection, List<ChainLink> links, CancellationToken cancellationToken)
     {
         await using NpgsqlBinaryImporter rows = await connection.BeginBinaryImportAsync(
-            "COPY chain_link (link, batch_id, format, chained_at, previous_hash, hash, row_index) FROM STDIN (FORMAT BINARY)", cancellationToken);
+            "COPY chain_link (link, batch_id, format, chained_at, previous_hash, hash, row_index) FROM STDIN (FORMAT BINARY)",
+            cancellationToken);
         foreach (ChainLink link in links)
         {
             await rows.StartRowAsync(cancellationToken);
@@ -174,5 +183,6 @@ internal sealed class Chain(NpgsqlDataSource database, ClaimsStore store, Recent
         await rows.CompleteAsync(cancellationToken);
     }
 
-    private static NpgsqlCommand Command(string sql, NpgsqlConnection connection) => new(sql, connection) { CommandTimeout = TimeoutSeconds };
+    private static NpgsqlCommand Command(string sql, NpgsqlConnection connection) =>
+        new(sql, connection) { CommandTimeout = TimeoutSeconds };
 }

@@ -17,9 +17,11 @@ internal sealed record ChainEnd(long Link, byte[] Hash)
 
 /// <summary>A row of <c>chain_link</c>.</summary>
 /// <param name="ChainedAt">To the microsecond, as PostgreSQL keeps it.</param>
-internal sealed record ChainLink(long Link, long BatchId, short Format, DateTimeOffset ChainedAt, byte[] PreviousHash, byte[] Hash, byte[] RowIndex)
+internal sealed record ChainLink(
+    long Link, long BatchId, short Format, DateTimeOffset ChainedAt, byte[] PreviousHash, byte[] Hash, byte[] RowIndex)
 {
-    /// <summary>How the rows of the links that this program adds are encoded: 2, since the sub-ledger keeps shortfall and counts_against_cap.</summary>
+    /// <summary>How the rows of the links that this program adds are encoded: 2, since the sub-ledger keeps shortfall and
+    /// counts_against_cap.</summary>
     public const short CurrentFormat = 2;
 
     /// <summary>Whether this program can replay links of the format.</summary>
@@ -31,7 +33,8 @@ internal sealed record ChainLink(long Link, long BatchId, short Format, DateTime
     /// SHA-256 over the previous hash, format (int16), link, batch_id, chained_at (microseconds since 1970, int64 each), number
     /// of rows (int32), and the hash over the rows' hashes; numbers in network order.
     /// </summary>
-    public static byte[] HashOf(ReadOnlySpan<byte> previousHash, short format, long link, long batchId, DateTimeOffset chainedAt, BatchRows rows)
+    public static byte[] HashOf(ReadOnlySpan<byte> previousHash, short format, long link, long batchId, DateTimeOffset chainedAt,
+        BatchRows rows)
     {
         Span<byte> text = stackalloc byte[(2 * SHA256.HashSizeInBytes) + FixedBytes];
         previousHash.CopyTo(text);

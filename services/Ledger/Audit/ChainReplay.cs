@@ -51,13 +51,15 @@ internal sealed class ChainReplay(NpgsqlDataSource database, ClaimsStore store)
     }
 
     /// <summary>Each batch's rows, by the columns that its link covers.</summary>
-    private static async Task<Dictionary<long, BatchRows>> PresentAsync(NpgsqlConnection connection, List<ChainLink> links, CancellationToken cancellationToken)
+    private static async Task<Dictionary<long, BatchRows>> PresentAsync(
+        NpgsqlConnection connection, List<ChainLink> links, CancellationToken cancellationToken)
     {
         Dictionary<long, BatchRows> present = [];
         foreach (IGrouping<short, ChainLink> ofFormat in links.Where(link => ChainLink.IsKnown(link.Format)).GroupBy(link => link.Format))
         {
             long[] batches = [.. ofFormat.Select(link => link.BatchId).Distinct()];
-            foreach ((long batch, BatchRows rows) in await BatchRows.ReadAsync(connection, batches, ofFormat.Key, recent: null, cancellationToken))
+            foreach ((long batch, BatchRows rows) in await BatchRows.ReadAsync(
+                connection, batches, ofFormat.Key, recent: null, cancellationToken))
                 present.Add(batch, rows);
         }
 
@@ -66,10 +68,13 @@ internal sealed class ChainReplay(NpgsqlDataSource database, ClaimsStore store)
 
     private static BadRow? Compare(ChainEnd previous, ChainLink link, BatchRows present)
     {
-        if (link.Link != previous.Link + 1) return BadRows.Of("chain_link", Text(previous.Link + 1), Tampering.Removed, $"link {link.Link} follows on link {previous.Link}");
+        if (link.Link != previous.Link + 1)
+            return BadRows.Of("chain_link", Text(previous.Link + 1), Tampering.Removed,
+            $"link {link.Link} follows on link {previous.Link}");
 
         bool follows = link.PreviousHash.AsSpan().SequenceEqual(previous.Hash);
-        bool hashes = link.Hash.AsSpan().SequenceEqual(ChainLink.HashOf(link.PreviousHash, link.Format, link.Link, link.BatchId, link.ChainedAt, present));
+        bool hashes = link.Hash.AsSpan()
+            .SequenceEqual(ChainLink.HashOf(link.PreviousHash, link.Format, link.Link, link.BatchId, link.ChainedAt, present));
         bool indexed = link.RowIndex.AsSpan().SequenceEqual(present.Index);
         if (follows && hashes && indexed) return null;
 
@@ -78,16 +83,22 @@ internal sealed class ChainReplay(NpgsqlDataSource database, ClaimsStore store)
         {
             return previous.Link == 0
                 ? BadRows.Of("store", "", Tampering.Changed, "the chain began with another epoch")
-                : BadRows.Of("chain_link", Text(previous.Link), Tampering.Changed, $"link {link.Link} was built on another hash than link {previous.Link} has now");
+                : BadRows.Of("chain_link", Text(previous.Link), Tampering.Changed,
+                    $"link {link.Link} was built on another hash than link {previous.Link} has now");
         }
 
-        if (!hashes && RowIndex.Read(link.RowIndex) is { } chained && chained.Count > 0 && chained[0].Key == Text(link.BatchId) && RowIndex.FirstDifference(chained, RowIndex.Read(present.Index)!) is var (row, tampering))
+        if (!hashes && RowIndex.Read(link.RowIndex) is { } chained && chained.Count > 0 && chained[0].Key == Text(link.BatchId)
+            && RowIndex.FirstDifference(chained, RowIndex.Read(present.Index)!) is var (row, tampering))
         {
             ChainedTable? table = ChainedTable.All.FirstOrDefault(table => table.Number == row.Table);
-            if (table is not null) return BadRows.Of(table.Name, row.Key, tampering, $"batch {link.BatchId} is not what link {link.Link} was made of");
+            if (table is not null)
+                return BadRows.Of(table.Name, row.Key, tampering, $"batch {link.BatchId} is not what link {link.Link} was made of");
         }
 
-        return BadRows.Of("chain_link", Text(link.Link), Tampering.Changed, hashes ? "it does not fit the link before it, or its index" : $"batch {link.BatchId} has all the rows of its index, and the hash does not fit them");
+        return BadRows.Of("chain_link", Text(link.Link), Tampering.Changed,
+            hashes
+            ? "it does not fit the link before it, or its index"
+            : $"batch {link.BatchId} has all the rows of its index, and the hash does not fit them");
     }
 
     private static async Task<List<ChainLink>> LinksAfterAsync(NpgsqlConnection connection, long link, CancellationToken cancellationToken)
@@ -117,4 +128,5 @@ internal sealed class ChainReplay(NpgsqlDataSource database, ClaimsStore store)
 
 /// <summary>A link that a newer program has made: nothing can be said of it, and least of all that it was changed.</summary>
 internal sealed class UnknownChainFormatException(long link, short format) : Exception(
-    $"Link {link} of the chain has format {format}, and this program reads formats 1 to {ChainLink.CurrentFormat}: verify with the program that made it.");
+    $"Link {link} of the chain has format {format}, and this program reads formats 1 to {ChainLink.CurrentFormat}: verify with the "
+        + $"program that made it.");

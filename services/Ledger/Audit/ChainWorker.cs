@@ -2,7 +2,8 @@ using Npgsql;
 
 namespace Claims.Ledger.Audit;
 
-/// <summary>Keeps the chain up with the books, and writes its end to the log every hour and on leaving, so that it is known outside of the database.</summary>
+/// <summary>Keeps the chain up with the books, and writes its end to the log every hour and on leaving, so that it is known outside of the
+/// database.</summary>
 internal sealed class ChainWorker(Chain chain, AuditMetrics metrics, TimeProvider clock, ILogger<ChainWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
@@ -26,7 +27,9 @@ internal sealed class ChainWorker(Chain chain, AuditMetrics metrics, TimeProvide
                 if (added > 0) metrics.Chained(added);
                 if (sweep && added == 0) swept = clock.GetTimestamp();
                 if (sweep || !chain.HasMore) await ObserveAsync(stoppingToken);
-                Trouble(chain.Broken.Length == 0 ? "" : $"The chain is broken: {chain.Broken}. Nothing is chained until the database has its links back.");
+                Trouble(chain.Broken.Length == 0
+                    ? ""
+                    : $"The chain is broken: {chain.Broken}. Nothing is chained until the database has its links back.");
                 if (told == 0 || clock.GetElapsedTime(told) >= TellInterval)
                 {
                     Tell();
@@ -59,7 +62,8 @@ internal sealed class ChainWorker(Chain chain, AuditMetrics metrics, TimeProvide
 
     private void Tell()
     {
-        if (_state is { End.Link: > 0 } state) logger.LogInformation("The chain's head is {Link}:{Hash}.", state.End.Link, state.End.HashText);
+        if (_state is { End.Link: > 0 } state)
+            logger.LogInformation("The chain's head is {Link}:{Hash}.", state.End.Link, state.End.HashText);
     }
 
     private void Trouble(string sentence)

@@ -75,6 +75,7 @@ internal sealed class CopyRows : IAsyncDisposable
             (_buffer, _end, _start) = (target, _end - _start, 0);
         }
 
-        _end += await _stream.ReadAtLeastAsync(_buffer.AsMemory(_end), bytes - (_end - _start), throwOnEndOfStream: true, cancellationToken);
+        _end += await _stream.ReadAtLeastAsync(
+            _buffer.AsMemory(_end), bytes - (_end - _start), throwOnEndOfStream: true, cancellationToken);
     }
 }

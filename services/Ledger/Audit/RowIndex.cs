@@ -36,7 +36,8 @@ internal static class RowIndex
             if (index.Length < 3) return null;
             int keyBytes = BinaryPrimitives.ReadUInt16BigEndian(index[1..]);
             if (index.Length < 3 + keyBytes + HashBytes) return null;
-            rows.Add(new IndexedRow(index[0], Encoding.UTF8.GetString(index.Slice(3, keyBytes)), Convert.ToHexStringLower(index.Slice(3 + keyBytes, HashBytes))));
+            rows.Add(new IndexedRow(index[0], Encoding.UTF8.GetString(index.Slice(3, keyBytes)),
+                Convert.ToHexStringLower(index.Slice(3 + keyBytes, HashBytes))));
             index = index[(3 + keyBytes + HashBytes)..];
         }
 

@@ -17,7 +17,8 @@ internal sealed class ShardFold(NpgsqlDataSource database)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
-        await using (NpgsqlCommand position = Command("SELECT coalesce(max(sequence), 0) FROM sub_ledger WHERE shard = $1", shard, connection))
+        await using (NpgsqlCommand position = Command(
+            "SELECT coalesce(max(sequence), 0) FROM sub_ledger WHERE shard = $1", shard, connection))
         {
             yield return new ShardAccumulators { Sequence = (long)(await position.ExecuteScalarAsync(cancellationToken))! };
         }
@@ -40,7 +41,8 @@ internal sealed class ShardFold(NpgsqlDataSource database)
             DateOnly? visitDate = await row.IsDBNullAsync(1, cancellationToken) ? null : row.GetFieldValue<DateOnly>(1);
             string facility = row.GetString(2);
             insured.Records += row.GetInt64(3);
-            if (visitDate is { } date) Add(insured, date, facility, usedFen: row.GetInt64(4), standing: row.GetInt64(5), deductibleFen: row.GetInt64(6));
+            if (visitDate is { } date)
+                Add(insured, date, facility, usedFen: row.GetInt64(4), standing: row.GetInt64(5), deductibleFen: row.GetInt64(6));
         }
 
         if (insured is not null) yield return new ShardAccumulators { Insured = WithoutZeros(insured) };
@@ -52,7 +54,12 @@ internal sealed class ShardFold(NpgsqlDataSource database)
         insured.Years[^1].UsedFen += usedFen;
         insured.Years[^1].StandingSettlements += standing;
         if (deductibleFen != 0)
-            insured.Days.Add(new BorneDay { VisitDate = date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), FacilityCode = facility, DeductibleFen = deductibleFen });
+            insured.Days.Add(new BorneDay
+            {
+                VisitDate = date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+                FacilityCode = facility,
+                DeductibleFen = deductibleFen,
+            });
     }
 
     private static InsuredAccumulators WithoutZeros(InsuredAccumulators insured)

@@ -43,7 +43,9 @@ internal sealed class Verification(Chain chain, ChainReplay replay, BookChecks b
         async Task CheckedAsync(VerifyCheck check)
         {
             clean &= check.Holds;
-            if (check.FirstBadRow is { } bad) logger.LogError("The books are not as they were posted: {Table} {Key} {Tampering}: {Detail}.", bad.Table, bad.Key, bad.Tampering, bad.Detail);
+            if (check.FirstBadRow is { } bad)
+                logger.LogError("The books are not as they were posted: {Table} {Key} {Tampering}: {Detail}.", bad.Table, bad.Key,
+                bad.Tampering, bad.Detail);
             await tell(new VerifyNews { Check = check });
         }
     }
@@ -52,16 +54,20 @@ internal sealed class Verification(Chain chain, ChainReplay replay, BookChecks b
     private static VerifyCheck ChainCheck(ChainReplay.Outcome outcome, ChainState state)
     {
         BadRow? bad = outcome.FirstBadRow;
-        if (bad is null && state.Broken.Length > 0) bad = BadRows.Of("chain_link", Text(outcome.End.Link + 1), Tampering.Removed, state.Broken);
+        if (bad is null && state.Broken.Length > 0)
+            bad = BadRows.Of("chain_link", Text(outcome.End.Link + 1), Tampering.Removed, state.Broken);
         return new VerifyCheck { Code = Code.Chain, Holds = bad is null, Examined = outcome.Rows, FirstBadRow = bad };
     }
 
     private static VerifyCheck NotedCheck(VerifyRequest request, ChainReplay.Outcome outcome)
     {
         VerifyCheck check = new() { Code = Code.NotedHead, Examined = outcome.End.Link };
-        if (outcome.NotedHash is not { } hash) check.FirstBadRow = BadRows.Of("chain_link", Text(request.ExpectLink), Tampering.Removed, $"what is sound of the chain ends at link {outcome.End.Link}");
+        if (outcome.NotedHash is not { } hash)
+            check.FirstBadRow = BadRows.Of(
+            "chain_link", Text(request.ExpectLink), Tampering.Removed, $"what is sound of the chain ends at link {outcome.End.Link}");
         else if (Convert.ToHexStringLower(hash) != request.ExpectHash)
-            check.FirstBadRow = BadRows.Of("chain_link", Text(request.ExpectLink), Tampering.Changed, $"its hash is {Convert.ToHexStringLower(hash)}: the chain was computed anew after that head was noted");
+            check.FirstBadRow = BadRows.Of("chain_link", Text(request.ExpectLink), Tampering.Changed,
+                $"its hash is {Convert.ToHexStringLower(hash)}: the chain was computed anew after that head was noted");
         check.Holds = check.FirstBadRow is null;
         return check;
     }

@@ -9,7 +9,8 @@ internal sealed class ClosedMonths(NpgsqlDataSource database, TimeProvider clock
     // The closing adds up every posting so far.
     private const int TimeoutSeconds = 300;
 
-    /// <summary>Nothing is posted into the month or an earlier one once this returns, and its closing balances stand. Again: the same answer.</summary>
+    /// <summary>Nothing is posted into the month or an earlier one once this returns, and its closing balances stand. Again: the same
+    /// answer.</summary>
     /// <param name="month">Its first day.</param>
     /// <returns>First day of the latest closed month; it may be later than <paramref name="month"/>.</returns>
     /// <exception cref="MonthStaysOpenException">It has not ended, or an earlier month that has entries is open.</exception>
@@ -17,10 +18,13 @@ internal sealed class ClosedMonths(NpgsqlDataSource database, TimeProvider clock
     {
         DateTimeOffset now = clock.GetUtcNow();
         DateOnly today = ChinaTime.DayOf(now);
-        if (today < month.AddMonths(1)) throw new MonthStaysOpenException($"the month {month:yyyy-MM} has not ended: today is {today:yyyy-MM-dd} in China Standard Time");
+        if (today < month.AddMonths(1))
+            throw new MonthStaysOpenException(
+            $"the month {month:yyyy-MM} has not ended: today is {today:yyyy-MM-dd} in China Standard Time");
         if (await ClosedThroughAsync(cancellationToken) is { } already && already >= month) return already;
 
-        await using NpgsqlCommand close = database.CreateCommand("INSERT INTO closed_month (closed_through, closed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        await using NpgsqlCommand close =
+            database.CreateCommand("INSERT INTO closed_month (closed_through, closed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING");
         close.CommandTimeout = TimeoutSeconds;
         close.Parameters.Add(new() { Value = month });
         close.Parameters.Add(new() { Value = now });
@@ -35,7 +39,8 @@ internal sealed class ClosedMonths(NpgsqlDataSource database, TimeProvider clock
             throw new MonthStaysOpenException($"{refused.MessageText}; it is closed first");
         }
 
-        return await ClosedThroughAsync(cancellationToken) ?? throw new InvalidOperationException("the month that was just closed is not there");
+        return await ClosedThroughAsync(cancellationToken)
+            ?? throw new InvalidOperationException("the month that was just closed is not there");
     }
 
     private async Task<DateOnly?> ClosedThroughAsync(CancellationToken cancellationToken)

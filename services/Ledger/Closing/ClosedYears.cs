@@ -16,17 +16,20 @@ internal sealed class ClosedYears(NpgsqlDataSource database, TimeProvider clock)
     {
         DateTimeOffset now = clock.GetUtcNow();
         DateOnly today = ChinaTime.DayOf(now);
-        if (today.Year <= year) throw new YearStaysOpenException($"the year {year} has not ended: today is {today:yyyy-MM-dd} in China Standard Time");
+        if (today.Year <= year)
+            throw new YearStaysOpenException($"the year {year} has not ended: today is {today:yyyy-MM-dd} in China Standard Time");
         if (await ClosedThroughAsync(cancellationToken) is { } already && already >= year) return already;
         if (await EarliestOpenYearAsync(cancellationToken) is { } earlier && earlier < year)
             throw new YearStaysOpenException($"the year {earlier} has entries and is open; it is closed first");
 
-        await using NpgsqlCommand close = database.CreateCommand("INSERT INTO closed_year (closed_through, closed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        await using NpgsqlCommand close =
+            database.CreateCommand("INSERT INTO closed_year (closed_through, closed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING");
         close.CommandTimeout = TimeoutSeconds;
         close.Parameters.Add(new() { Value = year });
         close.Parameters.Add(new() { Value = now });
         await close.ExecuteNonQueryAsync(cancellationToken);
-        return await ClosedThroughAsync(cancellationToken) ?? throw new InvalidOperationException("the year that was just closed is not there");
+        return await ClosedThroughAsync(cancellationToken)
+            ?? throw new InvalidOperationException("the year that was just closed is not there");
     }
 
     private Task<int?> ClosedThroughAsync(CancellationToken cancellationToken) =>

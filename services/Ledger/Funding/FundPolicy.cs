@@ -43,7 +43,9 @@ internal sealed class FundPolicy(PolicyPack pack, IServiceProvider services)
         RequirePolicyScheme(scheme);
         County(county);
         Subsidy subsidy = pack.SubsidyFor(year, county);
-        if (subsidy.Remainder is { } remainder) throw new PolicyException($"A part of the fiscal subsidy of {year} for '{county}' is not in hand: {remainder} ({subsidy.Source}).");
+        if (subsidy.Remainder is { } remainder)
+            throw new PolicyException($"A part of the fiscal subsidy of {year} for '{county}' is not in hand: {remainder} "
+            + $"({subsidy.Source}).");
         (Payer Payer, long? Fen)[] parts =
         [
             (Payer.CentralTreasury, subsidy.CentralFen), (Payer.ProvinceTreasury, subsidy.ProvinceFen),
@@ -59,7 +61,8 @@ internal sealed class FundPolicy(PolicyPack pack, IServiceProvider services)
     {
         Eligibility.EligibilityClient eligibility = services.GetService<Eligibility.EligibilityClient>()
             ?? throw new FundingRefusedException("the ledger cannot count heads: set Claims__EligibilityAddress");
-        CountHeadsReply counted = await eligibility.CountHeadsAsync(new CountHeadsRequest { Scheme = scheme, PlanYear = planYear, County = county }, cancellationToken: cancellationToken);
+        CountHeadsReply counted = await eligibility.CountHeadsAsync(
+            new CountHeadsRequest { Scheme = scheme, PlanYear = planYear, County = county }, cancellationToken: cancellationToken);
         return counted.Counties.SingleOrDefault(row => row.County == county)?.Paid ?? 0;
     }
 

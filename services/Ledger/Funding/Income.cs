@@ -13,13 +13,17 @@ namespace Claims.Ledger.Funding;
 internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
 {
     /// <summary>Enters what is owed for a year: the receivable per payer, and the income.</summary>
-    /// <exception cref="FundingRefusedException">The heads are those that have been assessed already, or the amount per head has changed since.</exception>
+    /// <exception cref="FundingRefusedException">The heads are those that have been assessed already, or the amount per head has changed
+    /// since.</exception>
     /// <exception cref="Policy.PolicyException">The county or an amount is not known.</exception>
-    public async Task<Voucher> AssessAsync(VoucherHead head, AssessmentKind kind, string scheme, string county, int year, CancellationToken cancellationToken)
+    public async Task<Voucher> AssessAsync(
+        VoucherHead head, AssessmentKind kind, string scheme, string county, int year, CancellationToken cancellationToken)
     {
         // A repeat is answered as it was, whatever the registry or the policy have become.
         if (await vouchers.FindAsync(head, cancellationToken) is { } already) return already;
-        ImmutableArray<PerHead> amounts = kind == AssessmentKind.Contribution ? policy.Contribution(scheme, county, year) : policy.Subsidy(scheme, county, year);
+        ImmutableArray<PerHead> amounts = kind == AssessmentKind.Contribution
+            ? policy.Contribution(scheme, county, year)
+            : policy.Subsidy(scheme, county, year);
         long heads = await policy.HeadsAsync(scheme, county, year, cancellationToken);
         string period = year.ToString("0000", CultureInfo.InvariantCulture);
         return await vouchers.EnterAsync(head, async (turn, token) =>
@@ -32,9 +36,14 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
                 if (heads != before) assessed.Add(new AssessmentDraft(receivable, heads - before, amount.Fen, amount.Source));
             }
 
-            if (assessed.Count == 0) throw new FundingRefusedException($"there is nothing to assess: {heads} heads of {county} for {year} are in the books already");
-            AccountKey income = new(kind == AssessmentKind.Contribution ? ChartOfAccounts.ContributionIncome : ChartOfAccounts.SubsidyIncome, scheme, county, null);
-            return new VoucherDraft(kind == AssessmentKind.Contribution ? "CONTRIBUTION_ASSESSED" : "SUBSIDY_ASSESSED", scheme, county, period,
+            if (assessed.Count == 0)
+                throw new FundingRefusedException(
+                $"there is nothing to assess: {heads} heads of {county} for {year} are in the books already");
+            AccountKey income = new(kind == AssessmentKind.Contribution
+                ? ChartOfAccounts.ContributionIncome
+                : ChartOfAccounts.SubsidyIncome, scheme, county, null);
+            return new VoucherDraft(kind == AssessmentKind.Contribution ? "CONTRIBUTION_ASSESSED" : "SUBSIDY_ASSESSED", scheme, county,
+                period,
             [
                 .. assessed.Select(line => new PostingDraft(line.Receivable, line.Heads * line.PerHeadFen, 0)),
                 new PostingDraft(income, 0, assessed.Sum(line => line.Heads * line.PerHeadFen)),
@@ -48,7 +57,8 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
     /// <summary>Enters money that has come in. Contributions and subsidies clear what was assessed, never more.</summary>
     /// <param name="payer">Who pays a subsidy; unspecified for anything else.</param>
     /// <exception cref="FundingRefusedException">It is more than is receivable.</exception>
-    public async Task<Voucher> ReceiveAsync(VoucherHead head, IncomeKind kind, string scheme, string county, Payer payer, long amountFen, CancellationToken cancellationToken)
+    public async Task<Voucher> ReceiveAsync(
+        VoucherHead head, IncomeKind kind, string scheme, string county, Payer payer, long amountFen, CancellationToken cancellationToken)
     {
         if (await vouchers.FindAsync(head, cancellationToken) is { } already) return already;
         if (county != policy.WholeCity) policy.County(county);
@@ -65,8 +75,11 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
         return await vouchers.EnterAsync(head, async (turn, token) =>
         {
             if (assessed && await turn.BalanceFenAsync(from, token) is var receivableFen && amountFen > receivableFen)
-                throw new FundingRefusedException($"{amountFen} fen are more than the {receivableFen} fen that are receivable on {from.Code}: assess first");
-            return new VoucherDraft(voucherKind, scheme, county, "", [new PostingDraft(ChartOfAccounts.SpecialAccount(scheme, policy.WholeCity), amountFen, 0), new PostingDraft(from, 0, amountFen)]);
+                throw new FundingRefusedException(
+                    $"{amountFen} fen are more than the {receivableFen} fen that are receivable on {from.Code}: assess first");
+            return new VoucherDraft(voucherKind, scheme, county, "",
+                [new PostingDraft(ChartOfAccounts.SpecialAccount(scheme, policy.WholeCity), amountFen, 0),
+                new PostingDraft(from, 0, amountFen)]);
         }, cancellationToken);
     }
 
@@ -74,7 +87,8 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
         ? new AccountKey(ChartOfAccounts.ContributionsReceivable, scheme, county, null)
         : ChartOfAccounts.SubsidyReceivable(payer, scheme, county);
 
-    private static async Task<long> AssessedHeadsAsync(NpgsqlConnection connection, AccountKey receivable, string period, long perHeadFen, CancellationToken cancellationToken)
+    private static async Task<long> AssessedHeadsAsync(
+        NpgsqlConnection connection, AccountKey receivable, string period, long perHeadFen, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand read = new("""
             SELECT per_head_fen, sum(heads)::bigint FROM assessment JOIN voucher USING (voucher_id)
@@ -88,7 +102,9 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
         while (await row.ReadAsync(cancellationToken))
         {
             if (row.GetInt64(0) != perHeadFen)
-                throw new FundingRefusedException($"{period} was assessed on {receivable.Code} at {row.GetInt64(0)} fen a head, and the policy now says {perHeadFen}: reverse those vouchers first");
+                throw new FundingRefusedException(
+                    $"{period} was assessed on {receivable.Code} at {row.GetInt64(0)} fen a head, and the policy now says {perHeadFen}: "
+                    + $"reverse those vouchers first");
             heads = row.GetInt64(1);
         }
 

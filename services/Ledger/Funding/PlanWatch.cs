@@ -20,8 +20,10 @@ internal sealed class PlanWatch : BackgroundService
     public PlanWatch(Plans plans, TimeProvider clock, ILogger<PlanWatch> logger)
     {
         (_plans, _clock, _logger) = (plans, clock, logger);
-        _meter.CreateObservableGauge("claims_ledger_plan_used_ratio", () => Observe(plan => (double)plan.SpentFen / plan.PlanFen), description: "Benefit expense of the year's visits, of the county's plan.");
-        _meter.CreateObservableGauge("claims_ledger_plan_warning_percent", () => Observe(plan => plan.WarningPercent), description: "The highest threshold of the county's plan that is reached; 0 for none.");
+        _meter.CreateObservableGauge("claims_ledger_plan_used_ratio", () => Observe(plan => (double)plan.SpentFen / plan.PlanFen),
+            description: "Benefit expense of the year's visits, of the county's plan.");
+        _meter.CreateObservableGauge("claims_ledger_plan_warning_percent", () => Observe(plan => plan.WarningPercent),
+            description: "The highest threshold of the county's plan that is reached; 0 for none.");
     }
 
     /// <summary>Reads the plans once; without an answer nothing is shown rather than what was.</summary>
@@ -30,7 +32,8 @@ internal sealed class PlanWatch : BackgroundService
         try
         {
             int year = ChinaTime.Today(_clock).Year;
-            _latest = [.. await _plans.ListAsync(Scheme, year - 1, cancellationToken), .. await _plans.ListAsync(Scheme, year, cancellationToken)];
+            _latest = [.. await _plans.ListAsync(Scheme, year - 1, cancellationToken),
+                .. await _plans.ListAsync(Scheme, year, cancellationToken)];
         }
         catch (NpgsqlException exception)
         {

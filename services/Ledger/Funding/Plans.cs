@@ -10,7 +10,8 @@ internal sealed class Plans(NpgsqlDataSource database, LedgerSettings settings, 
     private const int TimeoutSeconds = 60;
     private const int Whole = 10_000;
 
-    private readonly int[] _warningPercents = Array.ConvertAll(settings.PlanWarningPercents.Split(','), text => int.Parse(text, CultureInfo.InvariantCulture));
+    private readonly int[] _warningPercents =
+        Array.ConvertAll(settings.PlanWarningPercents.Split(','), text => int.Parse(text, CultureInfo.InvariantCulture));
 
     /// <summary>Adds a revision. The same request again answers the plan that it made.</summary>
     /// <exception cref="FundingRefusedException">The revision is not the next, or was another.</exception>
@@ -24,14 +25,19 @@ internal sealed class Plans(NpgsqlDataSource database, LedgerSettings settings, 
             WHERE $4 = 1 + coalesce((SELECT max(revision) FROM plan_revision WHERE scheme = $1 AND county = $2 AND year = $3), 0)
             ON CONFLICT DO NOTHING
             """);
-        foreach (object value in new object[] { scheme, request.County, request.Year, request.Revision, request.PlanFen, request.Memo, request.Actor, clock.GetUtcNow() })
+        foreach (object value in new object[]
+        {
+            scheme, request.County, request.Year, request.Revision, request.PlanFen, request.Memo, request.Actor, clock.GetUtcNow(),
+        })
             insert.Parameters.Add(new() { Value = value });
         await insert.ExecuteNonQueryAsync(cancellationToken);
         Plan? plan = (await ListAsync(scheme, request.Year, cancellationToken)).SingleOrDefault(plan => plan.County == request.County);
-        if (plan is not null && plan.Revision == request.Revision && plan.PlanFen == request.PlanFen && plan.Memo == request.Memo) return plan;
+        if (plan is not null && plan.Revision == request.Revision && plan.PlanFen == request.PlanFen && plan.Memo == request.Memo)
+            return plan;
         throw new FundingRefusedException(plan is null
             ? $"{request.County} has no plan for {request.Year} yet: its first revision is 1"
-            : $"the plan of {request.County} for {request.Year} is at revision {plan.Revision}, {plan.PlanFen} fen: the next one is {plan.Revision + 1}");
+            : $"the plan of {request.County} for {request.Year} is at revision {plan.Revision}, {plan.PlanFen} fen: the next one "
+                + $"is {plan.Revision + 1}");
     }
 
     /// <summary>Ascending by county; counties without a plan are left out.</summary>
@@ -44,8 +50,10 @@ internal sealed class Plans(NpgsqlDataSource database, LedgerSettings settings, 
             ) AS plan
                 JOIN county USING (county)
                 LEFT JOIN (
-                    SELECT county, sum(debit_fen - credit_fen) AS fen FROM account JOIN posting USING (account_code) JOIN journal USING (journal_id)
-                    WHERE kind LIKE '5%' AND account.scheme = $1 AND business_date BETWEEN make_date($2, 1, 1) AND make_date($2, 12, 31) GROUP BY county
+                    SELECT county, sum(debit_fen - credit_fen) AS fen FROM account JOIN posting USING (account_code)
+                        JOIN journal USING (journal_id)
+                    WHERE kind LIKE '5%' AND account.scheme = $1 AND business_date BETWEEN make_date($2, 1, 1) AND make_date($2, 12, 31)
+                        GROUP BY county
                 ) AS spent USING (county)
             ORDER BY county
             """);

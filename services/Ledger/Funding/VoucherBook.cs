@@ -26,7 +26,8 @@ internal sealed record VoucherDraft(string Kind, string Scheme, string County, s
 /// <summary>Heads × per head is the amount on the receivable.</summary>
 internal readonly record struct AssessmentDraft(AccountKey Receivable, long Heads, long PerHeadFen, string Source);
 
-/// <summary>Enters vouchers, each once, with its batch, journal and postings in one transaction. Nothing is ever changed: a correction is a reversal and a new entry.</summary>
+/// <summary>Enters vouchers, each once, with its batch, journal and postings in one transaction. Nothing is ever changed: a correction is a
+/// reversal and a new entry.</summary>
 internal sealed class VoucherBook(NpgsqlDataSource database, TimeProvider clock)
 {
     // Vouchers take turns, so that what one has read of the money holds until it is entered. Posting does not wait for them.
@@ -34,7 +35,8 @@ internal sealed class VoucherBook(NpgsqlDataSource database, TimeProvider clock)
     private const int TimeoutSeconds = 60;
 
     private const string Columns = """
-        SELECT voucher.voucher_id, voucher.key, voucher.kind, voucher_kind.name, journal.scheme, voucher.county, voucher.period, voucher.memo, voucher.actor,
+        SELECT voucher.voucher_id, voucher.key, voucher.kind, voucher_kind.name, journal.scheme, voucher.county, voucher.period,
+            voucher.memo, voucher.actor,
             voucher.entered_at, journal.posting_date, journal.business_date, coalesce(voucher.reverses, 0), coalesce(reversal.voucher_id, 0), voucher.request,
             posted.accounts, posted.names, posted.debits, posted.credits, assessed.accounts, assessed.heads, assessed.per_head, assessed.sources
         FROM voucher
@@ -42,42 +44,54 @@ internal sealed class VoucherBook(NpgsqlDataSource database, TimeProvider clock)
             JOIN journal USING (journal_id)
             LEFT JOIN voucher AS reversal ON reversal.reverses = voucher.voucher_id
             CROSS JOIN LATERAL (
-                SELECT array_agg(account_code ORDER BY account_code COLLATE "C") AS accounts, array_agg(name ORDER BY account_code COLLATE "C") AS names,
-                    array_agg(debit_fen ORDER BY account_code COLLATE "C") AS debits, array_agg(credit_fen ORDER BY account_code COLLATE "C") AS credits
+                SELECT array_agg(account_code ORDER BY account_code COLLATE "C") AS accounts, array_agg(name
+                    ORDER BY account_code COLLATE "C") AS names,
+                    array_agg(debit_fen ORDER BY account_code COLLATE "C") AS debits, array_agg(credit_fen
+                        ORDER BY account_code COLLATE "C") AS credits
                 FROM posting JOIN account_named USING (account_code) WHERE posting.journal_id = voucher.journal_id) AS posted
             CROSS JOIN LATERAL (
-                SELECT coalesce(array_agg(account_code ORDER BY account_code), '{}') AS accounts, coalesce(array_agg(heads ORDER BY account_code), '{}') AS heads,
-                    coalesce(array_agg(per_head_fen ORDER BY account_code), '{}') AS per_head, coalesce(array_agg(source ORDER BY account_code), '{}') AS sources
+                SELECT coalesce(array_agg(account_code ORDER BY account_code), '{}') AS accounts, coalesce(array_agg(heads
+                    ORDER BY account_code), '{}') AS heads,
+                    coalesce(array_agg(per_head_fen ORDER BY account_code), '{}') AS per_head, coalesce(array_agg(source
+                        ORDER BY account_code), '{}') AS sources
                 FROM assessment WHERE assessment.voucher_id = voucher.voucher_id) AS assessed
         """;
 
     /// <summary>The first request under the key is entered; the same one again gets the voucher that it made.</summary>
-    /// <param name="draft">What to enter; it reads the books in the voucher's own transaction, and no other voucher is entered meanwhile.</param>
+    /// <param name="draft">What to enter; it reads the books in the voucher's own transaction, and no other voucher is entered
+    /// meanwhile.</param>
     /// <exception cref="KeyUsedException">The key stands for another request.</exception>
     /// <exception cref="FundingRefusedException">A rule, or the books themselves, refuse it: nothing has been entered.</exception>
     /// <exception cref="NpgsqlException">PostgreSQL could not be asked; it may even have committed. Repeat the request.</exception>
-    public async Task<Voucher> EnterAsync(VoucherHead head, Func<BookTurn, CancellationToken, Task<VoucherDraft>> draft, CancellationToken cancellationToken)
+    public async Task<Voucher> EnterAsync(
+        VoucherHead head, Func<BookTurn, CancellationToken, Task<VoucherDraft>> draft, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
         DateOnly today = ChinaTime.DayOf(now);
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await using (NpgsqlCommand turn = new("SELECT pg_advisory_xact_lock($1)", connection) { CommandTimeout = TimeoutSeconds, Parameters = { new() { Value = TurnKey } } })
+        await using (NpgsqlCommand turn = new(
+            "SELECT pg_advisory_xact_lock($1)", connection)
+        { CommandTimeout = TimeoutSeconds, Parameters = { new() { Value = TurnKey } } })
             await turn.ExecuteNonQueryAsync(cancellationToken);
 
         if (await FindAsync(connection, head, cancellationToken) is { } already) return already;
-        if (head.BusinessDate > today) throw new FundingRefusedException($"the business date {head.BusinessDate:yyyy-MM-dd} is after today, {today:yyyy-MM-dd}");
+        if (head.BusinessDate > today)
+            throw new FundingRefusedException($"the business date {head.BusinessDate:yyyy-MM-dd} is after today, {today:yyyy-MM-dd}");
         VoucherDraft entered = await draft(new BookTurn(connection, today), cancellationToken);
         try
         {
             await Books.AddAccountsAsync(connection, [.. entered.Postings.Select(posting => posting.Account)], cancellationToken);
             long voucherId = await InsertAsync(connection, head, entered, now, today, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
-            return await ReadOneAsync(connection, "voucher.voucher_id = $1", voucherId, cancellationToken) ?? throw new InvalidOperationException("the voucher that was just entered is not there");
+            return await ReadOneAsync(connection, "voucher.voucher_id = $1", voucherId, cancellationToken)
+                ?? throw new InvalidOperationException("the voucher that was just entered is not there");
         }
         catch (PostgresException refused) when (refused.SqlState.StartsWith("23", StringComparison.Ordinal))
         {
-            throw new FundingRefusedException(refused.ConstraintName == "voucher_reverses_key" ? "the voucher has been reversed already" : $"the books refuse it: {refused.MessageText}");
+            throw new FundingRefusedException(refused.ConstraintName == "voucher_reverses_key"
+                ? "the voucher has been reversed already"
+                : $"the books refuse it: {refused.MessageText}");
         }
     }
 
@@ -90,23 +104,31 @@ internal sealed class VoucherBook(NpgsqlDataSource database, TimeProvider clock)
     }
 
     /// <summary>The red-letter mirror of a voucher: the same accounts and sides, with the opposite sign.</summary>
-    public Task<Voucher> ReverseAsync(VoucherHead head, long voucherId, CancellationToken cancellationToken) => EnterAsync(head, async (turn, token) =>
+    public Task<Voucher> ReverseAsync(VoucherHead head, long voucherId, CancellationToken cancellationToken) =>
+        EnterAsync(head, async (turn, token) =>
     {
-        Voucher original = await ReadOneAsync(turn.Connection, "voucher.voucher_id = $1", voucherId, token) ?? throw new VoucherUnknownException(voucherId);
-        if (original.Reverses != 0) throw new FundingRefusedException($"voucher {voucherId} is itself a reversal: make the entry of voucher {original.Reverses} anew");
-        if (original.ReversedBy != 0) throw new FundingRefusedException($"voucher {voucherId} has been reversed already, by voucher {original.ReversedBy}");
+        Voucher original = await ReadOneAsync(turn.Connection, "voucher.voucher_id = $1", voucherId, token)
+            ?? throw new VoucherUnknownException(voucherId);
+        if (original.Reverses != 0)
+            throw new FundingRefusedException(
+            $"voucher {voucherId} is itself a reversal: make the entry of voucher {original.Reverses} anew");
+        if (original.ReversedBy != 0)
+            throw new FundingRefusedException($"voucher {voucherId} has been reversed already, by voucher {original.ReversedBy}");
         return new VoucherDraft(
             "REVERSAL", original.Scheme, original.County, original.Period,
-            [.. original.Postings.Select(posting => new PostingDraft(AccountKey.Parse(posting.Account), -posting.DebitFen, -posting.CreditFen))])
+            [.. original.Postings.Select(posting => new PostingDraft(
+                AccountKey.Parse(posting.Account), -posting.DebitFen, -posting.CreditFen))])
         {
-            Assessed = [.. original.Assessed.Select(heads => new AssessmentDraft(AccountKey.Parse(heads.Account), -heads.Heads, heads.PerHeadFen, heads.Source))],
+            Assessed = [.. original.Assessed.Select(
+                heads => new AssessmentDraft(AccountKey.Parse(heads.Account), -heads.Heads, heads.PerHeadFen, heads.Source))],
             Reverses = voucherId,
         };
     }, cancellationToken);
 
     /// <summary>Ascending by number.</summary>
     /// <param name="filter">Empty strings and 0 leave a field open.</param>
-    public async IAsyncEnumerable<Voucher> ListAsync(ListVouchersRequest filter, DateOnly? from, DateOnly? to, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<Voucher> ListAsync(
+        ListVouchersRequest filter, DateOnly? from, DateOnly? to, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand($"""
             {Columns}
@@ -126,7 +148,8 @@ internal sealed class VoucherBook(NpgsqlDataSource database, TimeProvider clock)
 
     private static async Task<Voucher?> FindAsync(NpgsqlConnection connection, VoucherHead head, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand find = new($"{Columns} WHERE voucher.key = $1", connection) { Parameters = { new() { Value = head.Key } } };
+        await using NpgsqlCommand find =
+            new($"{Columns} WHERE voucher.key = $1", connection) { Parameters = { new() { Value = head.Key } } };
         await using NpgsqlDataReader row = await find.ExecuteReaderAsync(cancellationToken);
         if (!await row.ReadAsync(cancellationToken)) return null;
         Voucher voucher = Read(row);
@@ -135,14 +158,16 @@ internal sealed class VoucherBook(NpgsqlDataSource database, TimeProvider clock)
         return voucher;
     }
 
-    private static async Task<Voucher?> ReadOneAsync(NpgsqlConnection connection, string where, long voucherId, CancellationToken cancellationToken)
+    private static async Task<Voucher?> ReadOneAsync(
+        NpgsqlConnection connection, string where, long voucherId, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand read = new($"{Columns} WHERE {where}", connection) { Parameters = { new() { Value = voucherId } } };
         await using NpgsqlDataReader row = await read.ExecuteReaderAsync(cancellationToken);
         return await row.ReadAsync(cancellationToken) ? Read(row) : null;
     }
 
-    private static async Task<long> InsertAsync(NpgsqlConnection connection, VoucherHead head, VoucherDraft draft, DateTimeOffset now, DateOnly today, CancellationToken cancellationToken)
+    private static async Task<long> InsertAsync(NpgsqlConnection connection, VoucherHead head, VoucherDraft draft, DateTimeOffset now,
+        DateOnly today, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand insert = new("""
             WITH batch AS (
@@ -209,13 +234,19 @@ internal sealed class VoucherBook(NpgsqlDataSource database, TimeProvider clock)
             Reverses = row.GetInt64(12),
             ReversedBy = row.GetInt64(13),
         };
-        (string[] accounts, string[] names, long[] debits, long[] credits) = (row.GetFieldValue<string[]>(15), row.GetFieldValue<string[]>(16), row.GetFieldValue<long[]>(17), row.GetFieldValue<long[]>(18));
+        (string[] accounts, string[] names, long[] debits, long[] credits) =
+            (row.GetFieldValue<string[]>(15), row.GetFieldValue<string[]>(16), row.GetFieldValue<long[]>(17),
+            row.GetFieldValue<long[]>(18));
         for (int line = 0; line < accounts.Length; line++)
-            voucher.Postings.Add(new VoucherPosting { Account = accounts[line], Name = names[line], DebitFen = debits[line], CreditFen = credits[line] });
+            voucher.Postings.Add(
+                new VoucherPosting { Account = accounts[line], Name = names[line], DebitFen = debits[line], CreditFen = credits[line] });
         voucher.AmountFen = debits.Sum();
-        (string[] receivables, long[] heads, long[] perHead, string[] sources) = (row.GetFieldValue<string[]>(19), row.GetFieldValue<long[]>(20), row.GetFieldValue<long[]>(21), row.GetFieldValue<string[]>(22));
+        (string[] receivables, long[] heads, long[] perHead, string[] sources) =
+            (row.GetFieldValue<string[]>(19), row.GetFieldValue<long[]>(20), row.GetFieldValue<long[]>(21),
+            row.GetFieldValue<string[]>(22));
         for (int line = 0; line < receivables.Length; line++)
-            voucher.Assessed.Add(new AssessedHeads { Account = receivables[line], Heads = heads[line], PerHeadFen = perHead[line], Source = sources[line] });
+            voucher.Assessed.Add(
+                new AssessedHeads { Account = receivables[line], Heads = heads[line], PerHeadFen = perHead[line], Source = sources[line] });
         return voucher;
     }
 }
@@ -231,7 +262,10 @@ internal sealed class BookTurn(NpgsqlConnection connection, DateOnly today)
     /// <summary>Debit less credit, in fen; 0 for an account without postings.</summary>
     public async Task<long> BalanceFenAsync(AccountKey account, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand read = new("SELECT debit_fen - credit_fen FROM account_balance WHERE account_code = $1", connection) { Parameters = { new() { Value = account.Code } } };
+        await using NpgsqlCommand read =
+            new("SELECT debit_fen - credit_fen FROM account_balance WHERE account_code = $1",
+            connection)
+            { Parameters = { new() { Value = account.Code } } };
         return await read.ExecuteScalarAsync(cancellationToken) as long? ?? 0;
     }
 }
@@ -240,6 +274,7 @@ internal sealed class BookTurn(NpgsqlConnection connection, DateOnly today)
 internal sealed class FundingRefusedException(string reason) : Exception(reason);
 
 /// <summary>A key stands for another request.</summary>
-internal sealed class KeyUsedException(string key, long voucherId) : Exception($"the key '{key}' has been used for another request, which made voucher {voucherId}");
+internal sealed class KeyUsedException(string key, long voucherId)
+    : Exception($"the key '{key}' has been used for another request, which made voucher {voucherId}");
 
 internal sealed class VoucherUnknownException(long voucherId) : Exception($"there is no voucher {voucherId}");

@@ -4,7 +4,8 @@ using Npgsql;
 
 namespace Claims.Ledger.GeneralLedger;
 
-/// <summary>Balances and results of the past, added up from the postings: whatever was entered since does not move them, by posting date.</summary>
+/// <summary>Balances and results of the past, added up from the postings: whatever was entered since does not move them, by posting
+/// date.</summary>
 internal sealed class BalanceReader(NpgsqlDataSource database)
 {
     private const int TimeoutSeconds = 60;
@@ -27,20 +28,29 @@ internal sealed class BalanceReader(NpgsqlDataSource database)
         while (await row.ReadAsync(cancellationToken))
         {
             (long debitFen, long creditFen) = (row.GetInt64(2), row.GetInt64(3));
-            balances.Accounts.Add(new Balances.Types.Account { Code = row.GetString(0), Name = row.GetString(1), DebitFen = debitFen, CreditFen = creditFen, BalanceFen = debitFen - creditFen });
+            balances.Accounts.Add(new Balances.Types.Account
+            {
+                Code = row.GetString(0),
+                Name = row.GetString(1),
+                DebitFen = debitFen,
+                CreditFen = creditFen,
+                BalanceFen = debitFen - creditFen,
+            });
         }
 
         return balances;
     }
 
-    /// <summary>Income less expense per county and for the fund, from the first to the last day. A deficit is not divided: the document that would divide it is not known (郑政办〔2021〕24号 四(三)).</summary>
+    /// <summary>Income less expense per county and for the fund, from the first to the last day. A deficit is not divided: the document
+    /// that would divide it is not known (郑政办〔2021〕24号 四(三)).</summary>
     public async Task<FundResult> ResultAsync(string scheme, DateOnly from, DateOnly to, DateKind by, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand read = database.CreateCommand($"""
             SELECT account.county, coalesce(county.name, account.county),
                 coalesce(sum(credit_fen - debit_fen) FILTER (WHERE kind = '{ChartOfAccounts.ContributionIncome}'), 0)::bigint,
                 coalesce(sum(credit_fen - debit_fen) FILTER (WHERE kind = '{ChartOfAccounts.SubsidyIncome}'), 0)::bigint,
-                coalesce(sum(credit_fen - debit_fen) FILTER (WHERE kind LIKE '4%' AND kind NOT IN ('{ChartOfAccounts.ContributionIncome}', '{ChartOfAccounts.SubsidyIncome}')), 0)::bigint,
+                coalesce(sum(credit_fen - debit_fen) FILTER (WHERE kind LIKE '4%' AND kind NOT IN ('{ChartOfAccounts.ContributionIncome}',
+                    '{ChartOfAccounts.SubsidyIncome}')), 0)::bigint,
                 coalesce(sum(debit_fen - credit_fen) FILTER (WHERE kind LIKE '5%'), 0)::bigint
             FROM account JOIN posting USING (account_code) JOIN journal USING (journal_id) LEFT JOIN county USING (county)
             WHERE (kind LIKE '4%' OR kind LIKE '5%') AND account.scheme = $1 AND {Date(by)} BETWEEN $2 AND $3

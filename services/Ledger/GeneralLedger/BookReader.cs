@@ -9,7 +9,8 @@ internal sealed class BookReader(NpgsqlDataSource database)
 {
     private const int TimeoutSeconds = 60;
 
-    /// <summary>One snapshot of all books. Balanced: debits equal credits over all postings, and every kept balance equals its postings.</summary>
+    /// <summary>One snapshot of all books. Balanced: debits equal credits over all postings, and every kept balance equals its
+    /// postings.</summary>
     public async Task<TrialBalance> TrialBalanceAsync(CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
@@ -17,10 +18,12 @@ internal sealed class BookReader(NpgsqlDataSource database)
         TrialBalance trial = new() { Balanced = true };
         await using (NpgsqlCommand accounts = Command("""
             WITH summed AS (
-                SELECT account_code, sum(debit_fen)::bigint AS debit_fen, sum(credit_fen)::bigint AS credit_fen FROM posting GROUP BY account_code
+                SELECT account_code, sum(debit_fen)::bigint AS debit_fen, sum(credit_fen)::bigint AS credit_fen FROM posting
+                    GROUP BY account_code
             )
             SELECT account_code, name, coalesce(summed.debit_fen, 0), coalesce(summed.credit_fen, 0),
-                coalesce(summed.debit_fen, 0) = coalesce(kept.debit_fen, 0) AND coalesce(summed.credit_fen, 0) = coalesce(kept.credit_fen, 0)
+                coalesce(summed.debit_fen, 0) = coalesce(kept.debit_fen, 0) AND coalesce(summed.credit_fen, 0) = coalesce(kept.credit_fen,
+                    0)
             FROM account_named
                 LEFT JOIN summed USING (account_code)
                 LEFT JOIN account_balance AS kept USING (account_code)
@@ -35,7 +38,8 @@ internal sealed class BookReader(NpgsqlDataSource database)
                 trial.DebitFen += debitFen;
                 trial.CreditFen += creditFen;
                 trial.Balanced &= row.GetBoolean(4);
-                trial.Accounts.Add(new TrialBalance.Types.Account { Code = row.GetString(0), Name = row.GetString(1), BalanceFen = debitFen - creditFen });
+                trial.Accounts.Add(
+                    new TrialBalance.Types.Account { Code = row.GetString(0), Name = row.GetString(1), BalanceFen = debitFen - creditFen });
             }
         }
 

@@ -37,7 +37,9 @@ internal static class ChartOfAccounts
 
     public static AccountKey Expense(SettledClaim claim)
     {
-        string kind = claim.VisitType is VisitType.DeliveryNatural or VisitType.DeliveryCaesarean ? MaternityAllowanceExpense : PooledOutpatientExpense;
+        string kind = claim.VisitType is VisitType.DeliveryNatural or VisitType.DeliveryCaesarean
+            ? MaternityAllowanceExpense
+            : PooledOutpatientExpense;
         return new AccountKey(kind, claim.Scheme, claim.FacilityCounty, null);
     }
 
@@ -60,7 +62,9 @@ internal static class ChartOfAccounts
         _ => throw new ArgumentOutOfRangeException(nameof(payer), payer, "owes no subsidy"),
     }, scheme, county, null);
 
-    public static AccountKey Payable(string scheme, string county, string facilityCode) => new(PayableToFacilities, scheme, county, facilityCode);
+    public static AccountKey Payable(string scheme, string county, string facilityCode) =>
+        new(PayableToFacilities, scheme, county, facilityCode);
 
-    public static AccountKey Payable(SettledClaim claim) => new(PayableToFacilities, claim.Scheme, claim.FacilityCounty, claim.FacilityCode);
+    public static AccountKey Payable(SettledClaim claim) =>
+        new(PayableToFacilities, claim.Scheme, claim.FacilityCounty, claim.FacilityCode);
 }

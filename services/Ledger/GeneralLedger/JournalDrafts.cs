@@ -27,7 +27,8 @@ internal static class JournalDrafts
 
         Dictionary<JournalKey, List<PostingDraft>> journals = [];
         foreach (((JournalKey journal, AccountKey account), long fen) in debits) Post(journals, journal, new PostingDraft(account, fen, 0));
-        foreach (((JournalKey journal, AccountKey account), long fen) in credits) Post(journals, journal, new PostingDraft(account, 0, fen));
+        foreach (((JournalKey journal, AccountKey account), long fen) in credits)
+            Post(journals, journal, new PostingDraft(account, 0, fen));
         return journals;
     }
 

@@ -14,7 +14,8 @@ namespace Claims.Ledger.Impact;
 /// <remarks>Holds one shard's settlements at a time, and those that differ.</remarks>
 internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
 {
-    private static readonly FrozenDictionary<string, Tier> Tiers = Enum.GetValues<Tier>().ToFrozenDictionary(tier => tier.WireName(), StringComparer.Ordinal);
+    private static readonly FrozenDictionary<string, Tier> Tiers = Enum.GetValues<Tier>()
+        .ToFrozenDictionary(tier => tier.WireName(), StringComparer.Ordinal);
 
     private readonly SortedDictionary<string, ImpactSum> _policies = new(StringComparer.Ordinal);
     private readonly List<DifferingSettlement> _differing = [];
@@ -48,7 +49,8 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
                 Relived restored = Named(entry, standing: false);
                 restored.Stands = true;
                 if (restored is { Capped: true, Recalculated: true })
-                    restored.FundPayFen = Math.Min(restored.FundPayFen, Math.Max(restored.CapFen - _capUsedFen.GetValueOrDefault(restored.Year), 0));
+                    restored.FundPayFen = Math.Min(
+                        restored.FundPayFen, Math.Max(restored.CapFen - _capUsedFen.GetValueOrDefault(restored.Year), 0));
                 Move(restored, 1);
                 break;
         }
@@ -112,21 +114,25 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
 
     private void Move(Relived settlement, int sign)
     {
-        if (settlement.Capped) _capUsedFen[settlement.Year] = _capUsedFen.GetValueOrDefault(settlement.Year) + (sign * settlement.FundPayFen);
+        if (settlement.Capped)
+            _capUsedFen[settlement.Year] = _capUsedFen.GetValueOrDefault(settlement.Year) + (sign * settlement.FundPayFen);
         _borneFen[settlement.FacilityDay] = _borneFen.GetValueOrDefault(settlement.FacilityDay) + (sign * settlement.DeductibleFen);
     }
 
     private Relived Named(SubLedgerEntry entry, bool standing) =>
         _byId.TryGetValue(entry.OriginalSettlementId, out Relived? named) && named.Stands == standing
             ? named
-            : throw Disagree(entry, $"undoes {entry.OriginalSettlementId}, which {(standing ? "does not stand" : "has not been cancelled")}");
+            : throw Disagree(entry, $"undoes {entry.OriginalSettlementId}, "
+                + $"which {(standing ? "does not stand" : "has not been cancelled")}");
 
     private static BooksDisagreeException Disagree(SubLedgerEntry entry, string what) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"the books do not agree with themselves: entry {entry.Sequence} of shard {entry.Shard} {what}"));
+        new(string.Create(CultureInfo.InvariantCulture,
+            $"the books do not agree with themselves: entry {entry.Sequence} of shard {entry.Shard} {what}"));
 
     private void FinishShard()
     {
-        foreach (Relived settlement in _settlements.Where(settlement => settlement is { Stands: true, Recalculated: true })) Count(settlement);
+        foreach (Relived settlement in _settlements.Where(settlement => settlement is { Stands: true, Recalculated: true }))
+            Count(settlement);
         _settlements.Clear();
         _byId.Clear();
         _capUsedFen.Clear();
@@ -137,7 +143,8 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
     {
         SubLedgerEntry entry = settlement.Entry;
         bool differs = settlement.FundPayFen != entry.FundPayFen || settlement.DeductibleFen != entry.DeductibleFen;
-        if (!_policies.TryGetValue(settlement.PolicyId, out ImpactSum? sum)) _policies.Add(settlement.PolicyId, sum = new ImpactSum { PolicyId = settlement.PolicyId });
+        if (!_policies.TryGetValue(settlement.PolicyId, out ImpactSum? sum))
+            _policies.Add(settlement.PolicyId, sum = new ImpactSum { PolicyId = settlement.PolicyId });
         checked
         {
             sum.Settlements++;

@@ -11,7 +11,8 @@ internal static class SentPack
     private const int MostFiles = 200;
     private const int MaxCityLength = 64;
 
-    /// <exception cref="PolicyException">Every fault found, each as <c>file:line: sentence</c>; also where the city's visits cannot be settled by it.</exception>
+    /// <exception cref="PolicyException">Every fault found, each as <c>file:line: sentence</c>; also where the city's visits cannot be
+    /// settled by it.</exception>
     /// <exception cref="ImpactRequestException">It is no request for a pack.</exception>
     public static PolicyPack Of(ImpactRequest request)
     {
@@ -20,7 +21,8 @@ internal static class SentPack
         Dictionary<string, byte[]> files = new(StringComparer.Ordinal);
         foreach (PackFile file in request.Files)
         {
-            if (!files.TryAdd(file.Name, file.Content.ToByteArray())) throw new ImpactRequestException($"the file {file.Name} is there twice");
+            if (!files.TryAdd(file.Name, file.Content.ToByteArray()))
+                throw new ImpactRequestException($"the file {file.Name} is there twice");
         }
 
         PolicyPack pack = PolicyLoader.Load(files, request.City);

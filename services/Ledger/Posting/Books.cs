@@ -27,10 +27,13 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
         {
             await AdvanceWatermarksAsync(connection, selection, cancellationToken);
             Dictionary<JournalKey, List<PostingDraft>> drafts = JournalDrafts.Of(selection.Records);
-            newAccounts = [.. drafts.Values.SelectMany(postings => postings).Select(posting => posting.Account).Where(account => !_knownAccounts.Contains(account)).Distinct()];
+            newAccounts = [.. drafts.Values.SelectMany(postings => postings).Select(posting => posting.Account)
+                .Where(account => !_knownAccounts.Contains(account)).Distinct()];
             if (newAccounts.Count > 0) await AddAccountsAsync(connection, newAccounts, cancellationToken);
-            (batchId, Dictionary<JournalKey, long> journals) = await AddJournalsAsync(connection, selection, [.. drafts.Keys], now, cancellationToken);
-            hashes = await SubLedgerTable.AppendAsync(connection, [.. selection.Records.OrderBy(record => record.Claim.Shard).ThenBy(record => record.Claim.Sequence)], cancellationToken);
+            (batchId, Dictionary<JournalKey, long> journals) =
+                await AddJournalsAsync(connection, selection, [.. drafts.Keys], now, cancellationToken);
+            hashes = await SubLedgerTable.AppendAsync(connection,
+                [.. selection.Records.OrderBy(record => record.Claim.Shard).ThenBy(record => record.Claim.Sequence)], cancellationToken);
             await AppendPostingsAsync(connection, journals, drafts, cancellationToken);
         }
 
@@ -114,14 +117,16 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
         while (await row.ReadAsync(cancellationToken))
         {
             batchId = row.GetInt64(0);
-            if (!await row.IsDBNullAsync(3, cancellationToken)) journals.Add(new JournalKey(row.GetFieldValue<DateOnly>(1), row.GetString(2)), row.GetInt64(3));
+            if (!await row.IsDBNullAsync(3, cancellationToken))
+                journals.Add(new JournalKey(row.GetFieldValue<DateOnly>(1), row.GetString(2)), row.GetInt64(3));
         }
 
         return (batchId, journals);
     }
 
     private static async Task AppendPostingsAsync(
-        NpgsqlConnection connection, Dictionary<JournalKey, long> journals, Dictionary<JournalKey, List<PostingDraft>> drafts, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Dictionary<JournalKey, long> journals, Dictionary<JournalKey, List<PostingDraft>> drafts,
+        CancellationToken cancellationToken)
     {
         await using NpgsqlBinaryImporter rows = await connection.BeginBinaryImportAsync(
             "COPY posting (journal_id, account_code, debit_fen, credit_fen) FROM STDIN (FORMAT BINARY)", cancellationToken);
@@ -140,7 +145,8 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
         await rows.CompleteAsync(cancellationToken);
     }
 
-    private static async Task SetAsideAsync(NpgsqlConnection connection, PoisonRecord poison, DateTimeOffset now, CancellationToken cancellationToken)
+    private static async Task SetAsideAsync(
+        NpgsqlConnection connection, PoisonRecord poison, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand insert = new("""
             WITH poison AS (

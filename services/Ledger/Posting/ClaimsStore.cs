@@ -54,12 +54,14 @@ internal sealed class ClaimsStore(NpgsqlDataSource database, TimeProvider clock)
         await using NpgsqlCommand read = new("""
             SELECT epoch, shards, initialised, state.sequences, state.stops
             FROM store, (
-                SELECT array_agg(watermark.sequence ORDER BY watermark.shard) AS sequences, array_agg(coalesce(stop.reason, '') ORDER BY watermark.shard) AS stops
+                SELECT array_agg(watermark.sequence ORDER BY watermark.shard) AS sequences, array_agg(coalesce(stop.reason, '')
+                    ORDER BY watermark.shard) AS stops
                 FROM shard_watermark AS watermark LEFT JOIN shard_stop AS stop ON stop.shard = watermark.shard AND stop.resumed_at IS NULL
             ) AS state
             """, connection);
         await using NpgsqlDataReader row = await read.ExecuteReaderAsync(cancellationToken);
         if (!await row.ReadAsync(cancellationToken)) return null;
-        return new StoreRow(row.GetString(0), row.GetInt32(1), row.GetBoolean(2), row.GetFieldValue<long[]>(3), row.GetFieldValue<string[]>(4));
+        return new StoreRow(row.GetString(0), row.GetInt32(1), row.GetBoolean(2), row.GetFieldValue<long[]>(3),
+            row.GetFieldValue<string[]>(4));
     }
 }

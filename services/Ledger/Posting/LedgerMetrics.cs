@@ -24,10 +24,12 @@ internal sealed class LedgerMetrics : IDisposable
         _gaps = _meter.CreateCounter<long>("claims_ledger_gaps_total", description: "Gaps announced.");
         _poison = _meter.CreateCounter<long>("claims_ledger_poison_total", description: "Records set aside; each stops its shard.");
         _retries = _meter.CreateCounter<long>("claims_ledger_batch_retries_total", description: "Posting transactions tried again.");
-        _meter.CreateObservableGauge("claims_ledger_lag_records", ObserveLag, description: "Records in the broker that have not been read, by shard.");
+        _meter.CreateObservableGauge("claims_ledger_lag_records", ObserveLag,
+            description: "Records in the broker that have not been read, by shard.");
         _meter.CreateObservableGauge("claims_ledger_own_shards", () => own.Shards.Count, description: "Shards that this instance posts.");
         _meter.CreateObservableGauge("claims_ledger_unposted_shards", () => Unposted, description: "Shards that no instance posts.");
-        _meter.CreateObservableGauge("claims_ledger_stopped_shards", () => watermarks.Stopped.Count, description: "Shards that stand at a record set aside, of all instances.");
+        _meter.CreateObservableGauge("claims_ledger_stopped_shards", () => watermarks.Stopped.Count,
+            description: "Shards that stand at a record set aside, of all instances.");
     }
 
     /// <summary>Shards that no instance holds, as last seen.</summary>

@@ -2,7 +2,8 @@ using System.Collections.Frozen;
 
 namespace Claims.Ledger.Posting;
 
-/// <summary>The shards that this instance posts. Two instances may believe so of one shard for a moment: the watermark row decides.</summary>
+/// <summary>The shards that this instance posts. Two instances may believe so of one shard for a moment: the watermark row
+/// decides.</summary>
 internal sealed class OwnShards
 {
     private volatile FrozenSet<int> _shards = FrozenSet<int>.Empty;

@@ -42,7 +42,8 @@ internal sealed class Peers(NpgsqlDataSource database, Watermarks watermarks, Ow
     /// <summary>A request of whichever instance posts those shards; what is posted here has been announced already.</summary>
     public void Hear(string payload)
     {
-        int[] theirs = [.. payload.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => int.Parse(text, CultureInfo.InvariantCulture)).Where(shard => !own.Shards.Contains(shard))];
+        int[] theirs = [.. payload.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(text => int.Parse(text, CultureInfo.InvariantCulture)).Where(shard => !own.Shards.Contains(shard))];
         if (theirs.Length > 0) watermarks.AskAgain(theirs);
     }
 }

@@ -5,7 +5,8 @@ namespace Claims.Ledger.Posting;
 
 /// <summary>Posts what the feed brings, batch by batch, from the watermarks on.</summary>
 internal sealed class PostingWorker(
-    LedgerSettings settings, ClaimsStore store, Watermarks watermarks, ShardSharing sharing, OwnShards own, Peers peers, RecordFeed feed, Books books, LedgerMetrics metrics,
+    LedgerSettings settings, ClaimsStore store, Watermarks watermarks, ShardSharing sharing, OwnShards own, Peers peers, RecordFeed feed,
+    Books books, LedgerMetrics metrics,
     TimeProvider clock, ILogger<PostingWorker> logger)
     : BackgroundService
 {
@@ -26,7 +27,8 @@ internal sealed class PostingWorker(
         {
             StoreRow opened = await WaitForStoreAsync(stoppingToken);
             using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-            Task[] parts = [sharing.RunAsync(opened.Shards, either.Token), feed.RunAsync(opened.Shards, either.Token), PostBatchesAsync(opened.Epoch, either.Token)];
+            Task[] parts = [sharing.RunAsync(opened.Shards, either.Token), feed.RunAsync(opened.Shards, either.Token),
+                PostBatchesAsync(opened.Epoch, either.Token)];
             await Task.WhenAny(parts);
             await either.CancelAsync();
             await Task.WhenAll(parts);
@@ -118,12 +120,14 @@ internal sealed class PostingWorker(
             }
             catch (PostgresException refused) when (IsAboutTheRecords(refused) && selection.Records.Count == 1)
             {
-                string reason = $"(sequence {selection.Records[0].Claim.Sequence}) is refused by the books: {refused.MessageText} ({refused.ConstraintName ?? refused.SqlState})";
+                string reason = $"(sequence {selection.Records[0].Claim.Sequence}) is refused by the books: {refused.MessageText} "
+                    + $"({refused.ConstraintName ?? refused.SqlState})";
                 await CommitAsync(Selection.OfPoison(selection.Sources[0], reason), cancellationToken);
             }
             catch (Exception failure) when (failure is NpgsqlException or WatermarkMovedException or TimeoutException)
             {
-                logger.LogWarning("A batch of {Records} records was not posted: {Reason} Trying again in {Seconds:0.0} s.", selection.Records.Count, failure.Message, backOff.TotalSeconds);
+                logger.LogWarning("A batch of {Records} records was not posted: {Reason} Trying again in {Seconds:0.0} s.",
+                    selection.Records.Count, failure.Message, backOff.TotalSeconds);
                 metrics.Retried();
                 await Task.Delay(backOff, clock, cancellationToken);
                 backOff = backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
@@ -136,7 +140,8 @@ internal sealed class PostingWorker(
     {
         if (!selection.IsEmpty)
         {
-            using Activity? activity = Activities.StartActivity("ledger.post_batch", ActivityKind.Consumer, default(ActivityContext), links: LinksOf(selection));
+            using Activity? activity = Activities.StartActivity(
+                "ledger.post_batch", ActivityKind.Consumer, default(ActivityContext), links: LinksOf(selection));
             activity?.SetTag("records", selection.Records.Count);
             activity?.SetTag("shards", selection.Ranges.Count);
             long start = Stopwatch.GetTimestamp();
@@ -149,7 +154,8 @@ internal sealed class PostingWorker(
         if (selection.Gaps.Count > 0) peers.Tell(watermarks.AnnounceGaps(selection.Gaps));
         foreach (PoisonRecord poison in selection.Poison)
         {
-            logger.LogError("Shard {Shard} stops: the record at offset {Offset} {Reason}. It is in table poison_record.", poison.Record.Shard, poison.Record.Offset, poison.Reason);
+            logger.LogError("Shard {Shard} stops: the record at offset {Offset} {Reason}. It is in table poison_record.",
+                poison.Record.Shard, poison.Record.Offset, poison.Reason);
             watermarks.Stop(poison.Record.Shard, poison.StopReason);
         }
     }
@@ -162,7 +168,8 @@ internal sealed class PostingWorker(
         foreach (FeedRecord record in selection.Sources)
         {
             if (links.Count == MostLinks) break;
-            if (record.TraceParent is { } trace && ActivityContext.TryParse(trace, null, isRemote: true, out ActivityContext context)) links.Add(new ActivityLink(context));
+            if (record.TraceParent is { } trace && ActivityContext.TryParse(trace, null, isRemote: true, out ActivityContext context))
+                links.Add(new ActivityLink(context));
         }
 
         return links;
@@ -182,7 +189,9 @@ internal sealed class PostingWorker(
         }
     }
 
-    /// <summary>SQLSTATE classes 22 (data) and 23 (constraints): asking again would end the same way. A month that closed under way is not the records' fault.</summary>
+    /// <summary>SQLSTATE classes 22 (data) and 23 (constraints): asking again would end the same way. A month that closed under way is not
+    /// the records' fault.</summary>
     private static bool IsAboutTheRecords(PostgresException refused) =>
-        (refused.SqlState.StartsWith("22", StringComparison.Ordinal) || refused.SqlState.StartsWith("23", StringComparison.Ordinal)) && refused.ConstraintName != "month_is_open";
+        (refused.SqlState.StartsWith("22", StringComparison.Ordinal) || refused.SqlState.StartsWith("23", StringComparison.Ordinal))
+            && refused.ConstraintName != "month_is_open";
 }

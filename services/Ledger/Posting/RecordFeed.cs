@@ -18,7 +18,8 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
     private static readonly TimeSpan ShortestBackOff = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
 
-    private readonly Channel<FeedRecord[]> _messages = Channel.CreateBounded<FeedRecord[]>(new BoundedChannelOptions(Capacity) { SingleReader = true, SingleWriter = true });
+    private readonly Channel<FeedRecord[]> _messages =
+        Channel.CreateBounded<FeedRecord[]>(new BoundedChannelOptions(Capacity) { SingleReader = true, SingleWriter = true });
 
     /// <summary>The records of each message that has come.</summary>
     public ChannelReader<FeedRecord[]> Messages => _messages.Reader;
@@ -31,7 +32,8 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
 
     /// <summary>Reads until cancelled, through every failure of the broker, on a thread of its own.</summary>
     public Task RunAsync(int shards, CancellationToken cancellationToken) =>
-        Task.Factory.StartNew(() => Run(shards, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task.Factory.StartNew(() => Run(shards, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
 
     private void Run(int shards, CancellationToken cancellationToken)
     {
@@ -41,7 +43,8 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
             try
             {
                 using KafkaReader reader = new(settings, PostingWorker.IsTraced, logger);
-                if (reader.CountPartitions() is int partitions && partitions != shards) throw new TopicMismatchException(partitions, shards);
+                if (reader.CountPartitions() is int partitions && partitions != shards)
+                    throw new TopicMismatchException(partitions, shards);
                 Problem = null;
                 backOff = ShortestBackOff;
                 Read(reader, cancellationToken);
@@ -50,7 +53,8 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
             {
                 Problem = exception.Message;
                 Partitions = 0;
-                logger.LogWarning("Kafka at {BootstrapServers} cannot be read: {Reason} Trying again in {Seconds:0.0} s.", settings.BootstrapServers, exception.Message, backOff.TotalSeconds);
+                logger.LogWarning("Kafka at {BootstrapServers} cannot be read: {Reason} Trying again in {Seconds:0.0} s.",
+                    settings.BootstrapServers, exception.Message, backOff.TotalSeconds);
                 cancellationToken.WaitHandle.WaitOne(backOff);
                 backOff = backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
             }
@@ -73,7 +77,8 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
             {
                 positions[message.Partition] = message.Offset + 1;
                 FeedRecord[] records = Parsed(message);
-                if (!_messages.Writer.TryWrite(records)) _messages.Writer.WriteAsync(records, cancellationToken).AsTask().GetAwaiter().GetResult();
+                if (!_messages.Writer.TryWrite(records))
+                    _messages.Writer.WriteAsync(records, cancellationToken).AsTask().GetAwaiter().GetResult();
             }
 
             if (Environment.TickCount64 - lagMeasuredAt < 1_000) continue;
@@ -83,7 +88,8 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
         }
     }
 
-    /// <summary>Partitions that stay are read on from where they are, new ones from the end, and what was published of those before is asked for again.</summary>
+    /// <summary>Partitions that stay are read on from where they are, new ones from the end, and what was published of those before is
+    /// asked for again.</summary>
     private void Reassign(KafkaReader reader, Dictionary<int, long> positions, FrozenSet<int> shards)
     {
         foreach (int left in positions.Keys.Where(shard => !shards.Contains(shard)).ToArray()) positions.Remove(left);
@@ -93,7 +99,8 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
         foreach (int shard in taken) positions.Add(shard, reader.EndOf(shard));
         reader.Assign(positions.Select(position => (position.Key, position.Value)));
         Partitions = positions.Count;
-        logger.LogInformation("Reading {Partitions} partitions of {Topic}, {Taken} of them newly from the broker's end.", positions.Count, ClaimsTopic.Name, taken.Length);
+        logger.LogInformation("Reading {Partitions} partitions of {Topic}, {Taken} of them newly from the broker's end.", positions.Count,
+            ClaimsTopic.Name, taken.Length);
         if (taken.Length > 0) peers.AskAgain(taken);
     }
 
@@ -116,4 +123,5 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
 }
 
 internal sealed class TopicMismatchException(int partitions, int shards)
-    : Exception($"Topic {ClaimsTopic.Name} has {partitions} partitions, and the store has {shards} shards: create the topic with {shards} partitions.");
+    : Exception($"Topic {ClaimsTopic.Name} has {partitions} partitions, and the store has {shards} shards: create the topic "
+        + $"with {shards} partitions.");

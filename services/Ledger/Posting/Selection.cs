@@ -8,7 +8,8 @@ namespace Claims.Ledger.Posting;
 /// <summary>A record as it came from partition <paramref name="Shard"/>; without a claim the message could not be read.</summary>
 /// <param name="Value">The message, other records among it.</param>
 /// <param name="TraceParent">W3C trace context of whoever settled it, where it was recorded.</param>
-internal sealed record FeedRecord(int Shard, long Offset, byte[] Value, SettledClaim? Claim, string? Unreadable, string? TraceParent = null);
+internal sealed record FeedRecord(
+    int Shard, long Offset, byte[] Value, SettledClaim? Claim, string? Unreadable, string? TraceParent = null);
 
 /// <summary>A record that cannot be booked: its shard stops at it.</summary>
 internal sealed record PoisonRecord(FeedRecord Record, string Reason)
@@ -106,7 +107,8 @@ internal sealed class Selection
         }
 
         Sources.Add(record);
-        _ranges[record.Shard] = (_ranges.TryGetValue(record.Shard, out (long First, long Last) range) ? range.First : claim.Sequence, claim.Sequence);
+        _ranges[record.Shard] = (_ranges.TryGetValue(record.Shard, out (long First, long Last) range) ? range.First : claim.Sequence,
+            claim.Sequence);
         return null;
     }
 

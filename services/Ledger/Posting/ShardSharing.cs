@@ -9,7 +9,8 @@ namespace Claims.Ledger.Posting;
 /// session, so that the locks of an instance that dies are free as soon as its connection is closed.
 /// </summary>
 internal sealed class ShardSharing(
-    LedgerSettings settings, Watermarks watermarks, OwnShards own, Peers peers, LedgerMetrics metrics, TimeProvider clock, ILogger<ShardSharing> logger) : IDisposable
+    LedgerSettings settings, Watermarks watermarks, OwnShards own, Peers peers, LedgerMetrics metrics, TimeProvider clock,
+    ILogger<ShardSharing> logger) : IDisposable
 {
     /// <summary>First keys of the advisory locks; the second is the shard, or 0 for being alive.</summary>
     public const int ShardKey = 0x1ed9_0001;
@@ -48,7 +49,8 @@ internal sealed class ShardSharing(
             {
                 Problem = failure.Message;
                 await Interlocked.Exchange(ref _session, new CancellationTokenSource()).CancelAsync();
-                logger.LogWarning("The session that holds this instance's shards is lost: {Reason} None is posted until there is another.", failure.Message);
+                logger.LogWarning("The session that holds this instance's shards is lost: {Reason} None is posted until there is another.",
+                    failure.Message);
             }
 
             await Task.Delay(Retry, clock, cancellationToken);
@@ -117,7 +119,8 @@ internal sealed class ShardSharing(
     {
         await using NpgsqlCommand read = new("""
             SELECT classid::bigint, objid::bigint FROM pg_locks
-            WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND database = (SELECT oid FROM pg_database
+                WHERE datname = current_database())
             """, session);
         int instances = 0;
         HashSet<int> held = [];
@@ -134,10 +137,11 @@ internal sealed class ShardSharing(
     private async Task<int[]> TakeAsync(NpgsqlConnection session, ReadOnlyMemory<int> free, CancellationToken cancellationToken)
     {
         if (free.Length == 0) return [];
-        await using NpgsqlCommand take = new("SELECT array_agg(shard) FROM unnest($1::integer[]) AS shard WHERE pg_try_advisory_lock($2, shard)", session)
-        {
-            Parameters = { new() { Value = free.ToArray() }, new() { Value = ShardKey } },
-        };
+        await using NpgsqlCommand take =
+            new("SELECT array_agg(shard) FROM unnest($1::integer[]) AS shard WHERE pg_try_advisory_lock($2, shard)", session)
+            {
+                Parameters = { new() { Value = free.ToArray() }, new() { Value = ShardKey } },
+            };
         int[] taken = await take.ExecuteScalarAsync(cancellationToken) as int[] ?? [];
         if (taken.Length == 0) return [];
 
@@ -176,7 +180,8 @@ internal sealed class ShardSharing(
 
     private string ConnectionString() => new NpgsqlConnectionStringBuilder(PostgresStore.WithRole(settings.Postgres, LedgerServices.Role))
     {
-        ApplicationName = string.Create(CultureInfo.InvariantCulture, $"{ApplicationPrefix}{Environment.MachineName}:{Environment.ProcessId}"),
+        ApplicationName = string.Create(
+            CultureInfo.InvariantCulture, $"{ApplicationPrefix}{Environment.MachineName}:{Environment.ProcessId}"),
         Pooling = false,
         Timeout = TimeoutSeconds,
         CommandTimeout = TimeoutSeconds,

@@ -18,7 +18,8 @@ internal sealed class ShardStates(NpgsqlDataSource database, TimeProvider clock)
     public async Task<IReadOnlyList<ShardState>> ReadAsync(CancellationToken cancellationToken)
     {
         await using NpgsqlCommand read = database.CreateCommand("""
-            SELECT watermark.shard, watermark.sequence, substr(session.application_name, length($2) + 1), stop.reason, stop.stopped_at, stop.poison_id
+            SELECT watermark.shard, watermark.sequence, substr(session.application_name, length($2) + 1), stop.reason, stop.stopped_at,
+                stop.poison_id
             FROM shard_watermark AS watermark
             LEFT JOIN shard_stop AS stop ON stop.shard = watermark.shard AND stop.resumed_at IS NULL
             LEFT JOIN pg_locks AS held ON held.locktype = 'advisory' AND held.objsubid = 2 AND held.granted
@@ -36,7 +37,8 @@ internal sealed class ShardStates(NpgsqlDataSource database, TimeProvider clock)
             ShardStop? stop = await row.IsDBNullAsync(3, cancellationToken)
                 ? null
                 : new ShardStop(row.GetString(3), row.GetFieldValue<DateTimeOffset>(4), row.GetInt64(5));
-            shards.Add(new ShardState(row.GetInt32(0), row.GetInt64(1), await row.IsDBNullAsync(2, cancellationToken) ? null : row.GetString(2), stop));
+            shards.Add(new ShardState(row.GetInt32(0), row.GetInt64(1),
+                await row.IsDBNullAsync(2, cancellationToken) ? null : row.GetString(2), stop));
         }
 
         return shards;
@@ -46,13 +48,15 @@ internal sealed class ShardStates(NpgsqlDataSource database, TimeProvider clock)
     public async Task<IReadOnlyList<PoisonRow>> ReadPoisonAsync(CancellationToken cancellationToken)
     {
         await using NpgsqlCommand read = database.CreateCommand("""
-            SELECT poison_id, found_at, shard, kafka_offset, reason, octet_length(record) FROM poison_record ORDER BY poison_id DESC LIMIT $1
+            SELECT poison_id, found_at, shard, kafka_offset, reason, octet_length(record) FROM poison_record
+                ORDER BY poison_id DESC LIMIT $1
             """);
         read.Parameters.Add(new() { Value = LatestPoison });
         List<PoisonRow> rows = [];
         await using NpgsqlDataReader row = await read.ExecuteReaderAsync(cancellationToken);
         while (await row.ReadAsync(cancellationToken))
-            rows.Add(new PoisonRow(row.GetInt64(0), row.GetFieldValue<DateTimeOffset>(1), row.GetInt32(2), row.GetInt64(3), row.GetString(4), row.GetInt32(5)));
+            rows.Add(new PoisonRow(row.GetInt64(0), row.GetFieldValue<DateTimeOffset>(1), row.GetInt32(2), row.GetInt64(3),
+                row.GetString(4), row.GetInt32(5)));
         return rows;
     }
 

@@ -28,7 +28,9 @@ internal sealed class Watermarks(TimeProvider clock)
     {
         get
         {
-            lock (_gate) return [.. _shards.Index().Where(entry => entry.Item.Stopped.Length > 0).Select(entry => (entry.Index, entry.Item.Stopped))];
+            lock (_gate)
+                return [.. _shards.Index().Where(entry => entry.Item.Stopped.Length > 0)
+                .Select(entry => (entry.Index, entry.Item.Stopped))];
         }
     }
 

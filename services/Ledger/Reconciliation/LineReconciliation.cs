@@ -34,16 +34,19 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
 
     public void Dispose() => _files.Dispose();
 
-    /// <summary>Every difference, settlement by settlement in the order of their first lines, those of the centre alone last; then one summary.</summary>
+    /// <summary>Every difference, settlement by settlement in the order of their first lines, those of the centre alone last; then one
+    /// summary.</summary>
     /// <exception cref="ReconciliationRequestException">A line cannot be compared.</exception>
     /// <exception cref="TooManyFilesException">Others are being compared.</exception>
     public async IAsyncEnumerable<ReconcileLinesReply> ReconcileAsync(
-        string facilityCode, Period period, IAsyncEnumerable<FacilityLine> lines, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string facilityCode, Period period, IAsyncEnumerable<FacilityLine> lines,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (!await _files.WaitAsync(TimeSpan.Zero, cancellationToken)) throw new TooManyFilesException(MostFilesAtOnce);
         try
         {
-            await foreach (ReconcileLinesReply reply in CompareFileAsync(facilityCode, period, lines, cancellationToken)) yield return reply;
+            await foreach (ReconcileLinesReply reply in CompareFileAsync(facilityCode, period, lines, cancellationToken))
+                yield return reply;
         }
         finally
         {
@@ -52,7 +55,8 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
     }
 
     private async IAsyncEnumerable<ReconcileLinesReply> CompareFileAsync(
-        string facilityCode, Period period, IAsyncEnumerable<FacilityLine> lines, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string facilityCode, Period period, IAsyncEnumerable<FacilityLine> lines,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
@@ -98,16 +102,20 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
         visit_date, {SettledOn} AS settled_on, total_fen, fund_pay_fen
         """;
 
-    private static async Task CopyAsync(NpgsqlConnection connection, string facilityCode, IAsyncEnumerable<FacilityLine> lines, LinesSummary summary, CancellationToken cancellationToken)
+    private static async Task CopyAsync(NpgsqlConnection connection, string facilityCode, IAsyncEnumerable<FacilityLine> lines,
+        LinesSummary summary, CancellationToken cancellationToken)
     {
-        await using (NpgsqlBinaryImporter rows = await connection.BeginBinaryImportAsync("COPY listed FROM STDIN (FORMAT BINARY)", cancellationToken))
+        await using (NpgsqlBinaryImporter rows = await connection.BeginBinaryImportAsync(
+            "COPY listed FROM STDIN (FORMAT BINARY)", cancellationToken))
         {
             long previous = 0;
             await foreach (FacilityLine sent in lines.WithCancellation(cancellationToken))
             {
                 ListedLine line = ListedLine.Check(sent, facilityCode, previous);
                 previous = line.Number;
-                if (++summary.Lines > MostLines) throw new ReconciliationRequestException(string.Create(CultureInfo.InvariantCulture, $"there are more than {MostLines} lines"));
+                if (++summary.Lines > MostLines)
+                    throw new ReconciliationRequestException(
+                    string.Create(CultureInfo.InvariantCulture, $"there are more than {MostLines} lines"));
                 TotalsComparison.Add(summary.Facility, line.Totals);
                 await rows.StartRowAsync(cancellationToken);
                 await rows.WriteAsync(line.Number, NpgsqlDbType.Bigint, cancellationToken);
@@ -128,14 +136,16 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
         await ExecuteAsync(connection, "ANALYZE listed", cancellationToken);
     }
 
-    private static async Task ReadPeriodAsync(NpgsqlConnection connection, string facilityCode, Period period, LinesSummary summary, CancellationToken cancellationToken)
+    private static async Task ReadPeriodAsync(
+        NpgsqlConnection connection, string facilityCode, Period period, LinesSummary summary, CancellationToken cancellationToken)
     {
         await ExecuteAsync(connection, $"""
             INSERT INTO entered SELECT {EntryColumns} FROM sub_ledger WHERE facility_code = $1 AND {period.SqlCondition}
             """, cancellationToken, command => period.AddParameters(command, facilityCode));
         await ExecuteAsync(connection, "ANALYZE entered", cancellationToken);
         await using NpgsqlCommand sums = new("""
-            SELECT count(*), coalesce(sum(CASE kind WHEN 'CANCELLATION' THEN -1 ELSE 1 END), 0)::bigint, coalesce(sum(total_fen), 0)::bigint,
+            SELECT count(*), coalesce(sum(CASE kind WHEN 'CANCELLATION' THEN -1 ELSE 1 END), 0)::bigint, coalesce(sum(total_fen),
+                0)::bigint,
                 coalesce(sum(fund_pay_fen), 0)::bigint
             FROM entered
             """, connection) { CommandTimeout = TimeoutSeconds };
@@ -146,7 +156,8 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
     }
 
     /// <summary>Which settlement each line is about: by its request, then by the request it cancels, then by settlement_id.</summary>
-    private static async Task FindSubjectsAsync(NpgsqlConnection connection, string facilityCode, Period period, CancellationToken cancellationToken)
+    private static async Task FindSubjectsAsync(
+        NpgsqlConnection connection, string facilityCode, Period period, CancellationToken cancellationToken)
     {
         await ExecuteAsync(connection, """
             CREATE TEMP TABLE by_request ON COMMIT DROP AS
@@ -163,7 +174,8 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
                 SELECT line_number, coalesce(own.subject, original.subject, by_settlement.subject), false, false
                 FROM listed
                     LEFT JOIN by_request AS own ON own.insured_id = listed.insured_id AND own.request_id = listed.request_id
-                    LEFT JOIN by_request AS original ON original.insured_id = listed.insured_id AND original.request_id = listed.original_request_id
+                    LEFT JOIN by_request AS original ON original.insured_id = listed.insured_id
+                        AND original.request_id = listed.original_request_id
                     LEFT JOIN by_settlement ON by_settlement.settlement_id = listed.settlement_id;
             CREATE TEMP TABLE unfound ON COMMIT DROP AS SELECT listed.* FROM listed JOIN found USING (line_number) WHERE subject IS NULL;
             ANALYZE unfound;
@@ -173,7 +185,8 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
         await ExecuteAsync(connection, $"""
             INSERT INTO searched SELECT kind, insured_id, request_id, original_request_id, {Subject} FROM sub_ledger
             WHERE facility_code = $1 AND EXISTS (SELECT FROM unfound)
-                AND settled_at >= least($2, (SELECT min(visit_date) FROM unfound)::timestamp AT TIME ZONE 'Asia/Shanghai') - make_interval(days => $3)
+                AND settled_at >= least($2, (SELECT min(visit_date)
+                    FROM unfound)::timestamp AT TIME ZONE 'Asia/Shanghai') - make_interval(days => $3)
             """, cancellationToken, command =>
         {
             command.Parameters.Add(new() { Value = facilityCode });
@@ -190,7 +203,8 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
                 FROM unfound JOIN searched ON searched.insured_id = unfound.insured_id AND searched.request_id = unfound.original_request_id
                 WHERE searched.kind <> 'REQUEST_ONLY'
                 UNION ALL
-                SELECT line_number, CASE WHEN facility_code = $1 THEN coalesce(nullif(original_settlement_id, ''), sub_ledger.settlement_id) END,
+                SELECT line_number, CASE WHEN facility_code = $1 THEN coalesce(nullif(original_settlement_id, ''),
+                    sub_ledger.settlement_id) END,
                     facility_code <> $1, false, 3
                 FROM unfound JOIN sub_ledger USING (settlement_id) WHERE sub_ledger.kind <> 'REQUEST_ONLY'
                 UNION ALL
@@ -200,13 +214,15 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
             ), best AS (
                 SELECT DISTINCT ON (line_number) * FROM elsewhere ORDER BY line_number, preference
             )
-            UPDATE found SET subject = best.subject, is_foreign = best.is_foreign, reversed = best.reversed FROM best WHERE best.line_number = found.line_number
+            UPDATE found SET subject = best.subject, is_foreign = best.is_foreign, reversed = best.reversed FROM best
+                WHERE best.line_number = found.line_number
             """, cancellationToken, command => command.Parameters.Add(new() { Value = facilityCode }));
         await ExecuteAsync(connection, "ANALYZE found", cancellationToken);
     }
 
     /// <summary>The settlements whose lines and entries do not pair off exactly, with all their entries of any day.</summary>
-    private static async Task GatherSuspectsAsync(NpgsqlConnection connection, string facilityCode, Period period, CancellationToken cancellationToken)
+    private static async Task GatherSuspectsAsync(
+        NpgsqlConnection connection, string facilityCode, Period period, CancellationToken cancellationToken)
     {
         await ExecuteAsync(connection, """
             INSERT INTO suspect
@@ -238,7 +254,8 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
                 WHERE settlement_id IN (SELECT subject FROM suspect) AND facility_code = $1
             ), undone AS MATERIALIZED (
                 SELECT {EntryColumns} FROM sub_ledger
-                WHERE facility_code = $1 AND kind IN ('CANCELLATION', 'RESTORATION') AND original_settlement_id IN (SELECT subject FROM suspect)
+                WHERE facility_code = $1 AND kind IN ('CANCELLATION', 'RESTORATION') AND original_settlement_id IN (SELECT subject
+                    FROM suspect)
                     AND settled_at >= (SELECT min(settled_at) FROM settled) - interval '1 day'
             ), all_days AS (
                 SELECT subject, shard, sequence, kind, settlement_id, original_settlement_id, request_id, original_request_id, insured_id,
@@ -246,12 +263,14 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
                 UNION ALL SELECT * FROM undone
             )
             INSERT INTO suspect_entry
-            SELECT all_days.* FROM all_days WHERE NOT EXISTS (SELECT FROM entered WHERE entered.shard = all_days.shard AND entered.sequence = all_days.sequence)
+            SELECT all_days.* FROM all_days WHERE NOT EXISTS (SELECT FROM entered WHERE entered.shard = all_days.shard
+                AND entered.sequence = all_days.sequence)
             """, cancellationToken, command => command.Parameters.Add(new() { Value = facilityCode }));
         await ExecuteAsync(connection, "ANALYZE suspect_entry", cancellationToken);
     }
 
-    private static async IAsyncEnumerable<LineDifference> CompareAsync(NpgsqlConnection connection, Period period, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<LineDifference> CompareAsync(
+        NpgsqlConnection connection, Period period, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // Lines of which the centre knows nothing belong together by the request or settlement they name.
         await using NpgsqlCommand command = new("""
@@ -264,7 +283,8 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
                 FROM listed JOIN found USING (line_number) LEFT JOIN suspect ON suspect.subject = found.subject
                 WHERE found.subject IS NULL OR suspect.subject IS NOT NULL
                 UNION ALL
-                SELECT subject, NULL, NULL, NULL, shard, sequence, kind, settlement_id, original_settlement_id, request_id, original_request_id,
+                SELECT subject, NULL, NULL, NULL, shard, sequence, kind, settlement_id, original_settlement_id, request_id,
+                    original_request_id,
                     insured_id, visit_date, settled_on, total_fen, fund_pay_fen
                 FROM suspect_entry
             )
@@ -317,12 +337,14 @@ internal sealed class LineReconciliation(NpgsqlDataSource database) : IDisposabl
 
     private static ListedLine LineOf(NpgsqlDataReader row) => new(
         row.GetInt64(1), row.GetString(4) == "CANCELLATION", row.GetString(5), row.GetString(7), row.GetString(8), row.GetString(9),
-        row.IsDBNull(10) ? null : row.GetFieldValue<DateOnly>(10), row.IsDBNull(11) ? null : row.GetFieldValue<DateOnly>(11), row.GetInt64(12), row.GetInt64(13));
+        row.IsDBNull(10) ? null : row.GetFieldValue<DateOnly>(10), row.IsDBNull(11) ? null : row.GetFieldValue<DateOnly>(11),
+        row.GetInt64(12), row.GetInt64(13));
 
     private static Task WriteAsync(NpgsqlBinaryImporter rows, DateOnly? day, CancellationToken cancellationToken) =>
         day is { } given ? rows.WriteAsync(given, NpgsqlDbType.Date, cancellationToken) : rows.WriteNullAsync(cancellationToken);
 
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, Action<NpgsqlCommand>? parameters = null)
+    private static async Task ExecuteAsync(
+        NpgsqlConnection connection, string sql, CancellationToken cancellationToken, Action<NpgsqlCommand>? parameters = null)
     {
         await using NpgsqlCommand command = new(sql, connection) { CommandTimeout = TimeoutSeconds };
         parameters?.Invoke(command);

@@ -21,8 +21,10 @@ internal sealed record ListedLine(
     public static ListedLine Check(FacilityLine line, string facilityCode, long previousNumber)
     {
         if (line.LineNumber <= previousNumber)
-            throw new ReconciliationRequestException(string.Create(CultureInfo.InvariantCulture, $"line {line.LineNumber}: line_number does not ascend"));
-        Require(line.FacilityCode.Length == 0 || line.FacilityCode == facilityCode, "facility_code is not the facility's that is reconciled");
+            throw new ReconciliationRequestException(
+                string.Create(CultureInfo.InvariantCulture, $"line {line.LineNumber}: line_number does not ascend"));
+        Require(line.FacilityCode.Length == 0 || line.FacilityCode == facilityCode,
+            "facility_code is not the facility's that is reconciled");
         Require(line.Kind is FacilityLine.Types.Kind.Settle or FacilityLine.Types.Kind.Cancel, "kind is neither SETTLE nor CANCEL");
         bool cancels = line.Kind == FacilityLine.Types.Kind.Cancel;
         Require(IsId(line.InsuredId) && line.InsuredId.Length > 0, "insured_id is missing or no id");
@@ -30,10 +32,13 @@ internal sealed record ListedLine(
         Require(IsId(line.RequestId), "request_id is no id");
         Require(IsId(line.OriginalRequestId), "original_request_id is no id");
         Require(cancels || line.OriginalRequestId.Length == 0, "original_request_id stands on a line that cancels nothing");
-        Require(line.SettlementId.Length + line.RequestId.Length + line.OriginalRequestId.Length > 0, "neither request_id nor settlement_id is given");
+        Require(line.SettlementId.Length + line.RequestId.Length + line.OriginalRequestId.Length > 0,
+            "neither request_id nor settlement_id is given");
         int sign = cancels ? -1 : 1;
-        Require(Int128.Abs(line.TotalFen) <= LargestFen && sign * line.TotalFen > 0, $"total_fen is not {(cancels ? "negative" : "positive")}, or out of range");
-        Require(Int128.Abs(line.FundPayFen) <= LargestFen && sign * line.FundPayFen >= 0, "fund_pay_fen has the wrong sign, or is out of range");
+        Require(Int128.Abs(line.TotalFen) <= LargestFen && sign * line.TotalFen > 0,
+            $"total_fen is not {(cancels ? "negative" : "positive")}, or out of range");
+        Require(Int128.Abs(line.FundPayFen) <= LargestFen && sign * line.FundPayFen >= 0,
+            "fund_pay_fen has the wrong sign, or is out of range");
         return new ListedLine(
             line.LineNumber, cancels, line.SettlementId, line.RequestId, line.OriginalRequestId, line.InsuredId,
             Day(line.VisitDate, "visit_date"), Day(line.SettledOn, "settled_on"), line.TotalFen, line.FundPayFen);
@@ -41,13 +46,16 @@ internal sealed record ListedLine(
         DateOnly? Day(string text, string field)
         {
             if (text.Length == 0) return null;
-            Require(DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day), $"{field} is not a day of the form yyyy-MM-dd");
+            Require(DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day),
+                $"{field} is not a day of the form yyyy-MM-dd");
             return day;
         }
 
         void Require(bool holds, string otherwise)
         {
-            if (!holds) throw new ReconciliationRequestException(string.Create(CultureInfo.InvariantCulture, $"line {line.LineNumber}: {otherwise}"));
+            if (!holds)
+                throw new ReconciliationRequestException(
+                string.Create(CultureInfo.InvariantCulture, $"line {line.LineNumber}: {otherwise}"));
         }
     }
 

@@ -25,8 +25,10 @@ internal sealed record Period(DateOnly From, DateOnly To, DayBasis Basis)
         DateOnly from = Day(period.From, "period.from");
         DateOnly to = Day(period.To, "period.to");
         if (to < from) throw new ReconciliationRequestException("period.to is before period.from");
-        if (to.DayNumber - from.DayNumber >= MostDays) throw new ReconciliationRequestException($"the period is longer than {MostDays} days");
-        if (period.Basis is not (DayBasis.SettlementDay or DayBasis.VisitDay)) throw new ReconciliationRequestException("period.basis is unknown");
+        if (to.DayNumber - from.DayNumber >= MostDays)
+            throw new ReconciliationRequestException($"the period is longer than {MostDays} days");
+        if (period.Basis is not (DayBasis.SettlementDay or DayBasis.VisitDay))
+            throw new ReconciliationRequestException("period.basis is unknown");
         return new Period(from, to, period.Basis);
     }
 
@@ -45,7 +47,8 @@ internal sealed record Period(DateOnly From, DateOnly To, DayBasis Basis)
     }
 
     private static DateOnly Day(string text, string field) =>
-        DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day) && day.Year is >= 2000 and <= 2999
+        DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day)
+            && day.Year is >= 2000 and <= 2999
             ? day
             : throw new ReconciliationRequestException($"{field} is not a day of the form yyyy-MM-dd");
 }

@@ -7,7 +7,8 @@ namespace Claims.Ledger.Reconciliation;
 /// <param name="Lines">The facility's, in the order of its file.</param>
 /// <param name="Foreign">The settlement_id on the lines is another facility's.</param>
 /// <param name="Reversed">The request on the lines was reversed before it came: its request_id is used up.</param>
-internal sealed record SettlementCase(IReadOnlyList<CentreRecord> Entries, IReadOnlyList<ListedLine> Lines, bool Foreign = false, bool Reversed = false);
+internal sealed record SettlementCase(
+    IReadOnlyList<CentreRecord> Entries, IReadOnlyList<ListedLine> Lines, bool Foreign = false, bool Reversed = false);
 
 /// <summary>Finds the differences in one settlement [3202].</summary>
 /// <remarks>
@@ -41,18 +42,21 @@ internal static class SettlementComparison
         differences.AddRange(settles.Select(line => OfSettleLine(period, settlement, outside, line)));
         differences.AddRange(cancels.Select(line => OfCancelLine(settlement, outside, line)));
         differences.AddRange(settled.Select(entry => Difference(
-            DifferenceCause.MissingThere, entry.Kind == "RESTORATION" ? ProposedAction.RecordRestoration : ProposedAction.RecordOrCancel, null, entry, entry.Totals, new())));
+            DifferenceCause.MissingThere, entry.Kind == "RESTORATION" ? ProposedAction.RecordRestoration : ProposedAction.RecordOrCancel,
+            null, entry, entry.Totals, new())));
         differences.AddRange(cancelled.Select(entry => Difference(
             DifferenceCause.CancelledHere, ProposedAction.RecordCancellation, null, entry, entry.Totals, new())));
         return differences;
     }
 
-    public static LineDifference Duplicate(ListedLine line) => Difference(DifferenceCause.Duplicate, ProposedAction.RemoveLine, line, null, new(), line.Totals);
+    public static LineDifference Duplicate(ListedLine line) =>
+        Difference(DifferenceCause.Duplicate, ProposedAction.RemoveLine, line, null, new(), line.Totals);
 
     private static List<ListedLine> MatchingFirst(Period period, SettlementCase settlement, bool cancels) =>
     [
         .. settlement.Lines.Where(line => line.Cancels == cancels)
-            .OrderBy(line => settlement.Entries.Any(entry => entry.Cancels == cancels && period.Has(entry) && SameAmounts(line, entry) && SameDay(period, line, entry)) ? 0 : 1)
+            .OrderBy(line => settlement.Entries.Any(
+                entry => entry.Cancels == cancels && period.Has(entry) && SameAmounts(line, entry) && SameDay(period, line, entry)) ? 0 : 1)
             .ThenBy(line => line.Number),
     ];
 
@@ -62,7 +66,8 @@ internal static class SettlementComparison
         if (lines.Count > allowed) lines.RemoveRange(allowed, lines.Count - allowed);
     }
 
-    private static void Pair(Period period, SettlementCase settlement, List<ListedLine> lines, List<CentreRecord> entries, List<LineDifference> differences)
+    private static void Pair(Period period, SettlementCase settlement, List<ListedLine> lines, List<CentreRecord> entries,
+        List<LineDifference> differences)
     {
         int pairs = Math.Min(lines.Count, entries.Count);
         foreach (ListedLine line in lines.Take(pairs))
@@ -105,19 +110,23 @@ internal static class SettlementComparison
     {
         if (settlement.Foreign) return Difference(DifferenceCause.OtherFacility, ProposedAction.RemoveLine, line, null, new(), line.Totals);
         if (settlement.Entries.Count == 0)
-            return Difference(DifferenceCause.MissingHere, settlement.Reversed ? ProposedAction.SendAsNew : ProposedAction.SendAgain, line, null, new(), line.Totals);
+            return Difference(DifferenceCause.MissingHere, settlement.Reversed ? ProposedAction.SendAsNew : ProposedAction.SendAgain, line,
+                null, new(), line.Totals);
         if (outside.LastOrDefault(entry => !entry.Cancels) is { } elsewhere && StandsOutside(period, outside))
             return Difference(DifferenceCause.OtherDay, ProposedAction.CorrectDay, line, elsewhere, new(), line.Totals);
-        return Difference(DifferenceCause.CancelledHere, ProposedAction.RecordCancellation, line, settlement.Entries.LastOrDefault(entry => entry.Cancels), new(), line.Totals);
+        return Difference(DifferenceCause.CancelledHere, ProposedAction.RecordCancellation, line,
+            settlement.Entries.LastOrDefault(entry => entry.Cancels), new(), line.Totals);
     }
 
     private static LineDifference OfCancelLine(SettlementCase settlement, List<CentreRecord> outside, ListedLine line)
     {
         if (settlement.Foreign) return Difference(DifferenceCause.OtherFacility, ProposedAction.RemoveLine, line, null, new(), line.Totals);
-        if (settlement.Entries.Count == 0) return Difference(DifferenceCause.MissingHere, ProposedAction.RemoveLine, line, null, new(), line.Totals);
+        if (settlement.Entries.Count == 0)
+            return Difference(DifferenceCause.MissingHere, ProposedAction.RemoveLine, line, null, new(), line.Totals);
         if (outside.LastOrDefault(entry => entry.Cancels) is { } elsewhere && Net(settlement.Entries) <= 0)
             return Difference(DifferenceCause.OtherDay, ProposedAction.CorrectDay, line, elsewhere, new(), line.Totals);
-        return Difference(DifferenceCause.CancelledThere, ProposedAction.SendCancel, line, settlement.Entries.LastOrDefault(entry => !entry.Cancels), new(), line.Totals);
+        return Difference(DifferenceCause.CancelledThere, ProposedAction.SendCancel, line,
+            settlement.Entries.LastOrDefault(entry => !entry.Cancels), new(), line.Totals);
     }
 
     /// <summary>
@@ -127,12 +136,14 @@ internal static class SettlementComparison
     private static bool StandsOutside(Period period, List<CentreRecord> outside)
     {
         if (period.Basis == DayBasis.VisitDay) return Net(outside) > 0;
-        return Net(outside.Where(entry => entry.SettledOn < period.From)) > 0 || outside.Any(entry => !entry.Cancels && entry.SettledOn > period.To);
+        return Net(outside.Where(entry => entry.SettledOn < period.From)) > 0
+            || outside.Any(entry => !entry.Cancels && entry.SettledOn > period.To);
     }
 
     private static int Net(IEnumerable<CentreRecord> entries) => entries.Sum(entry => entry.Cancels ? -1 : 1);
 
-    private static bool SameAmounts(ListedLine line, CentreRecord entry) => line.TotalFen == entry.TotalFen && line.FundPayFen == entry.FundPayFen;
+    private static bool SameAmounts(ListedLine line, CentreRecord entry) =>
+        line.TotalFen == entry.TotalFen && line.FundPayFen == entry.FundPayFen;
 
     private static bool SameDay(Period period, ListedLine line, CentreRecord entry) =>
         (line.VisitDate is not { } visit || visit == entry.VisitDate)
@@ -140,12 +151,15 @@ internal static class SettlementComparison
 
     private static bool SameIds(SettlementCase settlement, ListedLine line) =>
         settlement.Entries.Any(entry => entry.InsuredId == line.InsuredId)
-        && (line.SettlementId.Length == 0 || settlement.Entries.Any(entry => entry.SettlementId == line.SettlementId || entry.OriginalSettlementId == line.SettlementId))
+        && (line.SettlementId.Length == 0
+            || settlement.Entries.Any(entry => entry.SettlementId == line.SettlementId || entry.OriginalSettlementId == line.SettlementId))
         // A cancellation may have come about under another request than the one the facility recorded, such as a reversal.
-        && (line.Cancels || line.RequestId.Length == 0 || settlement.Entries.Any(entry => entry.RequestId == line.RequestId || entry.OriginalRequestId == line.RequestId));
+        && (line.Cancels || line.RequestId.Length == 0
+            || settlement.Entries.Any(entry => entry.RequestId == line.RequestId || entry.OriginalRequestId == line.RequestId));
 
     private static LineDifference Difference(
-        DifferenceCause cause, ProposedAction action, ListedLine? line, CentreRecord? entry, SettlementTotals centre, SettlementTotals facility)
+        DifferenceCause cause, ProposedAction action, ListedLine? line, CentreRecord? entry, SettlementTotals centre,
+        SettlementTotals facility)
     {
         return new LineDifference
         {

@@ -32,7 +32,9 @@ internal static class TotalsComparison
         ReconcileTotalsReply reply = new();
         foreach (ReconcileTotalsRequest.Types.FacilityFigures figure in figures)
         {
-            SettlementTotals here = figure.VisitType == VisitType.Unspecified ? Sum(centre.Values) : centre.GetValueOrDefault(figure.VisitType) ?? new();
+            SettlementTotals here = figure.VisitType == VisitType.Unspecified
+                ? Sum(centre.Values)
+                : centre.GetValueOrDefault(figure.VisitType) ?? new();
             Add(reply, figure.VisitType, here, figure.Totals ?? new());
         }
 
@@ -62,7 +64,13 @@ internal static class TotalsComparison
     }
 
     private static void Add(ReconcileTotalsReply reply, VisitType type, SettlementTotals centre, SettlementTotals facility) =>
-        reply.Comparisons.Add(new ReconcileTotalsReply.Types.Comparison { VisitType = type, Outcome = OutcomeOf(centre, facility), Centre = centre, Facility = facility });
+        reply.Comparisons.Add(new ReconcileTotalsReply.Types.Comparison
+        {
+            VisitType = type,
+            Outcome = OutcomeOf(centre, facility),
+            Centre = centre,
+            Facility = facility,
+        });
 
     private static TotalsOutcome Overall(TotalsOutcome[] outcomes)
     {

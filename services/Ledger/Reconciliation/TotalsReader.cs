@@ -16,7 +16,8 @@ internal sealed class TotalsReader(NpgsqlDataSource database)
         """;
 
     /// <summary>By visit type; a type without entries is absent.</summary>
-    public async Task<Dictionary<VisitType, SettlementTotals>> ByVisitTypeAsync(string facilityCode, Period period, CancellationToken cancellationToken)
+    public async Task<Dictionary<VisitType, SettlementTotals>> ByVisitTypeAsync(
+        string facilityCode, Period period, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand($"""
             SELECT visit_type, {Sums} FROM sub_ledger WHERE facility_code = $1 AND {period.SqlCondition} GROUP BY visit_type
@@ -30,15 +31,18 @@ internal sealed class TotalsReader(NpgsqlDataSource database)
     }
 
     /// <summary>Every facility that has entries, by code.</summary>
-    public async IAsyncEnumerable<FacilityTotals> ByFacilityAsync(Period period, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<FacilityTotals> ByFacilityAsync(
+        Period period, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand($"""
-            SELECT facility_code, {Sums} FROM sub_ledger WHERE {period.SqlCondition} GROUP BY facility_code ORDER BY facility_code COLLATE "C"
+            SELECT facility_code, {Sums} FROM sub_ledger WHERE {period.SqlCondition} GROUP BY facility_code
+                ORDER BY facility_code COLLATE "C"
             """);
         command.CommandTimeout = TimeoutSeconds;
         period.AddParameters(command, "");
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
-        while (await row.ReadAsync(cancellationToken)) yield return new FacilityTotals { FacilityCode = row.GetString(0), Totals = Read(row) };
+        while (await row.ReadAsync(cancellationToken))
+            yield return new FacilityTotals { FacilityCode = row.GetString(0), Totals = Read(row) };
     }
 
     private static SettlementTotals Read(NpgsqlDataReader row) =>

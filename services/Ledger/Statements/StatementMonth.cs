@@ -9,7 +9,8 @@ internal readonly record struct StatementMonth(DateOnly First)
 
     /// <param name="text"><c>yyyy-MM</c>.</param>
     public static StatementMonth? Parse(string text) =>
-        DateOnly.TryParseExact(text, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly first) && first.Year is >= 2000 and <= 2999
+        DateOnly.TryParseExact(text, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly first)
+            && first.Year is >= 2000 and <= 2999
             ? new StatementMonth(first)
             : null;
 

@@ -31,11 +31,13 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
             FROM sub_ledger JOIN month ON month.shard = sub_ledger.shard AND sub_ledger.sequence BETWEEN month.first AND month.last
                 CROSS JOIN LATERAL (
                     SELECT batch_id FROM batch_range
-                    WHERE batch_range.shard = sub_ledger.shard AND first_sequence <= sub_ledger.sequence ORDER BY first_sequence DESC LIMIT 1
+                    WHERE batch_range.shard = sub_ledger.shard AND first_sequence <= sub_ledger.sequence
+                        ORDER BY first_sequence DESC LIMIT 1
                 ) AS range
                 JOIN batch AS posted ON posted.batch_id = range.batch_id AND posted_at >= $2 AND posted_at < $3
             WHERE facility_code = $1 AND kind <> 'REQUEST_ONLY'
-                AND settled_at >= (SELECT min(settled_at) FROM month JOIN sub_ledger AS early ON early.shard = month.shard AND early.sequence = month.first) - interval '1 day'
+                AND settled_at >= (SELECT min(settled_at) FROM month JOIN sub_ledger AS early ON early.shard = month.shard
+                    AND early.sequence = month.first) - interval '1 day'
         )
         """;
 
@@ -60,7 +62,8 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
         statement.Sum = Sum(statement.Groups);
         statement.Payables.AddRange(await PayablesAsync(connection, facilityCode, month, cancellationToken));
         statement.PayableSum = Sum(statement.Payables);
-        if (statement.Payables.Count == 0 && statement.Groups.Count == 0 && !await HasEntriesAsync(connection, facilityCode, cancellationToken))
+        if (statement.Payables.Count == 0 && statement.Groups.Count == 0
+            && !await HasEntriesAsync(connection, facilityCode, cancellationToken))
             throw new UnknownFacilityException(facilityCode);
         statement.Agrees = statement.Sum.FundPayFen == statement.PayableSum.PayableFen;
         yield return new StatementPart { Statement = statement };
@@ -86,12 +89,14 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
 
     private static async Task<bool> HasEntriesAsync(NpgsqlConnection connection, string facilityCode, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = new("SELECT EXISTS (SELECT FROM sub_ledger WHERE facility_code = $1)", connection) { CommandTimeout = TimeoutSeconds };
+        await using NpgsqlCommand command =
+            new("SELECT EXISTS (SELECT FROM sub_ledger WHERE facility_code = $1)", connection) { CommandTimeout = TimeoutSeconds };
         command.Parameters.Add(new() { Value = facilityCode });
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private static async Task<List<StatementGroup>> GroupsAsync(NpgsqlConnection connection, string facilityCode, StatementMonth month, CancellationToken cancellationToken)
+    private static async Task<List<StatementGroup>> GroupsAsync(
+        NpgsqlConnection connection, string facilityCode, StatementMonth month, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = Command(connection, Entries + """
             SELECT tier, visit_type, count(*) FILTER (WHERE kind <> 'CANCELLATION'), count(*) FILTER (WHERE kind = 'CANCELLATION'),
@@ -128,13 +133,16 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
     }
 
     /// <summary>From the general ledger alone: the balance as it is kept, less what has been posted since.</summary>
-    private static async Task<List<PayableAccount>> PayablesAsync(NpgsqlConnection connection, string facilityCode, StatementMonth month, CancellationToken cancellationToken)
+    private static async Task<List<PayableAccount>> PayablesAsync(
+        NpgsqlConnection connection, string facilityCode, StatementMonth month, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = new("""
             WITH facility_account AS MATERIALIZED (
-                SELECT account_code, concat_ws('—', account_kind.name, coalesce(scheme.name, account.scheme), coalesce(county.name, account.county), facility_code) AS name,
+                SELECT account_code, concat_ws('—', account_kind.name, coalesce(scheme.name, account.scheme), coalesce(county.name,
+                    account.county), facility_code) AS name,
                     coalesce(account_balance.credit_fen - account_balance.debit_fen, 0) AS balance_fen
-                FROM account JOIN account_kind USING (kind) LEFT JOIN scheme USING (scheme) LEFT JOIN county USING (county) LEFT JOIN account_balance USING (account_code)
+                FROM account JOIN account_kind USING (kind) LEFT JOIN scheme USING (scheme) LEFT JOIN county USING (county) LEFT
+                    JOIN account_balance USING (account_code)
                 WHERE kind = '2101' AND facility_code = $1
             ), moved AS (
                 SELECT account_code, posting_date, debit_fen, credit_fen,

@@ -19,14 +19,19 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
     /// <exception cref="UnbookableRecordException">Why not, without any personal data.</exception>
     public static BookableRecord Check(SettledClaim claim)
     {
-        if (claim.Kind is not (Kind.Settlement or Kind.Cancellation or Kind.Restoration or Kind.RequestOnly)) throw new UnbookableRecordException($"has the unknown kind {(int)claim.Kind}");
-        Require(claim.InsuredId.Length > 0 && claim.FacilityCode.Length > 0 && claim.RequestId.Length > 0, "lacks insured_id, facility_code or request_id");
+        if (claim.Kind is not (Kind.Settlement or Kind.Cancellation or Kind.Restoration or Kind.RequestOnly))
+            throw new UnbookableRecordException($"has the unknown kind {(int)claim.Kind}");
+        Require(claim.InsuredId.Length > 0 && claim.FacilityCode.Length > 0 && claim.RequestId.Length > 0,
+            "lacks insured_id, facility_code or request_id");
         Require(claim.SettledAtUnixMs is > 0 && claim.SettledAtUnixMs <= LatestUnixMilliseconds, "has no settled_at_unix_ms");
-        if (claim.RequestFingerprint.Length is not (0 or FingerprintBytes)) throw new UnbookableRecordException($"has a request_fingerprint of {claim.RequestFingerprint.Length} bytes");
+        if (claim.RequestFingerprint.Length is not (0 or FingerprintBytes))
+            throw new UnbookableRecordException($"has a request_fingerprint of {claim.RequestFingerprint.Length} bytes");
         DateOnly? visitDate = Date(claim.VisitDate);
-        ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen, claim.DeductibleFen, claim.FundPayFen, claim.ShortfallFen];
+        ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen,
+            claim.DeductibleFen, claim.FundPayFen, claim.ShortfallFen];
         Require(!amounts.Contains(long.MinValue), "has an amount out of range");
-        Require(claim.DeductibleFen is >= -LargestSummedFen and <= LargestSummedFen && claim.FundPayFen is >= -LargestSummedFen and <= LargestSummedFen, "has an amount out of range");
+        Require(claim.DeductibleFen is >= -LargestSummedFen and <= LargestSummedFen && claim.FundPayFen is >= -LargestSummedFen
+            and <= LargestSummedFen, "has an amount out of range");
 
         if (claim.Kind == Kind.RequestOnly)
         {
@@ -37,7 +42,8 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         Require(visitDate is not null, "lacks visit_date");
         Require(claim.SettlementId.Length > 0, "lacks settlement_id");
         Require(claim.Kind == Kind.Settlement || claim.OriginalSettlementId.Length > 0, "lacks original_settlement_id");
-        if (claim.VisitType is not (VisitType.Ordinary or VisitType.PrenatalCheck or VisitType.DeliveryNatural or VisitType.DeliveryCaesarean))
+        if (claim.VisitType is not (VisitType.Ordinary or VisitType.PrenatalCheck or VisitType.DeliveryNatural
+            or VisitType.DeliveryCaesarean))
             throw new UnbookableRecordException($"has the unknown visit_type {(int)claim.VisitType}");
         Require(claim.Scheme.Length > 0 && IsCounty(claim.FacilityCounty), "lacks scheme or facility_county");
         if (claim.RateBp is not (>= 0 and <= 10_000)) throw new UnbookableRecordException($"has a rate of {claim.RateBp} basis points");
@@ -57,8 +63,10 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         long fundPay = sign * claim.FundPayFen;
 
         Require(total > 0, "has a total with the wrong sign, or none");
-        Require(sign * claim.FullSelfPayFen >= 0 && sign * claim.OverLimitFen >= 0 && sign * claim.PreSelfPayFen >= 0 && inScope >= 0, "has a part with the wrong sign");
-        Require((Int128)claim.FullSelfPayFen + claim.OverLimitFen + claim.PreSelfPayFen + claim.InScopeFen == claim.TotalFen, "has parts that do not add up to the total");
+        Require(sign * claim.FullSelfPayFen >= 0 && sign * claim.OverLimitFen >= 0 && sign * claim.PreSelfPayFen >= 0 && inScope >= 0,
+            "has a part with the wrong sign");
+        Require((Int128)claim.FullSelfPayFen + claim.OverLimitFen + claim.PreSelfPayFen + claim.InScopeFen == claim.TotalFen,
+            "has parts that do not add up to the total");
         Require(deductible >= 0 && deductible <= inScope, "has a deductible outside 0 to in_scope");
         Require(fundPay >= 0 && fundPay <= total, "has a fund payment outside 0 to the total");
         Require(sign * claim.ShortfallFen >= 0, "has a shortfall with the wrong sign");
@@ -71,7 +79,8 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         Require(fundPay <= RoundHalfUp((Int128)(inScope - deductible) * claim.RateBp, 10_000), "pays more than the rate allows");
         if (claim.Kind != Kind.Settlement) return;
 
-        Require(claim.CapUsedBeforeFen >= 0 && claim.CapUsedAfterFen - claim.CapUsedBeforeFen == fundPay, "moves the cap by another sum than it pays");
+        Require(claim.CapUsedBeforeFen >= 0 && claim.CapUsedAfterFen - claim.CapUsedBeforeFen == fundPay,
+            "moves the cap by another sum than it pays");
         Require(claim.CapUsedAfterFen <= Math.Max(claim.CapFen, claim.CapUsedBeforeFen), "pays beyond the cap");
     }
 
@@ -82,7 +91,8 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
     private static DateOnly? Date(string text)
     {
         if (text.Length == 0) return null;
-        Require(DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly date), "has a visit_date that is not yyyy-MM-dd");
+        Require(DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly date),
+            "has a visit_date that is not yyyy-MM-dd");
         return date;
     }
 

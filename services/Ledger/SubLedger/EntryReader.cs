@@ -35,7 +35,9 @@ internal sealed class EntryReader(NpgsqlDataSource database)
                 FacilityCode = row.GetString(3),
                 InsuredId = row.GetString(4),
                 RequestId = row.GetString(5),
-                VisitDate = await row.IsDBNullAsync(6, cancellationToken) ? "" : row.GetFieldValue<DateOnly>(6).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+                VisitDate = await row.IsDBNullAsync(6, cancellationToken)
+                    ? ""
+                    : row.GetFieldValue<DateOnly>(6).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
                 FundPayFen = row.GetInt64(7),
                 Kind = row.GetString(8),
                 OriginalSettlementId = row.GetString(9),

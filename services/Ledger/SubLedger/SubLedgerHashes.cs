@@ -2,7 +2,8 @@ using System.Security.Cryptography;
 
 namespace Claims.Ledger.SubLedger;
 
-/// <summary>The hashes of a batch's rows in the sub-ledger, in the order of the chain, taken from the bytes that PostgreSQL was sent.</summary>
+/// <summary>The hashes of a batch's rows in the sub-ledger, in the order of the chain, taken from the bytes that PostgreSQL was
+/// sent.</summary>
 internal sealed class SubLedgerHashes(int rows)
 {
     private readonly (int Shard, long Sequence)[] _keys = new (int, long)[rows];

@@ -28,11 +28,13 @@ internal static class SubLedgerTable
     private static readonly string Copy = $"COPY sub_ledger ({string.Join(", ", Columns)}) FROM STDIN (FORMAT BINARY)";
     private const int SentAtOnce = 256 * 1024;
 
-    private static readonly FrozenDictionary<string, VisitType> VisitTypes = Enum.GetValues<VisitType>().ToFrozenDictionary(Name, StringComparer.Ordinal);
+    private static readonly FrozenDictionary<string, VisitType> VisitTypes = Enum.GetValues<VisitType>()
+        .ToFrozenDictionary(Name, StringComparer.Ordinal);
 
     /// <param name="records">Ascending by shard and sequence, as the chain has them.</param>
     /// <returns>The rows' hashes in that order.</returns>
-    public static async Task<SubLedgerHashes> AppendAsync(NpgsqlConnection connection, IReadOnlyList<BookableRecord> records, CancellationToken cancellationToken)
+    public static async Task<SubLedgerHashes> AppendAsync(
+        NpgsqlConnection connection, IReadOnlyList<BookableRecord> records, CancellationToken cancellationToken)
     {
         SubLedgerHashes hashes = new(records.Count);
         CopyBuffer rows = new();

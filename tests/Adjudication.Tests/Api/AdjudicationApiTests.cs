@@ -30,9 +30,14 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
 
         Assert.Equal(Busy, await StatusOf(() => api.Settle(Visit("R1", "P40"), new TestCall())));
         Assert.Equal(Busy, await StatusOf(() => api.PreSettle(Visit("R1", "P40"), new TestCall())));
-        Assert.Equal(Busy, await StatusOf(() => api.Cancel(new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P40", OriginalRequestId = "R1" }, new TestCall())));
-        Assert.Equal(Busy, await StatusOf(() => api.Reverse(new ReverseRequest { RequestId = "V1", FacilityCode = Hospital, InsuredId = "P40", OriginalRequestId = "R1" }, new TestCall())));
-        Assert.Equal(Busy, await StatusOf(() => api.SettleStream(new Requests(endless: true, Visit("R1", "P40")), new Answers(), new TestCall()).WaitAsync(Bound)));
+        Assert.Equal(Busy, await StatusOf(() => api.Cancel(
+            new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P40", OriginalRequestId = "R1" }, new TestCall())));
+        Assert.Equal(Busy, await StatusOf(
+            () =>
+            api.Reverse(new ReverseRequest { RequestId = "V1", FacilityCode = Hospital, InsuredId = "P40", OriginalRequestId = "R1" },
+            new TestCall())));
+        Assert.Equal(Busy, await StatusOf(
+            () => api.SettleStream(new Requests(endless: true, Visit("R1", "P40")), new Answers(), new TestCall()).WaitAsync(Bound)));
     }
 
     [Fact]
@@ -43,10 +48,16 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
 
         Assert.Equal(Away, await StatusOf(() => api.Settle(Visit("R1", "P41"), new TestCall())));
         Assert.Equal(Away, await StatusOf(() => api.PreSettle(Visit("R1", "P41"), new TestCall())));
-        Assert.Equal(Away, await StatusOf(() => api.Cancel(new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P41", OriginalRequestId = "R1" }, new TestCall())));
-        Assert.Equal(Away, await StatusOf(() => api.Reverse(new ReverseRequest { RequestId = "V1", FacilityCode = Hospital, InsuredId = "P41", OriginalRequestId = "R1" }, new TestCall())));
-        Assert.Equal(Away, await StatusOf(() => api.GetSettlement(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P41", RequestId = "R1" }, new TestCall())));
-        Assert.Equal(Away, await StatusOf(() => api.GetAccumulators(new GetAccumulatorsRequest { InsuredId = "P41", Year = 2025 }, new TestCall())));
+        Assert.Equal(Away, await StatusOf(() => api.Cancel(
+            new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P41", OriginalRequestId = "R1" }, new TestCall())));
+        Assert.Equal(Away, await StatusOf(
+            () =>
+            api.Reverse(new ReverseRequest { RequestId = "V1", FacilityCode = Hospital, InsuredId = "P41", OriginalRequestId = "R1" },
+            new TestCall())));
+        Assert.Equal(Away, await StatusOf(() => api.GetSettlement(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P41", RequestId = "R1" }, new TestCall())));
+        Assert.Equal(Away, await StatusOf(
+            () => api.GetAccumulators(new GetAccumulatorsRequest { InsuredId = "P41", Year = 2025 }, new TestCall())));
     }
 
     [Fact]
@@ -56,7 +67,8 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
         await fixture.Desk.SettleAsync(Visit("R1", "P42"));
 
         Status status = await StatusOf(() => Api(fixture.DeskWithoutEligibility)
-            .SettleStream(new Requests(endless: true, Visit("R1", "P42"), Visit("R2", "P42"), Visit("R3", "P42")), answers, new TestCall()).WaitAsync(Bound));
+            .SettleStream(new Requests(endless: true, Visit("R1", "P42"), Visit("R2", "P42"), Visit("R3", "P42")), answers, new TestCall())
+                .WaitAsync(Bound));
 
         Assert.Equal(Away, status);
         Assert.Equal(["R1"], answers.Written.Select(answer => answer.RequestId));
@@ -80,10 +92,13 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
     {
         Answers broken = new() { Failure = new IOException("the connection is gone") };
 
-        IOException why = await Assert.ThrowsAsync<IOException>(() => Api(fixture.Desk).SettleStream(new Requests(endless: false, Visit("R1", "P44"), Visit("R2", "P44")), broken, new TestCall()).WaitAsync(Bound));
+        IOException why = await Assert.ThrowsAsync<IOException>(() => Api(fixture.Desk)
+            .SettleStream(new Requests(endless: false, Visit("R1", "P44"), Visit("R2", "P44")), broken, new TestCall()).WaitAsync(Bound));
 
         Assert.Equal("the connection is gone", why.Message);
-        Assert.Equal(Decision.Settled, (await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P44", RequestId = "R1" })).Decision);
+        Assert.Equal(Decision.Settled,
+            (await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P44", RequestId = "R1" }))
+            .Decision);
     }
 
     [Fact]
@@ -100,7 +115,8 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
         Requests requests = new(endless: false, [.. Enumerable.Range(0, 10).Select(number => Visit("R1", $"P45-{number}"))]);
         Answers answers = new();
 
-        Task stream = Api(new SettlementDesk(fixture.Store.Store, slow, Packs.Zhengzhou, fixture.Time), inFlight: 2).SettleStream(requests, answers, new TestCall());
+        Task stream = Api(new SettlementDesk(fixture.Store.Store, slow, Packs.Zhengzhou, fixture.Time), inFlight: 2)
+            .SettleStream(requests, answers, new TestCall());
         await asked.Task.WaitAsync(Bound);
         int read = requests.Read;
         open.SetResult();
@@ -109,7 +125,8 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
 
         // Two are under way, and the third waits for one of them.
         Assert.InRange(read, 1, 3);
-        Assert.Equal(requests.Sent.Select(request => request.InsuredId).Order(StringComparer.Ordinal), answers.Written.Select(answer => answer.InsuredId).Order(StringComparer.Ordinal));
+        Assert.Equal(requests.Sent.Select(request => request.InsuredId).Order(StringComparer.Ordinal),
+            answers.Written.Select(answer => answer.InsuredId).Order(StringComparer.Ordinal));
         Assert.All(answers.Written, answer => Assert.Equal(Decision.Settled, answer.Decision));
     }
 
@@ -121,7 +138,8 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
     [InlineData("P46", 2999, "")]
     public async Task GetAccumulators_malformed_is_an_invalid_argument(string insured, int year, string text)
     {
-        Status status = await StatusOf(() => Api(fixture.Desk).GetAccumulators(new GetAccumulatorsRequest { InsuredId = insured, Year = year }, new TestCall()));
+        Status status = await StatusOf(
+            () => Api(fixture.Desk).GetAccumulators(new GetAccumulatorsRequest { InsuredId = insured, Year = year }, new TestCall()));
 
         Assert.Equal(text.Length == 0 ? Status.DefaultSuccess : new Status(StatusCode.InvalidArgument, text), status);
     }
@@ -132,10 +150,14 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
         AdjudicationApi api = Api(fixture.Desk);
         SettleReply quote = await api.PreSettle(Visit("R1", "P47"), new TestCall());
         SettleReply settled = await api.Settle(Visit("R1", "P47"), new TestCall());
-        SettleReply found = await api.GetSettlement(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P47", SettlementId = settled.SettlementId }, new TestCall());
-        SettleReply cancelled = await api.Cancel(new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P47", OriginalRequestId = "R1" }, new TestCall());
-        ReverseReply reversed = await api.Reverse(new ReverseRequest { RequestId = "V1", FacilityCode = Hospital, InsuredId = "P47", OriginalRequestId = "C1" }, new TestCall());
-        Claims.V1.Accumulators year = await api.GetAccumulators(new GetAccumulatorsRequest { InsuredId = "P47", Year = 2025 }, new TestCall());
+        SettleReply found = await api.GetSettlement(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P47", SettlementId = settled.SettlementId }, new TestCall());
+        SettleReply cancelled = await api.Cancel(
+            new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P47", OriginalRequestId = "R1" }, new TestCall());
+        ReverseReply reversed = await api.Reverse(
+            new ReverseRequest { RequestId = "V1", FacilityCode = Hospital, InsuredId = "P47", OriginalRequestId = "C1" }, new TestCall());
+        Claims.V1.Accumulators year =
+            await api.GetAccumulators(new GetAccumulatorsRequest { InsuredId = "P47", Year = 2025 }, new TestCall());
 
         Assert.Equal((Decision.Quoted, Decision.Settled, Decision.Cancelled), (quote.Decision, settled.Decision, cancelled.Decision));
         Assert.Equal(settled, found);
@@ -159,23 +181,27 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
         await api.Cancel(cancel, new TestCall());
         cancel.RequestId = "C2";
         await api.Cancel(cancel, new TestCall());
-        await api.SettleStream(new Requests(endless: false, VisitOf(100_000, "R3", "P48"), VisitOf(100_000, "R3", "P48"), Visit("R4", "P48", "H9")), new Answers(), new TestCall());
+        await api.SettleStream(new Requests(endless: false, VisitOf(100_000, "R3", "P48"), VisitOf(100_000, "R3", "P48"),
+            Visit("R4", "P48", "H9")), new Answers(), new TestCall());
 
         Assert.Equal(
             [
-                "pre_settle QUOTED ", "settle SETTLED ", "settle REPLAYED ", "settle REFUSED FACILITY_UNKNOWN", "settle REFUSED DUPLICATE_CONFLICT",
+                "pre_settle QUOTED ", "settle SETTLED ", "settle REPLAYED ", "settle REFUSED FACILITY_UNKNOWN",
+                "settle REFUSED DUPLICATE_CONFLICT",
                 "cancel CANCELLED ", "cancel REPLAYED ", "cancel REFUSED ALREADY_CANCELLED",
                 "settle_stream SETTLED CAP_REACHED", "settle_stream REPLAYED CAP_REACHED", "settle_stream REFUSED FACILITY_UNKNOWN",
             ],
             counts.Answers);
         Assert.Equal([3_850, -3_850, 30_000], counts.PaidFen);
         Assert.Equal(
-            ["pre_settle", "settle", "settle", "settle", "settle", "cancel", "cancel", "cancel", "settle_stream", "settle_stream", "settle_stream"], counts.Durations.Select(duration => duration.Operation));
+            ["pre_settle", "settle", "settle", "settle", "settle", "cancel", "cancel", "cancel", "settle_stream", "settle_stream",
+                "settle_stream"], counts.Durations.Select(duration => duration.Operation));
         Assert.All(counts.Durations.Take(8), duration => Assert.Equal(1, duration.Seconds));
     }
 
     private static AdjudicationApi Api(SettlementDesk desk, int inFlight = 8, TimeProvider? time = null) =>
-        new(desk, new AdjudicationSettings { StreamInFlight = inFlight }, time ?? TimeProvider.System, NullLogger<AdjudicationApi>.Instance);
+        new(desk, new AdjudicationSettings { StreamInFlight = inFlight }, time ?? TimeProvider.System,
+            NullLogger<AdjudicationApi>.Instance);
 
     private static async Task<Status> StatusOf(Func<Task> call)
     {
@@ -254,7 +280,8 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
         {
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Name is "claims_answers" or "claims_fund_paid_fen" or "claims_settle_duration_seconds") listener.EnableMeasurementEvents(instrument);
+                if (instrument.Name is "claims_answers" or "claims_fund_paid_fen" or "claims_settle_duration_seconds")
+                    listener.EnableMeasurementEvents(instrument);
             };
             _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
             {

@@ -30,16 +30,20 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
         own.Store.Shards[0].Close("its node is away");
 
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, 2);
-        using KafkaPublisher kafka = new(new KafkaSettings(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = broker.BootstrapServers }), NullLogger<KafkaPublisher>.Instance);
+        using KafkaPublisher kafka = new(
+            new KafkaSettings(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = broker.BootstrapServers }),
+            NullLogger<KafkaPublisher>.Instance);
         Channel<Watermarks> watermarks = Channel.CreateUnbounded<Watermarks>();
         using OutboxRelay relay = new(
-            own.Store, kafka, new Ledger.LedgerClient(new Notices<Watermarks>(watermarks)), new AdjudicationSettings { RelayWindow = 1 }, TimeProvider.System, NullLogger<OutboxRelay>.Instance);
+            own.Store, kafka, new Ledger.LedgerClient(new Notices<Watermarks>(watermarks)), new AdjudicationSettings { RelayWindow = 1 },
+            TimeProvider.System, NullLogger<OutboxRelay>.Instance);
         await relay.StartAsync(CancellationToken.None);
         await watermarks.Writer.WriteAsync(new Watermarks { Shards = { new ShardWatermark { Shard = 1, Sequence = 2 } } });
         OperationsApi api = new(own.Store, relay, fixture.Desk, fixture.Time);
 
         Claims.V1.Outbox told = new();
-        await Eventually.HoldsAsync(Bound, async () => (told = await api.GetOutbox(new GetOutboxRequest(), new TestCall())).Shards[1].Published == 3, () => told.ToString());
+        await Eventually.HoldsAsync(Bound, async () => (told = await api.GetOutbox(new GetOutboxRequest(), new TestCall())).Shards[
+            1].Published == 3, () => told.ToString());
         await relay.StopAsync(CancellationToken.None);
 
         Assert.Equal(
@@ -61,7 +65,8 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
     [InlineData(1999, "Year 1999 has not ended; the latest that can be closed is 2025.")]
     public async Task CloseYear_of_a_year_that_has_not_ended_is_refused(int year, string text)
     {
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => Api(fixture.Store.Store, fixture.Desk).CloseYear(new CloseYearRequest { Year = year }, new TestCall()));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            () => Api(fixture.Store.Store, fixture.Desk).CloseYear(new CloseYearRequest { Year = year }, new TestCall()));
 
         Assert.Equal(new Status(StatusCode.FailedPrecondition, text), refused.Status);
     }
@@ -115,7 +120,8 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
     [InlineData(4)]
     public async Task ListAccumulators_of_no_shard_is_an_invalid_argument(int shard)
     {
-        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => Api(fixture.Store.Store, fixture.Desk).ListAccumulators(new ListAccumulatorsRequest { Shard = shard }, new Listed(), new TestCall()));
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => Api(fixture.Store.Store, fixture.Desk)
+            .ListAccumulators(new ListAccumulatorsRequest { Shard = shard }, new Listed(), new TestCall()));
 
         Assert.Equal(new Status(StatusCode.InvalidArgument, "shard is not between 0 and 3"), refused.Status);
     }
@@ -127,15 +133,18 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
         foreach (ShardQueue shard in closed.Shards) shard.Close($"closed {shard.Shard}");
         OperationsApi api = Api(closed, fixture.DeskOn(closed));
 
-        RpcException close = await Assert.ThrowsAsync<RpcException>(() => api.CloseYear(new CloseYearRequest { Year = 2023 }, new TestCall()));
-        RpcException list = await Assert.ThrowsAsync<RpcException>(() => api.ListAccumulators(new ListAccumulatorsRequest { Shard = 3 }, new Listed(), new TestCall()));
+        RpcException close = await Assert.ThrowsAsync<RpcException>(
+            () => api.CloseYear(new CloseYearRequest { Year = 2023 }, new TestCall()));
+        RpcException list = await Assert.ThrowsAsync<RpcException>(
+            () => api.ListAccumulators(new ListAccumulatorsRequest { Shard = 3 }, new Listed(), new TestCall()));
 
         Assert.Equal(StatusCode.Unavailable, close.StatusCode);
         Assert.Equal(new Status(StatusCode.Unavailable, "closed 3"), list.Status);
     }
 
     /// <summary>An insured, of no other test, in this shard.</summary>
-    private static string OfShard(int shard, int shards) => Enumerable.Range(0, 1_000).Select(number => $"P5-{number}").First(id => Shards.Of(id, shards) == shard);
+    private static string OfShard(int shard, int shards) =>
+        Enumerable.Range(0, 1_000).Select(number => $"P5-{number}").First(id => Shards.Of(id, shards) == shard);
 
     /// <summary>One that is not asked about the relay.</summary>
     private OperationsApi Api(SettlementStore store, SettlementDesk desk) => new(store, null!, desk, fixture.Time);

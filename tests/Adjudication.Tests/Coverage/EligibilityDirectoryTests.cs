@@ -90,7 +90,8 @@ public sealed class EligibilityDirectoryTests : IAsyncLifetime
     public async Task Eligibility_that_answers_in_an_older_way_makes_nobody_unknown()
     {
         _answersInTheOldWay = true;
-        EligibilityUnavailableException refused = await Assert.ThrowsAsync<EligibilityUnavailableException>(() => _directory.FindAsync("H3", "P000", []).AsTask());
+        EligibilityUnavailableException refused =
+            await Assert.ThrowsAsync<EligibilityUnavailableException>(() => _directory.FindAsync("H3", "P000", []).AsTask());
         Assert.Contains("updated first", refused.InnerException!.Message, StringComparison.Ordinal);
     }
 
@@ -104,7 +105,8 @@ public sealed class EligibilityDirectoryTests : IAsyncLifetime
     private Task StartAsync(AdjudicationSettings settings)
     {
         _directory = new EligibilityDirectory(
-            new Eligibility.EligibilityClient(new NoCalls()), LookupAsync, settings, TimeProvider.System, NullLogger<EligibilityDirectory>.Instance);
+            new Eligibility.EligibilityClient(new NoCalls()), LookupAsync, settings, TimeProvider.System,
+            NullLogger<EligibilityDirectory>.Instance);
         return _directory.StartAsync(CancellationToken.None);
     }
 
@@ -118,10 +120,12 @@ public sealed class EligibilityDirectoryTests : IAsyncLifetime
     {
         _calls.Enqueue(request);
         LookupReply reply = new() { Version = 1 };
-        reply.Facilities.AddRange(request.FacilityCodes.Select(code => new Facility { FacilityCode = code, County = "410102", AdminLevel = AdminLevel.City, Grade = "三级" }));
+        reply.Facilities.AddRange(request.FacilityCodes.Select(
+            code => new Facility { FacilityCode = code, County = "410102", AdminLevel = AdminLevel.City, Grade = "三级" }));
         if (_answersInTheOldWay) reply.Insured.AddRange(request.InsuredIds.Select(insured => new Insured { InsuredId = insured }));
         else reply.Enrolled.AddRange(request.InsuredIds.Index().Select(insured => new Enrolled { Position = insured.Index }));
-        reply.Items.AddRange(request.ItemCodes.Where(code => code != "NONE").Select(code => new CatalogueItem { ItemCode = code, ItemClass = ItemClass.ClassA, ValidFrom = "2024-01-01" }));
+        reply.Items.AddRange(request.ItemCodes.Where(code => code != "NONE")
+            .Select(code => new CatalogueItem { ItemCode = code, ItemClass = ItemClass.ClassA, ValidFrom = "2024-01-01" }));
         return Task.FromResult(reply);
     }
 }

@@ -18,12 +18,14 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
     private readonly Channel<EligibilityVersion> _second = Channel.CreateUnbounded<EligibilityVersion>();
     private readonly Notices<EligibilityVersion> _notices;
     private readonly EligibilityDirectory _directory;
-    private Func<LookupRequest, CancellationToken, Task<LookupReply>> _lookup = (request, _) => Task.FromResult(Everything(request, version: 0));
+    private Func<LookupRequest, CancellationToken, Task<LookupReply>> _lookup = (request, _) =>
+        Task.FromResult(Everything(request, version: 0));
 
     public EligibilityMappingTests()
     {
         _notices = new Notices<EligibilityVersion>(_first, _second);
-        _directory = new EligibilityDirectory(new Eligibility.EligibilityClient(_notices), LookupAsync, new AdjudicationSettings(), new Hurried(), NullLogger<EligibilityDirectory>.Instance);
+        _directory = new EligibilityDirectory(new Eligibility.EligibilityClient(_notices), LookupAsync, new AdjudicationSettings(),
+            new Hurried(), NullLogger<EligibilityDirectory>.Instance);
     }
 
     public Task InitializeAsync() => _directory.StartAsync(CancellationToken.None);
@@ -41,14 +43,26 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
         {
             Facilities =
             {
-                new Facility { FacilityCode = "H1", Name = "n", County = "410102", AdminLevel = AdminLevel.Province, Grade = "3A", Kind = "k", PooledFrom = "2024-01-02", PooledTo = "2025-03-04" },
+                new Facility
+                {
+                    FacilityCode = "H1",
+                    Name = "n",
+                    County = "410102",
+                    AdminLevel = AdminLevel.Province,
+                    Grade = "3A",
+                    Kind = "k",
+                    PooledFrom = "2024-01-02",
+                    PooledTo = "2025-03-04",
+                },
                 new Facility { FacilityCode = "H2", County = "410122", AdminLevel = AdminLevel.Village, Grade = "none" },
             },
         });
 
-        Known[] known = await Task.WhenAll(_directory.FindAsync("H1", "P1", []).AsTask(), _directory.FindAsync("H2", "P1", []).AsTask(), _directory.FindAsync("H9", "P1", []).AsTask());
+        Known[] known = await Task.WhenAll(_directory.FindAsync("H1", "P1", []).AsTask(), _directory.FindAsync("H2", "P1", []).AsTask(),
+            _directory.FindAsync("H9", "P1", []).AsTask());
 
-        Assert.Equal(new FacilityTerms("H1", "410102", Tier.Province3A, new DateOnly(2024, 1, 2), new DateOnly(2025, 3, 4)), known[0].Facility);
+        Assert.Equal(new FacilityTerms("H1", "410102", Tier.Province3A, new DateOnly(2024, 1, 2), new DateOnly(2025, 3, 4)),
+            known[0].Facility);
         Assert.Equal(new FacilityTerms("H2", "410122", Tier.Grassroots, null, null), known[1].Facility);
         Assert.Null(known[2].Facility);
     }
@@ -68,7 +82,15 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
                     Position = position,
                     Enrolments =
                     {
-                        new Enrolment { PlanYear = 2024, County = $"4101{insured[1..]}", Paid = true, WaitingFrom = 20240301, CoveredFrom = 20240331, CoveredTo = 20241230 },
+                        new Enrolment
+                        {
+                            PlanYear = 2024,
+                            County = $"4101{insured[1..]}",
+                            Paid = true,
+                            WaitingFrom = 20240301,
+                            CoveredFrom = 20240331,
+                            CoveredTo = 20241230,
+                        },
                         new Enrolment { PlanYear = 2025, Scheme = "employee", County = "410183" },
                     },
                 });
@@ -77,14 +99,17 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
             return reply;
         };
 
-        Known[] known = await Task.WhenAll(((string[])["P05", "P22", "P9"]).Select(insured => _directory.FindAsync("H1", insured, []).AsTask()));
+        Known[] known = await Task.WhenAll(
+            ((string[])["P05", "P22", "P9"]).Select(insured => _directory.FindAsync("H1", insured, []).AsTask()));
 
-        foreach ((string insured, string county, Known found) in (ReadOnlySpan<(string, string, Known)>)[("P05", "410105", known[0]), ("P22", "410122", known[1])])
+        foreach ((string insured, string county, Known found) in (ReadOnlySpan<(string, string, Known)>)[
+            ("P05", "410105", known[0]), ("P22", "410122", known[1])])
         {
             Assert.Equal(insured, found.Insured!.InsuredId);
             Assert.Equal<EnrolmentTerms>(
                 [
-                    new EnrolmentTerms(2024, "resident", county, true, new DateOnly(2024, 3, 1), new DateOnly(2024, 3, 31), new DateOnly(2024, 12, 30)),
+                    new EnrolmentTerms(2024, "resident", county, true, new DateOnly(2024, 3, 1), new DateOnly(2024, 3, 31),
+                        new DateOnly(2024, 12, 30)),
                     new EnrolmentTerms(2025, "employee", "410183", false, DateOnly.MaxValue, DateOnly.MaxValue, DateOnly.MinValue),
                 ],
                 found.Insured.Enrolments);
@@ -100,7 +125,15 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
         {
             Items =
             {
-                new CatalogueItem { ItemCode = "B1", ItemClass = ItemClass.ClassB, FirstSelfPayBp = 1_000, PriceLimitMilliFen = 5_000, ValidFrom = "2023-01-01", ValidTo = "2024-06-30" },
+                new CatalogueItem
+                {
+                    ItemCode = "B1",
+                    ItemClass = ItemClass.ClassB,
+                    FirstSelfPayBp = 1_000,
+                    PriceLimitMilliFen = 5_000,
+                    ValidFrom = "2023-01-01",
+                    ValidTo = "2024-06-30",
+                },
                 new CatalogueItem { ItemCode = "C1", ItemClass = ItemClass.ClassC, ValidFrom = "2024-01-01" },
                 new CatalogueItem { ItemCode = "B1", ItemClass = ItemClass.ClassA, PriceLimitMilliFen = 0, ValidFrom = "2024-07-01" },
             },
@@ -115,7 +148,8 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
                 new CatalogueTerms("B1", ItemClass.ClassA, 0, 0, new DateOnly(2024, 7, 1), null),
             ],
             known.Items["B1"]);
-        Assert.Equal<CatalogueTerms>([new CatalogueTerms("C1", ItemClass.ClassC, 0, null, new DateOnly(2024, 1, 1), null)], known.Items["C1"]);
+        Assert.Equal<CatalogueTerms>([new CatalogueTerms("C1", ItemClass.ClassC, 0, null, new DateOnly(2024, 1, 1), null)],
+            known.Items["C1"]);
     }
 
     [Fact]
@@ -146,7 +180,8 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
             Assert.Equal((null, null, 0), (known.Facility, known.Insured, known.Items.Count));
         }
 
-        Assert.Equal(Enumerable.Repeat(new LookupRequest { FacilityCodes = { "H1" }, InsuredIds = { "P1" }, ItemCodes = { "A1" }, Enrolled = true }, 2), _calls);
+        Assert.Equal(Enumerable.Repeat(
+            new LookupRequest { FacilityCodes = { "H1" }, InsuredIds = { "P1" }, ItemCodes = { "A1" }, Enrolled = true }, 2), _calls);
     }
 
     [Fact]
@@ -158,7 +193,8 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
         await FindAllAsync();
         await FindAllAsync();
 
-        Assert.Equal(Enumerable.Repeat(new LookupRequest { FacilityCodes = { "H1" }, InsuredIds = { "P1" }, ItemCodes = { "A1", "B1" }, Enrolled = true }, 2), _calls);
+        Assert.Equal(Enumerable.Repeat(
+            new LookupRequest { FacilityCodes = { "H1" }, InsuredIds = { "P1" }, ItemCodes = { "A1", "B1" }, Enrolled = true }, 2), _calls);
     }
 
     [Fact]
@@ -202,7 +238,9 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
         await FindAllAsync();
 
         Assert.Equal(("H1", "P1", 2), (known.Facility!.Code, known.Insured!.InsuredId, known.Items.Count));
-        Assert.Equal(Enumerable.Repeat(new LookupRequest { FacilityCodes = { "H1" }, InsuredIds = { "P1" }, ItemCodes = { "A1", "B1" }, Enrolled = true }, calls), _calls);
+        Assert.Equal(Enumerable.Repeat(
+            new LookupRequest { FacilityCodes = { "H1" }, InsuredIds = { "P1" }, ItemCodes = { "A1", "B1" }, Enrolled = true }, calls),
+            _calls);
     }
 
     [Fact]
@@ -236,7 +274,8 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
             await Eventually.HoldsAsync(Bound, () => Task.FromResult(_calls.Count == call));
         }
 
-        for (int visit = 0; visit < 20; visit++) all.Add(_directory.FindAsync("H1", "P0", [.. Enumerable.Range(0, 500).Select(item => $"{visit}-{item}")]).AsTask());
+        for (int visit = 0; visit < 20; visit++)
+            all.Add(_directory.FindAsync("H1", "P0", [.. Enumerable.Range(0, 500).Select(item => $"{visit}-{item}")]).AsTask());
         for (int person = 20; person < 20_000; person++) all.Add(_directory.FindAsync("H1", $"Q{person}", []).AsTask());
         Task<Known> beyond = _directory.FindAsync("H1", "P0", []).AsTask();
         await Assert.ThrowsAsync<EligibilityUnavailableException>(() => beyond.WaitAsync(Bound));
@@ -275,7 +314,8 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
         LookupReply reply = new() { Version = version };
         reply.Facilities.AddRange(request.FacilityCodes.Select(code => new Facility { FacilityCode = code, AdminLevel = AdminLevel.City }));
         reply.Enrolled.AddRange(request.InsuredIds.Index().Select(insured => new Enrolled { Position = insured.Index }));
-        reply.Items.AddRange(request.ItemCodes.Select(code => new CatalogueItem { ItemCode = code, ItemClass = ItemClass.ClassA, ValidFrom = "2024-01-01" }));
+        reply.Items.AddRange(request.ItemCodes.Select(
+            code => new CatalogueItem { ItemCode = code, ItemClass = ItemClass.ClassA, ValidFrom = "2024-01-01" }));
         return reply;
     }
 
@@ -298,6 +338,7 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
     /// <summary>The system's clock, on which nothing is waited for.</summary>
     private sealed class Hurried : TimeProvider
     {
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => base.CreateTimer(callback, state, TimeSpan.FromMilliseconds(1), period);
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, TimeSpan.FromMilliseconds(1), period);
     }
 }

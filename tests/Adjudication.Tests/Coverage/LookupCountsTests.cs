@@ -16,7 +16,8 @@ public sealed class LookupCountsTests
     [Fact]
     public async Task Look_ups_are_counted_by_kind_and_by_whether_they_were_held()
     {
-        using EligibilityDirectory directory = await DeskFixture.StartDirectoryAsync((request, _) => Task.FromResult(DeskFixture.Lookup(request)));
+        using EligibilityDirectory directory =
+            await DeskFixture.StartDirectoryAsync((request, _) => Task.FromResult(DeskFixture.Lookup(request)));
         Dictionary<string, long> before = Read();
 
         await directory.FindAsync(DeskFixture.Hospital, "P1", ["A1", "B1", "C1"]);

@@ -43,11 +43,13 @@ public sealed class KafkaPublisherTests
             _ = published.Try(1);
             await Eventually.HoldsAsync(Limit, () => Task.FromResult(published.Log.Lines.Any(line => line.Level is LogLevel.Warning)));
             await Eventually.HoldsAsync(Limit, () => Task.FromResult(published.Try(2)));
-            await Eventually.HoldsAsync(Limit, () => Task.FromResult(published.Delivered.Contains((2, true))), () => string.Join(' ', published.Delivered));
+            await Eventually.HoldsAsync(Limit, () => Task.FromResult(published.Delivered.Contains((2, true))),
+                () => string.Join(' ', published.Delivered));
             Assert.DoesNotContain((1, true), published.Delivered);
 
             // Only one is left, and it has one connection to the address it was given and one to the broker found there.
-            await Eventually.HoldsAsync(Limit, () => Task.FromResult(ConnectionsTo(broker) is 1 or 2), () => $"{ConnectionsTo(broker)} connections");
+            await Eventually.HoldsAsync(Limit, () => Task.FromResult(ConnectionsTo(broker) is 1 or 2),
+                () => $"{ConnectionsTo(broker)} connections");
         }
 
         await Eventually.HoldsAsync(Limit, () => Task.FromResult(ConnectionsTo(broker) == 0), () => $"{ConnectionsTo(broker)} connections");
@@ -98,7 +100,8 @@ public sealed class KafkaPublisherTests
     private static int ConnectionsTo(EmbeddedBroker broker)
     {
         int port = int.Parse(broker.BootstrapServers.Split(':')[^1], CultureInfo.InvariantCulture);
-        return IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpConnections().Count(connection => connection.RemoteEndPoint.Port == port && connection.State is TcpState.Established);
+        return IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpConnections()
+            .Count(connection => connection.RemoteEndPoint.Port == port && connection.State is TcpState.Established);
     }
 
     /// <summary>A publisher, and what it told of each record.</summary>
@@ -108,7 +111,8 @@ public sealed class KafkaPublisherTests
 
         public Published(EmbeddedBroker broker, params (string Name, string Value)[] properties)
         {
-            Dictionary<string, string> all = properties.ToDictionary(property => property.Name, property => property.Value, StringComparer.Ordinal);
+            Dictionary<string, string> all =
+                properties.ToDictionary(property => property.Name, property => property.Value, StringComparer.Ordinal);
             all["bootstrap.servers"] = broker.BootstrapServers;
             _kafka = new KafkaPublisher(new KafkaSettings(all), Log);
         }
@@ -120,7 +124,8 @@ public sealed class KafkaPublisherTests
         public bool Try(int number) => _kafka.TryPublish(
             0, [(byte)number], null, arrived => Delivered.Enqueue((number, arrived)));
 
-        public Task DeliveredAsync(int count) => Eventually.HoldsAsync(Limit, () => Task.FromResult(Delivered.Count >= count), () => string.Join(' ', Log.Lines));
+        public Task DeliveredAsync(int count) =>
+            Eventually.HoldsAsync(Limit, () => Task.FromResult(Delivered.Count >= count), () => string.Join(' ', Log.Lines));
 
         public void Dispose() => _kafka.Dispose();
     }

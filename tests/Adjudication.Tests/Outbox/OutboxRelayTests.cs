@@ -37,7 +37,8 @@ public sealed class OutboxRelayTests
         await relays.Ledger.SayAsync(Mark(0, 1), Mark(1, 3));
 
         await relays.ReceivedAsync("1 2 3 2 3", "3 4 5 4 5");
-        Assert.Contains(relays.Log.Lines, line => line.Level is LogLevel.Warning && line.Sentence.StartsWith("The ledger's watermarks are interrupted: ", StringComparison.Ordinal));
+        Assert.Contains(relays.Log.Lines, line => line.Level is LogLevel.Warning && line.Sentence.StartsWith(
+            "The ledger's watermarks are interrupted: ", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -99,7 +100,8 @@ public sealed class OutboxRelayTests
             string?[] leases = ["", ""];
             await Eventually.HoldsAsync(Limit, async () =>
             {
-                leases = [.. await Task.WhenAll(fixture.Store.Shards.Select(async shard => (string?)await fixture.Redis.StringGetAsync(shard.Keys.Lease)))];
+                leases = [.. await Task.WhenAll(
+                    fixture.Store.Shards.Select(async shard => (string?)await fixture.Redis.StringGetAsync(shard.Keys.Lease)))];
                 return leases.All(lease => lease is not null);
             });
             Assert.Equal(leases[0], leases[1]);
@@ -109,7 +111,8 @@ public sealed class OutboxRelayTests
         foreach (ShardQueue shard in fixture.Store.Shards) Assert.False(await fixture.Redis.KeyExistsAsync(shard.Keys.Lease));
     }
 
-    private static ShardWatermark Mark(int shard, long sequence, long gap = 0) => new() { Shard = shard, Sequence = sequence, Gap = gap > 0, Announcement = gap };
+    private static ShardWatermark Mark(int shard, long sequence, long gap = 0) =>
+        new() { Shard = shard, Sequence = sequence, Gap = gap > 0, Announcement = gap };
 
     private sealed class Relays : IAsyncDisposable
     {
@@ -126,11 +129,14 @@ public sealed class OutboxRelayTests
         private Relays(StoreFixture fixture, EmbeddedBroker broker, bool owns, int window)
         {
             (_fixture, _broker, _owns) = (fixture, broker, owns);
-            KafkaSettings settings = new(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = broker.BootstrapServers });
+            KafkaSettings settings = new(new Dictionary<string, string>(
+                StringComparer.Ordinal)
+            { ["bootstrap.servers"] = broker.BootstrapServers });
             _kafka = new KafkaPublisher(settings, NullLogger<KafkaPublisher>.Instance);
 
             // Time that stands still, so that no watermark stands still for too long on a busy machine.
-            _relay = new OutboxRelay(fixture.Store, _kafka, Ledger, new AdjudicationSettings { RelayWindow = window }, new StoppedTime(), Log);
+            _relay = new OutboxRelay(fixture.Store, _kafka, Ledger, new AdjudicationSettings { RelayWindow = window },
+                new StoppedTime(), Log);
             _consuming = Task.Run(() => Consume(settings));
         }
 
@@ -152,7 +158,8 @@ public sealed class OutboxRelayTests
         {
             string insured = Enumerable.Range(0, 100).Select(number => $"P{number}").First(id => Shards.Of(id, 2) == shard);
             for (int i = 0; i < count; i++)
-                await _fixture.RunAsync(StepMode.Settle, new ModelVisit(insured, "H1", $"r{++_settled[shard]}", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 0, 30_000, null));
+                await _fixture.RunAsync(StepMode.Settle, new ModelVisit(
+                    insured, "H1", $"r{++_settled[shard]}", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 0, 30_000, null));
         }
 
         /// <summary>Returns once exactly these sequences have arrived, in this order; fails as soon as something else has.</summary>
@@ -167,7 +174,8 @@ public sealed class OutboxRelayTests
             () => $"{Line(0)} | {Line(1)}");
 
         public Task UntilAsync((long Committed, long Published) shard0, (long Committed, long Published) shard1) => Eventually.HoldsAsync(
-            Limit, () => Task.FromResult(_relay.PositionOf(0) == shard0 && _relay.PositionOf(1) == shard1), () => $"{_relay.PositionOf(0)} {_relay.PositionOf(1)}");
+            Limit, () => Task.FromResult(_relay.PositionOf(0) == shard0 && _relay.PositionOf(1) == shard1), () =>
+                $"{_relay.PositionOf(0)} {_relay.PositionOf(1)}");
 
         /// <summary>By shard, the lag that is measured; of this store, whose shards have given out so many numbers.</summary>
         public IEnumerable<long> CommittedLags(params long[] givenOut)
@@ -184,7 +192,8 @@ public sealed class OutboxRelayTests
 
             // Other tests' relays are measured as well.
             Assert.All(givenOut.Index(), shard => Assert.Equal(shard.Item, _fixture.Store.Shards[shard.Index].LowestSequence));
-            return [.. givenOut.Index().Select(shard => shard.Item - _relay.PositionOf(shard.Index).Committed).Where((lag, shard) => measured.Contains((shard, lag)))];
+            return [.. givenOut.Index().Select(shard => shard.Item - _relay.PositionOf(shard.Index).Committed)
+                .Where((lag, shard) => measured.Contains((shard, lag)))];
         }
 
         public async ValueTask DisposeAsync()
@@ -204,8 +213,10 @@ public sealed class OutboxRelayTests
 
         private void Consume(KafkaSettings settings)
         {
-            using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>(settings.Consumer()).SetErrorHandler((_, _) => { }).Build();
-            consumer.Assign([new TopicPartitionOffset(ClaimsTopic.Name, 0, Offset.Beginning), new TopicPartitionOffset(ClaimsTopic.Name, 1, Offset.Beginning)]);
+            using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>(settings.Consumer())
+                .SetErrorHandler((_, _) => { }).Build();
+            consumer.Assign([new TopicPartitionOffset(ClaimsTopic.Name, 0, Offset.Beginning),
+                new TopicPartitionOffset(ClaimsTopic.Name, 1, Offset.Beginning)]);
             while (!_stop.IsCancellationRequested)
             {
                 if (consumer.Consume(TimeSpan.FromMilliseconds(50)) is not { Message: { } message } result) continue;
@@ -234,7 +245,8 @@ public sealed class OutboxRelayTests
             ended.Writer.Complete();
         }
 
-        public override AsyncServerStreamingCall<Watermarks> WatchWatermarks(WatchWatermarksRequest request, Grpc.Core.Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
+        public override AsyncServerStreamingCall<Watermarks> WatchWatermarks(WatchWatermarksRequest request,
+            Grpc.Core.Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
             new(new Reader(_said.Reader), Task.FromResult(new Grpc.Core.Metadata()), () => Status.DefaultSuccess, () => [], () => { });
 
         private sealed class Reader(ChannelReader<Watermarks> said) : IAsyncStreamReader<Watermarks>

@@ -20,7 +20,8 @@ public sealed class OutboxScriptTests
         Assert.InRange((await fixture.Redis.KeyTimeToLiveAsync(lease))!.Value.TotalSeconds, 30, 60);
         Assert.Equal("LEASED", await StepAsync(fixture, "other", leaseMs: 900_000, committed: 1));
         Assert.InRange((await fixture.Redis.KeyTimeToLiveAsync(lease))!.Value.TotalSeconds, 1, 60);
-        Assert.Equal(("one", "0"), ((string?)await fixture.Redis.StringGetAsync(lease), (string?)await fixture.Redis.HashGetAsync(fixture.Store.Shards[0].Keys.Shard, "committed")));
+        Assert.Equal(("one", "0"), ((string?)await fixture.Redis.StringGetAsync(lease),
+            (string?)await fixture.Redis.HashGetAsync(fixture.Store.Shards[0].Keys.Shard, "committed")));
 
         // In its first half it is left alone, for the sake of the write; in its second it gets its whole time again.
         Assert.Equal("0", await StepAsync(fixture, "one", leaseMs: 70_000));
@@ -40,12 +41,15 @@ public sealed class OutboxScriptTests
         ShardQueue shard = fixture.Store.Shards[0];
         await SettleBatchesAsync(fixture, [3, 2, 1]);
 
-        foreach ((long committed, string left, string kept) in new[] { (2L, "3,5,6", "2"), (3, "5,6", "3"), (1, "5,6", "3"), (4, "5,6", "4"), (6, "", "6"), (0, "", "6") })
+        foreach ((long committed, string left,
+            string kept) in new[] { (2L, "3,5,6", "2"), (3, "5,6", "3"), (1, "5,6", "3"), (4, "5,6", "4"), (6, "", "6"), (0, "", "6") })
         {
             await StepAsync(fixture, "one", committed: committed);
             Assert.Equal(
                 (left, kept),
-                (string.Join(',', (await fixture.Redis.StreamRangeAsync(shard.Keys.Outbox)).Select(entry => ((string)entry.Id!).Split('-')[0])), (string?)await fixture.Redis.HashGetAsync(shard.Keys.Shard, "committed")));
+                (string.Join(',', (await fixture.Redis.StreamRangeAsync(shard.Keys.Outbox))
+                    .Select(entry => ((string)entry.Id!).Split('-')[0])),
+                    (string?)await fixture.Redis.HashGetAsync(shard.Keys.Shard, "committed")));
         }
     }
 
@@ -55,7 +59,11 @@ public sealed class OutboxScriptTests
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
         await SettleBatchesAsync(fixture, [3, 2, .. Enumerable.Repeat(1, 20)]);
 
-        foreach ((int from, int count, int[] expected) in new[] { (1, 2, [1, 2]), (2, 3, [2, 3, 4]), (5, 1, [5]), (24, 9, [24, 25]), (26, 9, []), (1, 0, []), (4, 99, (int[])[.. Enumerable.Range(4, 22)]) })
+        foreach ((int from, int count, int[] expected) in new[]
+        {
+            (1, 2, [1, 2]), (2, 3, [2, 3, 4]), (5, 1, [5]), (24, 9, [24, 25]), (26, 9, []), (1, 0, []),
+            (4, 99, (int[])[.. Enumerable.Range(4, 22)]),
+        })
             Assert.Equal(expected, await ReadAsync(fixture, from, count));
     }
 
@@ -67,12 +75,15 @@ public sealed class OutboxScriptTests
         await SettleBatchesAsync(fixture, [2]);
         await fixture.Redis.HashDeleteAsync(shard.Keys.Insured("P1"), RequestField.Of("H1", "b0i1"));
         Assert.Equal([1], await ReadAsync(fixture, 1, 1));
-        Assert.Contains("NORECORD the record of sequence 2", (await Assert.ThrowsAsync<RedisServerException>(() => ReadAsync(fixture, 1, 2))).Message, StringComparison.Ordinal);
+        Assert.Contains("NORECORD the record of sequence 2",
+            (await Assert.ThrowsAsync<RedisServerException>(() => ReadAsync(fixture, 1, 2))).Message, StringComparison.Ordinal);
 
         await fixture.Redis.HashSetAsync(shard.Keys.Shard, "epoch", "another");
-        Assert.StartsWith("EPOCH", (await Assert.ThrowsAsync<RedisServerException>(() => StepAsync(fixture, "one"))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("EPOCH", (await Assert.ThrowsAsync<RedisServerException>(() => StepAsync(fixture, "one"))).Message,
+            StringComparison.Ordinal);
         await fixture.Redis.KeyDeleteAsync(shard.Keys.Shard);
-        Assert.StartsWith("NOSHARD", (await Assert.ThrowsAsync<RedisServerException>(() => StepAsync(fixture, "one"))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("NOSHARD", (await Assert.ThrowsAsync<RedisServerException>(() => StepAsync(fixture, "one"))).Message,
+            StringComparison.Ordinal);
     }
 
     /// <returns>The shard's sequence, or LEASED.</returns>
@@ -91,7 +102,8 @@ public sealed class OutboxScriptTests
     {
         ShardQueue shard = fixture.Store.Shards[0];
         return (RedisValue[])(await shard.Scripts.CallAsync(
-            Script, [shard.Keys.Shard, shard.Keys.Outbox, shard.Keys.Lease], [StoreFixture.Epoch, relay, leaseMs, committed, from, count]))!;
+            Script, [shard.Keys.Shard, shard.Keys.Outbox, shard.Keys.Lease],
+            [StoreFixture.Epoch, relay, leaseMs, committed, from, count]))!;
     }
 
     /// <summary>Calls of the script with so many visits each.</summary>
@@ -101,7 +113,8 @@ public sealed class OutboxScriptTests
         Script settle = Script.FromResource("settle.lua");
         foreach ((int batch, int size) in sizes.Index())
         {
-            Step[] steps = [.. Enumerable.Range(0, size).Select(item => fixture.StepOf(StepMode.Settle, Visit with { Request = $"b{batch}i{item}" }))];
+            Step[] steps = [.. Enumerable.Range(0, size)
+                .Select(item => fixture.StepOf(StepMode.Settle, Visit with { Request = $"b{batch}i{item}" }))];
             await shard.Scripts.CallAsync(
                 settle,
                 [shard.Keys.Shard, shard.Keys.Outbox, .. steps.Select(step => shard.Keys.Insured(step.InsuredId))],

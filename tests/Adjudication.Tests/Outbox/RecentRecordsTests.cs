@@ -28,8 +28,10 @@ public sealed class RecentRecordsTests
         {
             RecentRecord atHand = Assert.NotNull(shard.Recent.Take(index + 1));
             Assert.Equal(
-                SettledClaims.Of(0, StoreFixture.Epoch, shard.Keys.InsuredIdOf(entry.InsuredKey), entry.FacilityCode, entry.RequestId, entry.Record, Cited),
-                SettledClaims.Of(0, StoreFixture.Epoch, atHand.Step.InsuredId, atHand.Step.FacilityCode, atHand.Step.RequestId, atHand.Read(scratch), Cited));
+                SettledClaims.Of(0, StoreFixture.Epoch, shard.Keys.InsuredIdOf(entry.InsuredKey), entry.FacilityCode, entry.RequestId,
+                    entry.Record, Cited),
+                SettledClaims.Of(0, StoreFixture.Epoch, atHand.Step.InsuredId, atHand.Step.FacilityCode, atHand.Step.RequestId,
+                    atHand.Read(scratch), Cited));
         }
     }
 
@@ -45,9 +47,11 @@ public sealed class RecentRecordsTests
 
         Assert.True((long)await fixture.Redis.ExecuteAsync("XLEN", shard.Keys.Outbox) < 100, "The batches are not kept as batches.");
         Assert.Equal(Enumerable.Range(1, 701).Select(sequence => (long)sequence), all.Select(entry => entry.Record.Header.Sequence));
-        Assert.All(all, entry => Assert.Equal((RecordState.Active, entry.Record.Header.Sequence), (entry.Record.Header.State, entry.Record.Header.Order)));
+        Assert.All(all, entry => Assert.Equal(
+            (RecordState.Active, entry.Record.Header.Sequence), (entry.Record.Header.State, entry.Record.Header.Order)));
         foreach (int from in new[] { 2, 63, 64, 65, 130, 501, 701 })
-            Assert.Equal(all.Skip(from - 1).Select(entry => entry.RequestId), (await OutboxReader.ReadAsync(shard, StoreFixture.Epoch, from)).Select(entry => entry.RequestId));
+            Assert.Equal(all.Skip(from - 1).Select(entry => entry.RequestId),
+                (await OutboxReader.ReadAsync(shard, StoreFixture.Epoch, from)).Select(entry => entry.RequestId));
     }
 
     [Fact]
@@ -78,5 +82,6 @@ public sealed class RecentRecordsTests
     }
 
     private static Task<StepReply> SettleAsync(StoreFixture fixture, string request) =>
-        fixture.RunAsync(StepMode.Settle, new ModelVisit("P1", "H1", request, new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 0, 30_000, null));
+        fixture.RunAsync(StepMode.Settle,
+            new ModelVisit("P1", "H1", request, new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 0, 30_000, null));
 }

@@ -30,7 +30,8 @@ public sealed class RelayTests
         await bench.PublishedAsync(600);
         Assert.Equal(Enumerable.Range(1, 600).Select(i => (long)i), bench.ReceivedOnce.Select(claim => claim.Sequence));
         SettledClaim first = bench.Received.First();
-        Assert.Equal(("P1", "H1", "r1", 5_500L, "2024-03-05", SettledClaim.Types.Kind.Settlement), (first.InsuredId, first.FacilityCode, first.RequestId, first.FundPayFen, first.VisitDate, first.Kind));
+        Assert.Equal(("P1", "H1", "r1", 5_500L, "2024-03-05", SettledClaim.Types.Kind.Settlement),
+            (first.InsuredId, first.FacilityCode, first.RequestId, first.FundPayFen, first.VisitDate, first.Kind));
         Assert.Equal(600, await bench.OutboxLengthAsync());
 
         bench.Relay.Commit(600, null);
@@ -68,7 +69,9 @@ public sealed class RelayTests
         bench.Relay.Commit(5, "gap");
 
         string again = Line([20, .. Enumerable.Range(6, 15)]);
-        await EventuallyAsync(() => Task.FromResult(Line(bench.Received.Select(claim => (int)claim.Sequence)).Contains(again, StringComparison.Ordinal)), "nothing was published again");
+        await EventuallyAsync(() =>
+            Task.FromResult(Line(bench.Received.Select(claim => (int)claim.Sequence)).Contains(again, StringComparison.Ordinal)),
+            "nothing was published again");
 
         static string Line(IEnumerable<int> sequences) => string.Concat(sequences.Select(sequence => $",{sequence},"));
     }
@@ -126,7 +129,9 @@ public sealed class RelayTests
         await bench.LooksAsync(2);
 
         // The lease has no time limit, so one that was touched would have got one.
-        Assert.Equal(("another relay", null), ((string?)await bench.Fixture.Redis.StringGetAsync(bench.Shard.Keys.Lease), await bench.Fixture.Redis.KeyTimeToLiveAsync(bench.Shard.Keys.Lease)));
+        Assert.Equal(("another relay", null),
+            ((string?)await bench.Fixture.Redis.StringGetAsync(bench.Shard.Keys.Lease),
+            await bench.Fixture.Redis.KeyTimeToLiveAsync(bench.Shard.Keys.Lease)));
         Assert.Equal((0, 0), (bench.Relay.Published, bench.Received.Count));
 
         await bench.Fixture.Redis.KeyDeleteAsync(bench.Shard.Keys.Lease);
@@ -167,7 +172,8 @@ public sealed class RelayTests
         bench.Relay.Commit(0, "connect");
 
         (LogLevel, string) told = (LogLevel.Critical, "Shard 0: the outbox goes from 2 to 4; it has lost records");
-        await EventuallyAsync(() => Task.FromResult(bench.Log.Lines.Count(line => line == told) >= 2), "the hole was not told at two turns");
+        await EventuallyAsync(() => Task.FromResult(bench.Log.Lines.Count(line => line == told) >= 2),
+            "the hole was not told at two turns");
         await bench.PublishedAsync(2);
         Assert.Equal((2, 2), (bench.Relay.Published, bench.Received.Max(claim => claim.Sequence)));
     }
@@ -215,7 +221,11 @@ public sealed class RelayTests
     [Fact]
     public async Task Run_headers_tell_the_schema_and_the_trace_and_nothing_else()
     {
-        using ActivityListener listener = new() { ShouldListenTo = source => source.Name == "relay test", Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded };
+        using ActivityListener listener = new()
+        {
+            ShouldListenTo = source => source.Name == "relay test",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+        };
         ActivitySource.AddActivityListener(listener);
         using ActivitySource source = new("relay test");
         await using Bench bench = await Bench.StartAsync(window: 1_000);
@@ -251,7 +261,8 @@ public sealed class RelayTests
         }
 
         await bench.PublishedAsync(60);
-        Assert.Equal(Enumerable.Range(1, 60).Select(i => ((long)i, $"P{i}")), bench.ReceivedOnce.Select(claim => (claim.Sequence, claim.InsuredId)));
+        Assert.Equal(Enumerable.Range(1, 60).Select(i => ((long)i, $"P{i}")),
+            bench.ReceivedOnce.Select(claim => (claim.Sequence, claim.InsuredId)));
     }
 
     [Fact]
@@ -267,11 +278,13 @@ public sealed class RelayTests
         await bench.PublishedAsync(4);
 
         SettledClaim[] claims = [.. bench.ReceivedOnce];
-        Assert.Equal([SettledClaim.Types.Kind.Settlement, SettledClaim.Types.Kind.Cancellation, SettledClaim.Types.Kind.Restoration, SettledClaim.Types.Kind.RequestOnly], claims.Select(claim => claim.Kind));
+        Assert.Equal([SettledClaim.Types.Kind.Settlement, SettledClaim.Types.Kind.Cancellation, SettledClaim.Types.Kind.Restoration,
+            SettledClaim.Types.Kind.RequestOnly], claims.Select(claim => claim.Kind));
         Assert.Equal([5_500L, -5_500, 5_500, 0], claims.Select(claim => claim.FundPayFen));
         Assert.Equal(["", claims[0].SettlementId, claims[0].SettlementId, ""], claims.Select(claim => claim.OriginalSettlementId));
         Assert.Equal(["", "r1", "r1", "never"], claims.Select(claim => claim.OriginalRequestId));
-        Assert.Equal([(0L, 5_500L), (5_500, 0), (0, 5_500), (0, 0)], claims.Select(claim => (claim.CapUsedBeforeFen, claim.CapUsedAfterFen)));
+        Assert.Equal([(0L, 5_500L), (5_500, 0), (0, 5_500), (0, 0)],
+            claims.Select(claim => (claim.CapUsedBeforeFen, claim.CapUsedAfterFen)));
     }
 
     [Fact]
@@ -337,7 +350,8 @@ public sealed class RelayTests
         }
     }
 
-    private static Task EventuallyAsync(Func<Task<bool>> condition, string otherwise) => Eventually.HoldsAsync(Limit, condition, () => otherwise);
+    private static Task EventuallyAsync(Func<Task<bool>> condition, string otherwise) =>
+        Eventually.HoldsAsync(Limit, condition, () => otherwise);
 
     /// <summary>One shard, its relay, a broker, and a consumer that notes what arrives.</summary>
     private sealed class Bench : IAsyncDisposable
@@ -353,9 +367,13 @@ public sealed class RelayTests
         {
             Fixture = fixture;
             Broker = EmbeddedBroker.Start(ClaimsTopic.Name, 1);
-            KafkaSettings settings = new(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = Broker.BootstrapServers });
+            KafkaSettings settings = new(new Dictionary<string, string>(
+                StringComparer.Ordinal)
+            { ["bootstrap.servers"] = Broker.BootstrapServers });
             _kafka = new KafkaPublisher(settings, NullLogger<KafkaPublisher>.Instance);
-            Relay = new ShardRelay(Shard, fixture.Store, _kafka, "relay under test", window, time, Log) { VisitsWait = () => Interlocked.Increment(ref _turns) > 0 && VisitsWait };
+            Relay = new ShardRelay(Shard, fixture.Store, _kafka, "relay under test", window, time,
+                Log)
+            { VisitsWait = () => Interlocked.Increment(ref _turns) > 0 && VisitsWait };
             _relaying = Task.Run(() => Relay.RunAsync(_stop.Token));
             _consuming = Task.Run(Consume);
         }
@@ -393,10 +411,12 @@ public sealed class RelayTests
             }
         }
 
-        public static ModelVisit Visit(int number) => new($"P{number}", "H1", $"r{number}", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 0, 30_000, null);
+        public static ModelVisit Visit(int number) =>
+            new($"P{number}", "H1", $"r{number}", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 0, 30_000, null);
 
         /// <summary>
-        /// In the order of their first arrival. On a busy machine a watermark that stands still is taken for lost records: then all come once more.
+        /// In the order of their first arrival. On a busy machine a watermark that stands still is taken for lost records: then all come
+        /// once more.
         /// </summary>
         public IEnumerable<SettledClaim> ReceivedOnce => Received.DistinctBy(claim => claim.Sequence);
 
@@ -417,10 +437,12 @@ public sealed class RelayTests
             }
         }
 
-        public Task PublishedAsync(int count) => EventuallyAsync(() => Task.FromResult(ReceivedOnce.Count() >= count), $"fewer than {count} records arrived");
+        public Task PublishedAsync(int count) =>
+            EventuallyAsync(() => Task.FromResult(ReceivedOnce.Count() >= count), $"fewer than {count} records arrived");
 
         /// <summary>Repeats counted.</summary>
-        public Task ReceivedAsync(int count) => EventuallyAsync(() => Task.FromResult(Received.Count >= count), $"fewer than {count} records arrived, repeats counted");
+        public Task ReceivedAsync(int count) =>
+            EventuallyAsync(() => Task.FromResult(Received.Count >= count), $"fewer than {count} records arrived, repeats counted");
 
         /// <summary>Returns once the relay has called its script so many times since the call, and has taken the answers.</summary>
         public async Task LooksAsync(int count)
@@ -465,7 +487,14 @@ public sealed class RelayTests
         private void Consume()
         {
             using IConsumer<Ignore, byte[]> consumer = new ConsumerBuilder<Ignore, byte[]>(
-                new ConsumerConfig { BootstrapServers = Broker.BootstrapServers, GroupId = "test", EnableAutoCommit = false, FetchWaitMaxMs = 10, ReconnectBackoffMaxMs = 2_000 }).SetErrorHandler((_, _) => { }).Build();
+                new ConsumerConfig
+                {
+                    BootstrapServers = Broker.BootstrapServers,
+                    GroupId = "test",
+                    EnableAutoCommit = false,
+                    FetchWaitMaxMs = 10,
+                    ReconnectBackoffMaxMs = 2_000,
+                }).SetErrorHandler((_, _) => { }).Build();
             consumer.Assign(new TopicPartitionOffset(ClaimsTopic.Name, 0, Offset.Beginning));
             while (!_stop.IsCancellationRequested)
             {

@@ -16,7 +16,8 @@ public sealed class SettledClaimsTests
 
     /// <summary>Of 100 000 fen with 20 050 in scope: (20 050 - 1 000) x 55% = 10 477.5, of which the cap leaves 9 001.</summary>
     private static readonly RecordHeader Header = new(
-        RecordKind.Settlement, RecordState.Active, true, 17, 18, 20240305, DeductibleFen: 1_000, BorneBeforeFen: 3_000, FundPayFen: 9_001, CapUsedBeforeFen: 20_999,
+        RecordKind.Settlement, RecordState.Active, true, 17, 18, 20240305, DeductibleFen: 1_000, BorneBeforeFen: 3_000, FundPayFen: 9_001,
+        CapUsedBeforeFen: 20_999,
         TariffFen: 4_000, CapFen: 30_000, ShortfallFen: 1_477);
 
     private static readonly StoredRequest Request = new()
@@ -105,10 +106,12 @@ public sealed class SettledClaimsTests
     public void Settlement_is_told_with_the_reason_of_what_the_fund_pays()
     {
         RecordHeader whole = Header with { FundPayFen = 10_478, CapUsedBeforeFen = 19_522, ShortfallFen = 0 };
-        AssertTold(new SettledClaim(Settlement) { FundPayFen = 10_478, CapUsedBeforeFen = 19_522, ShortfallFen = 0, ReasonCode = "" }, "r1", new OutboxRecord(whole, Stored(whole), null));
+        AssertTold(new SettledClaim(Settlement) { FundPayFen = 10_478, CapUsedBeforeFen = 19_522, ShortfallFen = 0, ReasonCode = "" }, "r1",
+            new OutboxRecord(whole, Stored(whole), null));
         RecordHeader none = Header with { FundPayFen = 0, CapUsedBeforeFen = 30_000, ShortfallFen = 10_478 };
         AssertTold(
-            new SettledClaim(Settlement) { FundPayFen = 0, CapUsedBeforeFen = 30_000, ShortfallFen = 10_478, ReasonCode = "CAP_EXHAUSTED" }, "r1", new OutboxRecord(none, Stored(none), null));
+            new SettledClaim(Settlement) { FundPayFen = 0, CapUsedBeforeFen = 30_000, ShortfallFen = 10_478, ReasonCode = "CAP_EXHAUSTED" },
+            "r1", new OutboxRecord(none, Stored(none), null));
     }
 
     [Fact]
@@ -116,7 +119,15 @@ public sealed class SettledClaimsTests
     {
         RecordHeader header = Header with { Capped = false, DeductibleFen = 0, FundPayFen = 90_000, ShortfallFen = 0 };
         AssertTold(
-            new SettledClaim(Settlement) { DeductibleFen = 0, FundPayFen = 90_000, ShortfallFen = 0, CountsAgainstCap = false, CapUsedAfterFen = 20_999, ReasonCode = "" },
+            new SettledClaim(Settlement)
+            {
+                DeductibleFen = 0,
+                FundPayFen = 90_000,
+                ShortfallFen = 0,
+                CountsAgainstCap = false,
+                CapUsedAfterFen = 20_999,
+                ReasonCode = "",
+            },
             "r1",
             new OutboxRecord(header, Stored(header), null));
     }
@@ -140,13 +151,21 @@ public sealed class SettledClaimsTests
         AssertTold(Cancellation, "c1", new OutboxRecord(header, null, Undoing(header)));
 
         RecordHeader allowance = header with { Capped = false };
-        AssertTold(new SettledClaim(Cancellation) { CountsAgainstCap = false, CapUsedAfterFen = 29_000 }, "c1", new OutboxRecord(allowance, null, Undoing(allowance)));
+        AssertTold(new SettledClaim(Cancellation) { CountsAgainstCap = false, CapUsedAfterFen = 29_000 }, "c1",
+            new OutboxRecord(allowance, null, Undoing(allowance)));
     }
 
     [Fact]
     public void Restoration_is_told_as_the_settlement_again()
     {
-        RecordHeader header = Header with { Kind = RecordKind.Reversal, State = RecordState.UndidCancellation, Sequence = 31, Order = 32, CapUsedBeforeFen = 5_000 };
+        RecordHeader header = Header with
+        {
+            Kind = RecordKind.Reversal,
+            State = RecordState.UndidCancellation,
+            Sequence = 31,
+            Order = 32,
+            CapUsedBeforeFen = 5_000,
+        };
 
         AssertTold(
             new SettledClaim(Settlement)
@@ -171,7 +190,8 @@ public sealed class SettledClaimsTests
     public void Request_only_is_told_without_money()
     {
         RecordHeader header = new(RecordKind.Reversal, RecordState.UndidNothing, false, 41, 41, 0, 0, 0, 0, 0, 0, 0, 0);
-        OutboxRecord record = new(header, null, new UndoingRecord(header, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nnever", 0, [], null));
+        OutboxRecord record = new(header, null,
+            new UndoingRecord(header, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nnever", 0, [], null));
 
         Assert.Null(record.Citations);
         AssertTold(
@@ -203,8 +223,10 @@ public sealed class SettledClaimsTests
         RecordHeader header = Header with { Kind = RecordKind.Cancellation };
         UndoingRecord traced = Undoing(header) with { Own = new StoredUndoing { Trace = trace } };
 
-        Assert.Equal((7u, null), (new OutboxRecord(Header, Stored(Header), null).Citations, new OutboxRecord(Header, Stored(Header), null).TraceParent));
-        Assert.Equal((7u, "00-101112131415161718191a1b1c1d1e1f-2021222324252627-01"), (new OutboxRecord(header, null, traced).Citations, new OutboxRecord(header, null, traced).TraceParent));
+        Assert.Equal((7u, null), (new OutboxRecord(Header, Stored(Header), null).Citations,
+            new OutboxRecord(Header, Stored(Header), null).TraceParent));
+        Assert.Equal((7u, "00-101112131415161718191a1b1c1d1e1f-2021222324252627-01"),
+            (new OutboxRecord(header, null, traced).Citations, new OutboxRecord(header, null, traced).TraceParent));
     }
 
     [Fact]
@@ -224,10 +246,12 @@ public sealed class SettledClaimsTests
         Assert.Equal(expected, used);
     }
 
-    private static void AssertTold(SettledClaim expected, string requestId, in OutboxRecord record) => AssertTold(expected, requestId, record, Cited);
+    private static void AssertTold(SettledClaim expected, string requestId, in OutboxRecord record) =>
+        AssertTold(expected, requestId, record, Cited);
 
     private static StoredRecord Stored(RecordHeader header) => new(header, OfSettlement, Request);
 
     private static UndoingRecord Undoing(RecordHeader header) =>
-        new(header, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nr1", 17, [new CutSettlement(18, 5, 20240306, "H2")], Stored(header));
+        new(header, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nr1", 17,
+            [new CutSettlement(18, 5, 20240306, "H2")], Stored(header));
 }

@@ -34,11 +34,13 @@ public sealed class AdjudicatorTests
 
     [Theory]
     [MemberData(nameof(Golden))]
-    public void Adjudicate_golden_row_gives_the_fen(string tier, long inScopeFen, long capUsedFen, long borneFen, long deductibleFen, long fundPayFen, string reason)
+    public void Adjudicate_golden_row_gives_the_fen(
+        string tier, long inScopeFen, long capUsedFen, long borneFen, long deductibleFen, long fundPayFen, string reason)
     {
         Terms terms = tier switch { "province_3a" => Province3A, "other" => Other, _ => Grassroots };
 
-        Settlement settlement = Adjudicator.Adjudicate(terms, inScopeFen == 0 ? 1 : inScopeFen, inScopeFen, new Standing(capUsedFen, borneFen));
+        Settlement settlement = Adjudicator.Adjudicate(
+            terms, inScopeFen == 0 ? 1 : inScopeFen, inScopeFen, new Standing(capUsedFen, borneFen));
 
         Assert.Equal((deductibleFen, fundPayFen, reason), (settlement.DeductibleFen, settlement.FundPayFen, settlement.ReasonCode));
     }

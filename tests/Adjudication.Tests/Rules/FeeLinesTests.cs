@@ -48,9 +48,11 @@ public sealed class FeeLinesTests
 
     [Theory]
     [MemberData(nameof(Golden))]
-    public void Split_golden_line_gives_the_fen(string item, long priceMilliFen, long quantityE4, long amountFen, long full, long over, long pre, long inScope)
+    public void Split_golden_line_gives_the_fen(
+        string item, long priceMilliFen, long quantityE4, long amountFen, long full, long over, long pre, long inScope)
     {
-        FeeLine line = new() { LineId = "1", ItemCode = item, UnitPriceMilliFen = priceMilliFen, QuantityE4 = quantityE4, AmountFen = amountFen };
+        FeeLine line =
+            new() { LineId = "1", ItemCode = item, UnitPriceMilliFen = priceMilliFen, QuantityE4 = quantityE4, AmountFen = amountFen };
 
         Assert.Null(FeeLines.Check([line]));
         (Refusal? refusal, ImmutableArray<LineOutcome> lines, FeeParts sum) = Split(line);
@@ -69,7 +71,8 @@ public sealed class FeeLinesTests
     [InlineData("A2", 123_450, 50_000_000, 61_725, 0, 61_725)]
     [InlineData("A2", 123_454, 50_000_000, 61_727, 2, 61_725)]
     [InlineData("A2", 1, 50_000_000, 1, 0, 1)]
-    public void Split_line_with_a_price_to_the_millionth_of_a_yuan_gives_the_fen(string item, long priceMicroYuan, long quantityE4, long amountFen, long over, long inScope)
+    public void Split_line_with_a_price_to_the_millionth_of_a_yuan_gives_the_fen(
+        string item, long priceMicroYuan, long quantityE4, long amountFen, long over, long inScope)
     {
         FeeLine line = WithMicroYuan(Line("1", item, 0, quantityE4, amountFen), priceMicroYuan);
         FeeLine more = WithMicroYuan(Line("1", item, 0, quantityE4, amountFen + 1), priceMicroYuan);
@@ -86,7 +89,14 @@ public sealed class FeeLinesTests
             from item in Gen.Elements("A1", "A2", "B1", "B2", "C1")
             from price in Gen.Choose(0, 5_000_000)
             from quantity in Gen.Choose(1, 1_000_000)
-            select new FeeLine { LineId = "1", ItemCode = item, UnitPriceMilliFen = price, QuantityE4 = quantity, AmountFen = (long)Math.Round(price * (decimal)quantity / 10_000_000m, MidpointRounding.AwayFromZero) };
+            select new FeeLine
+            {
+                LineId = "1",
+                ItemCode = item,
+                UnitPriceMilliFen = price,
+                QuantityE4 = quantity,
+                AmountFen = (long)Math.Round(price * (decimal)quantity / 10_000_000m, MidpointRounding.AwayFromZero),
+            };
         Prop.ForAll(anyLine.ToArbitrary(), line =>
         {
             (Refusal? refusal, _, FeeParts sum) = Split(line);
@@ -97,7 +107,10 @@ public sealed class FeeLinesTests
 
     public static TheoryData<string, FeeLine[], string, string> Faults => new()
     {
-        { "price times quantity is a fen less", [Line("1", "A1", 1_000_000, 20_000, 2_001)], "AMOUNTS_DO_NOT_ADD_UP", "LINE_AMOUNT_MISMATCH" },
+        {
+            "price times quantity is a fen less", [Line("1", "A1", 1_000_000, 20_000, 2_001)], "AMOUNTS_DO_NOT_ADD_UP",
+            "LINE_AMOUNT_MISMATCH"
+        },
         { "same line id twice", [Line("1", "A1"), Line("1", "B1")], "INVALID_REQUEST", "DUPLICATE_LINE_ID" },
         { "item in no catalogue", [Line("1", "A1"), Line("2", "NONE")], "INVALID_REQUEST", "ITEM_UNKNOWN" },
         { "item that ended the day before", [Line("1", "OLD")], "INVALID_REQUEST", "ITEM_NOT_IN_FORCE" },
@@ -106,16 +119,25 @@ public sealed class FeeLinesTests
         { "control character in the item", [Line("1", "A\u0001")], "INVALID_REQUEST", "" },
         { "nothing of it", [Line("1", "A1", 1_000_000, 0, 0)], "INVALID_REQUEST", "" },
         { "negative price", [Line("1", "A1", -1_000_000, 10_000, -1_000)], "INVALID_REQUEST", "" },
-        { "largest numbers", [Line("1", "A1", long.MaxValue, long.MaxValue, long.MaxValue)], "AMOUNTS_DO_NOT_ADD_UP", "LINE_AMOUNT_MISMATCH" },
+        {
+            "largest numbers", [Line("1", "A1", long.MaxValue, long.MaxValue, long.MaxValue)], "AMOUNTS_DO_NOT_ADD_UP",
+            "LINE_AMOUNT_MISMATCH"
+        },
         { "too many lines", [.. Enumerable.Range(0, 501).Select(i => Line($"{i}", "A1"))], "INVALID_REQUEST", "" },
-        { "sum beyond int64", [.. Enumerable.Range(0, 3).Select(i => Line($"{i}", "A1", 4_000_000_000_000_000_000, 10_000_000, 4_000_000_000_000_000_000))], "INVALID_REQUEST", "" },
+        {
+            "sum beyond int64",
+            [.. Enumerable.Range(0, 3).Select(i => Line($"{i}", "A1", 4_000_000_000_000_000_000, 10_000_000, 4_000_000_000_000_000_000))],
+            "INVALID_REQUEST", ""
+        },
     };
 
     [Theory]
     [MemberData(nameof(Faults))]
     public void Split_fault_is_refused_and_the_line_named(string fault, FeeLine[] lines, string code, string lineReason)
     {
-        (Refusal? refusal, ImmutableArray<LineOutcome> outcomes) = FeeLines.Check(lines) is { } structural ? (structural.Refusal, structural.Lines) : (null, []);
+        (Refusal? refusal, ImmutableArray<LineOutcome> outcomes) = FeeLines.Check(lines) is { } structural
+            ? (structural.Refusal, structural.Lines)
+            : (null, []);
         if (refusal is null) (refusal, outcomes, _) = Split(lines);
 
         Assert.True(refusal is not null, fault);
@@ -131,9 +153,11 @@ public sealed class FeeLinesTests
     [InlineData(3_801, 0, 0, 0, 0, "AMOUNTS_DO_NOT_ADD_UP")]
     [InlineData(0, 0, 1, 0, 0, "AMOUNTS_DO_NOT_ADD_UP")]
     [InlineData(3_800, 2_000, 0, 0, 1_799, "AMOUNTS_DO_NOT_ADD_UP")]
-    public void CheckAgainstLines_what_is_stated_must_be_what_is_computed(long total, long full, long over, long pre, long inScope, string code)
+    public void CheckAgainstLines_what_is_stated_must_be_what_is_computed(
+        long total, long full, long over, long pre, long inScope, string code)
     {
-        SettleRequest request = new() { TotalFen = total, FullSelfPayFen = full, OverLimitFen = over, PreSelfPayFen = pre, InScopeFen = inScope };
+        SettleRequest request =
+            new() { TotalFen = total, FullSelfPayFen = full, OverLimitFen = over, PreSelfPayFen = pre, InScopeFen = inScope };
 
         Assert.Equal(code, RequestChecks.CheckAgainstLines(request, new FeeParts(2_000, 0, 0, 1_800))?.Code ?? "");
     }
@@ -150,7 +174,8 @@ public sealed class FeeLinesTests
     [InlineData(0, 0, 0, 3, 0, "")]
     public void CheckAgainstLines_compares_each_part_with_its_own(long total, long full, long over, long pre, long inScope, string code)
     {
-        SettleRequest request = new() { TotalFen = total, FullSelfPayFen = full, OverLimitFen = over, PreSelfPayFen = pre, InScopeFen = inScope };
+        SettleRequest request =
+            new() { TotalFen = total, FullSelfPayFen = full, OverLimitFen = over, PreSelfPayFen = pre, InScopeFen = inScope };
 
         Assert.Equal(code, RequestChecks.CheckAgainstLines(request, new FeeParts(1, 2, 3, 4))?.Code ?? "");
     }
@@ -164,14 +189,16 @@ public sealed class FeeLinesTests
     [InlineData(0, 0, 1, 4, 0, "费用明细计算的超限价为0.02元，与上传的0.01元不一致，请核对后重新上传。")]
     public void CheckAgainstLines_names_both_sums(long total, long full, long over, long pre, long inScope, string text)
     {
-        SettleRequest request = new() { TotalFen = total, FullSelfPayFen = full, OverLimitFen = over, PreSelfPayFen = pre, InScopeFen = inScope };
+        SettleRequest request =
+            new() { TotalFen = total, FullSelfPayFen = full, OverLimitFen = over, PreSelfPayFen = pre, InScopeFen = inScope };
 
         Assert.Equal(new Refusal("AMOUNTS_DO_NOT_ADD_UP", text), RequestChecks.CheckAgainstLines(request, new FeeParts(1, 2, 3, 1_004)));
     }
 
     [Fact]
     public void CheckAgainstLines_of_nothing_to_pay_is_invalid() =>
-        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines 金额合计必须大于 0。"), RequestChecks.CheckAgainstLines(new SettleRequest(), default));
+        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines 金额合计必须大于 0。"),
+            RequestChecks.CheckAgainstLines(new SettleRequest(), default));
 
     public static TheoryData<FeeLine, string> Malformed => new()
     {
@@ -213,11 +240,13 @@ public sealed class FeeLinesTests
         FeeLine repeated = Line("1", "A1", 1_000_000, 10_000, 999);
         FeeLine wrongProduct = Line("3", "B1", 1_000_000, 10_000, 1_001);
 
-        (Refusal refusal, ImmutableArray<LineOutcome> lines) = FeeLines.Check([Line("1", "A1"), Line("2", "C1"), repeated, wrongProduct])!.Value;
+        (Refusal refusal, ImmutableArray<LineOutcome> lines) =
+            FeeLines.Check([Line("1", "A1"), Line("2", "C1"), repeated, wrongProduct])!.Value;
         Refusal product = FeeLines.Check([Line("1", "A1"), wrongProduct])!.Value.Refusal;
 
         Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines[2].line_id 重复：第 3 条费用明细（line_id 1，项目 A1）的明细编号在本次请求中已出现。"), refusal);
-        Assert.Equal<LineOutcome>([new LineOutcome("1", default, "DUPLICATE_LINE_ID"), new LineOutcome("3", default, "LINE_AMOUNT_MISMATCH")], lines);
+        Assert.Equal<LineOutcome>([new LineOutcome("1", default, "DUPLICATE_LINE_ID"),
+            new LineOutcome("3", default, "LINE_AMOUNT_MISMATCH")], lines);
         Assert.Equal(new Refusal("AMOUNTS_DO_NOT_ADD_UP", "第 2 条费用明细（line_id 3，项目 B1）单价与数量之积不等于金额，请核对后重新上传。"), product);
     }
 
@@ -228,20 +257,24 @@ public sealed class FeeLinesTests
         (Refusal? notInForce, _, _) = Split(Line("1", "A1"), Line("3", "NEW"));
 
         Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines[1].item_code 不在医保目录中：第 2 条费用明细（line_id 2，项目 NONE），请核对项目编码。"), refusal);
-        Assert.Equal<LineOutcome>([new LineOutcome("2", default, "ITEM_UNKNOWN"), new LineOutcome("3", default, "ITEM_NOT_IN_FORCE")], lines);
+        Assert.Equal<LineOutcome>([new LineOutcome("2", default, "ITEM_UNKNOWN"), new LineOutcome("3", default, "ITEM_NOT_IN_FORCE")],
+            lines);
         Assert.Equal(default, sum);
-        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines[1].item_code 在就诊日期不在有效期内：第 2 条费用明细（line_id 3，项目 NEW），请核对项目编码与就诊日期。"), notInForce);
+        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 lines[1].item_code 在就诊日期不在有效期内：第 2 条费用明细（line_id 3，项目 NEW），请核对项目编码与就诊日期。"),
+            notInForce);
     }
 
     [Fact]
     public void Split_of_several_lines_gives_each_its_parts_and_their_sum()
     {
         (Refusal? refusal, ImmutableArray<LineOutcome> lines, FeeParts sum) =
-            Split(Line("x", "C1", 1_000_000, 20_000, 2_000), Line("y", "B2", 1_500_000, 10_000, 1_500), Line("z", "B1", 7_000_000, 10_000, 7_000));
+            Split(Line("x", "C1", 1_000_000, 20_000, 2_000), Line("y", "B2", 1_500_000, 10_000, 1_500),
+                Line("z", "B1", 7_000_000, 10_000, 7_000));
 
         Assert.Null(refusal);
         Assert.Equal<LineOutcome>(
-            [new LineOutcome("x", new FeeParts(2_000, 0, 0, 0), ""), new LineOutcome("y", new FeeParts(0, 500, 333, 667), ""), new LineOutcome("z", new FeeParts(0, 0, 700, 6_300), "")],
+            [new LineOutcome("x", new FeeParts(2_000, 0, 0, 0), ""), new LineOutcome("y", new FeeParts(0, 500, 333, 667), ""),
+                new LineOutcome("z", new FeeParts(0, 0, 700, 6_300), "")],
             lines);
         Assert.Equal(new FeeParts(2_000, 500, 1_033, 6_967), sum);
         Assert.Equal(10_500, sum.TotalFen);

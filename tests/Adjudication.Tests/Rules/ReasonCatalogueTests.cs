@@ -9,7 +9,8 @@ public sealed class ReasonCatalogueTests
 {
     [Fact]
     public void Every_code_stands_in_the_table_once_in_the_order_of_its_declaration() => Assert.Equal(
-        typeof(Reasons).GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!),
+        typeof(Reasons).GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral)
+            .Select(field => (string)field.GetRawConstantValue()!),
         Reasons.All.Select(reason => reason.Code));
 
     [Fact]
@@ -26,7 +27,8 @@ public sealed class ReasonCatalogueTests
     public void Contract_names_the_codes_in_their_order()
     {
         string comment = string.Join(' ', Read("protos/claims/v1/adjudication.proto").Split('\n')
-            .Select(line => line.Trim()).Where(line => line.StartsWith("// reasons:", StringComparison.Ordinal)).Select(line => line["// reasons:".Length..].Trim()));
+            .Select(line => line.Trim()).Where(line => line.StartsWith("// reasons:", StringComparison.Ordinal))
+                .Select(line => line["// reasons:".Length..].Trim()));
 
         Assert.Equal(Reasons.All.Select(reason => reason.Code), comment.Split(' ', StringSplitOptions.RemoveEmptyEntries));
     }
@@ -34,7 +36,8 @@ public sealed class ReasonCatalogueTests
     private static string Table()
     {
         StringBuilder table = new("| code | next | who can help | text |\n|---|---|---|---|\n");
-        foreach (Reason reason in Reasons.All) table.Append($"| `{reason.Code}` | {Next(reason.Next)} | {Who(reason.Helper)} | {reason.Text} |\n");
+        foreach (Reason reason in Reasons.All)
+            table.Append($"| `{reason.Code}` | {Next(reason.Next)} | {Who(reason.Helper)} | {reason.Text} |\n");
         return table.ToString();
     }
 

@@ -6,7 +6,8 @@ namespace Adjudication.Tests.Rules;
 public sealed class ReasonsTests
 {
     /// <summary>Codes whose sentence is written where they arise, since it names a field or a line.</summary>
-    private static readonly string[] WithoutSentence = ["INVALID_REQUEST", "DUPLICATE_LINE_ID", "LINE_AMOUNT_MISMATCH", "ITEM_UNKNOWN", "ITEM_NOT_IN_FORCE"];
+    private static readonly string[] WithoutSentence =
+        ["INVALID_REQUEST", "DUPLICATE_LINE_ID", "LINE_AMOUNT_MISMATCH", "ITEM_UNKNOWN", "ITEM_NOT_IN_FORCE"];
 
     private static readonly Dictionary<string, string> Sentences = new(StringComparer.Ordinal)
     {
@@ -58,8 +59,10 @@ public sealed class ReasonsTests
     [Fact]
     public void Every_code_of_the_contract_has_a_sentence_here() => Assert.Equal(
         Sentences.Keys.Concat(WithoutSentence).Order(StringComparer.Ordinal),
-        typeof(Reasons).GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!).Order(StringComparer.Ordinal));
+        typeof(Reasons).GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral)
+            .Select(field => (string)field.GetRawConstantValue()!).Order(StringComparer.Ordinal));
 
     [Fact]
-    public void Invalid_names_the_field_and_why() => Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 visit_date 缺失。"), Refusal.Invalid("visit_date", "缺失。"));
+    public void Invalid_names_the_field_and_why() =>
+        Assert.Equal(new Refusal("INVALID_REQUEST", "请求字段 visit_date 缺失。"), Refusal.Invalid("visit_date", "缺失。"));
 }

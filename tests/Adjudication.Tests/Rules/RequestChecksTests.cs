@@ -43,7 +43,11 @@ public sealed class RequestChecksTests
         { "negative part", r => r.OverLimitFen = -1, "INVALID_REQUEST", "over_limit_fen" },
         { "negative part that adds up", r => { r.PreSelfPayFen = -1; r.InScopeFen = 10_001; }, "INVALID_REQUEST", "pre_self_pay_fen" },
         { "one fen short", r => r.InScopeFen = 9_999, "AMOUNTS_DO_NOT_ADD_UP", "" },
-        { "parts that would overflow to the total", r => { r.TotalFen = 2; r.FullSelfPayFen = long.MaxValue; r.OverLimitFen = long.MaxValue; r.InScopeFen = 4; }, "AMOUNTS_DO_NOT_ADD_UP", "" },
+        {
+            "parts that would overflow to the total",
+            r => { r.TotalFen = 2; r.FullSelfPayFen = long.MaxValue; r.OverLimitFen = long.MaxValue; r.InScopeFen = 4; },
+            "AMOUNTS_DO_NOT_ADD_UP", ""
+        },
     };
 
     [Theory]
@@ -127,7 +131,8 @@ public sealed class RequestChecksTests
     public void Check_gives_each_part_in_its_place()
     {
         SettleRequest request = Sound();
-        (request.TotalFen, request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen) = (1_111, 1, 10, 100, 1_000);
+        (request.TotalFen, request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen) =
+            (1_111, 1, 10, 100, 1_000);
 
         Visit visit = RequestChecks.Check(request, Today).Visit!.Value;
 
@@ -142,7 +147,8 @@ public sealed class RequestChecksTests
     [InlineData(0, -1, "请求字段 in_scope_fen 不能为负数。")]
     [InlineData(4_999, 0, "2 条费用明细之和为50.00元，与费用总额49.99元不一致，请核对费用后重新上传。")]
     [InlineData(5_001, 0, "2 条费用明细之和为50.00元，与费用总额50.01元不一致，请核对费用后重新上传。")]
-    public void Check_with_lines_leaves_the_parts_to_the_catalogue_but_not_the_total_and_takes_no_negative_part(long totalFen, long inScopeFen, string text)
+    public void Check_with_lines_leaves_the_parts_to_the_catalogue_but_not_the_total_and_takes_no_negative_part(
+        long totalFen, long inScopeFen, string text)
     {
         SettleRequest request = Sound();
         (request.TotalFen, request.InScopeFen) = (totalFen, inScopeFen);

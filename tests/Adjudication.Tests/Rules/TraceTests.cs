@@ -15,7 +15,8 @@ public sealed class TraceTests
         Terms terms = new(rateBasisPoints, TariffFen: 0, CapFen: 30_000, AllowanceFen: null);
         Standing before = new(CapUsedFen: 0, BorneFen: 0);
 
-        string trace = Trace.Of(new Calculation(terms, Tier.Grassroots, new FeeParts(0, 0, 0, 10_000), before, Adjudicator.Adjudicate(terms, 10_000, 10_000, before), new Citations("p", "h", "v", "d", "r", "c")));
+        string trace = Trace.Of(new Calculation(terms, Tier.Grassroots, new FeeParts(0, 0, 0, 10_000), before,
+            Adjudicator.Adjudicate(terms, 10_000, 10_000, before), new Citations("p", "h", "v", "d", "r", "c")));
 
         Assert.Contains($"支付比例{told}：（100.00－0.00）×{told}＝{paidYuan}元", trace, StringComparison.Ordinal);
     }
@@ -70,9 +71,11 @@ public sealed class TraceTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Trace_of_each_shape_is_word_for_word(string shape, Terms terms, Tier tier, long totalFen, long inScopeFen, Standing before, string told)
+    public void Trace_of_each_shape_is_word_for_word(
+        string shape, Terms terms, Tier tier, long totalFen, long inScopeFen, Standing before, string told)
     {
-        Calculation calculation = new(terms, tier, new FeeParts(totalFen - inScopeFen, 0, 0, inScopeFen), before, Adjudicator.Adjudicate(terms, totalFen, inScopeFen, before), new Citations("策", "散", "类型", "起付", "比例", "限额"));
+        Calculation calculation = new(terms, tier, new FeeParts(totalFen - inScopeFen, 0, 0, inScopeFen), before,
+            Adjudicator.Adjudicate(terms, totalFen, inScopeFen, before), new Citations("策", "散", "类型", "起付", "比例", "限额"));
 
         Assert.True(told == Trace.Of(calculation), $"{shape}: {Trace.Of(calculation)}");
     }

@@ -21,7 +21,10 @@ public sealed class AdjudicationSettingsTests
         { nameof(AdjudicationSettings.OutboxMaxPerShard), (settings, value) => settings.OutboxMaxPerShard = value, 1_000, 10_000_000 },
         { nameof(AdjudicationSettings.RelayWindow), (settings, value) => settings.RelayWindow = value, 1, 100_000 },
         { nameof(AdjudicationSettings.EligibilityCacheSeconds), (settings, value) => settings.EligibilityCacheSeconds = value, 1, 3_600 },
-        { nameof(AdjudicationSettings.EligibilityCacheEntries), (settings, value) => settings.EligibilityCacheEntries = value, 1_000, 10_000_000 },
+        {
+            nameof(AdjudicationSettings.EligibilityCacheEntries), (settings, value) => settings.EligibilityCacheEntries = value, 1_000,
+            10_000_000
+        },
         { nameof(AdjudicationSettings.StreamInFlight), (settings, value) => settings.StreamInFlight = value, 1, 100_000 },
     };
 

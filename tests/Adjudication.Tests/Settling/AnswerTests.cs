@@ -11,7 +11,8 @@ namespace Adjudication.Tests.Settling;
 
 public sealed class AnswerTests
 {
-    private static readonly Citations Cited = new("p", new string('0', 64), "郑医保〔2023〕6号 三", "郑医保〔2023〕6号 三", "郑医保〔2023〕6号 三", "郑医保〔2023〕6号 三");
+    private static readonly Citations Cited =
+        new("p", new string('0', 64), "郑医保〔2023〕6号 三", "郑医保〔2023〕6号 三", "郑医保〔2023〕6号 三", "郑医保〔2023〕6号 三");
 
     [Fact]
     public void Serialize_of_a_settlement_gives_the_whole_message()
@@ -66,12 +67,22 @@ public sealed class AnswerTests
         Standing before = new(20_000, 0);
         Settlement settlement = Adjudicator.Adjudicate(terms, totalFen, totalFen, before);
         RecordHeader header = new(
-            RecordKind.Settlement, RecordState.Active, terms.Capped, 7, 7, 20250618, settlement.DeductibleFen, 0, settlement.FundPayFen, 20_000, terms.TariffFen, terms.CapFen,
+            RecordKind.Settlement, RecordState.Active, terms.Capped, 7, 7, 20250618, settlement.DeductibleFen, 0, settlement.FundPayFen,
+            20_000, terms.TariffFen, terms.CapFen,
             settlement.UncappedFen - settlement.FundPayFen);
-        StoredRequest stored = new() { VisitType = 1, TotalFen = totalFen, InScopeFen = totalFen, RateBp = terms.RateBasisPoints, AllowanceFen = terms.AllowanceFen ?? 0, Tier = 2 };
+        StoredRequest stored = new()
+        {
+            VisitType = 1,
+            TotalFen = totalFen,
+            InScopeFen = totalFen,
+            RateBp = terms.RateBasisPoints,
+            AllowanceFen = terms.AllowanceFen ?? 0,
+            Tier = 2,
+        };
         StoredRecord.Clear(answer.Stored);
         answer.Stored.MergeFrom(stored);
-        Replies.Settle(answer, Decision.Settled, "2025-03-0000000007", "r", "f", "i", new StoredRecord(header, default, answer.Stored), Cited, replayed: false);
+        Replies.Settle(answer, Decision.Settled, "2025-03-0000000007", "r", "f", "i", new StoredRecord(header, default, answer.Stored),
+            Cited, replayed: false);
         return answer;
     }
 

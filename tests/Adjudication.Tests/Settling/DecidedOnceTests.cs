@@ -21,7 +21,8 @@ public sealed class DecidedOnceTests : IAsyncLifetime
     {
         _fixture = await StoreFixture.StartAsync(shards: 1);
         _eligibility = new EligibilityDirectory(
-            new Eligibility.EligibilityClient(new NoCalls()), LookupAsync, new AdjudicationSettings(), TimeProvider.System, NullLogger<EligibilityDirectory>.Instance);
+            new Eligibility.EligibilityClient(new NoCalls()), LookupAsync, new AdjudicationSettings(), TimeProvider.System,
+            NullLogger<EligibilityDirectory>.Instance);
         await _eligibility.StartAsync(CancellationToken.None);
     }
 
@@ -39,11 +40,13 @@ public sealed class DecidedOnceTests : IAsyncLifetime
         SettleReply plain = await today.SettleAsync(Request("R1", inScopeFen: 10_000));
         SettleReply cut = await today.SettleAsync(Request("R2", inScopeFen: 200_000));
         SettleReply exhausted = await today.SettleAsync(Request("R3", inScopeFen: 5_000));
-        SettleReply cancelled = await today.CancelAsync(new CancelRequest { RequestId = "R4", FacilityCode = "H1", InsuredId = "P1", OriginalRequestId = "R3" });
+        SettleReply cancelled = await today.CancelAsync(
+            new CancelRequest { RequestId = "R4", FacilityCode = "H1", InsuredId = "P1", OriginalRequestId = "R3" });
         Assert.Equal(("", "CAP_REACHED", "CAP_EXHAUSTED"), (plain.ReasonCode, cut.ReasonCode, exhausted.ReasonCode));
 
         await using SettlementStore sameRedis = new(
-            _fixture.Redis, shardCount: 1, longestOutbox: 1_000_000, Script.FromResource("settle.lua").Mutated(DeductibleRule, "deductible = min(in_scope, 777)"));
+            _fixture.Redis, shardCount: 1, longestOutbox: 1_000_000,
+            Script.FromResource("settle.lua").Mutated(DeductibleRule, "deductible = min(in_scope, 777)"));
         sameRedis.Shards[0].Open(StoreFixture.Epoch, 0);
         SettlementDesk later = new(sameRedis, _eligibility, Packs.Zhengzhou, TimeProvider.System, (terms, _, inScopeFen, before) =>
         {
@@ -56,16 +59,19 @@ public sealed class DecidedOnceTests : IAsyncLifetime
         Assert.Equal(Replayed(plain), await later.SettleAsync(Request("R1", inScopeFen: 10_000)));
         Assert.Equal(Replayed(cut), await later.SettleAsync(Request("R2", inScopeFen: 200_000)));
         Assert.Equal(plain, await later.FindAsync(new GetSettlementRequest { FacilityCode = "H1", InsuredId = "P1", RequestId = "R1" }));
-        Assert.Equal(cut, await later.FindAsync(new GetSettlementRequest { FacilityCode = "H1", InsuredId = "P1", SettlementId = cut.SettlementId }));
+        Assert.Equal(cut, await later.FindAsync(
+            new GetSettlementRequest { FacilityCode = "H1", InsuredId = "P1", SettlementId = cut.SettlementId }));
         Assert.Equal(
             Replayed(cancelled),
-            await later.CancelAsync(new CancelRequest { RequestId = "R4", FacilityCode = "H1", InsuredId = "P1", OriginalRequestId = "R3" }));
+            await later.CancelAsync(
+                new CancelRequest { RequestId = "R4", FacilityCode = "H1", InsuredId = "P1", OriginalRequestId = "R3" }));
     }
 
     [Fact]
     public async Task Settle_where_script_and_rules_differ_in_the_reason_alone_answers_nothing()
     {
-        SettlementDesk desk = new(_fixture.Store, _eligibility, Packs.Zhengzhou, TimeProvider.System, (terms, totalFen, inScopeFen, before) =>
+        SettlementDesk desk = new(_fixture.Store, _eligibility, Packs.Zhengzhou, TimeProvider.System,
+            (terms, totalFen, inScopeFen, before) =>
         {
             Settlement rules = Adjudicator.Adjudicate(terms, totalFen, inScopeFen, before);
             return rules with { UncappedFen = rules.UncappedFen + 1 };
@@ -97,7 +103,14 @@ public sealed class DecidedOnceTests : IAsyncLifetime
     {
         LookupReply reply = new();
         if (request.FacilityCodes.Contains("H1"))
-            reply.Facilities.Add(new Facility { FacilityCode = "H1", County = "410122", AdminLevel = AdminLevel.County, Grade = "2A", PooledFrom = "2024-01-01" });
+            reply.Facilities.Add(new Facility
+            {
+                FacilityCode = "H1",
+                County = "410122",
+                AdminLevel = AdminLevel.County,
+                Grade = "2A",
+                PooledFrom = "2024-01-01",
+            });
         if (request.InsuredIds.IndexOf("P1") is >= 0 and int position)
         {
             Enrolled insured = new() { Position = position };

@@ -13,8 +13,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Adjudication.Tests.Settling;
 
 /// <summary>
-/// A desk on a real Redis, for the tests of a class, each with insured of its own. It is one in the morning of New Year's Day 2026 in China, and
-/// in London still 2025. Insured whose id begins with P are enrolled in Jinshui from 2023 to 2026, Q is unknown, G lives outside the pooling area.
+/// A desk on a real Redis, for the tests of a class, each with insured of its own. It is one in the morning of New Year's Day 2026 in
+/// China, and in London still 2025. Insured whose id begins with P are enrolled in Jinshui from 2023 to 2026, Q is unknown, G lives outside
+/// the pooling area.
 /// </summary>
 public sealed class DeskFixture : IAsyncLifetime
 {
@@ -64,25 +65,27 @@ public sealed class DeskFixture : IAsyncLifetime
     internal static async Task<EligibilityDirectory> StartDirectoryAsync(EligibilityDirectory.LookupCall lookup)
     {
         EligibilityDirectory directory = new(
-            new Eligibility.EligibilityClient(new NoCalls()), lookup, new AdjudicationSettings(), TimeProvider.System, NullLogger<EligibilityDirectory>.Instance);
+            new Eligibility.EligibilityClient(new NoCalls()), lookup, new AdjudicationSettings(), TimeProvider.System,
+            NullLogger<EligibilityDirectory>.Instance);
         await directory.StartAsync(CancellationToken.None);
         return directory;
     }
 
     /// <summary>A visit with another amount in each part; 110 yuan are in scope.</summary>
-    public static SettleRequest Visit(string requestId, string insured, string facility = Hospital, string date = "2025-03-05", VisitType type = VisitType.Ordinary) => new()
-    {
-        RequestId = requestId,
-        FacilityCode = facility,
-        InsuredId = insured,
-        VisitDate = date,
-        VisitType = type,
-        TotalFen = 12_345,
-        FullSelfPayFen = 1_000,
-        OverLimitFen = 300,
-        PreSelfPayFen = 45,
-        InScopeFen = 11_000,
-    };
+    public static SettleRequest Visit(string requestId, string insured, string facility = Hospital, string date = "2025-03-05",
+        VisitType type = VisitType.Ordinary) => new()
+        {
+            RequestId = requestId,
+            FacilityCode = facility,
+            InsuredId = insured,
+            VisitDate = date,
+            VisitType = type,
+            TotalFen = 12_345,
+            FullSelfPayFen = 1_000,
+            OverLimitFen = 300,
+            PreSelfPayFen = 45,
+            InScopeFen = 11_000,
+        };
 
     /// <summary>A visit of which all is in scope.</summary>
     public static SettleRequest VisitOf(long fen, string requestId, string insured, string facility = Hospital, string date = "2025-03-05")
@@ -106,7 +109,14 @@ public sealed class DeskFixture : IAsyncLifetime
         foreach (Facility facility in (Facility[])
         [
             new() { FacilityCode = Hospital, County = "410122", AdminLevel = AdminLevel.County, Grade = "2A", PooledFrom = "2023-01-01" },
-            new() { FacilityCode = Township, County = "410182", AdminLevel = AdminLevel.Township, Grade = "none", PooledFrom = "2023-01-01" },
+            new()
+            {
+                FacilityCode = Township,
+                County = "410182",
+                AdminLevel = AdminLevel.Township,
+                Grade = "none",
+                PooledFrom = "2023-01-01",
+            },
             new() { FacilityCode = Province, County = "410102", AdminLevel = AdminLevel.Province, Grade = "3A", PooledFrom = "2023-01-01" },
         ])
         {
@@ -135,7 +145,14 @@ public sealed class DeskFixture : IAsyncLifetime
         foreach (CatalogueItem item in (CatalogueItem[])
         [
             new() { ItemCode = "A1", ItemClass = ItemClass.ClassA, ValidFrom = "2024-01-01" },
-            new() { ItemCode = "B1", ItemClass = ItemClass.ClassB, FirstSelfPayBp = 3_333, PriceLimitMilliFen = 1_000_000, ValidFrom = "2024-01-01" },
+            new()
+            {
+                ItemCode = "B1",
+                ItemClass = ItemClass.ClassB,
+                FirstSelfPayBp = 3_333,
+                PriceLimitMilliFen = 1_000_000,
+                ValidFrom = "2024-01-01",
+            },
             new() { ItemCode = "C1", ItemClass = ItemClass.ClassC, ValidFrom = "2024-01-01" },
         ])
         {

@@ -23,7 +23,8 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
     [InlineData("R1", "Q20", Hospital, "2022-12-31", "FACILITY_NOT_POOLED", "该机构在就诊日期未开通居民医保门诊统筹，本次费用不能由门诊统筹支付。")]
     [InlineData("R1", "G20", Hospital, "2023-12-31", "OUTSIDE_POOLING_AREA", "参保地不在本市市级统筹范围内，请按参保地规定办理。")]
     [InlineData("R1", "P20", Hospital, "2023-12-31", "NO_POLICY_IN_FORCE", "系统中没有就诊日期适用的门诊统筹政策，不能结算，请联系医保经办机构。")]
-    public async Task Settle_and_quote_are_refused_for_the_same_reason(string requestId, string insured, string facility, string date, string code, string text)
+    public async Task Settle_and_quote_are_refused_for_the_same_reason(
+        string requestId, string insured, string facility, string date, string code, string text)
     {
         SettleReply expected = Refused(requestId, insured, code, text, facility);
 
@@ -32,7 +33,8 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
     }
 
     [Fact]
-    public async Task Settle_of_today_in_china_is_not_in_the_future() => Assert.Equal(Decision.Settled, (await fixture.Desk.SettleAsync(Visit("R1", "P21", date: "2026-01-01"))).Decision);
+    public async Task Settle_of_today_in_china_is_not_in_the_future() =>
+        Assert.Equal(Decision.Settled, (await fixture.Desk.SettleAsync(Visit("R1", "P21", date: "2026-01-01"))).Decision);
 
     [Fact]
     public async Task Settle_looks_at_the_lines_before_facility_and_insured_and_tells_those_at_fault()
@@ -40,7 +42,8 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
         SettleRequest request = VisitOf(0, "R1", "Q22", "H9");
         request.Lines.AddRange(Lines);
         request.Lines[1].ItemCode = "NONE";
-        SettleReply expected = Refused("R1", "Q22", "INVALID_REQUEST", "请求字段 lines[1].item_code 不在医保目录中：第 2 条费用明细（line_id y，项目 NONE），请核对项目编码。", "H9");
+        SettleReply expected = Refused(
+            "R1", "Q22", "INVALID_REQUEST", "请求字段 lines[1].item_code 不在医保目录中：第 2 条费用明细（line_id y，项目 NONE），请核对项目编码。", "H9");
         expected.LineResults.Add(new LineResult { LineId = "y", ReasonCode = "ITEM_UNKNOWN" });
         Assert.Equal(expected, await fixture.Desk.SettleAsync(request));
         Assert.Equal(expected, await fixture.Desk.QuoteAsync(request));
@@ -64,38 +67,49 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
         foreach (SettlementDesk desk in (SettlementDesk[])[withoutPolicy, fixture.DeskWithoutEligibility])
         {
             Assert.Equal(settled, await desk.SettleAsync(Visit("R1", "P23")));
-            Assert.Equal(RefusedFor("R2", "P23", "REQUEST_CANCELLED", RequestCancelled, Named(second.SettlementId, "R2", "2025-03-06")), await desk.SettleAsync(Visit("R2", "P23", date: "2025-03-06")));
+            Assert.Equal(RefusedFor("R2", "P23", "REQUEST_CANCELLED", RequestCancelled, Named(second.SettlementId, "R2", "2025-03-06")),
+                await desk.SettleAsync(Visit("R2", "P23", date: "2025-03-06")));
             Assert.Equal(Refused("R3", "P23", "REQUEST_REVERSED", RequestReversed), await desk.SettleAsync(Visit("R3", "P23")));
-            Assert.Equal(RefusedFor("R1", "P23", "DUPLICATE_CONFLICT", Conflict, Named(settled.SettlementId, "R1")), await desk.SettleAsync(Visit("R1", "P23", date: "2025-03-07")));
+            Assert.Equal(RefusedFor("R1", "P23", "DUPLICATE_CONFLICT", Conflict, Named(settled.SettlementId, "R1")),
+                await desk.SettleAsync(Visit("R1", "P23", date: "2025-03-07")));
             Assert.Equal(
-                RefusedFor("C2", "P23", "DUPLICATE_CONFLICT", Conflict, Named(cancelled.SettlementId, "C2", "2025-03-06", sign: -1)), await desk.SettleAsync(Visit("C2", "P23")));
+                RefusedFor("C2", "P23", "DUPLICATE_CONFLICT", Conflict, Named(cancelled.SettlementId, "C2", "2025-03-06", sign: -1)),
+                await desk.SettleAsync(Visit("C2", "P23")));
             Assert.Equal("VISIT_IN_FUTURE", (await desk.SettleAsync(Visit("R1", "P23", date: "2026-01-02"))).ReasonCode);
         }
 
         Assert.Equal("NO_POLICY_IN_FORCE", (await withoutPolicy.SettleAsync(Visit("R4", "P23"))).ReasonCode);
         Assert.Equal("NO_POLICY_IN_FORCE", (await withoutPolicy.QuoteAsync(Visit("R1", "P23"))).ReasonCode);
-        await Assert.ThrowsAsync<EligibilityUnavailableException>(() => fixture.DeskWithoutEligibility.SettleAsync(Visit("R4", "P23")).AsTask());
-        await Assert.ThrowsAsync<EligibilityUnavailableException>(() => fixture.DeskWithoutEligibility.QuoteAsync(Visit("R1", "P23")).AsTask());
-        Assert.Equal("SETTLEMENT_UNKNOWN", (await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P23", RequestId = "R4" })).ReasonCode);
+        await Assert.ThrowsAsync<EligibilityUnavailableException>(
+            () => fixture.DeskWithoutEligibility.SettleAsync(Visit("R4", "P23")).AsTask());
+        await Assert.ThrowsAsync<EligibilityUnavailableException>(
+            () => fixture.DeskWithoutEligibility.QuoteAsync(Visit("R1", "P23")).AsTask());
+        Assert.Equal("SETTLEMENT_UNKNOWN",
+            (await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P23", RequestId = "R4" }))
+            .ReasonCode);
     }
 
     [Fact]
     public async Task Quote_neither_finds_nor_leaves_anything()
     {
         await fixture.Desk.QuoteAsync(Visit("R1", "P24"));
-        Assert.Equal(Refused("R1", "P24", "SETTLEMENT_UNKNOWN", Unknown), await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P24", RequestId = "R1" }));
+        Assert.Equal(Refused("R1", "P24", "SETTLEMENT_UNKNOWN", Unknown),
+            await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P24", RequestId = "R1" }));
         Assert.Equal(0, (await fixture.Desk.AccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P24", Year = 2025 })).FundPaidFen);
 
         await fixture.Desk.SettleAsync(Visit("R1", "P24"));
         SettleReply quote = await fixture.Desk.QuoteAsync(Visit("R1", "P24"));
-        Assert.Equal((Decision.Quoted, "", 0, 3_850, false), (quote.Decision, quote.SettlementId, quote.DeductibleFen, quote.CapUsedBeforeFen, quote.Replayed));
+        Assert.Equal((Decision.Quoted, "", 0, 3_850, false),
+            (quote.Decision, quote.SettlementId, quote.DeductibleFen, quote.CapUsedBeforeFen, quote.Replayed));
     }
 
     [Fact]
     public async Task Cancel_malformed_is_refused_with_the_field()
     {
-        Assert.Equal(RefusedCancel("", "P25", "R1", "INVALID_REQUEST", "请求字段 request_id 缺失。"), await fixture.Desk.CancelAsync(Cancellation("", "P25", "R1")));
-        Assert.Equal(RefusedCancel("C1", "P25", "", "INVALID_REQUEST", "请求字段 original_request_id 缺失。"), await fixture.Desk.CancelAsync(Cancellation("C1", "P25", "")));
+        Assert.Equal(RefusedCancel("", "P25", "R1", "INVALID_REQUEST", "请求字段 request_id 缺失。"),
+            await fixture.Desk.CancelAsync(Cancellation("", "P25", "R1")));
+        Assert.Equal(RefusedCancel("C1", "P25", "", "INVALID_REQUEST", "请求字段 original_request_id 缺失。"),
+            await fixture.Desk.CancelAsync(Cancellation("C1", "P25", "")));
         Assert.Equal(
             RefusedCancel("C1", "P25", "", "INVALID_REQUEST", "请求字段 target 缺失：请给出 settlement_id 或 original_request_id。"),
             await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P25" }));
@@ -107,16 +121,19 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
         SettleReply settled = await fixture.Desk.SettleAsync(Visit("R1", "P26"));
         SettleReply elsewhere = RefusedCancel("C1", "P26", "R1", "SETTLEMENT_UNKNOWN", Unknown);
         elsewhere.FacilityCode = Township;
-        Assert.Equal(elsewhere, await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Township, InsuredId = "P26", OriginalRequestId = "R1" }));
+        Assert.Equal(elsewhere, await fixture.Desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = Township, InsuredId = "P26", OriginalRequestId = "R1" }));
         elsewhere.OriginalRequestId = "";
-        Assert.Equal(elsewhere, await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Township, InsuredId = "P26", SettlementId = settled.SettlementId }));
+        Assert.Equal(elsewhere, await fixture.Desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = Township, InsuredId = "P26", SettlementId = settled.SettlementId }));
         string ofAnotherYear = settled.SettlementId.Replace("2025-", "2024-", StringComparison.Ordinal);
         string ofAnotherShard = settled.SettlementId.Replace("2025-", "2025-1", StringComparison.Ordinal);
         foreach (string id in (string[])["", "0", "no id", settled.SettlementId + "0", ofAnotherYear, ofAnotherShard])
         {
             Assert.Equal(
                 RefusedCancel("C1", "P26", "", "SETTLEMENT_UNKNOWN", Unknown),
-                await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P26", SettlementId = id }));
+                await fixture.Desk.CancelAsync(
+                    new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P26", SettlementId = id }));
         }
     }
 
@@ -134,9 +151,15 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
         SettleReply refused = RefusedFor("C1", "P27", "CANCEL_BLOCKED_BY_LATER_SETTLEMENT", Blocked, blocking);
         refused.OriginalRequestId = "R1";
         Assert.Equal(refused, await fixture.Desk.CancelAsync(Cancellation("C1", "P27", "R1")));
-        Assert.EndsWith($"（结算编号{third.SettlementId}，请求编号R3，就诊日期2025-03-05，费用总额10.00元，统筹基金支付5.50元）", refused.ReasonText, StringComparison.Ordinal);
+        Assert.EndsWith($"（结算编号{third.SettlementId}，请求编号R3，就诊日期2025-03-05，费用总额10.00元，统筹基金支付5.50元）", refused.ReasonText,
+            StringComparison.Ordinal);
         Assert.Equal(
-            new ReverseReply { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = "CANCEL_BLOCKED_BY_LATER_SETTLEMENT", ReasonText = refused.ReasonText },
+            new ReverseReply
+            {
+                Outcome = ReverseReply.Types.Outcome.ReverseRefused,
+                ReasonCode = "CANCEL_BLOCKED_BY_LATER_SETTLEMENT",
+                ReasonText = refused.ReasonText,
+            },
             await fixture.Desk.ReverseAsync(Reversal("V1", "P27", "R1")));
 
         // The second bore no deductible, so what came after it does not hold it.
@@ -144,7 +167,14 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
         Assert.Equal(Decision.Cancelled, cancelled.Decision);
         SettlementRef second = Named(cancelled.Trace[("一、撤销结算".Length)..cancelled.Trace.IndexOf('，', StringComparison.Ordinal)], "R2");
         (second.DeductibleFen, second.FundPayFen, second.SelfPayFen) = (0, 6_050, 6_295);
-        SettlementRef mirror = new(second) { SettlementId = cancelled.SettlementId, RequestId = "C2", TotalFen = -12_345, FundPayFen = -6_050, SelfPayFen = -6_295 };
+        SettlementRef mirror = new(second)
+        {
+            SettlementId = cancelled.SettlementId,
+            RequestId = "C2",
+            TotalFen = -12_345,
+            FundPayFen = -6_050,
+            SelfPayFen = -6_295,
+        };
         refused = RefusedFor("C3", "P27", "ALREADY_CANCELLED", "该笔结算已撤销或冲正，无需重复办理。", second);
         refused.OriginalRequestId = "R2";
         Assert.Equal(refused, await fixture.Desk.CancelAsync(Cancellation("C3", "P27", "R2")));
@@ -156,7 +186,8 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
         Assert.Equal(refused, await fixture.Desk.CancelAsync(Cancellation("R1", "P27", "R2")));
 
         await fixture.Desk.ReverseAsync(Reversal("V4", "P27", "C4"));
-        Assert.Equal(RefusedCancel("C4", "P27", "R1", "REQUEST_REVERSED", RequestReversed), await fixture.Desk.CancelAsync(Cancellation("C4", "P27", "R1")));
+        Assert.Equal(RefusedCancel("C4", "P27", "R1", "REQUEST_REVERSED", RequestReversed),
+            await fixture.Desk.CancelAsync(Cancellation("C4", "P27", "R1")));
 
         // A cancellation that was itself undone names what it had booked.
         await fixture.Desk.ReverseAsync(Reversal("V5", "P27", "C2"));
@@ -194,7 +225,12 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
         await fixture.Desk.ReverseAsync(Reversal("V9", "P29", "T1"));
 
         Assert.Equal(
-            new ReverseReply { Outcome = ReverseReply.Types.Outcome.ReverseRefused, ReasonCode = code, ReasonText = text.Replace("{0}", settled.SettlementId, StringComparison.Ordinal) },
+            new ReverseReply
+            {
+                Outcome = ReverseReply.Types.Outcome.ReverseRefused,
+                ReasonCode = code,
+                ReasonText = text.Replace("{0}", settled.SettlementId, StringComparison.Ordinal),
+            },
             await fixture.Desk.ReverseAsync(Reversal(requestId, "P29", original)));
     }
 
@@ -203,7 +239,8 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
     {
         await fixture.Desk.SettleAsync(Visit("R1", "P30"));
 
-        ReverseReply there = await fixture.Desk.ReverseAsync(new ReverseRequest { RequestId = "V1", FacilityCode = Township, InsuredId = "P30", OriginalRequestId = "R1" });
+        ReverseReply there = await fixture.Desk.ReverseAsync(
+            new ReverseRequest { RequestId = "V1", FacilityCode = Township, InsuredId = "P30", OriginalRequestId = "R1" });
 
         Assert.Equal(
             new ReverseReply
@@ -213,18 +250,28 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
                 ReasonText = "该参保人在本机构名下没有请求R1，没有可冲正的结算；此编号已作废，之后到达也不会结算。请核对人员编号与请求编号。",
             },
             there);
-        Assert.Equal(3_850, (await fixture.Desk.AccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P30", Year = 2025 })).FundPaidFen);
+        Assert.Equal(3_850, (await fixture.Desk.AccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P30", Year = 2025 }))
+            .FundPaidFen);
     }
 
     private static SettleReply Refused(string requestId, string insured, string code, string text, string facility = Hospital) =>
-        new() { RequestId = requestId, FacilityCode = facility, InsuredId = insured, Decision = Decision.Refused, ReasonCode = code, ReasonText = text };
+        new()
+        {
+            RequestId = requestId,
+            FacilityCode = facility,
+            InsuredId = insured,
+            Decision = Decision.Refused,
+            ReasonCode = code,
+            ReasonText = text,
+        };
 
     /// <summary>With the settlement that it speaks of, which is of the facility that asks.</summary>
     private static SettleReply RefusedFor(string requestId, string insured, string code, string text, SettlementRef other)
     {
         SettleReply refused = Refused(
             requestId, insured, code,
-            $"{text}（结算编号{other.SettlementId}，请求编号{other.RequestId}，就诊日期{other.VisitDate}，费用总额{Yuan(other.TotalFen)}元，统筹基金支付{Yuan(other.FundPayFen)}元）");
+            $"{text}（结算编号{other.SettlementId}，请求编号{other.RequestId}，就诊日期{other.VisitDate}，费用总额{Yuan(other.TotalFen)}元，"
+                + $"统筹基金支付{Yuan(other.FundPayFen)}元）");
         refused.Other = other;
         return refused;
     }

@@ -11,7 +11,12 @@ public sealed class SameContentTests(DeskFixture fixture) : IClassFixture<DeskFi
         { "another order", request => (request.Lines[0], request.Lines[2]) = (request.Lines[2], request.Lines[0]) },
         { "the total stated", request => request.TotalFen = 11_500 },
         { "a part stated", request => request.PreSelfPayFen = 333 },
-        { "every sum stated", request => (request.TotalFen, request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen) = (11_500, 2_000, 500, 333, 8_667) },
+        {
+            "every sum stated",
+            request =>
+                (request.TotalFen, request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen) =
+                (11_500, 2_000, 500, 333, 8_667)
+        },
         { "a price in micro-yuan", request => (request.Lines[1].UnitPriceMilliFen, request.Lines[1].UnitPriceMicroYuan) = (0, 15_000_000) },
     };
 
@@ -49,7 +54,8 @@ public sealed class SameContentTests(DeskFixture fixture) : IClassFixture<DeskFi
 
     [Theory]
     [MemberData(nameof(OtherSums))]
-    public async Task Settle_of_other_lines_or_with_a_sum_that_is_not_theirs_is_a_conflict_with_what_stands(string difference, Action<SettleRequest> change)
+    public async Task Settle_of_other_lines_or_with_a_sum_that_is_not_theirs_is_a_conflict_with_what_stands(
+        string difference, Action<SettleRequest> change)
     {
         string insured = $"P2 {difference}";
         SettleReply settled = await fixture.Desk.SettleAsync(WithLines("R1", insured));
@@ -123,7 +129,8 @@ public sealed class SameContentTests(DeskFixture fixture) : IClassFixture<DeskFi
     public async Task Settle_takes_a_price_to_the_millionth_of_a_yuan_and_not_in_two_units()
     {
         SettleRequest request = VisitOf(0, "R1", "P5", Township);
-        request.Lines.Add(new FeeLine { LineId = "1", ItemCode = "A1", UnitPriceMicroYuan = 12_346, QuantityE4 = 9_000_000, AmountFen = 1_111 });
+        request.Lines.Add(
+            new FeeLine { LineId = "1", ItemCode = "A1", UnitPriceMicroYuan = 12_346, QuantityE4 = 9_000_000, AmountFen = 1_111 });
         SettleReply settled = await fixture.Desk.SettleAsync(request);
         request.RequestId = "R2";
         request.Lines[0].UnitPriceMilliFen = 1_234;
@@ -132,7 +139,8 @@ public sealed class SameContentTests(DeskFixture fixture) : IClassFixture<DeskFi
         // 11.11 yuan at 65 %: 722.15 fen.
         Assert.Equal((1_111, 1_111, 722), (settled.TotalFen, settled.InScopeFen, settled.FundPayFen));
         Assert.Equal(
-            ("INVALID_REQUEST", "请求字段 lines[0].unit_price_micro_yuan 与 unit_price_milli_fen 只能填一个。"), (refused.ReasonCode, refused.ReasonText));
+            ("INVALID_REQUEST", "请求字段 lines[0].unit_price_micro_yuan 与 unit_price_milli_fen 只能填一个。"),
+            (refused.ReasonCode, refused.ReasonText));
     }
 
     private static SettleRequest WithLines(string requestId, string insured)

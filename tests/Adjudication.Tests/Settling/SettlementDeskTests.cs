@@ -29,7 +29,8 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     private async Task StartDeskAsync()
     {
         FixedTime time = new(Now);
-        _eligibility = new EligibilityDirectory(new Eligibility.EligibilityClient(new NoCalls()), LookupAsync, new AdjudicationSettings(), time, NullLogger<EligibilityDirectory>.Instance);
+        _eligibility = new EligibilityDirectory(new Eligibility.EligibilityClient(new NoCalls()), LookupAsync, new AdjudicationSettings(),
+            time, NullLogger<EligibilityDirectory>.Instance);
         await _eligibility.StartAsync(CancellationToken.None);
         _desk = new SettlementDesk(_fixture.Store, _eligibility, Packs.Zhengzhou, time);
     }
@@ -51,7 +52,8 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     {
         SettleReply reply = await _desk.SettleAsync(Request("R1"));
 
-        Assert.Equal((Decision.Settled, 4_000, 5_500, 3_300, 6_700), (reply.Decision, reply.DeductibleFen, reply.RateBp, reply.FundPayFen, reply.SelfPayFen));
+        Assert.Equal((Decision.Settled, 4_000, 5_500, 3_300, 6_700),
+            (reply.Decision, reply.DeductibleFen, reply.RateBp, reply.FundPayFen, reply.SelfPayFen));
         Assert.Equal((30_000, 0, 3_300, 26_700), (reply.CapFen, reply.CapUsedBeforeFen, reply.CapUsedAfterFen, reply.CapRemainingFen));
         Assert.Equal("zhengzhou-outpatient@2025-01-01", reply.PolicyId);
         Assert.Equal(Packs.Zhengzhou.Hash, reply.PolicyHash);
@@ -62,7 +64,8 @@ public sealed class SettlementDeskTests : IAsyncLifetime
             "四、年度最高支付限额300.00元，此前已用0.00元，本次未超过限额（郑医保〔2023〕6号 三）。" +
             "五、统筹基金支付33.00元，个人负担67.00元。",
             reply.Trace);
-        Assert.Equal(reply.Trace, (await _desk.FindAsync(new GetSettlementRequest { FacilityCode = "H3", InsuredId = "P01", SettlementId = reply.SettlementId })).Trace);
+        Assert.Equal(reply.Trace, (await _desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = "H3", InsuredId = "P01", SettlementId = reply.SettlementId })).Trace);
         Assert.Equal(reply, await _desk.FindAsync(new GetSettlementRequest { FacilityCode = "H3", InsuredId = "P01", RequestId = "R1" }));
     }
 
@@ -86,10 +89,12 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     public async Task Stream_answers_as_single_calls_do()
     {
         SettleRequest lines = Request("R2", totalFen: 0, inScopeFen: 0);
-        lines.Lines.Add(new FeeLine { LineId = "1", ItemCode = "A1", UnitPriceMilliFen = 5_000_000, QuantityE4 = 20_000, AmountFen = 10_000 });
+        lines.Lines.Add(
+            new FeeLine { LineId = "1", ItemCode = "A1", UnitPriceMilliFen = 5_000_000, QuantityE4 = 20_000, AmountFen = 10_000 });
         SettleRequest[] requests =
         [
-            Request("R1"), Request("R1"), Request("R1", totalFen: 20_000, inScopeFen: 20_000), lines, Request("R3", facility: "H9"), Request("R4", date: "2025-13-01"), Request("R5"), Request("R1"),
+            Request("R1"), Request("R1"), Request("R1", totalFen: 20_000, inScopeFen: 20_000), lines, Request("R3", facility: "H9"),
+            Request("R4", date: "2025-13-01"), Request("R5"), Request("R1"),
         ];
         (List<SettleReply> streamed, Exception? failure) = await StreamAsync(requests);
 
@@ -101,7 +106,8 @@ public sealed class SettlementDeskTests : IAsyncLifetime
 
         Assert.Null(failure);
         Assert.Equal(single, streamed);
-        Assert.Equal(["", "", "DUPLICATE_CONFLICT", "", "FACILITY_UNKNOWN", "INVALID_REQUEST", "", ""], streamed.Select(reply => reply.ReasonCode));
+        Assert.Equal(["", "", "DUPLICATE_CONFLICT", "", "FACILITY_UNKNOWN", "INVALID_REQUEST", "", ""],
+            streamed.Select(reply => reply.ReasonCode));
         Assert.Equal([false, true, false, false, false, false, false, true], streamed.Select(reply => reply.Replayed));
     }
 
@@ -124,7 +130,8 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     [Fact]
     public async Task Cancel_with_an_insured_id_of_a_megabyte_is_refused()
     {
-        SettleReply refused = await _desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = new string('P', 1_000_000), OriginalRequestId = "R1" });
+        SettleReply refused = await _desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = new string('P', 1_000_000), OriginalRequestId = "R1" });
 
         Assert.Equal((Decision.Refused, "INVALID_REQUEST"), (refused.Decision, refused.ReasonCode));
         Assert.Contains("insured_id", refused.ReasonText, StringComparison.Ordinal);
@@ -134,16 +141,20 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     public async Task Settle_with_lines_computes_the_parts_and_tells_each_line()
     {
         SettleRequest request = Request("R1", totalFen: 0, inScopeFen: 0);
-        request.Lines.Add(new FeeLine { LineId = "1", ItemCode = "A1", UnitPriceMilliFen = 5_000_000, QuantityE4 = 20_000, AmountFen = 10_000 });
-        request.Lines.Add(new FeeLine { LineId = "2", ItemCode = "B1", UnitPriceMilliFen = 1_000_000, QuantityE4 = 10_000, AmountFen = 1_000 });
+        request.Lines.Add(
+            new FeeLine { LineId = "1", ItemCode = "A1", UnitPriceMilliFen = 5_000_000, QuantityE4 = 20_000, AmountFen = 10_000 });
+        request.Lines.Add(
+            new FeeLine { LineId = "2", ItemCode = "B1", UnitPriceMilliFen = 1_000_000, QuantityE4 = 10_000, AmountFen = 1_000 });
         request.Lines.Add(new FeeLine { LineId = "3", ItemCode = "C1", UnitPriceMilliFen = 500_000, QuantityE4 = 10_000, AmountFen = 500 });
 
         SettleReply reply = await _desk.SettleAsync(request);
-        SettleReply cancelled = await _desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "R1" });
+        SettleReply cancelled = await _desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "R1" });
         request.Lines[0].LineId = "4";
         SettleReply conflict = await _desk.SettleAsync(request);
 
-        Assert.Equal((11_500, 500, 0, 100, 10_900), (reply.TotalFen, reply.FullSelfPayFen, reply.OverLimitFen, reply.PreSelfPayFen, reply.InScopeFen));
+        Assert.Equal((11_500, 500, 0, 100, 10_900),
+            (reply.TotalFen, reply.FullSelfPayFen, reply.OverLimitFen, reply.PreSelfPayFen, reply.InScopeFen));
         Assert.Equal(3_795, reply.FundPayFen);
         Assert.Equal(["1", "2", "3"], reply.LineResults.Select(line => line.LineId));
         Assert.Equal((100, 900), (reply.LineResults[1].PreSelfPayFen, reply.LineResults[1].InScopeFen));
@@ -155,12 +166,15 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     public async Task Settle_with_a_line_of_no_catalogue_is_refused_and_stores_nothing()
     {
         SettleRequest request = Request("R1", totalFen: 1_000, inScopeFen: 0);
-        request.Lines.Add(new FeeLine { LineId = "1", ItemCode = "NONE", UnitPriceMilliFen = 1_000_000, QuantityE4 = 10_000, AmountFen = 1_000 });
+        request.Lines.Add(
+            new FeeLine { LineId = "1", ItemCode = "NONE", UnitPriceMilliFen = 1_000_000, QuantityE4 = 10_000, AmountFen = 1_000 });
 
         SettleReply reply = await _desk.SettleAsync(request);
 
-        Assert.Equal((Decision.Refused, "INVALID_REQUEST", "ITEM_UNKNOWN"), (reply.Decision, reply.ReasonCode, reply.LineResults.Single().ReasonCode));
-        Assert.Equal("SETTLEMENT_UNKNOWN", (await _desk.FindAsync(new GetSettlementRequest { FacilityCode = "H3", InsuredId = "P01", RequestId = "R1" })).ReasonCode);
+        Assert.Equal((Decision.Refused, "INVALID_REQUEST", "ITEM_UNKNOWN"),
+            (reply.Decision, reply.ReasonCode, reply.LineResults.Single().ReasonCode));
+        Assert.Equal("SETTLEMENT_UNKNOWN",
+            (await _desk.FindAsync(new GetSettlementRequest { FacilityCode = "H3", InsuredId = "P01", RequestId = "R1" })).ReasonCode);
     }
 
     [Fact]
@@ -170,8 +184,10 @@ public sealed class SettlementDeskTests : IAsyncLifetime
         SettleReply cut = await _desk.SettleAsync(Request("R2", totalFen: 40_000, inScopeFen: 40_000, date: "2025-03-06"));
         Assert.Equal("CAP_REACHED", cut.ReasonCode);
 
-        SettleReply cancelled = await _desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = "P01", SettlementId = first.SettlementId });
-        SettleReply again = await _desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = "P01", SettlementId = first.SettlementId });
+        SettleReply cancelled = await _desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = "P01", SettlementId = first.SettlementId });
+        SettleReply again = await _desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = "P01", SettlementId = first.SettlementId });
 
         Headroom headroom = Assert.Single(cancelled.Headroom);
         Assert.Equal((cut.SettlementId, 19_800 - 4_700), (headroom.SettlementId, headroom.ShortfallFen));
@@ -184,7 +200,8 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     public async Task CloseYear_ends_settling_and_undoing_but_not_replays()
     {
         SettleReply lastDay = await _desk.SettleAsync(Request("R1", date: "2025-12-31"));
-        SettleReply undone = await _desk.CancelAsync(new CancelRequest { RequestId = "C0", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "R1" });
+        SettleReply undone = await _desk.CancelAsync(
+            new CancelRequest { RequestId = "C0", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "R1" });
         SettleReply kept = await _desk.SettleAsync(Request("R2", date: "2025-12-31"));
         Assert.Equal((Decision.Settled, Decision.Cancelled, 0L), (lastDay.Decision, undone.Decision, undone.CapUsedAfterFen));
 
@@ -192,11 +209,15 @@ public sealed class SettlementDeskTests : IAsyncLifetime
 
         Assert.Equal("YEAR_CLOSED", (await _desk.SettleAsync(Request("R3", date: "2025-12-31"))).ReasonCode);
         Assert.Equal("YEAR_CLOSED", (await _desk.QuoteAsync(Request("R3", date: "2025-12-31"))).ReasonCode);
-        Assert.Equal("YEAR_CLOSED", (await _desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "R2" })).ReasonCode);
-        Assert.Equal("YEAR_CLOSED", (await _desk.ReverseAsync(new ReverseRequest { RequestId = "V1", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "R2" })).ReasonCode);
-        Assert.Equal("YEAR_CLOSED", (await _desk.ReverseAsync(new ReverseRequest { RequestId = "V2", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "C0" })).ReasonCode);
+        Assert.Equal("YEAR_CLOSED", (await _desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "R2" })).ReasonCode);
+        Assert.Equal("YEAR_CLOSED", (await _desk.ReverseAsync(
+            new ReverseRequest { RequestId = "V1", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "R2" })).ReasonCode);
+        Assert.Equal("YEAR_CLOSED", (await _desk.ReverseAsync(
+            new ReverseRequest { RequestId = "V2", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "C0" })).ReasonCode);
         Assert.True((await _desk.SettleAsync(Request("R2", date: "2025-12-31"))).Replayed);
-        Assert.Equal(kept.FundPayFen, (await _desk.AccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P01", Year = 2025 })).FundPaidFen);
+        Assert.Equal(kept.FundPayFen,
+            (await _desk.AccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P01", Year = 2025 })).FundPaidFen);
         Assert.Equal(Decision.Settled, (await _desk.SettleAsync(Request("R4", date: "2026-01-01"))).Decision);
     }
 
@@ -212,28 +233,31 @@ public sealed class SettlementDeskTests : IAsyncLifetime
 
         Assert.Equal((3_300, 30_000, 26_700), (year.FundPaidFen, year.CapFen, year.CapRemainingFen));
         Assert.Equal(["R1"], year.Settlements.Select(settlement => settlement.RequestId));
-        Assert.Equal(("H3", "2025-03-05", 4_000L), (year.FacilityDays.Single().FacilityCode, year.FacilityDays.Single().Date, year.FacilityDays.Single().DeductibleBorneFen));
+        Assert.Equal(("H3", "2025-03-05", 4_000L),
+            (year.FacilityDays.Single().FacilityCode, year.FacilityDays.Single().Date, year.FacilityDays.Single().DeductibleBorneFen));
         Assert.False(before.HasCapRemainingFen);
     }
 
     [Fact]
     public async Task Reverse_names_itself_is_refused()
     {
-        ReverseReply reply = await _desk.ReverseAsync(new ReverseRequest { RequestId = "V1", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "V1" });
+        ReverseReply reply = await _desk.ReverseAsync(
+            new ReverseRequest { RequestId = "V1", FacilityCode = "H3", InsuredId = "P01", OriginalRequestId = "V1" });
 
         Assert.Equal((ReverseReply.Types.Outcome.ReverseRefused, "INVALID_REQUEST"), (reply.Outcome, reply.ReasonCode));
     }
 
-    private static SettleRequest Request(string requestId, string facility = "H3", string date = "2025-03-05", long totalFen = 10_000, long inScopeFen = 10_000) => new()
-    {
-        RequestId = requestId,
-        FacilityCode = facility,
-        InsuredId = "P01",
-        VisitDate = date,
-        VisitType = VisitType.Ordinary,
-        TotalFen = totalFen,
-        InScopeFen = inScopeFen,
-    };
+    private static SettleRequest Request(
+        string requestId, string facility = "H3", string date = "2025-03-05", long totalFen = 10_000, long inScopeFen = 10_000) => new()
+        {
+            RequestId = requestId,
+            FacilityCode = facility,
+            InsuredId = "P01",
+            VisitDate = date,
+            VisitType = VisitType.Ordinary,
+            TotalFen = totalFen,
+            InScopeFen = inScopeFen,
+        };
 
     /// <returns>The answers of a stream, and what ended it before its time.</returns>
     private async Task<(List<SettleReply> Answers, Exception? Failure)> StreamAsync(IEnumerable<SettleRequest> requests)
@@ -253,21 +277,40 @@ public sealed class SettlementDeskTests : IAsyncLifetime
     {
         if (_eligibilityDown) throw new RpcException(new Status(StatusCode.Unavailable, "down"));
         LookupReply reply = new();
-        if (request.FacilityCodes.Contains("H3")) reply.Facilities.Add(new Facility { FacilityCode = "H3", County = "410122", AdminLevel = AdminLevel.County, Grade = "2A", PooledFrom = "2024-01-01" });
+        if (request.FacilityCodes.Contains("H3")) reply.Facilities.Add(new Facility
+        {
+            FacilityCode = "H3",
+            County = "410122",
+            AdminLevel = AdminLevel.County,
+            Grade = "2A",
+            PooledFrom = "2024-01-01",
+        });
         if (request.InsuredIds.IndexOf("P01") is >= 0 and int position)
         {
             Enrolled insured = new() { Position = position };
             foreach (int year in (int[])[2024, 2025, 2026])
             {
-                insured.Enrolments.Add(new Enrolment { PlanYear = year, County = "410105", Paid = true, WaitingFrom = (year * 10_000) + 101, CoveredFrom = (year * 10_000) + 101, CoveredTo = (year * 10_000) + 1231 });
+                insured.Enrolments.Add(new Enrolment
+                {
+                    PlanYear = year,
+                    County = "410105",
+                    Paid = true,
+                    WaitingFrom = (year * 10_000) + 101,
+                    CoveredFrom = (year * 10_000) + 101,
+                    CoveredTo = (year * 10_000) + 1231,
+                });
             }
 
             reply.Enrolled.Add(insured);
         }
 
-        if (request.ItemCodes.Contains("A1")) reply.Items.Add(new CatalogueItem { ItemCode = "A1", ItemClass = ItemClass.ClassA, ValidFrom = "2024-01-01" });
-        if (request.ItemCodes.Contains("B1")) reply.Items.Add(new CatalogueItem { ItemCode = "B1", ItemClass = ItemClass.ClassB, FirstSelfPayBp = 1_000, ValidFrom = "2024-01-01" });
-        if (request.ItemCodes.Contains("C1")) reply.Items.Add(new CatalogueItem { ItemCode = "C1", ItemClass = ItemClass.ClassC, ValidFrom = "2024-01-01" });
+        if (request.ItemCodes.Contains("A1"))
+            reply.Items.Add(new CatalogueItem { ItemCode = "A1", ItemClass = ItemClass.ClassA, ValidFrom = "2024-01-01" });
+        if (request.ItemCodes.Contains("B1"))
+            reply.Items.Add(
+            new CatalogueItem { ItemCode = "B1", ItemClass = ItemClass.ClassB, FirstSelfPayBp = 1_000, ValidFrom = "2024-01-01" });
+        if (request.ItemCodes.Contains("C1"))
+            reply.Items.Add(new CatalogueItem { ItemCode = "C1", ItemClass = ItemClass.ClassC, ValidFrom = "2024-01-01" });
         return Task.FromResult(reply);
     }
 
@@ -276,7 +319,8 @@ public sealed class SettlementDeskTests : IAsyncLifetime
         public override DateTimeOffset GetUtcNow() => now;
     }
 
-    /// <summary>What a stream has sent, as it was when it was written: the answer is used again. What may be held is, until more is written.</summary>
+    /// <summary>What a stream has sent, as it was when it was written: the answer is used again. What may be held is, until more is
+    /// written.</summary>
     private sealed class Written : IServerStreamWriter<Answer>
     {
         private readonly List<SettleReply> _held = [];

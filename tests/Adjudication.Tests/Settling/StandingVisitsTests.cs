@@ -27,7 +27,8 @@ public sealed class StandingVisitsTests(DeskFixture fixture) : IClassFixture<Des
         Assert.Equal(first, await fixture.Desk.SettleAsync(Numbered("R1", "P1")));
         refused.RequestId = "R1";
         Assert.Equal(refused, await fixture.Desk.QuoteAsync(Numbered("R1", "P1")));
-        Assert.Equal("DUPLICATE_CONFLICT", (await fixture.Desk.SettleAsync(new SettleRequest(Numbered("R1", "P1")) { VisitId = "M2" })).ReasonCode);
+        Assert.Equal("DUPLICATE_CONFLICT",
+            (await fixture.Desk.SettleAsync(new SettleRequest(Numbered("R1", "P1")) { VisitId = "M2" })).ReasonCode);
         Assert.Equal("DUPLICATE_CONFLICT", (await fixture.Desk.SettleAsync(Visit("R1", "P1"))).ReasonCode);
     }
 
@@ -84,7 +85,8 @@ public sealed class StandingVisitsTests(DeskFixture fixture) : IClassFixture<Des
 
         // A reversal frees the visit as a cancellation does.
         await fixture.Desk.ReverseAsync(Reversal("V2", "P4", "R2", Township));
-        Assert.Equal(ReverseReply.Types.Outcome.CancellationUndone, (await fixture.Desk.ReverseAsync(Reversal("V1", "P4", "C1", Township))).Outcome);
+        Assert.Equal(ReverseReply.Types.Outcome.CancellationUndone,
+            (await fixture.Desk.ReverseAsync(Reversal("V1", "P4", "C1", Township))).Outcome);
         SettleReply third = await fixture.Desk.SettleAsync(Numbered("R3", "P4", Township));
         Assert.Equal(("VISIT_ALREADY_SETTLED", "R1"), (third.ReasonCode, third.Other?.RequestId));
     }
@@ -101,7 +103,8 @@ public sealed class StandingVisitsTests(DeskFixture fixture) : IClassFixture<Des
 
         Assert.Equal(ReverseReply.Types.Outcome.CancellationUndone, again.Outcome);
         Assert.Equal((first.SettlementId, "M1", 3_850), (again.Mirror.SettlementId, again.Mirror.VisitId, again.Mirror.FundPayFen));
-        Assert.Equal(first, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P5", RequestId = "R1" }));
+        Assert.Equal(first, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P5", RequestId = "R1" }));
         Assert.Equal("VISIT_ALREADY_SETTLED", (await fixture.Desk.SettleAsync(Numbered("R2", "P5"))).ReasonCode);
     }
 
@@ -113,9 +116,11 @@ public sealed class StandingVisitsTests(DeskFixture fixture) : IClassFixture<Des
         await fixture.Desk.ReverseAsync(Reversal("V1", "P6", "C1"));
         ReverseReply reversed = await fixture.Desk.ReverseAsync(Reversal("V2", "P6", "R1"));
 
-        SettleReply found = await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P6", RequestId = "R1" });
+        SettleReply found = await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P6", RequestId = "R1" });
 
-        Assert.Equal(("REQUEST_REVERSED", "V2", reversed.Mirror.SettlementId), (found.ReasonCode, found.UndoneBy?.RequestId, found.UndoneBy?.SettlementId));
+        Assert.Equal(("REQUEST_REVERSED", "V2", reversed.Mirror.SettlementId),
+            (found.ReasonCode, found.UndoneBy?.RequestId, found.UndoneBy?.SettlementId));
     }
 
     [Theory]
@@ -140,7 +145,8 @@ public sealed class StandingVisitsTests(DeskFixture fixture) : IClassFixture<Des
         }
 
         SettlementRef other = ExpectedRef(paid.SettlementId, "R1");
-        (other.VisitType, other.VisitId, other.DeductibleFen, other.FundPayFen, other.SelfPayFen) = (VisitType.DeliveryCaesarean, "", 0, 12_345, 0);
+        (other.VisitType, other.VisitId, other.DeductibleFen, other.FundPayFen, other.SelfPayFen) =
+            (VisitType.DeliveryCaesarean, "", 0, 12_345, 0);
         SettleReply refused = Refused("R2", insured, code, AlreadyPaid, other);
         Assert.EndsWith("就诊日期2025-03-05，费用总额123.45元，统筹基金支付123.45元）", refused.ReasonText, StringComparison.Ordinal);
         Assert.Equal([refused, refused], [quote, reply]);
@@ -198,7 +204,8 @@ public sealed class StandingVisitsTests(DeskFixture fixture) : IClassFixture<Des
         Assert.Equal((Decision.Cancelled, -4_000, "R1"), (cancelled.Decision, cancelled.DeductibleFen, cancelled.OriginalRequestId));
     }
 
-    private static SettleRequest Numbered(string requestId, string insured, string facility = Hospital) => new(Visit(requestId, insured, facility)) { VisitId = "M1" };
+    private static SettleRequest Numbered(string requestId, string insured, string facility = Hospital) =>
+        new(Visit(requestId, insured, facility)) { VisitId = "M1" };
 
     private static SettleRequest Delivery(string requestId, string insured, string date, string facility = Hospital) =>
         Visit(requestId, insured, facility, date, VisitType.DeliveryCaesarean);
@@ -233,7 +240,8 @@ public sealed class StandingVisitsTests(DeskFixture fixture) : IClassFixture<Des
         InsuredId = insured,
         Decision = Decision.Refused,
         ReasonCode = code,
-        ReasonText = $"{text}（结算编号{other.SettlementId}，请求编号{other.RequestId}，就诊日期2025-03-05，费用总额123.45元，统筹基金支付{(other.FundPayFen == 3_850 ? "38.50" : "123.45")}元）",
+        ReasonText = $"{text}（结算编号{other.SettlementId}，请求编号{other.RequestId}，就诊日期2025-03-05，费用总额123.45元，"
+            + $"统筹基金支付{(other.FundPayFen == 3_850 ? "38.50" : "123.45")}元）",
         Other = other,
     };
 }

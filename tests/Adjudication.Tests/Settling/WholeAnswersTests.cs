@@ -39,8 +39,10 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
 
         // What comes after changes nothing of it.
         await fixture.Desk.SettleAsync(VisitOf(1_000, "R2", "P1", Township));
-        Assert.Equal(expected, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P1", RequestId = "R1" }));
-        Assert.Equal(expected, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P1", SettlementId = settled.SettlementId }));
+        Assert.Equal(expected, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P1", RequestId = "R1" }));
+        Assert.Equal(expected, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P1", SettlementId = settled.SettlementId }));
         expected.Replayed = true;
         Assert.Equal(expected, await fixture.Desk.SettleAsync(Visit("R1", "P1")));
     }
@@ -57,22 +59,26 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         mirror.CapUsedAfterFen = 1_950;
         mirror.CapRemainingFen = 28_050;
         mirror.Trace = $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付38.50元，退回个人负担84.95元。三、恢复起付标准40.00元；年度已用限额由58.00元恢复为19.50元。";
-        SettleReply cancelled = await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId });
+        SettleReply cancelled = await fixture.Desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId });
         Assert.Matches($@"^2025-{Shards.Of("P2", 4):00}-\d{{10}}$", cancelled.SettlementId);
         Assert.NotEqual(settlement.SettlementId, cancelled.SettlementId);
         mirror.SettlementId = cancelled.SettlementId;
         Assert.Equal(mirror, cancelled);
         Assert.Equal(mirror, await FindAsync("P2", "C1"));
-        Assert.Equal(mirror, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P2", SettlementId = cancelled.SettlementId }));
+        Assert.Equal(mirror, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P2", SettlementId = cancelled.SettlementId }));
         SettleReply was = NotStanding("P2", settlement.SettlementId, "REQUEST_CANCELLED", RequestCancelled);
         was.UndoneBy = Named(-1, cancelled.SettlementId, "C1");
         Assert.Equal(was, await FindAsync("P2", "R1"));
-        Assert.Equal(was, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId }));
+        Assert.Equal(was, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId }));
         SettleReply again = Refused("R1", "P2", "REQUEST_CANCELLED", RequestCancelled + Brackets(settlement.SettlementId, "R1"));
         again.Other = Named(1, settlement.SettlementId, "R1");
         Assert.Equal(again, await fixture.Desk.SettleAsync(Visit("R1", "P2")));
         mirror.Replayed = true;
-        Assert.Equal(mirror, await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId }));
+        Assert.Equal(mirror, await fixture.Desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId }));
 
         SettleReply restored = ExpectedSettlement("P2");
         restored.SettlementId = settlement.SettlementId;
@@ -86,7 +92,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         Assert.Equal(settlement, await FindAsync("P2", "R1"));
         Assert.Equal(Refused("C1", "P2", "REQUEST_REVERSED", RequestReversed), await FindAsync("P2", "C1"));
         restored.Replayed = true;
-        Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.CancellationUndone, Mirror = restored }, await fixture.Desk.ReverseAsync(Reversal("V1", "P2", "C1")));
+        Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.CancellationUndone, Mirror = restored },
+            await fixture.Desk.ReverseAsync(Reversal("V1", "P2", "C1")));
     }
 
     [Fact]
@@ -112,7 +119,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         again.Other = Named(1, settlement.SettlementId, "R1");
         Assert.Equal(again, await fixture.Desk.SettleAsync(Visit("R1", "P3")));
         mirror.Replayed = true;
-        Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.SettlementUndone, Mirror = mirror }, await fixture.Desk.ReverseAsync(Reversal("V1", "P3", "R1")));
+        Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.SettlementUndone, Mirror = mirror },
+            await fixture.Desk.ReverseAsync(Reversal("V1", "P3", "R1")));
 
         ReverseReply nothing = new()
         {
@@ -156,15 +164,20 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         expected.Trace = "一、生育医疗补助定额1000.00元，费用总额123.45元，按两者中较低者支付，不设起付标准，不占门诊统筹年度限额（郑医保〔2023〕6号 四）。二、统筹基金支付123.45元，个人负担0.00元。";
 
         SettleReply settlement = await fixture.Desk.SettleAsync(visit);
-        SettleReply cancelled = await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Province, InsuredId = "P5", OriginalRequestId = "R1" });
+        SettleReply cancelled = await fixture.Desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = Province, InsuredId = "P5", OriginalRequestId = "R1" });
         ReverseReply restored = await fixture.Desk.ReverseAsync(Reversal("V1", "P5", "C1", Province));
 
         expected.SettlementId = settlement.SettlementId;
         Assert.Equal(expected, settlement);
-        Assert.Equal((0, -12_345, 0, 1_300, 1_300, 28_700), (cancelled.DeductibleFen, cancelled.FundPayFen, cancelled.SelfPayFen, cancelled.CapUsedBeforeFen, cancelled.CapUsedAfterFen, cancelled.CapRemainingFen));
+        Assert.Equal((0, -12_345, 0, 1_300, 1_300, 28_700),
+            (cancelled.DeductibleFen, cancelled.FundPayFen, cancelled.SelfPayFen, cancelled.CapUsedBeforeFen, cancelled.CapUsedAfterFen,
+            cancelled.CapRemainingFen));
         Assert.Equal(
-            $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付123.45元，退回个人负担0.00元。三、恢复起付标准0.00元；年度已用限额由13.00元恢复为13.00元。", cancelled.Trace);
-        Assert.Equal($"一、撤销已冲正，结算{settlement.SettlementId}恢复有效，费用总额123.45元。二、统筹基金支付123.45元，个人负担0.00元。三、年度已用限额由13.00元变为13.00元。", restored.Mirror.Trace);
+            $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付123.45元，退回个人负担0.00元。三、恢复起付标准0.00元；年度已用限额由13.00元恢复为13.00元。",
+            cancelled.Trace);
+        Assert.Equal($"一、撤销已冲正，结算{settlement.SettlementId}恢复有效，费用总额123.45元。二、统筹基金支付123.45元，个人负担0.00元。三、年度已用限额由13.00元变为13.00元。",
+            restored.Mirror.Trace);
     }
 
     [Fact]
@@ -181,17 +194,25 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
 
         SettleReply reply = await fixture.Desk.SettleAsync(request);
         SettleReply found = await FindAsync("P6", "R1");
-        SettleReply cancelled = await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P6", OriginalRequestId = "R1" });
+        SettleReply cancelled = await fixture.Desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P6", OriginalRequestId = "R1" });
 
         // 8 667 - 4 000 = 4 667 fen at 55 %: 2 566.85.
-        Assert.Equal((11_500, 2_000, 500, 333, 8_667), (reply.TotalFen, reply.FullSelfPayFen, reply.OverLimitFen, reply.PreSelfPayFen, reply.InScopeFen));
+        Assert.Equal((11_500, 2_000, 500, 333, 8_667),
+            (reply.TotalFen, reply.FullSelfPayFen, reply.OverLimitFen, reply.PreSelfPayFen, reply.InScopeFen));
         Assert.Equal((4_000, 2_567, 8_933), (reply.DeductibleFen, reply.FundPayFen, reply.SelfPayFen));
         Assert.Equal(lines, reply.LineResults);
         Assert.StartsWith("一、费用总额115.00元，其中全自费20.00元、超限价5.00元、先行自付3.33元、政策范围内86.67元，", reply.Trace, StringComparison.Ordinal);
         Assert.Equal(reply, found);
-        Assert.Equal((-11_500, -2_000, -500, -333, -8_667), (cancelled.TotalFen, cancelled.FullSelfPayFen, cancelled.OverLimitFen, cancelled.PreSelfPayFen, cancelled.InScopeFen));
+        Assert.Equal((-11_500, -2_000, -500, -333, -8_667),
+            (cancelled.TotalFen, cancelled.FullSelfPayFen, cancelled.OverLimitFen, cancelled.PreSelfPayFen, cancelled.InScopeFen));
         Assert.Equal(
-            new LineResult[] { new() { LineId = "x", FullSelfPayFen = -2_000 }, new() { LineId = "y", OverLimitFen = -500, PreSelfPayFen = -333, InScopeFen = -667 }, new() { LineId = "z", InScopeFen = -8_000 } },
+            new LineResult[]
+            {
+                new() { LineId = "x", FullSelfPayFen = -2_000 },
+                new() { LineId = "y", OverLimitFen = -500, PreSelfPayFen = -333, InScopeFen = -667 },
+                new() { LineId = "z", InScopeFen = -8_000 },
+            },
             cancelled.LineResults);
     }
 
@@ -203,10 +224,12 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
     [InlineData(0, 0, 499, 0, 0, "AMOUNTS_DO_NOT_ADD_UP")]
     [InlineData(0, 0, 0, 332, 0, "AMOUNTS_DO_NOT_ADD_UP")]
     [InlineData(0, 0, 0, 0, 8_666, "AMOUNTS_DO_NOT_ADD_UP")]
-    public async Task Quote_with_lines_holds_each_stated_part_against_them(long total, long full, long over, long pre, long inScope, string reason)
+    public async Task Quote_with_lines_holds_each_stated_part_against_them(
+        long total, long full, long over, long pre, long inScope, string reason)
     {
         SettleRequest request = Visit("R1", "P7");
-        (request.TotalFen, request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen) = (total, full, over, pre, inScope);
+        (request.TotalFen, request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen) =
+            (total, full, over, pre, inScope);
         request.Lines.AddRange(Lines);
 
         Assert.Equal(reason, (await fixture.Desk.QuoteAsync(request)).ReasonCode);
@@ -219,7 +242,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         await fixture.Desk.SettleAsync(VisitOf(2_000, "R0", "P8", Township, "2024-12-31"));
         SettleReply cut = await fixture.Desk.SettleAsync(VisitOf(20_000, "R2", "P8", date: "2025-03-06"));
         SettleReply empty = await fixture.Desk.SettleAsync(VisitOf(1_000, "R3", "P8", Township));
-        SettleReply cancelled = await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P8", OriginalRequestId = "R1" });
+        SettleReply cancelled = await fixture.Desk.CancelAsync(
+            new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P8", OriginalRequestId = "R1" });
 
         Assert.Equal((22_000, ""), (first.FundPayFen, first.ReasonText));
         Assert.Equal((8_000, 22_000, 30_000, 0L), (cut.FundPayFen, cut.CapUsedBeforeFen, cut.CapUsedAfterFen, cut.CapRemainingFen));
@@ -242,20 +266,27 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         SettleReply here = await fixture.Desk.SettleAsync(Visit("R1", "P9"));
         SettleReply there = await fixture.Desk.SettleAsync(Visit("R1", "P9", Township));
 
-        Assert.Equal(there, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Township, InsuredId = "P9", RequestId = "R1" }));
-        Assert.Equal(here, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P9", RequestId = "R1" }));
+        Assert.Equal(there, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Township, InsuredId = "P9", RequestId = "R1" }));
+        Assert.Equal(here, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P9", RequestId = "R1" }));
         SettleReply unknown = Refused("", "P9", "SETTLEMENT_UNKNOWN", "未找到该笔结算，请核对结算编号或请求编号。", Township);
-        Assert.Equal(unknown, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Township, InsuredId = "P9", SettlementId = here.SettlementId }));
+        Assert.Equal(unknown, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Township, InsuredId = "P9", SettlementId = here.SettlementId }));
         unknown.FacilityCode = Hospital;
         string ofAnotherYear = here.SettlementId.Replace("2025-", "2024-", StringComparison.Ordinal);
-        Assert.Equal(unknown, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P9", SettlementId = ofAnotherYear }));
+        Assert.Equal(unknown, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P9", SettlementId = ofAnotherYear }));
         unknown.FacilityCode = Province;
-        Assert.Equal(unknown, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Province, InsuredId = "P9", SettlementId = here.SettlementId }));
+        Assert.Equal(unknown, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Province, InsuredId = "P9", SettlementId = here.SettlementId }));
         unknown.RequestId = "R1";
-        Assert.Equal(unknown, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Province, InsuredId = "P9", RequestId = "R1" }));
+        Assert.Equal(unknown, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Province, InsuredId = "P9", RequestId = "R1" }));
         unknown.FacilityCode = Hospital;
         unknown.InsuredId = "P9 other";
-        Assert.Equal(unknown, await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P9 other", RequestId = "R1" }));
+        Assert.Equal(unknown, await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P9 other", RequestId = "R1" }));
     }
 
     public static TheoryData<GetSettlementRequest, string, string> BadQuestions => new()
@@ -270,7 +301,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
     [Theory]
     [MemberData(nameof(BadQuestions))]
     public async Task GetSettlement_malformed_is_refused_with_the_field(GetSettlementRequest question, string requestId, string text) =>
-        Assert.Equal(Refused(requestId, question.InsuredId, "INVALID_REQUEST", text, question.FacilityCode), await fixture.Desk.FindAsync(question));
+        Assert.Equal(Refused(requestId, question.InsuredId, "INVALID_REQUEST", text, question.FacilityCode),
+            await fixture.Desk.FindAsync(question));
 
     [Fact]
     public async Task GetAccumulators_lists_the_days_and_settlements_of_its_year_alone()
@@ -278,24 +310,46 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         SettleReply one = await fixture.Desk.SettleAsync(VisitOf(10_000, "R1", "P10"));
         SettleReply two = await fixture.Desk.SettleAsync(VisitOf(5_000, "R1", "P10", Province, "2025-12-31"));
         await fixture.Desk.SettleAsync(VisitOf(2_000, "R2", "P10", date: "2025-03-05"));
-        await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C2", FacilityCode = Hospital, InsuredId = "P10", OriginalRequestId = "R2" });
+        await fixture.Desk.CancelAsync(
+            new CancelRequest { RequestId = "C2", FacilityCode = Hospital, InsuredId = "P10", OriginalRequestId = "R2" });
         await fixture.Desk.SettleAsync(VisitOf(3_000, "R3", "P10", date: "2025-04-01"));
-        await fixture.Desk.CancelAsync(new CancelRequest { RequestId = "C3", FacilityCode = Hospital, InsuredId = "P10", OriginalRequestId = "R3" });
+        await fixture.Desk.CancelAsync(
+            new CancelRequest { RequestId = "C3", FacilityCode = Hospital, InsuredId = "P10", OriginalRequestId = "R3" });
         SettleReply before = await fixture.Desk.SettleAsync(VisitOf(2_500, "R4", "P10", date: "2024-12-31"));
         SettleReply after = await fixture.Desk.SettleAsync(VisitOf(7_000, "R5", "P10", date: "2026-01-01"));
 
         // 60 yuan at 55 %, 10 yuan at 45 %; 2024 bore 25 yuan and got nothing.
-        Claims.V1.Accumulators expected = new() { InsuredId = "P10", Year = 2025, FundPaidFen = 3_750, CapFen = 30_000, CapRemainingFen = 26_250, Settlements = { one, two } };
-        expected.FacilityDays.Add(new Claims.V1.Accumulators.Types.FacilityDay { FacilityCode = Hospital, Date = "2025-03-05", DeductibleBorneFen = 4_000 });
-        expected.FacilityDays.Add(new Claims.V1.Accumulators.Types.FacilityDay { FacilityCode = Province, Date = "2025-12-31", DeductibleBorneFen = 4_000 });
+        Claims.V1.Accumulators expected = new()
+        {
+            InsuredId = "P10",
+            Year = 2025,
+            FundPaidFen = 3_750,
+            CapFen = 30_000,
+            CapRemainingFen = 26_250,
+            Settlements = { one, two },
+        };
+        expected.FacilityDays.Add(
+            new Claims.V1.Accumulators.Types.FacilityDay { FacilityCode = Hospital, Date = "2025-03-05", DeductibleBorneFen = 4_000 });
+        expected.FacilityDays.Add(
+            new Claims.V1.Accumulators.Types.FacilityDay { FacilityCode = Province, Date = "2025-12-31", DeductibleBorneFen = 4_000 });
         Assert.Equal(expected, await AccumulatorsAsync("P10", 2025));
 
         expected = new() { InsuredId = "P10", Year = 2024, CapFen = 30_000, CapRemainingFen = 30_000, Settlements = { before } };
-        expected.FacilityDays.Add(new Claims.V1.Accumulators.Types.FacilityDay { FacilityCode = Hospital, Date = "2024-12-31", DeductibleBorneFen = 2_500 });
+        expected.FacilityDays.Add(
+            new Claims.V1.Accumulators.Types.FacilityDay { FacilityCode = Hospital, Date = "2024-12-31", DeductibleBorneFen = 2_500 });
         Assert.Equal(expected, await AccumulatorsAsync("P10", 2024));
 
-        expected = new() { InsuredId = "P10", Year = 2026, FundPaidFen = 1_650, CapFen = 30_000, CapRemainingFen = 28_350, Settlements = { after } };
-        expected.FacilityDays.Add(new Claims.V1.Accumulators.Types.FacilityDay { FacilityCode = Hospital, Date = "2026-01-01", DeductibleBorneFen = 4_000 });
+        expected = new()
+        {
+            InsuredId = "P10",
+            Year = 2026,
+            FundPaidFen = 1_650,
+            CapFen = 30_000,
+            CapRemainingFen = 28_350,
+            Settlements = { after },
+        };
+        expected.FacilityDays.Add(
+            new Claims.V1.Accumulators.Types.FacilityDay { FacilityCode = Hospital, Date = "2026-01-01", DeductibleBorneFen = 4_000 });
         Assert.Equal(expected, await AccumulatorsAsync("P10", 2026));
         Assert.Equal(
             new Claims.V1.Accumulators
@@ -306,20 +360,24 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
                 ReasonText = "系统中没有就诊日期适用的门诊统筹政策，不能结算，请联系医保经办机构。",
             },
             await AccumulatorsAsync("P10", 2023));
-        Assert.Equal(new Claims.V1.Accumulators { InsuredId = "P10 other", Year = 2025, CapFen = 30_000, CapRemainingFen = 30_000 }, await AccumulatorsAsync("P10 other", 2025));
+        Assert.Equal(new Claims.V1.Accumulators { InsuredId = "P10 other", Year = 2025, CapFen = 30_000, CapRemainingFen = 30_000 },
+            await AccumulatorsAsync("P10 other", 2025));
     }
 
     [Theory]
     [InlineData("Q10", "INSURED_UNKNOWN", "查无此参保人，请核对人员编号或医保电子凭证。")]
     [InlineData("G10", "OUTSIDE_POOLING_AREA", "参保地不在本市市级统筹范围内，请按参保地规定办理。")]
     public async Task GetAccumulators_of_whom_no_cap_is_of_says_why(string insured, string code, string text) => Assert.Equal(
-        new Claims.V1.Accumulators { InsuredId = insured, Year = 2025, ReasonCode = code, ReasonText = text }, await AccumulatorsAsync(insured, 2025));
+        new Claims.V1.Accumulators { InsuredId = insured, Year = 2025, ReasonCode = code, ReasonText = text },
+        await AccumulatorsAsync(insured, 2025));
 
     [Fact]
     public async Task Policy_that_changes_leaves_old_answers_in_their_words_and_lowers_what_remains_to_nothing()
     {
         SettleReply first = await fixture.Desk.SettleAsync(VisitOf(10_000, "R1", "P11"));
-        ImmutableArray<OutpatientPolicy> lowered = [.. Packs.Zhengzhou.Outpatient.Select(policy => policy with { PolicyId = "lowered", AnnualCapFen = new Cited<long>(2_000, "降低") })];
+        ImmutableArray<OutpatientPolicy> lowered =
+            [.. Packs.Zhengzhou.Outpatient.Select(
+            policy => policy with { PolicyId = "lowered", AnnualCapFen = new Cited<long>(2_000, "降低") })];
         var desk = fixture.DeskUnder(Packs.Zhengzhou with { Hash = new string('f', 64), Outpatient = lowered });
 
         SettleReply again = await desk.SettleAsync(VisitOf(10_000, "R1", "P11"));
@@ -329,7 +387,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         first.Replayed = true;
         Assert.Equal(first, again);
         Assert.Equal(("lowered", new string('f', 64), "CAP_EXHAUSTED"), (next.PolicyId, next.PolicyHash, next.ReasonCode));
-        Assert.Equal((2_000, 3_300, 3_300, true, 0L), (next.CapFen, next.CapUsedBeforeFen, next.CapUsedAfterFen, next.HasCapRemainingFen, next.CapRemainingFen));
+        Assert.Equal((2_000, 3_300, 3_300, true, 0L),
+            (next.CapFen, next.CapUsedBeforeFen, next.CapUsedAfterFen, next.HasCapRemainingFen, next.CapRemainingFen));
         Assert.Contains("此前已用33.00元，限额已用完，本次不再支付（降低）。", next.Trace, StringComparison.Ordinal);
         Assert.Equal((3_300, 2_000, true, 0L), (year.FundPaidFen, year.CapFen, year.HasCapRemainingFen, year.CapRemainingFen));
     }
@@ -339,13 +398,17 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
     {
         await fixture.Desk.SettleAsync(Visit("R1", "P12", Province, "2024-12-31", VisitType.DeliveryCaesarean));
         ShardQueue shard = fixture.Store.Store.ShardOf("P12");
-        OutboxEntry entry = (await OutboxReader.ReadAsync(shard, StoreFixture.Epoch)).Single(found => shard.Keys.InsuredIdOf(found.InsuredKey) == "P12");
+        OutboxEntry entry = (await OutboxReader.ReadAsync(shard, StoreFixture.Epoch))
+            .Single(found => shard.Keys.InsuredIdOf(found.InsuredKey) == "P12");
 
         SettledClaim claim = SettledClaims.Of(
-            shard.Shard, "e", "P12", entry.FacilityCode, entry.RequestId, entry.Record, await fixture.Store.Store.Citations.ReadAsync(shard, entry.Record.Citations!.Value));
+            shard.Shard, "e", "P12", entry.FacilityCode, entry.RequestId, entry.Record,
+            await fixture.Store.Store.Citations.ReadAsync(shard, entry.Record.Citations!.Value));
 
-        Assert.Equal(("410105", "410102", "province_3a", VisitType.DeliveryCaesarean), (claim.InsuredCounty, claim.FacilityCounty, claim.Tier, claim.VisitType));
-        Assert.Equal((12_345, 1_000, 300, 45, 11_000), (claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen));
+        Assert.Equal(("410105", "410102", "province_3a", VisitType.DeliveryCaesarean),
+            (claim.InsuredCounty, claim.FacilityCounty, claim.Tier, claim.VisitType));
+        Assert.Equal((12_345, 1_000, 300, 45, 11_000),
+            (claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen));
         Assert.Equal((Province, "R1", "2024-12-31", 12_345), (claim.FacilityCode, claim.RequestId, claim.VisitDate, claim.FundPayFen));
         Assert.Equal(new DateTimeOffset(2025, 12, 31, 17, 0, 0, TimeSpan.Zero).ToUnixTimeMilliseconds(), claim.SettledAtUnixMs);
         Assert.Equal(("zhengzhou-outpatient@2024-01-01", Packs.Zhengzhou.Hash), (claim.PolicyId, claim.PolicyHash));
@@ -442,11 +505,20 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         $"（结算编号{settlementId}，请求编号{requestId}，就诊日期2025-03-05，费用总额123.45元，统筹基金支付38.50元）";
 
     /// <summary>One that the hospital has numbered.</summary>
-    private static SettleRequest Visit(string requestId, string insured, string facility = Hospital, string date = "2025-03-05", VisitType type = VisitType.Ordinary) =>
+    private static SettleRequest Visit(
+        string requestId, string insured, string facility = Hospital, string date = "2025-03-05", VisitType type = VisitType.Ordinary) =>
         new(DeskFixture.Visit(requestId, insured, facility, date, type)) { VisitId = "M1" };
 
     private static SettleReply Refused(string requestId, string insured, string code, string text, string facility = Hospital) =>
-        new() { RequestId = requestId, FacilityCode = facility, InsuredId = insured, Decision = Decision.Refused, ReasonCode = code, ReasonText = text };
+        new()
+        {
+            RequestId = requestId,
+            FacilityCode = facility,
+            InsuredId = insured,
+            Decision = Decision.Refused,
+            ReasonCode = code,
+            ReasonText = text,
+        };
 
     private static ReverseRequest Reversal(string requestId, string insured, string original, string facility = Hospital) =>
         new() { RequestId = requestId, FacilityCode = facility, InsuredId = insured, OriginalRequestId = original };

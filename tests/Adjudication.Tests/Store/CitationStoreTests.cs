@@ -31,7 +31,8 @@ public sealed class CitationStoreTests
         Assert.True(other.TryRead(fixture.Store.Shards[1], Key, out Citations? read));
         Assert.Equal(Cited, read);
         Assert.NotEqual(Key, await citations.KeyOfAsync(fixture.Store.Shards[0], Cited with { Cap = "c7" }));
-        StoreUnavailableException missing = await Assert.ThrowsAsync<StoreUnavailableException>(() => other.ReadAsync(fixture.Store.Shards[1], Key + 1).AsTask());
+        StoreUnavailableException missing =
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => other.ReadAsync(fixture.Store.Shards[1], Key + 1).AsTask());
         Assert.Equal("Shard 1: the citations of a stored settlement are missing.", missing.Message);
     }
 
@@ -43,7 +44,8 @@ public sealed class CitationStoreTests
 
         // Writing to a key of another type fails, and reading it does.
         await fixture.Redis.StringSetAsync(shard.Keys.Citations, "no hash");
-        StoreUnavailableException refused = await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.Store.Citations.KeyOfAsync(shard, Cited).AsTask());
+        StoreUnavailableException refused =
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.Store.Citations.KeyOfAsync(shard, Cited).AsTask());
         Assert.Equal("Shard 0: Redis did not answer.", refused.Message);
         Assert.False(fixture.Store.Citations.TryRead(shard, Key, out _));
         await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.Store.Citations.ReadAsync(shard, Key).AsTask());
@@ -72,5 +74,6 @@ public sealed class CitationStoreTests
     }
 
     private static async Task<IEnumerable<(string, string)>> StoredAsync(StoreFixture fixture, int shard) =>
-        (await fixture.Redis.HashGetAllAsync(new RedisKey($"{{s0{shard}}}:citations"))).Select(entry => ((string)entry.Name!, (string)entry.Value!));
+        (await fixture.Redis.HashGetAllAsync(new RedisKey($"{{s0{shard}}}:citations")))
+            .Select(entry => ((string)entry.Name!, (string)entry.Value!));
 }

@@ -96,12 +96,15 @@ public sealed class ClusterTests
             halfWay = await Assert.ThrowsAsync<StoreUnavailableException>(() => ReadAsync(one, 0)));
 
         Assert.Contains("is being moved", halfWay?.Message, StringComparison.Ordinal);
-        Assert.Equal(insured.Order(StringComparer.Ordinal), (await ReadAsync(one, 0)).Select(accumulators => accumulators.InsuredId).Order(StringComparer.Ordinal));
+        Assert.Equal(insured.Order(StringComparer.Ordinal),
+            (await ReadAsync(one, 0)).Select(accumulators => accumulators.InsuredId).Order(StringComparer.Ordinal));
     }
 
-    /// <summary>Settles visit after visit of one insured; what is refused is repeated, as senders do, at the one instance and then at the other.</summary>
+    /// <summary>Settles visit after visit of one insured; what is refused is repeated, as senders do, at the one instance and then at the
+    /// other.</summary>
     private static async Task VisitAsync(
-        Instance[] instances, int client, ConcurrentQueue<Effect> effects, ConcurrentDictionary<string, int> refusals, CancellationToken enough, CancellationToken limit)
+        Instance[] instances, int client, ConcurrentQueue<Effect> effects, ConcurrentDictionary<string, int> refusals,
+        CancellationToken enough, CancellationToken limit)
     {
         string insured = PersonOf(client / 2);
         for (int visit = 0; !enough.IsCancellationRequested; visit++)
@@ -112,14 +115,16 @@ public sealed class ClusterTests
                 limit.ThrowIfCancellationRequested();
                 try
                 {
-                    StepReply reply = await instances[attempt % 2].Store.ShardOf(request.Insured).RunAsync(StoreFixture.StepOf(StepMode.Settle, request, citations: 0));
+                    StepReply reply = await instances[attempt % 2].Store.ShardOf(request.Insured)
+                        .RunAsync(StoreFixture.StepOf(StepMode.Settle, request, citations: 0));
                     effects.Enqueue(new Effect(request, reply.Header));
                     break;
                 }
                 catch (StoreUnavailableException refused)
                 {
                     Assert.DoesNotContain("behind what was acknowledged", refused.Message, StringComparison.Ordinal);
-                    refusals.AddOrUpdate(refused.Message.Contains("is being moved", StringComparison.Ordinal) ? "moved" : "unknown", 1, (_, count) => count + 1);
+                    refusals.AddOrUpdate(refused.Message.Contains("is being moved", StringComparison.Ordinal) ? "moved" : "unknown", 1,
+                        (_, count) => count + 1);
                     await Task.Delay(Pause, CancellationToken.None);
                 }
             }
@@ -140,37 +145,44 @@ public sealed class ClusterTests
     {
         int before = effects.Count;
         HashSet<string> insured = [.. Enumerable.Range(0, People).Select(PersonOf)];
-        return RedisCluster.UntilAsync(() => Task.FromResult(insured.IsSubsetOf(effects.Skip(before).Select(effect => effect.Visit.Insured))));
+        return RedisCluster.UntilAsync(
+            () => Task.FromResult(insured.IsSubsetOf(effects.Skip(before).Select(effect => effect.Visit.Insured))));
     }
 
     private static async Task AssertNothingLostAsync(Instance instance, ConcurrentQueue<Effect> effects)
     {
         // Progress was made through either instance; this one may still be reconnecting, or hold back for a moment after failures.
-        foreach (string insured in effects.Select(effect => effect.Visit.Insured).Distinct()) await RedisCluster.UntilAsync(() => AnswersAsync(instance, insured));
+        foreach (string insured in effects.Select(effect => effect.Visit.Insured).Distinct())
+            await RedisCluster.UntilAsync(() => AnswersAsync(instance, insured));
         Assert.Equal(effects.Count, effects.Select(effect => effect.Visit.Request).Distinct().Count());
         foreach (IGrouping<int, Effect> shard in effects.GroupBy(effect => Shards.Of(effect.Visit.Insured, ShardCount)))
         {
             // Nobody gave up, so each number was answered: given out once, without a gap, and kept in the outbox.
-            Assert.Equal(Enumerable.Range(1, shard.Count()).Select(number => (long)number), shard.Select(effect => effect.Header.Sequence).Order());
+            Assert.Equal(Enumerable.Range(1, shard.Count()).Select(number => (long)number),
+                shard.Select(effect => effect.Header.Sequence).Order());
             ShardKeys keys = instance.Store.Shards[shard.Key].Keys;
             Assert.Equal(
                 shard.OrderBy(effect => effect.Header.Sequence).Select(effect => (effect.Visit.Facility, effect.Visit.Request)),
-                (await OutboxReader.ReadAsync(instance.Store.Shards[shard.Key], StoreFixture.Epoch)).Select(entry => (entry.FacilityCode, entry.RequestId)));
+                (await OutboxReader.ReadAsync(instance.Store.Shards[shard.Key], StoreFixture.Epoch))
+                    .Select(entry => (entry.FacilityCode, entry.RequestId)));
             Assert.Equal(shard.Count(), (long)await instance.Redis.HashGetAsync(keys.Shard, "seq"));
 
             Model model = new();
             foreach (Effect effect in shard.OrderBy(effect => effect.Header.Sequence))
-                Assert.Equal((model.Settle(effect.Visit).FundPayFen, effect.Header.CapUsedBeforeFen + effect.Header.FundPayFen), (effect.Header.FundPayFen, model.PaidFen(effect.Visit.Insured, 2024)));
+                Assert.Equal((model.Settle(effect.Visit).FundPayFen, effect.Header.CapUsedBeforeFen + effect.Header.FundPayFen),
+                    (effect.Header.FundPayFen, model.PaidFen(effect.Visit.Insured, 2024)));
             Assert.All(await ReadAsync(instance, shard.Key), stored =>
             {
-                Assert.Equal((model.PaidFen(stored.InsuredId, 2024), shard.Count(effect => effect.Visit.Insured == stored.InsuredId)), (stored.Years.Single().UsedFen, stored.Years.Single().StandingSettlements));
+                Assert.Equal((model.PaidFen(stored.InsuredId, 2024), shard.Count(effect => effect.Visit.Insured == stored.InsuredId)),
+                    (stored.Years.Single().UsedFen, stored.Years.Single().StandingSettlements));
                 Assert.InRange(stored.Years.Single().UsedFen, 0, CapFen);
             });
         }
 
         foreach (Effect effect in effects)
         {
-            StepReply again = await instance.Store.ShardOf(effect.Visit.Insured).RunAsync(StoreFixture.StepOf(StepMode.Settle, effect.Visit, citations: 0));
+            StepReply again = await instance.Store.ShardOf(effect.Visit.Insured)
+                .RunAsync(StoreFixture.StepOf(StepMode.Settle, effect.Visit, citations: 0));
             Assert.Equal((StepOutcome.Replay, effect.Header), (again.Outcome, again.Header));
         }
     }
@@ -206,7 +218,8 @@ public sealed class ClusterTests
 
     /// <summary>Some insured of the shard.</summary>
     private static string InsuredOf(int shard, int number = 0) =>
-        Enumerable.Range(0, 10_000).Select(i => string.Create(CultureInfo.InvariantCulture, $"P{i:0000}")).Where(id => Shards.Of(id, ShardCount) == shard).ElementAt(number);
+        Enumerable.Range(0, 10_000).Select(i => string.Create(CultureInfo.InvariantCulture, $"P{i:0000}"))
+            .Where(id => Shards.Of(id, ShardCount) == shard).ElementAt(number);
 
     private sealed record Effect(ModelVisit Visit, RecordHeader Header);
 

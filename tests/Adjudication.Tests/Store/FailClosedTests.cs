@@ -16,7 +16,8 @@ public sealed class FailClosedTests
         ShardQueue shard = fixture.Store.ShardOf(Visit.Insured);
         shard.Close("closed by the test");
 
-        StoreUnavailableException refused = await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.RunAsync(StepMode.Settle, Visit));
+        StoreUnavailableException refused =
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.RunAsync(StepMode.Settle, Visit));
 
         Assert.Equal("closed by the test", refused.Message);
         Assert.False(await fixture.Redis.KeyExistsAsync(shard.Keys.Insured(Visit.Insured)));
@@ -99,7 +100,8 @@ public sealed class FailClosedTests
         {
             var outbox = await OutboxReader.ReadAsync(shard, StoreFixture.Epoch);
             int sequence = (int)await fixture.Redis.HashGetAsync(shard.Keys.Shard, "seq");
-            Assert.Equal(Enumerable.Range(1, sequence).Select(number => (long)number), outbox.Select(entry => entry.Record.Header.Sequence));
+            Assert.Equal(Enumerable.Range(1, sequence).Select(number => (long)number),
+                outbox.Select(entry => entry.Record.Header.Sequence));
         }
 
         long given = fixture.Store.Shards.Sum(shard => shard.LowestSequence);
@@ -113,7 +115,8 @@ public sealed class FailClosedTests
         await using StoreFixture fixture = await StoreFixture.StartAsync();
         ModelVisit township = Visit with { RateBasisPoints = 6500, TariffFen = 0 };
 
-        StepReply[] replies = await Task.WhenAll(Enumerable.Range(0, 300).Select(i => fixture.RunAsync(StepMode.Settle, township with { Request = $"r{i}", Facility = $"H{i % 7}" })));
+        StepReply[] replies = await Task.WhenAll(Enumerable.Range(0, 300)
+            .Select(i => fixture.RunAsync(StepMode.Settle, township with { Request = $"r{i}", Facility = $"H{i % 7}" })));
 
         Assert.Equal(30_000, replies.Sum(reply => reply.Header.FundPayFen));
         Assert.Equal(4, replies.Count(reply => reply.Header.FundPayFen == 6_500));
@@ -126,7 +129,8 @@ public sealed class FailClosedTests
     [InlineData("410101100000101", 32, 5)]
     [InlineData("参保人一", 32, 28)]
     [InlineData("", 32, 25)]
-    public void ShardOf_insured_is_the_same_for_ever(string insuredId, int shards, int shard) => Assert.Equal(shard, Shards.Of(insuredId, shards));
+    public void ShardOf_insured_is_the_same_for_ever(string insuredId, int shards, int shard) =>
+        Assert.Equal(shard, Shards.Of(insuredId, shards));
 
     private static async Task<T> EventuallyAsync<T>(Func<Task<T>> attempt)
     {

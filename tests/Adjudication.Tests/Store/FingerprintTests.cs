@@ -42,7 +42,8 @@ public sealed class FingerprintTests
             Assert.True(Key.Contains(field.Name) == (Of(other) == Of(Visit())), $"{field.Name} of a request without lines");
             other = WithLines();
             Change(field, other);
-            Assert.True((Key.Contains(field.Name) || Sums.Contains(field.Name)) == (Of(other) == Of(WithLines())), $"{field.Name} of a request with lines");
+            Assert.True((Key.Contains(field.Name) || Sums.Contains(field.Name)) == (Of(other) == Of(WithLines())),
+                $"{field.Name} of a request with lines");
         }
     }
 
@@ -100,7 +101,9 @@ public sealed class FingerprintTests
             string text => text + "1",
             long number => number + 1,
             VisitType => VisitType.PrenatalCheck,
-            _ => throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"{field.Name} is of a type that is not changed here.")),
+            _ =>
+                throw new InvalidOperationException(
+                string.Create(CultureInfo.InvariantCulture, $"{field.Name} is of a type that is not changed here.")),
         });
     }
 
@@ -121,8 +124,10 @@ public sealed class FingerprintTests
     private static SettleRequest WithLines()
     {
         SettleRequest request = Visit();
-        request.Lines.Add(new FeeLine { LineId = "L1", ItemCode = "A1项", UnitPriceMilliFen = 5_001, QuantityE4 = 60_002, AmountFen = 70_003 });
-        request.Lines.Add(new FeeLine { LineId = "L2", ItemCode = "B22", UnitPriceMilliFen = 8_004, QuantityE4 = 90_005, AmountFen = 10_006 });
+        request.Lines.Add(
+            new FeeLine { LineId = "L1", ItemCode = "A1项", UnitPriceMilliFen = 5_001, QuantityE4 = 60_002, AmountFen = 70_003 });
+        request.Lines.Add(
+            new FeeLine { LineId = "L2", ItemCode = "B22", UnitPriceMilliFen = 8_004, QuantityE4 = 90_005, AmountFen = 10_006 });
         return request;
     }
 }

@@ -3,7 +3,8 @@ using Claims.Adjudication.Store;
 
 namespace Adjudication.Tests.Store;
 
-/// <summary>Many clients at once on the same insured: what took effect, in the order of its numbers, is what the model gives one by one.</summary>
+/// <summary>Many clients at once on the same insured: what took effect, in the order of its numbers, is what the model gives one by
+/// one.</summary>
 public sealed class LinearizabilityTests
 {
     private const int Clients = 24;
@@ -27,8 +28,12 @@ public sealed class LinearizabilityTests
                 (StepMode mode, StepReply reply) = request[0] switch
                 {
                     'a' => (StepMode.Settle, await fixture.RunAsync(StepMode.Settle, visit)),
-                    'b' => (StepMode.Cancel, await fixture.UndoAsync(StepMode.Cancel, visit.Insured, facility, request, RequestField.Of(facility, target))),
-                    _ when request != target => (StepMode.Reverse, await fixture.UndoAsync(StepMode.Reverse, visit.Insured, facility, request, RequestField.Of(facility, target))),
+                    'b' =>
+                        (StepMode.Cancel, await fixture.UndoAsync(
+                        StepMode.Cancel, visit.Insured, facility, request, RequestField.Of(facility, target))),
+                    _ when request != target =>
+                        (StepMode.Reverse, await fixture.UndoAsync(
+                        StepMode.Reverse, visit.Insured, facility, request, RequestField.Of(facility, target))),
                     _ => (StepMode.Settle, default),
                 };
                 if (reply.Outcome is not StepOutcome.New || reply.Bytes.IsEmpty) continue;
@@ -54,7 +59,9 @@ public sealed class LinearizabilityTests
 
         Assert.True(expected > Clients, $"Only {expected} operations took effect.");
         IReadOnlyList<(string Field, byte[] Value)> stored = await fixture.Store.ShardOf("P").ReadInsuredAsync("P");
-        Assert.Equal(one.PaidFen("P", 2024), stored.Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>().Where(field => field.Day is null).Sum(field => field.AmountFen));
+        Assert.Equal(one.PaidFen("P", 2024),
+            stored.Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>()
+            .Where(field => field.Day is null).Sum(field => field.AmountFen));
     }
 
     /// <summary>The content follows from the request, so that a repeat is a repeat.</summary>
@@ -62,6 +69,7 @@ public sealed class LinearizabilityTests
     {
         int number = int.Parse(request.AsSpan(1), System.Globalization.CultureInfo.InvariantCulture);
         long inScopeFen = 500 + (number * 137 % 5_000);
-        return new ModelVisit("P", facility, request, new DateOnly(2024, 3, 1 + (number % 20)), inScopeFen, inScopeFen, facility == "H0" ? 6500 : 5500, facility == "H0" ? 0 : 4000, 30_000, null);
+        return new ModelVisit("P", facility, request, new DateOnly(2024, 3, 1 + (number % 20)), inScopeFen, inScopeFen,
+            facility == "H0" ? 6500 : 5500, facility == "H0" ? 0 : 4000, 30_000, null);
     }
 }

@@ -25,7 +25,8 @@ internal sealed class Model
 
         if (Hindrance(visit) is { } hindrance) return hindrance;
         ModelAnswer answer = Compute(visit) with { Outcome = "new" };
-        Put(visit.Insured, visit.Facility, visit.Request, new Entry("settlement", visit.Content, answer) { Visit = visit, Rank = ++_clock });
+        Put(visit.Insured, visit.Facility, visit.Request,
+            new Entry("settlement", visit.Content, answer) { Visit = visit, Rank = ++_clock });
         return answer;
     }
 
@@ -41,7 +42,8 @@ internal sealed class Model
             return earlier.Fate == "undone" ? ModelAnswer.Of("reversed", earlier.Name) : earlier.Answer with { Outcome = "replay" };
         }
 
-        if (!_entries.TryGetValue((insured, facility, target), out Entry? settlement) || settlement.Kind != "settlement") return ModelAnswer.Of("targetunknown");
+        if (!_entries.TryGetValue((insured, facility, target), out Entry? settlement) || settlement.Kind != "settlement")
+            return ModelAnswer.Of("targetunknown");
         if (settlement.Fate != "stands") return ModelAnswer.Of("targetundone", settlement.Name);
         if (LaterStanding(settlement) is { } later) return ModelAnswer.Of("blockedbylater", later.Name);
         ModelAnswer answer = settlement.Answer with { Outcome = "new", CapUsedBeforeFen = PaidFen(insured, settlement.Visit!.Day.Year) };
@@ -56,14 +58,21 @@ internal sealed class Model
         if (_entries.TryGetValue((insured, facility, request), out Entry? earlier))
         {
             if (earlier.Kind == "tombstone") return ModelAnswer.Of("reversed");
-            return earlier.Kind == "reversal" && earlier.Content == content ? earlier.Answer with { Outcome = "replay" } : ModelAnswer.Of("conflict", earlier.Name);
+            return earlier.Kind == "reversal" && earlier.Content == content
+                ? earlier.Answer with { Outcome = "replay" }
+                : ModelAnswer.Of("conflict", earlier.Name);
         }
 
         ModelAnswer answer;
         if (_entries.TryGetValue((insured, facility, target), out Entry? original) && original is { Kind: "settlement", Fate: "stands" })
         {
             if (LaterStanding(original) is { } later) return ModelAnswer.Of("blockedbylater", later.Name);
-            answer = original.Answer with { Outcome = "new", Did = "settlement undone", CapUsedBeforeFen = PaidFen(insured, original.Visit!.Day.Year) };
+            answer = original.Answer with
+            {
+                Outcome = "new",
+                Did = "settlement undone",
+                CapUsedBeforeFen = PaidFen(insured, original.Visit!.Day.Year),
+            };
             original.Fate = "reversed";
         }
         else if (original is { Kind: "cancellation", Fate: "stands" })
@@ -71,10 +80,18 @@ internal sealed class Model
             Entry settlement = original.Undid!;
             ModelVisit visit = settlement.Visit!;
             bool counts = visit.AllowanceFen is null;
-            if (counts && settlement.Answer.FundPayFen > 0 && PaidFen(insured, visit.Day.Year) + settlement.Answer.FundPayFen > visit.CapFen) return ModelAnswer.Of("restoreimpossible");
-            if (settlement.Answer.DeductibleFen > 0 && BorneFen(visit) + settlement.Answer.DeductibleFen > visit.TariffFen) return ModelAnswer.Of("restoreimpossible");
+            if (counts && settlement.Answer.FundPayFen > 0
+                && PaidFen(insured, visit.Day.Year) + settlement.Answer.FundPayFen > visit.CapFen) return ModelAnswer.Of(
+                "restoreimpossible");
+            if (settlement.Answer.DeductibleFen > 0 && BorneFen(visit) + settlement.Answer.DeductibleFen > visit.TariffFen)
+                return ModelAnswer.Of("restoreimpossible");
             if (Hindrance(visit) is { } hindrance) return hindrance with { Outcome = "restoreimpossible" };
-            answer = settlement.Answer with { Outcome = "new", Did = "cancellation undone", CapUsedBeforeFen = PaidFen(insured, visit.Day.Year) };
+            answer = settlement.Answer with
+            {
+                Outcome = "new",
+                Did = "cancellation undone",
+                CapUsedBeforeFen = PaidFen(insured, visit.Day.Year),
+            };
             settlement.Fate = "stands";
             settlement.Rank = ++_clock;
             original.Fate = "undone";
@@ -91,19 +108,23 @@ internal sealed class Model
 
     /// <summary>What the fund has paid under the cap.</summary>
     public long PaidFen(string insured, int year) =>
-        Standing(insured).Where(entry => entry.Visit!.Day.Year == year && entry.Visit.AllowanceFen is null).Sum(entry => entry.Answer.FundPayFen);
+        Standing(insured).Where(entry => entry.Visit!.Day.Year == year && entry.Visit.AllowanceFen is null)
+            .Sum(entry => entry.Answer.FundPayFen);
 
     public long BorneFen(ModelVisit visit) =>
-        Standing(visit.Insured).Where(entry => entry.Visit!.Day == visit.Day && entry.Visit.Facility == visit.Facility).Sum(entry => entry.Answer.DeductibleFen);
+        Standing(visit.Insured).Where(entry => entry.Visit!.Day == visit.Day && entry.Visit.Facility == visit.Facility)
+            .Sum(entry => entry.Answer.DeductibleFen);
 
     /// <summary>Facility, visit id and request of every settlement that stands for a visit.</summary>
     public IEnumerable<(string Facility, string VisitId, string Request)> StandingVisits(string insured) =>
-        Standing(insured).Where(entry => entry.Visit!.VisitId.Length > 0).Select(entry => (entry.Visit!.Facility, entry.Visit.VisitId, entry.Visit.Request));
+        Standing(insured).Where(entry => entry.Visit!.VisitId.Length > 0)
+            .Select(entry => (entry.Visit!.Facility, entry.Visit.VisitId, entry.Visit.Request));
 
     public IEnumerable<ModelVisit> Visits => _entries.Values.Where(entry => entry.Kind == "settlement").Select(entry => entry.Visit!);
 
     private IEnumerable<Entry> Standing(string insured) =>
-        _entries.Where(entry => entry.Key.Insured == insured && entry.Value is { Kind: "settlement", Fate: "stands" }).Select(entry => entry.Value);
+        _entries.Where(entry => entry.Key.Insured == insured && entry.Value is { Kind: "settlement", Fate: "stands" })
+            .Select(entry => entry.Value);
 
     /// <summary>The newest of the later settlements by rate that must be undone first.</summary>
     private Entry? LaterStanding(Entry settlement) => settlement.Answer.DeductibleFen == 0 ? null : Standing(settlement.Visit!.Insured)
@@ -115,11 +136,13 @@ internal sealed class Model
     private ModelAnswer? Hindrance(ModelVisit visit)
     {
         Entry? same = Standing(visit.Insured)
-            .SingleOrDefault(other => visit.VisitId.Length > 0 && other.Visit!.VisitId == visit.VisitId && other.Visit.Facility == visit.Facility);
+            .SingleOrDefault(other => visit.VisitId.Length > 0 && other.Visit!.VisitId == visit.VisitId
+                && other.Visit.Facility == visit.Facility);
         if (same is not null) return ModelAnswer.Of("visitsettled", same.Name);
         if (visit.AllowanceFen is null) return null;
         Entry? near = Standing(visit.Insured)
-            .Where(other => other.Visit!.AllowanceFen is not null && Math.Abs(other.Visit.Day.DayNumber - visit.Day.DayNumber) < visit.NotAgainWithinDays)
+            .Where(other => other.Visit!.AllowanceFen is not null
+                && Math.Abs(other.Visit.Day.DayNumber - visit.Day.DayNumber) < visit.NotAgainWithinDays)
             .MaxBy(other => other.Rank);
         return near is null ? null : ModelAnswer.Of("allowancepaid", near.Name);
     }
@@ -164,7 +187,8 @@ internal sealed class Model
     }
 }
 
-internal sealed record ModelVisit(string Insured, string Facility, string Request, DateOnly Day, long TotalFen, long InScopeFen, int RateBasisPoints, long TariffFen, long CapFen, long? AllowanceFen,
+internal sealed record ModelVisit(string Insured, string Facility, string Request, DateOnly Day, long TotalFen, long InScopeFen,
+    int RateBasisPoints, long TariffFen, long CapFen, long? AllowanceFen,
     string VisitId = "", int NotAgainWithinDays = 0)
 {
     public string Content => $"{Day}|{TotalFen}|{InScopeFen}|{AllowanceFen}|{VisitId}";
@@ -172,7 +196,8 @@ internal sealed record ModelVisit(string Insured, string Facility, string Reques
 
 /// <param name="Did">What a reversal undid.</param>
 /// <param name="Names">Facility and request that a refusal speaks of.</param>
-internal sealed record ModelAnswer(string Outcome, long DeductibleFen, long FundPayFen, long CapUsedBeforeFen, string Did = "", string Names = "")
+internal sealed record ModelAnswer(
+    string Outcome, long DeductibleFen, long FundPayFen, long CapUsedBeforeFen, string Did = "", string Names = "")
 {
     public static ModelAnswer Of(string outcome, string names = "") => new(outcome, 0, 0, 0, Names: names);
 }

@@ -43,7 +43,8 @@ public sealed class OpenerTests
 
         await using Opened again = await Opened.StartAsync(cluster, ledger);
         await again.UntilAsync(shard => shard.Status.Epoch is null == lost.Contains(shard.Shard));
-        Assert.All(lost, shard => Assert.Equal("The store cannot be opened: Redis does not answer.", again.Store.Shards[shard].Status.Reason));
+        Assert.All(lost, shard => Assert.Equal(
+            "The store cannot be opened: Redis does not answer.", again.Store.Shards[shard].Status.Reason));
 
         await away.Server.RestartAsync();
         await again.UntilAsync(shard => shard.Status.Epoch is not null);

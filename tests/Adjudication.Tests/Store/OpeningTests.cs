@@ -30,7 +30,8 @@ public sealed class OpeningTests
         {
             Assert.Equal(
                 [("committed", "0"), ("epoch", StoreFixture.Epoch), ("seq", "0")],
-                (await fixture.Redis.HashGetAllAsync(shard.Keys.Shard)).Select(entry => ((string)entry.Name!, (string)entry.Value!)).OrderBy(entry => entry.Item1, StringComparer.Ordinal));
+                (await fixture.Redis.HashGetAllAsync(shard.Keys.Shard)).Select(entry => ((string)entry.Name!, (string)entry.Value!))
+                    .OrderBy(entry => entry.Item1, StringComparer.Ordinal));
         }
     }
 
@@ -40,7 +41,8 @@ public sealed class OpeningTests
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 7);
         KnownStore ledger = new() { Initialised = true, Watermarks = [10, 20, 30, 40, 50, 60] };
         long[] inRedis = [10, 19, 35, 40, 50, 60, 5];
-        for (int shard = 0; shard < 7; shard++) await fixture.Redis.HashSetAsync(fixture.Store.Shards[shard].Keys.Shard, [new("seq", inRedis[shard]), new("committed", 1)]);
+        for (int shard = 0; shard < 7; shard++)
+            await fixture.Redis.HashSetAsync(fixture.Store.Shards[shard].Keys.Shard, [new("seq", inRedis[shard]), new("committed", 1)]);
         await fixture.Redis.KeyDeleteAsync(fixture.Store.Shards[3].Keys.Shard);
         await fixture.Redis.HashSetAsync(fixture.Store.Shards[4].Keys.Shard, "epoch", Foreign);
 
@@ -50,11 +52,14 @@ public sealed class OpeningTests
         await opening.UntilAsync(
         [
             "open 10",
-            "Shard 1 stays closed: Redis is behind what was acknowledged; bring its append-only file back (docs/operations.md#redis-has-lost-data).",
+            "Shard 1 stays closed: Redis is behind what was acknowledged; bring its append-only file back "
+                + "(docs/operations.md#redis-has-lost-data).",
             "open 35",
-            "Shard 3 stays closed: its key is missing from Redis; bring its append-only file back (docs/operations.md#redis-has-lost-data).",
+            "Shard 3 stays closed: its key is missing from Redis; bring its append-only file back "
+                + "(docs/operations.md#redis-has-lost-data).",
             "Shard 4 stays closed: Redis holds the store of another ledger.",
-            "Shard 5 stays closed: Redis is behind what was acknowledged; bring its append-only file back (docs/operations.md#redis-has-lost-data).",
+            "Shard 5 stays closed: Redis is behind what was acknowledged; bring its append-only file back "
+                + "(docs/operations.md#redis-has-lost-data).",
             "open 5",
         ]);
         Assert.False(await fixture.Redis.KeyExistsAsync(fixture.Store.Shards[3].Keys.Shard));
@@ -62,14 +67,16 @@ public sealed class OpeningTests
 
         // Brought back; then all are open, and each cause was told once however often it was tried.
         await opening.TriesAsync(2);
-        await fixture.Redis.HashSetAsync(fixture.Store.Shards[3].Keys.Shard, [new("epoch", StoreFixture.Epoch), new("seq", 41), new("committed", 0)]);
+        await fixture.Redis.HashSetAsync(
+            fixture.Store.Shards[3].Keys.Shard, [new("epoch", StoreFixture.Epoch), new("seq", 41), new("committed", 0)]);
         await fixture.Redis.HashSetAsync(fixture.Store.Shards[4].Keys.Shard, "epoch", StoreFixture.Epoch);
         await fixture.Redis.HashSetAsync(fixture.Store.Shards[1].Keys.Shard, "seq", 20);
         await fixture.Redis.HashSetAsync(fixture.Store.Shards[5].Keys.Shard, "seq", 61);
         await opening.UntilAsync(["open 10", "open 20", "open 35", "open 41", "open 50", "open 61", "open 5"]);
         Assert.Equal(
             [1, 3, 4, 5],
-            opening.Log.Lines.Where(line => line.Level is LogLevel.Error).Select(line => int.Parse(line.Sentence.AsSpan(6, 1), System.Globalization.CultureInfo.InvariantCulture)).Order());
+            opening.Log.Lines.Where(line => line.Level is LogLevel.Error)
+                .Select(line => int.Parse(line.Sentence.AsSpan(6, 1), System.Globalization.CultureInfo.InvariantCulture)).Order());
     }
 
     [Fact]
@@ -81,7 +88,8 @@ public sealed class OpeningTests
 
         await opening.TriesAsync(2);
 
-        await opening.UntilAsync(["The store has not been opened yet: Redis or the ledger has not answered.", "Shard 1 stays closed: Redis holds the store of another ledger."]);
+        await opening.UntilAsync(["The store has not been opened yet: Redis or the ledger has not answered.",
+            "Shard 1 stays closed: Redis holds the store of another ledger."]);
         Assert.Equal("", opening.Ledger.Confirmed);
     }
 
@@ -112,7 +120,8 @@ public sealed class OpeningTests
     [InlineData("appendfsync", "everysec", "always")]
     [InlineData("appendfsync", "no", "always")]
     [InlineData("appendonly", "no", "yes")]
-    public async Task Open_store_whose_answers_may_be_lost_with_the_machine_stays_closed_until_they_may_not(string setting, string unsafely, string safely)
+    public async Task Open_store_whose_answers_may_be_lost_with_the_machine_stays_closed_until_they_may_not(
+        string setting, string unsafely, string safely)
     {
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 2);
         await fixture.Redis.ExecuteAsync("CONFIG", "SET", setting, unsafely);
@@ -240,7 +249,8 @@ public sealed class OpeningTests
 
         public override AsyncUnaryCall<global::Claims.V1.Store> ConfirmStoreAsync(ConfirmStoreRequest request, CallOptions options)
         {
-            if (RefusesToConfirm) return Answer(Task.FromException<global::Claims.V1.Store>(new RpcException(new Status(StatusCode.Unavailable, "away"))));
+            if (RefusesToConfirm)
+                return Answer(Task.FromException<global::Claims.V1.Store>(new RpcException(new Status(StatusCode.Unavailable, "away"))));
             Initialised = true;
             Confirmed = request.Epoch;
             return Answer(Task.FromResult(Known()));
@@ -254,6 +264,7 @@ public sealed class OpeningTests
             Watermarks = { Watermarks.Select((sequence, shard) => new ShardWatermark { Shard = shard, Sequence = sequence }) },
         };
 
-        private static AsyncUnaryCall<global::Claims.V1.Store> Answer(Task<global::Claims.V1.Store> store) => new(store, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+        private static AsyncUnaryCall<global::Claims.V1.Store> Answer(Task<global::Claims.V1.Store> store) =>
+            new(store, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
     }
 }

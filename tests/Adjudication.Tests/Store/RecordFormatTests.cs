@@ -24,9 +24,11 @@ public sealed class RecordFormatTests
 
         Assert.Equal(
             new RecordHeader(RecordKind.Settlement, RecordState.Active, Capped: true, Sequence: 1, Order: 1, VisitDay: 20250618,
-                DeductibleFen: 4_000, BorneBeforeFen: 0, FundPayFen: 3_300, CapUsedBeforeFen: 0, TariffFen: 4_000, CapFen: 30_000, ShortfallFen: 0),
+                DeductibleFen: 4_000, BorneBeforeFen: 0, FundPayFen: 3_300, CapUsedBeforeFen: 0, TariffFen: 4_000, CapFen: 30_000,
+                ShortfallFen: 0),
             record.Header);
-        Assert.Equal((12_345, 10_000, 5_500, 2), (record.Request.TotalFen, record.Request.InScopeFen, record.Request.RateBp, record.Request.Tier));
+        Assert.Equal((12_345, 10_000, 5_500, 2),
+            (record.Request.TotalFen, record.Request.InScopeFen, record.Request.RateBp, record.Request.Tier));
         Assert.Equal((410105, 410122, 7u), (record.Request.InsuredCounty, record.Request.FacilityCounty, record.Request.Citations));
     }
 
@@ -37,7 +39,8 @@ public sealed class RecordFormatTests
 
         Assert.Equal(
             new RecordHeader(RecordKind.Cancellation, RecordState.Active, Capped: true, Sequence: 2, Order: 2, VisitDay: 20250618,
-                DeductibleFen: 4_000, BorneBeforeFen: 4_000, FundPayFen: 3_300, CapUsedBeforeFen: 3_300, TariffFen: 4_000, CapFen: 30_000, ShortfallFen: 0),
+                DeductibleFen: 4_000, BorneBeforeFen: 4_000, FundPayFen: 3_300, CapUsedBeforeFen: 3_300, TariffFen: 4_000, CapFen: 30_000,
+                ShortfallFen: 0),
             record.Header);
         Assert.Equal(("qH1\nR1", 1L, 1_700_000_000_000), (record.TargetField, record.TargetSequence, record.Own.UndoneAtUnixMs));
         Assert.Equal((12_345L, 10_000L), (record.Target!.Value.Request.TotalFen, record.Target.Value.Request.InScopeFen));
@@ -82,6 +85,8 @@ public sealed class RecordFormatTests
     private static async Task<string> StoredAsync(StoreFixture fixture, string field) =>
         Convert.ToHexStringLower((byte[])(await fixture.Redis.HashGetAsync(fixture.Store.Shards[0].Keys.Insured("P1"), field))!);
 
-    private static async Task<string> AllOfAsync(StoreFixture fixture) => string.Join('|', (await fixture.Redis.HashGetAllAsync(fixture.Store.Shards[0].Keys.Insured("P1")))
-        .OrderBy(entry => (string)entry.Name!, StringComparer.Ordinal).Select(entry => $"{entry.Name}={Convert.ToHexString((byte[])entry.Value!)}"));
+    private static async Task<string> AllOfAsync(StoreFixture fixture) =>
+        string.Join('|', (await fixture.Redis.HashGetAllAsync(fixture.Store.Shards[0].Keys.Insured("P1")))
+        .OrderBy(entry => (string)entry.Name!, StringComparer.Ordinal)
+            .Select(entry => $"{entry.Name}={Convert.ToHexString((byte[])entry.Value!)}"));
 }

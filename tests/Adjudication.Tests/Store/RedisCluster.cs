@@ -48,14 +48,16 @@ internal sealed class RedisCluster : IAsyncDisposable
 
     /// <summary>Which slot the keys of a shard are in.</summary>
     public async Task<int> SlotOfAsync(int shard) =>
-        int.Parse(await Nodes[0].TellAsync("CLUSTER", "KEYSLOT", string.Create(CultureInfo.InvariantCulture, $"{{s{shard:00}}}")), CultureInfo.InvariantCulture);
+        int.Parse(await Nodes[0].TellAsync("CLUSTER", "KEYSLOT", string.Create(CultureInfo.InvariantCulture, $"{{s{shard:00}}}")),
+            CultureInfo.InvariantCulture);
 
     /// <summary>The node that has the slot, as the node itself and the one that is asked agree.</summary>
     public async Task<Node> OwnerOfAsync(int slot)
     {
         foreach (Node node in Nodes.Where(node => node.Server.Process.IsRunning))
         {
-            string self = (await node.TellAsync("CLUSTER", "NODES")).Split('\n').Single(line => line.Contains("myself", StringComparison.Ordinal));
+            string self = (await node.TellAsync("CLUSTER", "NODES")).Split('\n')
+                .Single(line => line.Contains("myself", StringComparison.Ordinal));
             if (!self.Contains("master", StringComparison.Ordinal)) continue;
             IEnumerable<int[]> ranges = self.Split(' ').Skip(8).Where(range => range[0] != '[')
                 .Select(range => range.Split('-').Select(bound => int.Parse(bound, CultureInfo.InvariantCulture)).ToArray());
@@ -74,7 +76,8 @@ internal sealed class RedisCluster : IAsyncDisposable
         await from.TellAsync("CLUSTER", "SETSLOT", number, "MIGRATING", to.Id);
         while (await from.TellAsync("CLUSTER", "GETKEYSINSLOT", number, "1") is { Length: > 0 } keys)
         {
-            await from.TellAsync(["MIGRATE", "127.0.0.1", to.Port.ToString(CultureInfo.InvariantCulture), "", "0", "5000", "AUTH", _password, "KEYS", .. keys.Split('\n')]);
+            await from.TellAsync(["MIGRATE", "127.0.0.1", to.Port.ToString(CultureInfo.InvariantCulture), "", "0", "5000", "AUTH",
+                _password, "KEYS", .. keys.Split('\n')]);
             if (halfWay is not null) await halfWay();
             halfWay = null;
         }
@@ -144,18 +147,21 @@ internal sealed class RedisCluster : IAsyncDisposable
         }
 
         foreach (Node node in Nodes.Skip(1))
-            await Nodes[0].TellAsync("CLUSTER", "MEET", "127.0.0.1", node.Port.ToString(CultureInfo.InvariantCulture), (node.Port + 1).ToString(CultureInfo.InvariantCulture));
+            await Nodes[0].TellAsync("CLUSTER", "MEET", "127.0.0.1", node.Port.ToString(CultureInfo.InvariantCulture),
+                (node.Port + 1).ToString(CultureInfo.InvariantCulture));
         await EveryNodeAsync("cluster_known_nodes:4");
         await EveryNodeAsync("cluster_state:ok");
         await Replica.TellAsync("CLUSTER", "REPLICATE", Nodes[0].Id);
-        await UntilAsync(async () => (await Replica.TellAsync("INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal));
+        await UntilAsync(async () => (await Replica.TellAsync("INFO", "replication"))
+            .Contains("master_link_status:up", StringComparison.Ordinal));
         foreach (Node node in Nodes)
             await UntilAsync(async () => (await node.TellAsync("CLUSTER", "NODES")).Contains("slave", StringComparison.Ordinal));
     }
 
     private async Task EveryNodeAsync(string information)
     {
-        foreach (Node node in Nodes) await UntilAsync(async () => (await node.TellAsync("CLUSTER", "INFO")).Contains(information, StringComparison.Ordinal));
+        foreach (Node node in Nodes)
+            await UntilAsync(async () => (await node.TellAsync("CLUSTER", "INFO")).Contains(information, StringComparison.Ordinal));
     }
 
     /// <summary>One server of the cluster.</summary>
@@ -171,7 +177,8 @@ internal sealed class RedisCluster : IAsyncDisposable
         /// <exception cref="InvalidOperationException">The server answered with an error.</exception>
         public async Task<string> TellAsync(params string[] command)
         {
-            ProcessStartInfo start = new(Programs.Find("redis-cli", "redis-tools"), ["-p", Port.ToString(CultureInfo.InvariantCulture), "-e", .. command])
+            ProcessStartInfo start = new(Programs.Find("redis-cli", "redis-tools"),
+                ["-p", Port.ToString(CultureInfo.InvariantCulture), "-e", .. command])
             {
                 UseShellExecute = false,
                 RedirectStandardOutput = true,
@@ -185,7 +192,8 @@ internal sealed class RedisCluster : IAsyncDisposable
             await process.WaitForExitAsync(bound.Token);
             return process.ExitCode == 0
                 ? output.Trim()
-                : throw new InvalidOperationException($"{string.Join(' ', command.TakeWhile(word => word != "AUTH"))} at {Port}: {output}{await errors}");
+                : throw new InvalidOperationException(
+                    $"{string.Join(' ', command.TakeWhile(word => word != "AUTH"))} at {Port}: {output}{await errors}");
         }
     }
 }

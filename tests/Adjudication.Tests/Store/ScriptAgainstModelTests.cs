@@ -38,14 +38,26 @@ public sealed class ScriptAgainstModelTests
     {
         { "requests are not remembered", "if earlier then return earlier end", "" },
         { "the cap does not bind", "paid = min(uncapped, max(cap - used, 0))", "paid = uncapped" },
-        { "a cancellation leaves the cap used", "if counted(target) > 0 then put(fields, year, format('%d', used - counted(target))) end", "" },
-        { "a cancellation leaves the deductible borne", "if target.deductible > 0 then put(fields, day, format('%d', borne - target.deductible)) end", "" },
+        {
+            "a cancellation leaves the cap used", "if counted(target) > 0 then put(fields, year, format('%d', used - counted(target))) end",
+            ""
+        },
+        {
+            "a cancellation leaves the deductible borne",
+            "if target.deductible > 0 then put(fields, day, format('%d', borne - target.deductible)) end", ""
+        },
         { "settlements are undone in any order", "if blocking then return named('B', all[blocking], all[blocking + 1]) end", "" },
         { "a fixed sum blocks a cancellation", "and other.basis == 'P' and", "and" },
-        { "what blocks is not the newest", "and other.order > newest then\n          newest, blocking", "and (newest == 0 or other.order < newest) then\n          newest, blocking" },
+        {
+            "what blocks is not the newest", "and other.order > newest then\n          newest, blocking",
+            "and (newest == 0 or other.order < newest) then\n          newest, blocking"
+        },
         { "a settlement is cancelled twice", "if state_of(record) ~= 'A' then return named('A', field, record) end", "" },
         { "a restoration passes the cap", "if counted(target) > 0 and used + counted(target) > target.cap then return 'I' end", "" },
-        { "a restoration bears the deductible twice", "if target.deductible > 0 and borne + target.deductible > target.tariff then return 'I' end", "" },
+        {
+            "a restoration bears the deductible twice",
+            "if target.deductible > 0 and borne + target.deductible > target.tariff then return 'I' end", ""
+        },
         { "a restored settlement keeps its old rank", "target.state, target.order = 'A', seq + 1", "target.state = 'A'" },
         { "what never came leaves no mark", "put(fields, target, pack(h))", "" },
         { "a cancelled request is settled anew as a replay", "if state == 'X' then return named('X', request, stored) end", "" },
@@ -62,10 +74,22 @@ public sealed class ScriptAgainstModelTests
         { "allowances have no distance", "if basis == 'F' and window > 0 then", "if false then" },
         { "the distance of allowances is a day too long", "day_number(date)) < days", "day_number(date)) <= days" },
         { "the distance of allowances is a day too short", "day_number(date)) < days", "day_number(date)) < days - 1" },
-        { "only what comes after keeps its distance", "math.abs(day_number(other.date) - day_number(date)) < days", "day_number(date) >= day_number(other.date) and day_number(date) - day_number(other.date) < days" },
-        { "only what comes before keeps its distance", "math.abs(day_number(other.date) - day_number(date)) < days", "day_number(other.date) >= day_number(date) and day_number(other.date) - day_number(date) < days" },
-        { "the allowance that is named is not the newest", "and other.order > newest then\n        newest, field", "and (newest == 0 or other.order < newest) then\n        newest, field" },
-        { "a cancelled allowance keeps its distance", "sub(known(all[i + 1]), 2, 4) == 'SAF'", "(sub(known(all[i + 1]), 2, 4) == 'SAF' or sub(known(all[i + 1]), 2, 4) == 'SXF')" },
+        {
+            "only what comes after keeps its distance", "math.abs(day_number(other.date) - day_number(date)) < days",
+            "day_number(date) >= day_number(other.date) and day_number(date) - day_number(other.date) < days"
+        },
+        {
+            "only what comes before keeps its distance", "math.abs(day_number(other.date) - day_number(date)) < days",
+            "day_number(other.date) >= day_number(date) and day_number(other.date) - day_number(date) < days"
+        },
+        {
+            "the allowance that is named is not the newest", "and other.order > newest then\n        newest, field",
+            "and (newest == 0 or other.order < newest) then\n        newest, field"
+        },
+        {
+            "a cancelled allowance keeps its distance", "sub(known(all[i + 1]), 2, 4) == 'SAF'",
+            "(sub(known(all[i + 1]), 2, 4) == 'SAF' or sub(known(all[i + 1]), 2, 4) == 'SXF')"
+        },
         { "a restoration passes an allowance", "if near then return named('I', near, near_record) end", "" },
         { "leap days are not counted", "+ floor(y / 4) ", "" },
     };
@@ -74,7 +98,8 @@ public sealed class ScriptAgainstModelTests
     [MemberData(nameof(Mutations))]
     public async Task Settle_with_a_rule_switched_off_is_noticed(string mutation, string line, string replacement)
     {
-        await using StoreFixture fixture = await StoreFixture.StartAsync(settle: Script.FromResource("settle.lua").Mutated(line, replacement));
+        await using StoreFixture fixture =
+            await StoreFixture.StartAsync(settle: Script.FromResource("settle.lua").Mutated(line, replacement));
 
         Exception? noticed = await Record.ExceptionAsync(() => RunScenariosAsync(fixture));
 
@@ -96,7 +121,8 @@ public sealed class ScriptAgainstModelTests
                 foreach (long edge in edges)
                 {
                     string person = $"E{insured++}";
-                    ModelVisit first = new(person, "H1", "r1", new DateOnly(2024, 3, 5), Math.Max(earlier, 1), earlier, rate, tariff, 30_000, null);
+                    ModelVisit first = new(person, "H1", "r1", new DateOnly(2024, 3, 5), Math.Max(earlier, 1), earlier, rate, tariff,
+                        30_000, null);
                     ModelVisit second = first with { Request = "r2", TotalFen = Math.Max(edge, 1), InScopeFen = edge };
                     await AssertSameAsync(fixture, model, StepMode.Settle, first);
                     await AssertSameAsync(fixture, model, StepMode.Settle, second);
@@ -128,19 +154,29 @@ public sealed class ScriptAgainstModelTests
         [Settle("r1"), Undo("cancel", "c1", "r1"), Undo("cancel", "c2", "r1"), Undo("cancel", "c1", "r2"), Settle("c1")],
         [Settle("r1", "H3", 46_154), Undo("cancel", "c1", "r1", "H3"), Settle("r2", "H3", 46_154), Undo("reverse", "v1", "c1", "H3")],
         [Settle("r1"), Undo("cancel", "c1", "r1"), Settle("r2"), Undo("reverse", "v1", "c1")],
-        [Settle("r1", inScopeFen: 1_000), Undo("cancel", "c1", "r1"), Settle("r2", inScopeFen: 500), Undo("reverse", "v1", "c1"), Undo("cancel", "c2", "r2"), Undo("cancel", "c1", "r1"), Undo("cancel", "c3", "r1"), Undo("cancel", "c2", "r2")],
+        [Settle("r1", inScopeFen: 1_000), Undo("cancel", "c1", "r1"), Settle("r2", inScopeFen: 500), Undo("reverse", "v1", "c1"),
+            Undo("cancel", "c2", "r2"), Undo("cancel", "c1", "r1"), Undo("cancel", "c3", "r1"), Undo("cancel", "c2", "r2")],
         [Undo("reverse", "v1", "r1"), Settle("r1"), Undo("reverse", "v2", "r1"), Undo("reverse", "v1", "r1"), Undo("cancel", "c1", "r1")],
-        [Settle("r1"), Undo("reverse", "v1", "r1"), Undo("reverse", "v1", "r1"), Settle("r1"), Undo("cancel", "c1", "r1"), Undo("reverse", "v2", "v1")],
-        [Settle("r1"), Undo("cancel", "c1", "r1"), Undo("reverse", "v1", "c1"), Settle("r1"), Undo("cancel", "c1", "r1"), Undo("reverse", "v2", "c1"), Undo("cancel by id", "c2", "r1")],
+        [Settle("r1"), Undo("reverse", "v1", "r1"), Undo("reverse", "v1", "r1"), Settle("r1"), Undo("cancel", "c1", "r1"),
+            Undo("reverse", "v2", "v1")],
+        [Settle("r1"), Undo("cancel", "c1", "r1"), Undo("reverse", "v1", "c1"), Settle("r1"), Undo("cancel", "c1", "r1"),
+            Undo("reverse", "v2", "c1"), Undo("cancel by id", "c2", "r1")],
         [Settle("r1", allowance: true), Settle("r1", allowance: true), Settle("r2", "H3"), Undo("cancel", "c1", "r1")],
         [Settle("r1"), Settle("r2", allowance: true), Undo("cancel", "c1", "r1")],
         [Settle("r1"), Settle("r2"), Settle("r3"), Undo("cancel", "c1", "r1"), Undo("reverse", "v1", "r1")],
-        [Settle("r1", visit: "v"), Settle("r2", visit: "v"), Settle("r2", visit: "v") with { Kind = "quote" }, Settle("r1", visit: "v"), Settle("r3", "H3", visit: "v"), Settle("r4", visit: "w")],
-        [Settle("r1", visit: "v"), Undo("cancel", "c1", "r1"), Settle("r2", visit: "v"), Undo("reverse", "v1", "c1"), Undo("reverse", "v2", "r2"), Undo("reverse", "v3", "c1"), Settle("r3", visit: "v")],
-        [Settle("r1", "H3", visit: "v"), Undo("cancel", "c1", "r1", "H3"), Settle("r2", "H3", visit: "v"), Undo("reverse", "v1", "c1", "H3"), Undo("cancel", "c2", "r2", "H3"), Undo("reverse", "v2", "c1", "H3"), Settle("r3", "H3", visit: "v")],
-        [Allowance("r1", "2024-12-31"), Allowance("r2", "2024-12-31"), Allowance("r2", "2025-06-28"), Allowance("r3", "2025-06-29"), Allowance("r4", "2024-07-05"), Allowance("r5", "2024-07-04"), Allowance("r6", "2025-03-31")],
-        [Allowance("r1", "2023-09-03"), Allowance("r2", "2024-02-29"), Allowance("r3", "2024-03-01"), Allowance("r4", "2024-08-27"), Allowance("r5", "2024-08-28")],
-        [Allowance("r1", "2024-12-31"), Undo("cancel", "c1", "r1"), Allowance("r2", "2025-01-01"), Undo("reverse", "v1", "c1"), Undo("cancel", "c2", "r2"), Undo("reverse", "v2", "c1"), Allowance("r3", "2025-01-01")],
+        [Settle("r1", visit: "v"), Settle("r2", visit: "v"), Settle("r2", visit: "v") with { Kind = "quote" }, Settle("r1", visit: "v"),
+            Settle("r3", "H3", visit: "v"), Settle("r4", visit: "w")],
+        [Settle("r1", visit: "v"), Undo("cancel", "c1", "r1"), Settle("r2", visit: "v"), Undo("reverse", "v1", "c1"),
+            Undo("reverse", "v2", "r2"), Undo("reverse", "v3", "c1"), Settle("r3", visit: "v")],
+        [Settle("r1", "H3", visit: "v"), Undo("cancel", "c1", "r1", "H3"), Settle("r2", "H3", visit: "v"),
+            Undo("reverse", "v1", "c1", "H3"), Undo("cancel", "c2", "r2", "H3"), Undo("reverse", "v2", "c1", "H3"),
+            Settle("r3", "H3", visit: "v")],
+        [Allowance("r1", "2024-12-31"), Allowance("r2", "2024-12-31"), Allowance("r2", "2025-06-28"), Allowance("r3", "2025-06-29"),
+            Allowance("r4", "2024-07-05"), Allowance("r5", "2024-07-04"), Allowance("r6", "2025-03-31")],
+        [Allowance("r1", "2023-09-03"), Allowance("r2", "2024-02-29"), Allowance("r3", "2024-03-01"), Allowance("r4", "2024-08-27"),
+            Allowance("r5", "2024-08-28")],
+        [Allowance("r1", "2024-12-31"), Undo("cancel", "c1", "r1"), Allowance("r2", "2025-01-01"), Undo("reverse", "v1", "c1"),
+            Undo("cancel", "c2", "r2"), Undo("reverse", "v2", "c1"), Allowance("r3", "2025-01-01")],
     ];
 
     private static Operation Allowance(string request, string date)
@@ -149,14 +185,16 @@ public sealed class ScriptAgainstModelTests
         return settle with { Visit = settle.Visit with { Day = DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture) } };
     }
 
-    private static Operation Settle(string request, string facility = "H2", long inScopeFen = 10_000, bool allowance = false, string visit = "") => new(
+    private static Operation Settle(
+        string request, string facility = "H2", long inScopeFen = 10_000, bool allowance = false, string visit = "") => new(
         "settle",
         new ModelVisit(
             "A", facility, request, new DateOnly(2024, 12, 31), inScopeFen + 1, inScopeFen, allowance ? 0 : facility == "H3" ? 6500 : 5500,
             allowance || facility == "H3" ? 0 : 4000, 30_000, allowance ? 100_000 : null, visit, allowance ? Window : 0),
         "");
 
-    private static Operation Undo(string kind, string request, string target, string facility = "H2") => Settle(request, facility) with { Kind = kind, Target = target };
+    private static Operation Undo(string kind, string request, string target, string facility = "H2") =>
+        Settle(request, facility) with { Kind = kind, Target = target };
 
     private static async Task<long> RunAsync(StoreFixture fixture, int workers)
     {
@@ -189,24 +227,32 @@ public sealed class ScriptAgainstModelTests
             {
                 case "cancel" or "cancel by id":
                     string target = RequestField.Of(visit.Facility, operation.Target);
-                    if (operation.Kind == "cancel by id" && targets.TryGetValue((visit.Insured, visit.Facility, operation.Target), out string? idTarget))
+                    if (operation.Kind == "cancel by id"
+                        && targets.TryGetValue((visit.Insured, visit.Facility, operation.Target), out string? idTarget))
                     {
                         // The same cancellation may name its target either way, but then its content differs.
-                        StepReply byId = await fixture.UndoAsync(StepMode.Cancel, visit.Insured, visit.Facility, visit.Request + "#", idTarget);
-                        Assert.Equal(model.Cancel(visit.Insured, visit.Facility, visit.Request + "#", operation.Target), StoreFixture.AnswerOf(StepMode.Cancel, byId));
+                        StepReply byId = await fixture.UndoAsync(
+                            StepMode.Cancel, visit.Insured, visit.Facility, visit.Request + "#", idTarget);
+                        Assert.Equal(model.Cancel(visit.Insured, visit.Facility, visit.Request + "#", operation.Target),
+                            StoreFixture.AnswerOf(StepMode.Cancel, byId));
                         break;
                     }
 
                     StepReply cancelled = await fixture.UndoAsync(StepMode.Cancel, visit.Insured, visit.Facility, visit.Request, target);
-                    Assert.Equal(model.Cancel(visit.Insured, visit.Facility, visit.Request, operation.Target), StoreFixture.AnswerOf(StepMode.Cancel, cancelled));
+                    Assert.Equal(model.Cancel(visit.Insured, visit.Facility, visit.Request, operation.Target),
+                        StoreFixture.AnswerOf(StepMode.Cancel, cancelled));
                     break;
                 case "reverse" when visit.Request != operation.Target:
-                    StepReply reversed = await fixture.UndoAsync(StepMode.Reverse, visit.Insured, visit.Facility, visit.Request, RequestField.Of(visit.Facility, operation.Target));
-                    Assert.Equal(model.Reverse(visit.Insured, visit.Facility, visit.Request, operation.Target), StoreFixture.AnswerOf(StepMode.Reverse, reversed));
+                    StepReply reversed = await fixture.UndoAsync(
+                        StepMode.Reverse, visit.Insured, visit.Facility, visit.Request, RequestField.Of(visit.Facility, operation.Target));
+                    Assert.Equal(model.Reverse(visit.Insured, visit.Facility, visit.Request, operation.Target),
+                        StoreFixture.AnswerOf(StepMode.Reverse, reversed));
                     break;
                 default:
-                    StepReply settled = await AssertSameAsync(fixture, model, operation.Kind == "quote" ? StepMode.Quote : StepMode.Settle, visit);
-                    if (operation.Kind != "quote" && settled.Outcome is StepOutcome.New) targets[(visit.Insured, visit.Facility, visit.Request)] = Step.TargetOf(visit.Day.Year, settled.Header.Sequence);
+                    StepReply settled = await AssertSameAsync(
+                        fixture, model, operation.Kind == "quote" ? StepMode.Quote : StepMode.Settle, visit);
+                    if (operation.Kind != "quote" && settled.Outcome is StepOutcome.New)
+                        targets[(visit.Insured, visit.Facility, visit.Request)] = Step.TargetOf(visit.Day.Year, settled.Header.Sequence);
                     break;
             }
         }
@@ -220,13 +266,18 @@ public sealed class ScriptAgainstModelTests
         {
             IReadOnlyList<(string Field, byte[] Value)> fields = await fixture.Store.ShardOf(insured.Key).ReadInsuredAsync(insured.Key);
             Assert.Equal(
-                model.StandingVisits(insured.Key).Select(visit => ($"v{visit.Facility}\n{visit.VisitId}", $"q{visit.Facility}\n{visit.Request}")).Order(),
-                fields.Where(field => field.Field[0] == 'v' && field.Value.Length > 0).Select(field => (field.Field, Encoding.UTF8.GetString(field.Value))).Order());
-            AccumulatorField[] stored = [.. fields.Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>()];
-            foreach (AccumulatorField year in stored.Where(field => field.Day is null)) Assert.Equal(model.PaidFen(insured.Key, year.Year), year.AmountFen);
+                model.StandingVisits(insured.Key)
+                    .Select(visit => ($"v{visit.Facility}\n{visit.VisitId}", $"q{visit.Facility}\n{visit.Request}")).Order(),
+                fields.Where(field => field.Field[0] == 'v' && field.Value.Length > 0)
+                    .Select(field => (field.Field, Encoding.UTF8.GetString(field.Value))).Order());
+            AccumulatorField[] stored = [.. fields.Select(field => AccumulatorField.Read(field.Field, field.Value))
+                .OfType<AccumulatorField>()];
+            foreach (AccumulatorField year in stored.Where(field => field.Day is null))
+                Assert.Equal(model.PaidFen(insured.Key, year.Year), year.AmountFen);
             foreach (ModelVisit visit in insured)
             {
-                long borneFen = stored.Where(field => field.Day == visit.Day && field.FacilityCode == visit.Facility).Sum(field => field.AmountFen);
+                long borneFen = stored.Where(field => field.Day == visit.Day && field.FacilityCode == visit.Facility)
+                    .Sum(field => field.AmountFen);
                 Assert.Equal(model.BorneFen(visit), borneFen);
                 Assert.InRange(model.PaidFen(insured.Key, visit.Day.Year), 0, visit.CapFen);
             }
@@ -240,7 +291,9 @@ public sealed class ScriptAgainstModelTests
         Assert.Equal(expected, StoreFixture.AnswerOf(mode, reply));
         if (reply.Outcome is StepOutcome.New)
         {
-            Settlement settlement = Adjudicator.Adjudicate(new Terms(visit.RateBasisPoints, visit.TariffFen, visit.CapFen, visit.AllowanceFen), visit.TotalFen, visit.InScopeFen, reply.Header.Before);
+            Settlement settlement = Adjudicator.Adjudicate(
+                new Terms(visit.RateBasisPoints, visit.TariffFen, visit.CapFen, visit.AllowanceFen), visit.TotalFen, visit.InScopeFen,
+                reply.Header.Before);
             Assert.Equal((expected.DeductibleFen, expected.FundPayFen), (settlement.DeductibleFen, settlement.FundPayFen));
         }
 
@@ -255,7 +308,8 @@ public sealed class ScriptAgainstModelTests
     /// <summary>Few requests, each with the content it mostly comes with and another for conflicts; then operations on them.</summary>
     private static Gen<Operation[]> Sequence =>
         from contents in Gen.ArrayOf(Contents, 2 * Requests)
-        from facilities in Gen.ArrayOf(Gen.Elements(("H1", 4500, 4000L), ("H2", 5500, 4000L), ("H2", 5500, 4000L), ("H3", 6500, 0L)), Requests)
+        from facilities in Gen.ArrayOf(
+            Gen.Elements(("H1", 4500, 4000L), ("H2", 5500, 4000L), ("H2", 5500, 4000L), ("H3", 6500, 0L)), Requests)
         from picks in Gen.ListOf(Picks)
         select picks.Select(pick => OperationOf(pick, contents, facilities)).ToArray();
 
@@ -267,7 +321,8 @@ public sealed class ScriptAgainstModelTests
 
     private static Gen<(DateOnly Day, int InScopeFen, int OutOfScopeFen, bool Allowance, string VisitId)> Contents =>
         from day in Days
-        from inScope in Gen.OneOf(Gen.Choose(0, 12_000), Gen.Choose(1, 1_500), Gen.Elements(0, 1, 2_500, 3_999, 4_000, 4_001, 46_154), Gen.Choose(0, 60_000))
+        from inScope in Gen.OneOf(Gen.Choose(0, 12_000), Gen.Choose(1, 1_500), Gen.Elements(0, 1, 2_500, 3_999, 4_000, 4_001, 46_154),
+            Gen.Choose(0, 60_000))
         from outOfScope in Gen.Elements(1, 250)
         from allowance in Gen.Choose(0, 9)
         from visit in Gen.Elements("", "", "", "", "v", "就")
@@ -312,7 +367,8 @@ public sealed class ScriptAgainstModelTests
     {
         for (int part = sequence.Length / 2; part > 0; part /= 2)
         {
-            for (int from = 0; from + part <= sequence.Length; from += part) yield return [.. sequence[..from], .. sequence[(from + part)..]];
+            for (int from = 0; from + part <= sequence.Length; from += part)
+                yield return [.. sequence[..from], .. sequence[(from + part)..]];
         }
     }
 }

@@ -18,19 +18,23 @@ public sealed class ShardQueueTests
 
         // Loaded before, so that the one call that waits is the script's.
         await fixture.RunAsync(StepMode.Settle, Visit);
-        await using ConnectionMultiplexer operators = await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(fixture.Server.Configuration));
+        await using ConnectionMultiplexer operators =
+            await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(fixture.Server.Configuration));
         await operators.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", "60000", "WRITE");
-        Task<StepReply>[] away = [.. Enumerable.Range(2, 4_097).Select(number => fixture.RunAsync(StepMode.Settle, Visit with { Request = $"r{number}" }))];
+        Task<StepReply>[] away = [.. Enumerable.Range(2, 4_097)
+            .Select(number => fixture.RunAsync(StepMode.Settle, Visit with { Request = $"r{number}" }))];
         Assert.Equal(4_096, shard.Waiting);
         Assert.True(fixture.Store.IsOverloaded);
 
-        StoreBusyException busy = await Assert.ThrowsAsync<StoreBusyException>(() => fixture.RunAsync(StepMode.Settle, Visit with { Request = "too many" }));
+        StoreBusyException busy = await Assert.ThrowsAsync<StoreBusyException>(
+            () => fixture.RunAsync(StepMode.Settle, Visit with { Request = "too many" }));
 
         Assert.Equal("Shard 0 already has 4096 requests waiting.", busy.Message);
         await operators.GetDatabase().ExecuteAsync("CLIENT", "UNPAUSE");
         Assert.Equal(Enumerable.Range(2, 4_097).Select(number => (long)number), (await Task.WhenAll(away)).Select(reply => reply.Sequence));
         StreamEntry[] batches = await fixture.Redis.StreamRangeAsync(shard.Keys.Outbox);
-        Assert.Equal([1, 2, .. Enumerable.Range(1, 64).Select(batch => 2 + (64 * batch))], batches.Select(batch => int.Parse(((string)batch.Id!).Split('-')[0], System.Globalization.CultureInfo.InvariantCulture)));
+        Assert.Equal([1, 2, .. Enumerable.Range(1, 64).Select(batch => 2 + (64 * batch))],
+            batches.Select(batch => int.Parse(((string)batch.Id!).Split('-')[0], System.Globalization.CultureInfo.InvariantCulture)));
         Assert.Equal(0, shard.Waiting);
         Assert.False(fixture.Store.IsOverloaded);
     }
@@ -41,13 +45,16 @@ public sealed class ShardQueueTests
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
         ShardQueue shard = fixture.Store.Shards[0];
         await fixture.RunAsync(StepMode.Settle, Visit);
-        await using ConnectionMultiplexer operators = await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(fixture.Server.Configuration));
+        await using ConnectionMultiplexer operators =
+            await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(fixture.Server.Configuration));
         await operators.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", "60000", "WRITE");
-        Task<StepReply>[] away = [.. Enumerable.Range(2, 100).Select(number => fixture.RunAsync(StepMode.Settle, Visit with { Request = $"r{number}" }))];
+        Task<StepReply>[] away = [.. Enumerable.Range(2, 100)
+            .Select(number => fixture.RunAsync(StepMode.Settle, Visit with { Request = $"r{number}" }))];
 
         Task disposed = shard.DisposeAsync().AsTask();
 
-        StoreUnavailableException stopping = await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.RunAsync(StepMode.Settle, Visit));
+        StoreUnavailableException stopping =
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.RunAsync(StepMode.Settle, Visit));
         Assert.Equal("Shard 0: the service is stopping.", stopping.Message);
         Assert.False(disposed.IsCompleted);
         await operators.GetDatabase().ExecuteAsync("CLIENT", "UNPAUSE");
@@ -74,14 +81,16 @@ public sealed class ShardQueueTests
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 2);
         foreach ((string refusal, string sentence, bool staysOpen) in Refusals)
         {
-            Script refusing = Script.FromResource("settle.lua").Mutated(FirstLine, $"do return redis.error_reply('{refusal}') end {FirstLine}");
+            Script refusing = Script.FromResource("settle.lua")
+                .Mutated(FirstLine, $"do return redis.error_reply('{refusal}') end {FirstLine}");
             await using SettlementStore store = new(fixture.Redis, shardCount: 2, longestOutbox: 10, refusing);
             store.Shards[1].Open(StoreFixture.Epoch, 0);
 
             StoreUnavailableException refused = await Assert.ThrowsAsync<StoreUnavailableException>(() =>
                 store.Shards[1].RunAsync(fixture.StepOf(StepMode.Settle, Visit)).AsTask());
 
-            Assert.Equal((sentence, staysOpen ? new ShardStatus(StoreFixture.Epoch, "") : new ShardStatus(null, sentence)), (refused.Message, store.Shards[1].Status));
+            Assert.Equal((sentence, staysOpen ? new ShardStatus(StoreFixture.Epoch, "") : new ShardStatus(null, sentence)),
+                (refused.Message, store.Shards[1].Status));
         }
     }
 
@@ -92,7 +101,8 @@ public sealed class ShardQueueTests
         await fixture.Redis.HashSetAsync(fixture.Store.Shards[0].Keys.Shard, [new("seq", 107), new("committed", 101)]);
         Assert.Equal(108, (await fixture.RunAsync(StepMode.Settle, Visit)).Sequence);
 
-        StoreBusyException busy = await Assert.ThrowsAsync<StoreBusyException>(() => fixture.RunAsync(StepMode.Settle, Visit with { Request = "r2" }));
+        StoreBusyException busy = await Assert.ThrowsAsync<StoreBusyException>(
+            () => fixture.RunAsync(StepMode.Settle, Visit with { Request = "r2" }));
 
         Assert.Equal("Shard 0 has 7 records that the ledger has not committed.", busy.Message);
         Assert.Equal(StoreFixture.Epoch, fixture.Store.Shards[0].Status.Epoch);
@@ -126,7 +136,11 @@ public sealed class ShardQueueTests
             () => fixture.RunAsync(StepMode.Look, Visit),
             () => fixture.UndoAsync(StepMode.Cancel, Visit.Insured, Visit.Facility, "c1", RequestField.Of(Visit.Facility, "r1")),
             () => shard.ReadInsuredAsync(Visit.Insured),
-            async () => { await foreach (ShardPage page in shard.ReadAllAsync(CancellationToken.None)) Assert.Fail($"A page of a damaged store: {page}"); },
+            async () =>
+            {
+                await foreach (ShardPage page in shard.ReadAllAsync(CancellationToken.None))
+                    Assert.Fail($"A page of a damaged store: {page}");
+            },
         ];
 
         // A year is closed for good by the ledger's word alone: a store that is behind keeps it.
@@ -154,11 +168,13 @@ public sealed class ShardQueueTests
         shard.Open(StoreFixture.Epoch, 4);
 
         Assert.Equal(5, shard.LowestSequence);
-        StoreUnavailableException stale = await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.RunAsync(StepMode.Settle, Visit));
+        StoreUnavailableException stale =
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.RunAsync(StepMode.Settle, Visit));
         Assert.Contains("STALE", stale.Message, StringComparison.Ordinal);
         await fixture.Redis.HashSetAsync(shard.Keys.Shard, "seq", 5);
         shard.Open(StoreFixture.Epoch, 0);
-        Assert.Equal((6, "2024-00-0000000006"), ((await fixture.RunAsync(StepMode.Settle, Visit)).Sequence, SettlementIds.Format(2024, 0, shard.LowestSequence)));
+        Assert.Equal((6, "2024-00-0000000006"),
+            ((await fixture.RunAsync(StepMode.Settle, Visit)).Sequence, SettlementIds.Format(2024, 0, shard.LowestSequence)));
     }
 
     [Fact]

@@ -6,7 +6,8 @@ using StackExchange.Redis;
 
 namespace Adjudication.Tests.Store;
 
-/// <summary>A connection over which nothing comes back any more, though neither end was told: a cut line, a full table of a firewall.</summary>
+/// <summary>A connection over which nothing comes back any more, though neither end was told: a cut line, a full table of a
+/// firewall.</summary>
 public sealed class SilentConnectionTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
@@ -102,7 +103,8 @@ public sealed class SilentConnectionTests
             byte[] buffer = new byte[64 * 1024];
             try
             {
-                while (await from.ReceiveAsync(buffer, carrying) is > 0 and int length) await to.SendAsync(buffer.AsMemory(0, length), carrying);
+                while (await from.ReceiveAsync(buffer, carrying) is > 0 and int length)
+                    await to.SendAsync(buffer.AsMemory(0, length), carrying);
                 to.Shutdown(SocketShutdown.Send);
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)

@@ -48,7 +48,8 @@ internal sealed class StoreFixture : IAsyncDisposable
         }
     }
 
-    public async Task<StepReply> RunAsync(StepMode mode, ModelVisit visit) => await Store.ShardOf(visit.Insured).RunAsync(StepOf(mode, visit));
+    public async Task<StepReply> RunAsync(StepMode mode, ModelVisit visit) =>
+        await Store.ShardOf(visit.Insured).RunAsync(StepOf(mode, visit));
 
     public Step StepOf(StepMode mode, ModelVisit visit) => StepOf(mode, visit, Citations);
 
@@ -67,20 +68,33 @@ internal sealed class StoreFixture : IAsyncDisposable
             InScopeFen = visit.InScopeFen,
             VisitId = visit.VisitId,
         };
-        StoredRequest stored = new() { TotalFen = visit.TotalFen, InScopeFen = visit.InScopeFen, RateBp = visit.RateBasisPoints, AllowanceFen = visit.AllowanceFen ?? 0, Tier = 2, InsuredCounty = 410105, FacilityCounty = 410122, Citations = citations, Trace = StoredTrace.OfCall() };
+        StoredRequest stored = new()
+        {
+            TotalFen = visit.TotalFen,
+            InScopeFen = visit.InScopeFen,
+            RateBp = visit.RateBasisPoints,
+            AllowanceFen = visit.AllowanceFen ?? 0,
+            Tier = 2,
+            InsuredCounty = 410105,
+            FacilityCounty = 410122,
+            Citations = citations,
+            Trace = StoredTrace.OfCall(),
+        };
         return Step.Visit(mode, request, visit.Day, terms, visit.TotalFen, visit.InScopeFen, stored);
     }
 
     public async Task<StepReply> UndoAsync(StepMode mode, string insured, string facility, string request, string target) =>
         await Store.ShardOf(insured).RunAsync(Step.Undoing(
-            mode, insured, facility, request, target, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_000, Trace = StoredTrace.OfCall() }));
+            mode, insured, facility, request, target,
+            new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_000, Trace = StoredTrace.OfCall() }));
 
     public static ModelAnswer AnswerOf(StepMode mode, StepReply reply)
     {
         string outcome = mode is StepMode.Quote ? "quoted" : reply.Outcome.ToString().ToLowerInvariant();
         if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay))
         {
-            return ModelAnswer.Of(reply.Outcome.ToString().ToLowerInvariant(), reply.Named() is { } named ? $"{named.FacilityCode} {named.RequestId}" : "");
+            return ModelAnswer.Of(reply.Outcome.ToString().ToLowerInvariant(),
+                reply.Named() is { } named ? $"{named.FacilityCode} {named.RequestId}" : "");
         }
 
         string did = reply.Header.State switch

@@ -5,7 +5,8 @@ using Claims.Adjudication.Store;
 
 namespace Adjudication.Tests.Store;
 
-/// <summary>Every figure of every record that the script makes, by hand; each number is another one, so that none can stand for another.</summary>
+/// <summary>Every figure of every record that the script makes, by hand; each number is another one, so that none can stand for
+/// another.</summary>
 public sealed class StoreRecordsTests
 {
     private static readonly DateOnly Day = new(2024, 3, 5);
@@ -14,13 +15,15 @@ public sealed class StoreRecordsTests
     private static readonly ModelVisit CutByCap = new("P1", "H1", "r2", Day, 60_100, 60_000, 5_500, 4_000, 30_000, null);
     private static readonly ModelVisit OtherYear = new("P1", "H2", "r3", new DateOnly(2025, 1, 6), 1_002, 1_001, 6_500, 0, 40_000, null);
     private static readonly ModelVisit Fixed = new("P1", "H2", "r4", new DateOnly(2024, 3, 6), 90_000, 80_000, 0, 0, 30_000, 100_000);
-    private static readonly ModelVisit Exhausted = new("P1", "H3", "r5", new DateOnly(2024, 4, 1), 10_001, 10_000, 4_500, 4_000, 30_000, null);
+    private static readonly ModelVisit Exhausted =
+        new("P1", "H3", "r5", new DateOnly(2024, 4, 1), 10_001, 10_000, 4_500, 4_000, 30_000, null);
 
     [Fact]
     public async Task Records_and_accumulators_have_every_figure_right()
     {
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
-        RecordHeader settlement = new(RecordKind.Settlement, RecordState.Active, true, 1, 1, 20240305, 4_000, 0, 2_752, 0, 4_000, 30_000, 0);
+        RecordHeader settlement = new(
+            RecordKind.Settlement, RecordState.Active, true, 1, 1, 20240305, 4_000, 0, 2_752, 0, 4_000, 30_000, 0);
 
         RecordHeader[] settled =
         [
@@ -34,16 +37,63 @@ public sealed class StoreRecordsTests
         Assert.Equal(
             [
                 settlement,
-                settlement with { Sequence = 2, Order = 2, DeductibleFen = 0, BorneBeforeFen = 4_000, FundPayFen = 27_248, CapUsedBeforeFen = 2_752, ShortfallFen = 5_752 },
-                settlement with { Sequence = 3, Order = 3, VisitDay = 20250106, DeductibleFen = 0, FundPayFen = 651, TariffFen = 0, CapFen = 40_000 },
-                settlement with { Sequence = 4, Order = 4, VisitDay = 20240306, Capped = false, DeductibleFen = 0, FundPayFen = 90_000, CapUsedBeforeFen = 30_000, TariffFen = 0 },
-                settlement with { Sequence = 5, Order = 5, VisitDay = 20240401, FundPayFen = 0, CapUsedBeforeFen = 30_000, ShortfallFen = 2_700 },
-                settlement with { Sequence = 0, Order = 0, VisitDay = 20240401, DeductibleFen = 0, BorneBeforeFen = 4_000, FundPayFen = 0, CapUsedBeforeFen = 30_000, ShortfallFen = 4_500 },
+                settlement with
+                {
+                    Sequence = 2,
+                    Order = 2,
+                    DeductibleFen = 0,
+                    BorneBeforeFen = 4_000,
+                    FundPayFen = 27_248,
+                    CapUsedBeforeFen = 2_752,
+                    ShortfallFen = 5_752,
+                },
+                settlement with
+                {
+                    Sequence = 3,
+                    Order = 3,
+                    VisitDay = 20250106,
+                    DeductibleFen = 0,
+                    FundPayFen = 651,
+                    TariffFen = 0,
+                    CapFen = 40_000,
+                },
+                settlement with
+                {
+                    Sequence = 4,
+                    Order = 4,
+                    VisitDay = 20240306,
+                    Capped = false,
+                    DeductibleFen = 0,
+                    FundPayFen = 90_000,
+                    CapUsedBeforeFen = 30_000,
+                    TariffFen = 0,
+                },
+                settlement with
+                {
+                    Sequence = 5,
+                    Order = 5,
+                    VisitDay = 20240401,
+                    FundPayFen = 0,
+                    CapUsedBeforeFen = 30_000,
+                    ShortfallFen = 2_700,
+                },
+                settlement with
+                {
+                    Sequence = 0,
+                    Order = 0,
+                    VisitDay = 20240401,
+                    DeductibleFen = 0,
+                    BorneBeforeFen = 4_000,
+                    FundPayFen = 0,
+                    CapUsedBeforeFen = 30_000,
+                    ShortfallFen = 4_500,
+                },
             ],
             settled);
         Assert.Equal(("30000", "651", "4000", "4000"), await FieldsAsync(fixture));
 
-        Assert.Equal(StepOutcome.BlockedByLater, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"))).Outcome);
+        Assert.Equal(StepOutcome.BlockedByLater,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"))).Outcome);
         UndoingRecord[] undone =
         [
             await UndoneAsync(fixture, StepMode.Cancel, "H1", "c2", Step.TargetOf(2024, 2)),
@@ -57,15 +107,44 @@ public sealed class StoreRecordsTests
         RecordHeader cancellation = settlement with { Kind = RecordKind.Cancellation, CapUsedBeforeFen = 30_000 };
         Assert.Equal(
             [
-                cancellation with { Sequence = 6, Order = 6, DeductibleFen = 0, BorneBeforeFen = 4_000, FundPayFen = 27_248, ShortfallFen = 5_752 },
-                cancellation with { Sequence = 7, Order = 7, BorneBeforeFen = 4_000, CapUsedBeforeFen = 2_752 },
-                cancellation with { Sequence = 8, Order = 8, Kind = RecordKind.Reversal, State = RecordState.UndidCancellation, DeductibleFen = 0, FundPayFen = 27_248, CapUsedBeforeFen = 0, ShortfallFen = 5_752 },
                 cancellation with
                 {
-                    Sequence = 9, Order = 9, Kind = RecordKind.Reversal, State = RecordState.UndidSettlement, VisitDay = 20250106, DeductibleFen = 0, FundPayFen = 651, CapUsedBeforeFen = 651,
+                    Sequence = 6,
+                    Order = 6,
+                    DeductibleFen = 0,
+                    BorneBeforeFen = 4_000,
+                    FundPayFen = 27_248,
+                    ShortfallFen = 5_752,
+                },
+                cancellation with { Sequence = 7, Order = 7, BorneBeforeFen = 4_000, CapUsedBeforeFen = 2_752 },
+                cancellation with
+                {
+                    Sequence = 8,
+                    Order = 8,
+                    Kind = RecordKind.Reversal,
+                    State = RecordState.UndidCancellation,
+                    DeductibleFen = 0,
+                    FundPayFen = 27_248,
+                    CapUsedBeforeFen = 0,
+                    ShortfallFen = 5_752,
+                },
+                cancellation with
+                {
+                    Sequence = 9, Order = 9, Kind = RecordKind.Reversal, State = RecordState.UndidSettlement, VisitDay =
+                        20250106, DeductibleFen = 0, FundPayFen = 651, CapUsedBeforeFen = 651,
                     TariffFen = 0, CapFen = 40_000,
                 },
-                cancellation with { Sequence = 10, Order = 10, VisitDay = 20240306, Capped = false, DeductibleFen = 0, FundPayFen = 90_000, CapUsedBeforeFen = 27_248, TariffFen = 0 },
+                cancellation with
+                {
+                    Sequence = 10,
+                    Order = 10,
+                    VisitDay = 20240306,
+                    Capped = false,
+                    DeductibleFen = 0,
+                    FundPayFen = 90_000,
+                    CapUsedBeforeFen = 27_248,
+                    TariffFen = 0,
+                },
                 new RecordHeader(RecordKind.Reversal, RecordState.UndidNothing, false, 11, 11, 0, 0, 0, 0, 0, 0, 0, 0),
             ],
             undone.Select(record => record.Header));
@@ -74,17 +153,21 @@ public sealed class StoreRecordsTests
             undone.Select(record => (record.TargetField, record.TargetSequence)));
 
         // Of the same year, later, standing, and cut by the cap.
-        Assert.Equal(["5:2700", "5:2700", "", "", "", ""], undone.Select(record => string.Join(' ', record.Headroom.Select(later => string.Create(CultureInfo.InvariantCulture, $"{later.Sequence}:{later.ShortfallFen}")))));
+        Assert.Equal(["5:2700", "5:2700", "", "", "", ""],
+            undone.Select(record => string.Join(
+            ' ', record.Headroom.Select(later => string.Create(CultureInfo.InvariantCulture, $"{later.Sequence}:{later.ShortfallFen}")))));
         Assert.Equal([60_100L, 10_007, 60_100, 1_002, 90_000, null], undone.Select(record => record.Target?.Request.TotalFen));
         Assert.Equal(("27248", "0", "0", "4000"), await FieldsAsync(fixture));
 
         IReadOnlyList<StoredAnswer> stored = StoredAnswer.AllOf(await fixture.Store.Shards[0].ReadInsuredAsync("P1"));
         Assert.Equal(
             [
-                "H1 r1 SX 1 1", "H1 r2 SA 2 8", "H2 r3 SR 3 3", "H2 r4 SX 4 4", "H3 r5 SA 5 5", "H1 c2 CU 6 6", "H1 c1 CA 7 7", "H1 v2 V2 8 8", "H2 v3 V1 9 9", "H2 c4 CA 10 10",
+                "H1 r1 SX 1 1", "H1 r2 SA 2 8", "H2 r3 SR 3 3", "H2 r4 SX 4 4", "H3 r5 SA 5 5", "H1 c2 CU 6 6", "H1 c1 CA 7 7",
+                "H1 v2 V2 8 8", "H2 v3 V1 9 9", "H2 c4 CA 10 10",
                 "H2 never T3 11 11", "H2 v9 V3 11 11",
             ],
-            stored.OrderBy(answer => answer.Header.Sequence).ThenBy(answer => answer.RequestId, StringComparer.Ordinal).Select(answer => string.Create(
+            stored.OrderBy(answer => answer.Header.Sequence).ThenBy(answer => answer.RequestId, StringComparer.Ordinal)
+                .Select(answer => string.Create(
                 CultureInfo.InvariantCulture,
                 $"{answer.FacilityCode} {answer.RequestId} {(char)answer.Header.Kind}{(char)answer.Header.State} {answer.Header.Sequence} {answer.Header.Order}")));
 
@@ -113,11 +196,16 @@ public sealed class StoreRecordsTests
         Assert.Equal(StepOutcome.Missing, (await fixture.RunAsync(StepMode.Look, another)).Outcome);
         Assert.Equal(StepOutcome.YearClosed, (await fixture.RunAsync(StepMode.Settle, another)).Outcome);
         Assert.Equal(StepOutcome.YearClosed, (await fixture.RunAsync(StepMode.Quote, another)).Outcome);
-        Assert.Equal(StepOutcome.YearClosed, (await fixture.RunAsync(StepMode.Settle, another with { Day = new DateOnly(2024, 12, 31) })).Outcome);
-        Assert.Equal(StepOutcome.YearClosed, (await fixture.RunAsync(StepMode.Settle, another with { Day = new DateOnly(2023, 1, 1) })).Outcome);
-        Assert.Equal(StepOutcome.YearClosed, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"))).Outcome);
-        Assert.Equal(StepOutcome.YearClosed, (await fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "v1", RequestField.Of("H1", "r1"))).Outcome);
-        Assert.Equal(StepOutcome.YearClosed, (await fixture.UndoAsync(StepMode.Reverse, "P1", "H3", "v5", RequestField.Of("H3", "c5"))).Outcome);
+        Assert.Equal(StepOutcome.YearClosed,
+            (await fixture.RunAsync(StepMode.Settle, another with { Day = new DateOnly(2024, 12, 31) })).Outcome);
+        Assert.Equal(StepOutcome.YearClosed,
+            (await fixture.RunAsync(StepMode.Settle, another with { Day = new DateOnly(2023, 1, 1) })).Outcome);
+        Assert.Equal(StepOutcome.YearClosed,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"))).Outcome);
+        Assert.Equal(StepOutcome.YearClosed,
+            (await fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "v1", RequestField.Of("H1", "r1"))).Outcome);
+        Assert.Equal(StepOutcome.YearClosed,
+            (await fixture.UndoAsync(StepMode.Reverse, "P1", "H3", "v5", RequestField.Of("H3", "c5"))).Outcome);
         Assert.Equal(4, (long)await fixture.Redis.HashGetAsync(shard.Keys.Shard, "seq"));
 
         Assert.Equal(StepOutcome.New, (await fixture.RunAsync(StepMode.Settle, another with { Day = new DateOnly(2025, 1, 1) })).Outcome);
@@ -137,16 +225,23 @@ public sealed class StoreRecordsTests
         await fixture.RunAsync(StepMode.Settle, First);
         await fixture.RunAsync(StepMode.Settle, OtherYear);
 
-        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H2", "c1", Step.TargetOf(2024, 1))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2025, 3))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P2", "H1", "c1", Step.TargetOf(2024, 1))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2025, 1))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2023, 1))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H2", "c1", Step.TargetOf(2024, 1))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2025, 3))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P2", "H1", "c1", Step.TargetOf(2024, 1))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2025, 1))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2023, 1))).Outcome);
         Assert.Equal(StepOutcome.New, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2024, 1))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c9", Step.TargetOf(2025, 3))).Outcome);
+        Assert.Equal(StepOutcome.TargetUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c9", Step.TargetOf(2025, 3))).Outcome);
     }
 
-    private static async Task<UndoingRecord> UndoneAsync(StoreFixture fixture, StepMode mode, string facility, string request, string target)
+    private static async Task<UndoingRecord> UndoneAsync(
+        StoreFixture fixture, StepMode mode, string facility, string request, string target)
     {
         StepReply reply = await fixture.UndoAsync(mode, "P1", facility, request, target);
         Assert.Equal(StepOutcome.New, reply.Outcome);
@@ -156,7 +251,8 @@ public sealed class StoreRecordsTests
     private static async Task<(string? Year2024, string? Year2025, string? DayAtH1, string? DayAtH3)> FieldsAsync(StoreFixture fixture)
     {
         Dictionary<string, string> fields = (await fixture.Store.Shards[0].ReadInsuredAsync("P1"))
-            .Where(field => field.Field[0] != 'q').ToDictionary(field => field.Field, field => Encoding.ASCII.GetString(field.Value), StringComparer.Ordinal);
+            .Where(field => field.Field[0] != 'q')
+                .ToDictionary(field => field.Field, field => Encoding.ASCII.GetString(field.Value), StringComparer.Ordinal);
         Assert.Equal(["d20240305:H1", "d20240401:H3", "u2024", "u2025"], fields.Keys.Order(StringComparer.Ordinal));
         return (fields["u2024"], fields["u2025"], fields["d20240305:H1"], fields["d20240401:H3"]);
     }

@@ -8,7 +8,8 @@ using Google.Protobuf;
 
 namespace Adjudication.Tests.Store;
 
-/// <summary>The bytes between the service and its scripts, and those that lie in Redis, written out by hand: each number is another one.</summary>
+/// <summary>The bytes between the service and its scripts, and those that lie in Redis, written out by hand: each number is another
+/// one.</summary>
 public sealed class StoredFormatTests
 {
     private static readonly SettleRequest Request = new()
@@ -50,14 +51,16 @@ public sealed class StoredFormatTests
     [InlineData(StepMode.Look, "L")]
     public void Visit_is_packed_as_the_script_reads_it(StepMode mode, string letter)
     {
-        Step step = Step.Visit(mode, Request, new DateOnly(2024, 3, 5), new Terms(5_500, 4_000, 30_000, null), totalFen: 10_007, inScopeFen: 9_003, Stored);
+        Step step = Step.Visit(mode, Request, new DateOnly(2024, 3, 5), new Terms(5_500, 4_000, 30_000, null), totalFen: 10_007,
+            inScopeFen: 9_003, Stored);
 
         byte[] fingerprint = new byte[16];
         Fingerprints.Write(Request, fingerprint);
         byte[] content = [.. fingerprint, .. Stored.ToByteArray(), .. Text("就")];
         Assert.Equal(
             [
-                .. Text(letter), .. Text("P20240305"), .. Big(6, 9_003), .. Big(6, 10_007), .. Big(4, 4_000), .. Big(4, 5_500), .. Big(4, 30_000), .. Big(4, 0),
+                .. Text(letter), .. Text("P20240305"), .. Big(6, 9_003), .. Big(6, 10_007), .. Big(4, 4_000), .. Big(4, 5_500),
+                .. Big(4, 30_000), .. Big(4, 0),
                 4, 8, 3, .. Big(2, 0), .. Text("qH院\nr1"), .. content,
             ],
             step.Item);
@@ -69,13 +72,16 @@ public sealed class StoredFormatTests
     public void Visit_for_a_fixed_allowance_is_packed_with_it_and_with_amounts_that_the_script_can_compute_with()
     {
         const long Largest = 100_000_000_000_000;
-        Step step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000, 40_001), totalFen: Largest + 2, inScopeFen: Largest + 1, stored: null);
+        Step step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000, 40_001),
+            totalFen: Largest + 2, inScopeFen: Largest + 1, stored: null);
 
-        Assert.Equal([.. Text("SF20251231"), .. Big(6, Largest), .. Big(6, Largest), .. Big(4, 0), .. Big(4, 0), .. Big(4, 30_000), .. Big(4, 100_000)], step.Item[..38]);
+        Assert.Equal([.. Text("SF20251231"), .. Big(6, Largest), .. Big(6, Largest), .. Big(4, 0), .. Big(4, 0), .. Big(4, 30_000),
+            .. Big(4, 100_000)], step.Item[..38]);
         Assert.Equal([4, 8, 3, .. Big(2, 40_001)], step.Item[38..43]);
         Assert.Equal(16 + 3, step.Content.Length);
 
-        step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000), totalFen: Largest - 1, inScopeFen: Largest - 2, stored: null);
+        step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000), totalFen: Largest - 1,
+            inScopeFen: Largest - 2, stored: null);
         Assert.Equal([.. Big(6, Largest - 2), .. Big(6, Largest - 1)], step.Item[10..22]);
     }
 
@@ -100,7 +106,8 @@ public sealed class StoredFormatTests
     [Fact]
     public void Visit_whose_names_do_not_fit_is_not_packed() =>
         Assert.Throws<OverflowException>(() => Step.Visit(
-            StepMode.Settle, new SettleRequest(Request) { FacilityCode = new string('H', 256) }, new DateOnly(2024, 3, 5), new Terms(1, 2, 3, null), 1, 1, null));
+            StepMode.Settle, new SettleRequest(Request) { FacilityCode = new string('H', 256) }, new DateOnly(2024, 3, 5),
+            new Terms(1, 2, 3, null), 1, 1, null));
 
     [Fact]
     public void Replies_of_a_batch_are_told_in_the_order_of_its_items()
@@ -109,16 +116,19 @@ public sealed class StoredFormatTests
         StepOutcome[] outcomes =
         [
             StepOutcome.New, StepOutcome.Replay, StepOutcome.Conflict, StepOutcome.Missing, StepOutcome.Cancelled, StepOutcome.Reversed,
-            StepOutcome.TargetUnknown, StepOutcome.TargetUndone, StepOutcome.BlockedByLater, StepOutcome.RestoreImpossible, StepOutcome.VisitSettled,
+            StepOutcome.TargetUnknown, StepOutcome.TargetUndone, StepOutcome.BlockedByLater, StepOutcome.RestoreImpossible,
+            StepOutcome.VisitSettled,
             StepOutcome.AllowancePaid, StepOutcome.YearClosed, StepOutcome.FormatUnknown,
         ];
-        byte[] batch = [.. Letters.SelectMany((letter, index) => (byte[])[.. Big(4, 1 + index), (byte)letter, .. Enumerable.Repeat((byte)index, index)])];
+        byte[] batch = [.. Letters.SelectMany(
+            (letter, index) => (byte[])[.. Big(4, 1 + index), (byte)letter, .. Enumerable.Repeat((byte)index, index)])];
         StepReply[] replies = new StepReply[outcomes.Length];
 
         StepReply.ReadAll(batch, replies);
 
         Assert.Equal(outcomes, replies.Select(reply => reply.Outcome));
-        Assert.Equal(Enumerable.Range(0, outcomes.Length).Select(index => Enumerable.Repeat((byte)index, index)), replies.Select(reply => reply.Bytes.ToArray()));
+        Assert.Equal(Enumerable.Range(0, outcomes.Length).Select(index => Enumerable.Repeat((byte)index, index)),
+            replies.Select(reply => reply.Bytes.ToArray()));
         Assert.Throws<InvalidDataException>(() => StepReply.ReadAll(batch, new StepReply[outcomes.Length - 1]));
         Assert.Throws<InvalidDataException>(() => StepReply.ReadAll((byte[])[.. Big(4, 1), (byte)'Z'], new StepReply[1]));
     }
@@ -136,7 +146,8 @@ public sealed class StoredFormatTests
     {
         byte[] record = [.. Packed(Header), .. Fingerprint, .. Stored.ToByteArray()];
 
-        StoredAnswer named = Assert.IsType<StoredAnswer>(new StepReply(outcome, (byte[])[.. Big(2, 8), .. Text("qH院\nr1"), .. record]).Named());
+        StoredAnswer named = Assert.IsType<StoredAnswer>(
+            new StepReply(outcome, (byte[])[.. Big(2, 8), .. Text("qH院\nr1"), .. record]).Named());
 
         Assert.Equal(("H院", "r1", Header), (named.FacilityCode, named.RequestId, named.Header));
         Assert.Equal(record, named.Bytes.ToArray());
@@ -157,11 +168,17 @@ public sealed class StoredFormatTests
         Assert.Equal(70_000_000_001, RecordHeader.ReadSequence(Packed(expected)));
         Assert.Equal((new Standing(4_000_000_006, 4_000_000_004), new DateOnly(2024, 3, 5)), (expected.Before, expected.VisitDate));
         Assert.Equal((4_000_000_005, 0), (expected.CappedFundPayFen, (expected with { Capped = false }).CappedFundPayFen));
-        Assert.Equal("SCVT", string.Concat(Enum.GetValues<RecordKind>().OrderBy(kind => "SCVT".IndexOf((char)kind, StringComparison.Ordinal)).Select(kind => (char)kind)));
+        Assert.Equal("SCVT", string.Concat(
+            Enum.GetValues<RecordKind>().OrderBy(kind => "SCVT".IndexOf((char)kind, StringComparison.Ordinal)).Select(kind => (char)kind)));
         Assert.Equal(
             [('A', RecordState.Active), ('X', RecordState.Cancelled), ('R', RecordState.Reversed), ('U', RecordState.Undone),
-             ('1', RecordState.UndidSettlement), ('2', RecordState.UndidCancellation), ('3', RecordState.UndidNothing), ('4', RecordState.FoundUndone)],
-            new[] { RecordState.Active, RecordState.Cancelled, RecordState.Reversed, RecordState.Undone, RecordState.UndidSettlement, RecordState.UndidCancellation, RecordState.UndidNothing, RecordState.FoundUndone }
+             ('1', RecordState.UndidSettlement), ('2', RecordState.UndidCancellation), ('3', RecordState.UndidNothing),
+             ('4', RecordState.FoundUndone)],
+            new[]
+            {
+                RecordState.Active, RecordState.Cancelled, RecordState.Reversed, RecordState.Undone, RecordState.UndidSettlement,
+                RecordState.UndidCancellation, RecordState.UndidNothing, RecordState.FoundUndone,
+            }
                 .Select(state => ((char)state, state)));
     }
 
@@ -181,7 +198,8 @@ public sealed class StoredFormatTests
         Assert.Equal(Fingerprint, used.Fingerprint.ToArray());
         Assert.Equal(("", "", ""), (read.VisitId, used.VisitId, empty.VisitId));
         Assert.Equal(new Terms(5_500, 4_000, 30_000, null), read.Terms);
-        Assert.Equal(new Terms(5_500, 4_000, 30_000, 100_000, 40_001), (read with { Header = Header with { Capped = false, NotAgainWithinDays = 40_001 } }).Terms);
+        Assert.Equal(new Terms(5_500, 4_000, 30_000, 100_000, 40_001),
+            (read with { Header = Header with { Capped = false, NotAgainWithinDays = 40_001 } }).Terms);
 
         RecordHeader numbered = Header with { VisitIdBytes = 3 };
         bytes = [.. Packed(numbered), .. Fingerprint, .. Stored.ToByteArray(), .. Text("就")];
@@ -199,14 +217,16 @@ public sealed class StoredFormatTests
         byte[] before =
         [
             .. Packed(header), .. mark, .. Big(2, 8), .. Text("qH院\nr1"), .. Big(2, own.CalculateSize()), .. own.ToByteArray(),
-            .. Big(6, 70_000_000_005), .. Big(2, 2), .. Big(6, 11), .. Big(6, 1_100), .. Big(4, 20240306), 4, .. Text("H院"), .. Big(6, 12), .. Big(6, 1_200), .. Big(4, 20240307), 2, .. Text("H2"),
+            .. Big(6, 70_000_000_005), .. Big(2, 2), .. Big(6, 11), .. Big(6, 1_100), .. Big(4, 20240306), 4, .. Text("H院"), .. Big(6, 12),
+            .. Big(6, 1_200), .. Big(4, 20240307), 2, .. Text("H2"),
         ];
 
         UndoingRecord read = UndoingRecord.Read((byte[])[.. before, .. Fingerprint, .. Stored.ToByteArray()]);
 
         Assert.Equal((header, "qH院\nr1", 70_000_000_005, own), (read.Header, read.TargetField, read.TargetSequence, read.Own));
         Assert.Equal(mark, read.Fingerprint.ToArray());
-        Assert.Equal([new CutSettlement(11, 1_100, 20240306, "H院"), new CutSettlement(12, 1_200, 20240307, "H2")], read.Headroom.AsEnumerable());
+        Assert.Equal([new CutSettlement(11, 1_100, 20240306, "H院"), new CutSettlement(12, 1_200, 20240307, "H2")],
+            read.Headroom.AsEnumerable());
         StoredRecord target = Assert.NotNull(read.Target);
         Assert.Equal((header, Stored), (target.Header, target.Request));
         Assert.Equal(Fingerprint, target.Fingerprint.ToArray());
@@ -226,8 +246,10 @@ public sealed class StoredFormatTests
         OutboxEntry first = OutboxEntry.Take(ref entries, new StoredRequest());
         OutboxEntry second = OutboxEntry.Take(ref entries, new StoredRequest());
 
-        Assert.Equal(("{s00}:i1", "H院", "r1", Header, Stored), (first.InsuredKey, first.FacilityCode, first.RequestId, first.Record.Header, first.Record.Settlement?.Request));
-        Assert.Equal(("{s00}:i2", "H2", "r2", Header, Stored), (second.InsuredKey, second.FacilityCode, second.RequestId, second.Record.Header, second.Record.Settlement?.Request));
+        Assert.Equal(("{s00}:i1", "H院", "r1", Header, Stored),
+            (first.InsuredKey, first.FacilityCode, first.RequestId, first.Record.Header, first.Record.Settlement?.Request));
+        Assert.Equal(("{s00}:i2", "H2", "r2", Header, Stored),
+            (second.InsuredKey, second.FacilityCode, second.RequestId, second.Record.Header, second.Record.Settlement?.Request));
         Assert.Equal((0xCAFEu, null), (first.Record.Citations, first.Record.TraceParent));
         Assert.True(entries.IsEmpty);
     }
@@ -238,9 +260,11 @@ public sealed class StoredFormatTests
         byte[] later = Packed(Header with { Sequence = 12 });
         byte[] earlier = Packed(Header with { Sequence = 11, Kind = RecordKind.Cancellation });
 
-        IReadOnlyList<StoredAnswer> answers = StoredAnswer.AllOf([("qH2\nr2", later), ("u2024", Text("5")), ("qH院\nr1", earlier), ("d20240305:H1", Text("6"))]);
+        IReadOnlyList<StoredAnswer> answers =
+            StoredAnswer.AllOf([("qH2\nr2", later), ("u2024", Text("5")), ("qH院\nr1", earlier), ("d20240305:H1", Text("6"))]);
 
-        Assert.Equal([("H院", "r1", 11L, RecordKind.Cancellation), ("H2", "r2", 12L, RecordKind.Settlement)], answers.Select(answer => (answer.FacilityCode, answer.RequestId, answer.Header.Sequence, answer.Header.Kind)));
+        Assert.Equal([("H院", "r1", 11L, RecordKind.Cancellation), ("H2", "r2", 12L, RecordKind.Settlement)],
+            answers.Select(answer => (answer.FacilityCode, answer.RequestId, answer.Header.Sequence, answer.Header.Kind)));
         Assert.Equal([earlier, later], answers.Select(answer => answer.Bytes.ToArray()));
         Assert.Equal(new AccumulatorField(2024, null, "", 123_456), AccumulatorField.Read("u2024", "123456"u8));
         Assert.Equal(new AccumulatorField(2025, new DateOnly(2025, 3, 5), "H:1", 4_000), AccumulatorField.Read("d20250305:H:1", "4000"u8));
@@ -254,7 +278,8 @@ public sealed class StoredFormatTests
         ShardKeys keys = new(7);
 
         Assert.Equal(
-            ["{s07}:shard", "{s07}:outbox", "{s07}:lease", "{s07}:citations", "{s07}:nothing", "{s07}:i:P院", "{s07}:i:*", "P院", "{s31}:shard"],
+            ["{s07}:shard", "{s07}:outbox", "{s07}:lease", "{s07}:citations", "{s07}:nothing", "{s07}:i:P院", "{s07}:i:*", "P院",
+                "{s31}:shard"],
             new[] { keys.Shard, keys.Outbox, keys.Lease, keys.Citations, keys.Nothing, keys.Insured("P院") }.Select(key => (string)key!)
                 .Concat([(string)keys.EveryInsured!, keys.InsuredIdOf("{s07}:i:P院"), (string)new ShardKeys(31).Shard!]));
     }
@@ -298,12 +323,15 @@ public sealed class StoredFormatTests
 
     private static byte[] Packed(RecordHeader header) =>
     [
-        1, (byte)header.Kind, (byte)header.State, (byte)(header.Capped ? 'P' : 'F'), .. Big(6, header.Sequence), .. Big(6, header.Order), .. Big(4, header.VisitDay),
+        1, (byte)header.Kind, (byte)header.State, (byte)(header.Capped ? 'P' : 'F'), .. Big(6, header.Sequence), .. Big(6, header.Order),
+        .. Big(4, header.VisitDay),
         .. Big(4, header.DeductibleFen), .. Big(4, header.BorneBeforeFen), .. Big(4, header.FundPayFen), .. Big(4, header.CapUsedBeforeFen),
-        .. Big(4, header.TariffFen), .. Big(4, header.CapFen), .. Big(6, header.ShortfallFen), (byte)header.VisitIdBytes, .. Big(2, header.NotAgainWithinDays),
+        .. Big(4, header.TariffFen), .. Big(4, header.CapFen), .. Big(6, header.ShortfallFen), (byte)header.VisitIdBytes,
+        .. Big(2, header.NotAgainWithinDays),
     ];
 
     private static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);
 
-    private static byte[] Big(int bytes, long value) => Convert.FromHexString(value.ToString($"X{2 * bytes}", CultureInfo.InvariantCulture));
+    private static byte[] Big(int bytes, long value) =>
+        Convert.FromHexString(value.ToString($"X{2 * bytes}", CultureInfo.InvariantCulture));
 }

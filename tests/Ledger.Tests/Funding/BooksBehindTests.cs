@@ -14,7 +14,8 @@ public sealed class BooksBehindTests(LedgerDatabase databases) : IAsyncLifetime
     private ServedLedger _served = null!;
     private int _keys;
 
-    public async Task InitializeAsync() => _served = await ServedLedger.StartAsync(databases.Server.ConnectionString($"behind_{Guid.NewGuid():n}"), _broker);
+    public async Task InitializeAsync() =>
+        _served = await ServedLedger.StartAsync(databases.Server.ConnectionString($"behind_{Guid.NewGuid():n}"), _broker);
 
     public async Task DisposeAsync()
     {
@@ -40,7 +41,8 @@ public sealed class BooksBehindTests(LedgerDatabase databases) : IAsyncLifetime
         await _served.PublishUntilBookedAsync(_log);
         Assert.Equal(0, (await _served.Funding.ProposePaymentsAsync(DryRun())).TotalFen);
         await RefusedAsync(
-            StatusCode.FailedPrecondition, "no facility of 410105 is owed anything for visits up to the end of 2025-03", _served.Funding.PayAsync(Run()));
+            StatusCode.FailedPrecondition, "no facility of 410105 is owed anything for visits up to the end of 2025-03",
+            _served.Funding.PayAsync(Run()));
 
         Settle(0, 70);
         await _served.PublishUntilBookedAsync(_log);
@@ -58,14 +60,19 @@ public sealed class BooksBehindTests(LedgerDatabase databases) : IAsyncLifetime
         const string Missing = "reached does not name shard 1: take every shard's sequence from adjudication's GetOutbox";
         BooksReached first = new() { Epoch = _log.Epoch, Shards = { new ReachedShard { Shard = 0, Sequence = 1 } } };
         await RefusedAsync(StatusCode.InvalidArgument, Missing, _served.Funding.PayAsync(new PayRequest(Run()) { Reached = first }));
-        await RefusedAsync(StatusCode.InvalidArgument, Missing, _served.Funding.ProposePaymentsAsync(new ProposePaymentsRequest(DryRun()) { Reached = first }));
-        await RefusedAsync(StatusCode.InvalidArgument, Missing, _served.Funding.ProposeReplenishmentsAsync(new ProposeReplenishmentsRequest { Month = "2025-03", Reached = first }));
+        await RefusedAsync(StatusCode.InvalidArgument, Missing,
+            _served.Funding.ProposePaymentsAsync(new ProposePaymentsRequest(DryRun()) { Reached = first }));
+        await RefusedAsync(StatusCode.InvalidArgument, Missing,
+            _served.Funding.ProposeReplenishmentsAsync(new ProposeReplenishmentsRequest { Month = "2025-03", Reached = first }));
         TransferRequest transfer = new() { Header = Header(), Route = TransferRoute.CityToSpecial, AmountFen = 1 };
-        await RefusedAsync(StatusCode.InvalidArgument, Missing, _served.Funding.TransferAsync(new TransferRequest(transfer) { Reached = first }));
-        await RefusedAsync(StatusCode.InvalidArgument, Missing.Replace("shard 1", "shard 0", StringComparison.Ordinal), _served.Funding.PayAsync(new PayRequest(Run()) { Reached = null }));
+        await RefusedAsync(StatusCode.InvalidArgument, Missing,
+            _served.Funding.TransferAsync(new TransferRequest(transfer) { Reached = first }));
+        await RefusedAsync(StatusCode.InvalidArgument, Missing.Replace("shard 1", "shard 0", StringComparison.Ordinal),
+            _served.Funding.PayAsync(new PayRequest(Run()) { Reached = null }));
         BooksReached elsewhere = new(Reached()) { Epoch = "another" };
         await RefusedAsync(
-            StatusCode.FailedPrecondition, $"reached is of the store 'another', these books are kept for '{_log.Epoch}'", _served.Funding.PayAsync(new PayRequest(Run()) { Reached = elsewhere }));
+            StatusCode.FailedPrecondition, $"reached is of the store 'another', these books are kept for '{_log.Epoch}'",
+            _served.Funding.PayAsync(new PayRequest(Run()) { Reached = elsewhere }));
 
         Assert.Equal(100, (await _served.Funding.PayAsync(Run())).AmountFen);
         await _served.Funding.TransferAsync(new TransferRequest(transfer) { Reached = Reached() });
@@ -84,13 +91,19 @@ public sealed class BooksBehindTests(LedgerDatabase databases) : IAsyncLifetime
             async at => await _served.Funding.GetBalancesAsync(new GetBalancesRequest { On = "2025-03-31", Reached = at }),
             async at => await _served.Funding.GetResultAsync(new GetResultRequest { From = "2025-03-01", To = "2025-03-31", Reached = at }),
             async at => await _served.Funding.ListPlansAsync(new ListPlansRequest { Year = 2025, Reached = at }),
-            async at => await _served.Funding.SetPlanAsync(new SetPlanRequest { County = "410105", Year = 2025, PlanFen = 1, Revision = 1, Actor = "clerk", Reached = at }),
+            async at =>
+                await _served.Funding.SetPlanAsync(
+                new SetPlanRequest { County = "410105", Year = 2025, PlanFen = 1, Revision = 1, Actor = "clerk", Reached = at }),
             async at => await _served.Funding.CloseMonthAsync(new CloseMonthRequest { Month = "2001-01", Reached = at }),
-            async at => await _served.Funding.ReceiveAsync(new ReceiveRequest { Header = Header(), Kind = IncomeKind.IncomeOther, AmountFen = 1, Reached = at }),
+            async at =>
+                await _served.Funding.ReceiveAsync(
+                new ReceiveRequest { Header = Header(), Kind = IncomeKind.IncomeOther, AmountFen = 1, Reached = at }),
         ])
         {
             RpcException refused = await Assert.ThrowsAsync<RpcException>(() => call(ahead));
-            Assert.Equal((StatusCode.FailedPrecondition, "the books are behind: shard 0 is to be booked up to 2 and is up to 1; ask again once it is"), (refused.StatusCode, refused.Status.Detail));
+            Assert.Equal((StatusCode.FailedPrecondition,
+                "the books are behind: shard 0 is to be booked up to 2 and is up to 1; ask again once it is"),
+                (refused.StatusCode, refused.Status.Detail));
             await call(reached);
             await call(null);
         }
@@ -98,12 +111,14 @@ public sealed class BooksBehindTests(LedgerDatabase databases) : IAsyncLifetime
         const string Assessing = "the books are behind: shard 0 is to be booked up to 2 and is up to 1; ask again once it is";
         await RefusedAsync(StatusCode.FailedPrecondition, Assessing, _served.Funding.AssessAsync(
             new AssessRequest { Header = Header(), Kind = AssessmentKind.Subsidy, County = "410105", Year = 2024, Reached = ahead }));
-        await RefusedAsync(StatusCode.FailedPrecondition, Assessing, _served.Funding.ReverseVoucherAsync(new ReverseVoucherRequest { Header = Header(), VoucherId = 1, Reached = ahead }));
+        await RefusedAsync(StatusCode.FailedPrecondition, Assessing,
+            _served.Funding.ReverseVoucherAsync(new ReverseVoucherRequest { Header = Header(), VoucherId = 1, Reached = ahead }));
     }
 
     private SettledClaim Settle(int shard, long fen) => _log.AddSettlement(shard, record =>
     {
-        (record.FacilityCode, record.FacilityCounty, record.VisitDate, record.VisitType) = ("H1", "410105", "2025-03-15", VisitType.DeliveryNatural);
+        (record.FacilityCode, record.FacilityCounty, record.VisitDate, record.VisitType) =
+            ("H1", "410105", "2025-03-15", VisitType.DeliveryNatural);
         (record.RateBp, record.CapUsedAfterFen, record.FullSelfPayFen) = (0, 0, 0);
         record.TotalFen = record.InScopeFen = record.FundPayFen = fen;
     });
@@ -111,14 +126,16 @@ public sealed class BooksBehindTests(LedgerDatabase databases) : IAsyncLifetime
     private async Task FillCityAsync(long fen)
     {
         await _served.Funding.ReceiveAsync(new ReceiveRequest { Header = Header(), Kind = IncomeKind.IncomeOther, AmountFen = fen });
-        await _served.Funding.TransferAsync(new TransferRequest { Header = Header(), Route = TransferRoute.SpecialToCity, AmountFen = fen, Reached = Reached() });
+        await _served.Funding.TransferAsync(
+            new TransferRequest { Header = Header(), Route = TransferRoute.SpecialToCity, AmountFen = fen, Reached = Reached() });
     }
 
     /// <summary>What adjudication has acknowledged, as its GetOutbox tells it.</summary>
     private BooksReached Reached() => new()
     {
         Epoch = _log.Epoch,
-        Shards = { Enumerable.Range(0, _log.Shards).Select(shard => new ReachedShard { Shard = shard, Sequence = _log.Shard(shard).Count }) },
+        Shards =
+            { Enumerable.Range(0, _log.Shards).Select(shard => new ReachedShard { Shard = shard, Sequence = _log.Shard(shard).Count }) },
     };
 
     private PayRequest Run() => new() { Header = Header(), County = "410105", Month = "2025-03", Reached = Reached() };

@@ -26,14 +26,17 @@ public sealed class ClosedMonthTests(LedgerDatabase databases)
         Assert.Equal(March, await CloseAsync(fund, March.AddMonths(-5)));
         await fund.BookAsync(log, ("H1", Fund.District, "2025-03-21", 20));
 
-        Assert.Equal(1, await fund.Ledger.CountAsync("SELECT count(*) FROM journal WHERE posting_date = '2025-04-01' AND business_date = '2025-03-21'"));
+        Assert.Equal(1, await fund.Ledger.CountAsync(
+            "SELECT count(*) FROM journal WHERE posting_date = '2025-04-01' AND business_date = '2025-03-21'"));
         Assert.Equal(120, await DebitAsync(fund, "5101", "5102", LastOfMarch, DateKind.ByBusiness));
         Assert.Equal(100, await DebitAsync(fund, "5101", "5102", LastOfMarch, DateKind.ByPosting));
         Assert.Equal(
             ["2101.resident.410105.H1 0 100", "5102.resident.410105 100 0"],
-            await fund.Ledger.RowsAsync("SELECT concat_ws(' ', account_code, debit_fen, credit_fen) FROM closed_month_balance WHERE closed_through = '2025-03-01' ORDER BY 1"));
+            await fund.Ledger.RowsAsync("SELECT concat_ws(' ', account_code, debit_fen, credit_fen) FROM closed_month_balance WHERE "
+                + "closed_through = '2025-03-01' ORDER BY 1"));
         Assert.Equal(
-            ["2025-03-01 2025-04-01 04:00:00"], await fund.Ledger.RowsAsync("SELECT concat_ws(' ', closed_through, closed_at AT TIME ZONE 'UTC') FROM closed_month"));
+            ["2025-03-01 2025-04-01 04:00:00"],
+            await fund.Ledger.RowsAsync("SELECT concat_ws(' ', closed_through, closed_at AT TIME ZONE 'UTC') FROM closed_month"));
     }
 
     [Fact]
@@ -66,7 +69,8 @@ public sealed class ClosedMonthTests(LedgerDatabase databases)
     }
 
     [Theory]
-    [InlineData("INSERT INTO journal (batch_id, scheme, posting_date, business_date) VALUES (1, 'resident', '2025-03-31', '2025-04-01')", "month_is_open")]
+    [InlineData("INSERT INTO journal (batch_id, scheme, posting_date, business_date) VALUES (1, 'resident', '2025-03-31', '2025-04-01')",
+        "month_is_open")]
     [InlineData("INSERT INTO posting VALUES (1, '5101.resident.410105', 1, 0), (1, '2101.resident.410105.H2', 0, 1)", "month_is_open")]
     [InlineData("INSERT INTO closed_month VALUES ('2025-02-01', now())", "months_close_in_order")]
     [InlineData("INSERT INTO closed_month VALUES ('2025-05-01', '2025-05-31 23:59:59+08')", "closed_month_check")]
@@ -77,7 +81,8 @@ public sealed class ClosedMonthTests(LedgerDatabase databases)
         await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-20", 100));
         fund.Clock.Today = new(2025, 4, 1);
         await CloseAsync(fund, March);
-        await fund.ExecuteAsync("INSERT INTO account VALUES ('2101.resident.410105.H2', '2101', 'resident', '410105', 'H2'), ('5101.resident.410105', '5101', 'resident', '410105', NULL)");
+        await fund.ExecuteAsync("INSERT INTO account VALUES ('2101.resident.410105.H2', '2101', 'resident', '410105', 'H2'), "
+            + "('5101.resident.410105', '5101', 'resident', '410105', NULL)");
 
         Assert.Equal(constraint, (await fund.RefusedAsync(statement)).ConstraintName);
     }
@@ -89,7 +94,9 @@ public sealed class ClosedMonthTests(LedgerDatabase databases)
         PublishedLog log = await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-20", 100));
         await using NpgsqlConnection connection = await fund.Ledger.Database.OpenConnectionAsync();
         await using NpgsqlTransaction posting = await connection.BeginTransactionAsync();
-        await using (NpgsqlCommand insert = new("INSERT INTO journal (batch_id, scheme, posting_date, business_date) VALUES (1, 'resident', '2025-03-31', '2025-03-31')", connection)) await insert.ExecuteNonQueryAsync();
+        await using (NpgsqlCommand insert =
+            new("INSERT INTO journal (batch_id, scheme, posting_date, business_date) VALUES (1, 'resident', '2025-03-31', '2025-03-31')",
+            connection)) await insert.ExecuteNonQueryAsync();
         fund.Clock.Today = new(2025, 4, 1);
 
         Task<DateOnly> closing = CloseAsync(fund, March);
@@ -113,7 +120,8 @@ public sealed class ClosedMonthTests(LedgerDatabase databases)
         await fund.Ledger.ClosedYears.CloseAsync(2024, CancellationToken.None);
 
         await Assert.ThrowsAsync<Claims.Ledger.Funding.FundingRefusedException>(() => fund.Income.ReceiveAsync(
-            fund.Head(businessDate: new(2024, 12, 31)), IncomeKind.IncomeOther, "resident", Fund.City, Payer.Unspecified, 1, CancellationToken.None));
+            fund.Head(businessDate: new(2024, 12, 31)), IncomeKind.IncomeOther, "resident", Fund.City, Payer.Unspecified, 1,
+            CancellationToken.None));
 
         Assert.Equal(0, await fund.Ledger.CountAsync("SELECT count(*) FROM batch"));
     }
@@ -122,9 +130,13 @@ public sealed class ClosedMonthTests(LedgerDatabase databases)
 
     private static async Task<long> DebitAsync(Fund fund, string firstKind, string lastKind, DateOnly on, DateKind by) =>
         (await fund.Balances.OnAsync(on, by, CancellationToken.None)).Accounts
-            .Where(account => string.CompareOrdinal(account.Code[..4], firstKind) >= 0 && string.CompareOrdinal(account.Code[..4], lastKind) <= 0).Sum(account => account.DebitFen);
+            .Where(account => string.CompareOrdinal(account.Code[..4], firstKind) >= 0
+                && string.CompareOrdinal(account.Code[..4], lastKind) <= 0).Sum(account => account.DebitFen);
 
     private static Task WaitingAsync(Fund fund, long sessions) => Eventually.HoldsAsync(
-        () => fund.Ledger.Database.CreateCommand("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").ExecuteScalar() is long waiting && waiting >= sessions,
+        () =>
+            fund.Ledger.Database.CreateCommand(
+            "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = "
+            + "current_database())").ExecuteScalar() is long waiting && waiting >= sessions,
         () => $"{sessions} sessions do not wait for a lock");
 }

@@ -18,7 +18,8 @@ internal sealed class Fund : IAsyncDisposable
 
     private int _keys;
 
-    private Fund(string postgres, RunningLedger ledger, TestClock clock, Heads heads) => (Postgres, Ledger, Clock, Heads) = (postgres, ledger, clock, heads);
+    private Fund(string postgres, RunningLedger ledger, TestClock clock, Heads heads) =>
+        (Postgres, Ledger, Clock, Heads) = (postgres, ledger, clock, heads);
 
     /// <summary>Connection string of the owner.</summary>
     public string Postgres { get; }
@@ -66,7 +67,8 @@ internal sealed class Fund : IAsyncDisposable
         Payments.ProposeAsync(scheme, county, month, CancellationToken.None);
 
     /// <summary>Debit less credit, by the trial balance; 0 for an account that is not there.</summary>
-    public async Task<long> BalanceFenAsync(string account) => (await Ledger.TrialBalanceAsync()).Accounts.SingleOrDefault(row => row.Code == account)?.BalanceFen ?? 0;
+    public async Task<long> BalanceFenAsync(string account) =>
+        (await Ledger.TrialBalanceAsync()).Accounts.SingleOrDefault(row => row.Code == account)?.BalanceFen ?? 0;
 
     public async Task AssertBalancedAsync() => Assert.True((await Ledger.TrialBalanceAsync()).Balanced);
 
@@ -75,7 +77,8 @@ internal sealed class Fund : IAsyncDisposable
         BookAsync(log, "resident", visits);
 
     /// <summary>The same of the scheme given.</summary>
-    public async Task<PublishedLog> BookAsync(PublishedLog log, string scheme, params (string Facility, string County, string Date, long FundPayFen)[] visits)
+    public async Task<PublishedLog> BookAsync(
+        PublishedLog log, string scheme, params (string Facility, string County, string Date, long FundPayFen)[] visits)
     {
         foreach ((string facility, string county, string date, long fundPayFen) in visits)
         {
@@ -134,8 +137,13 @@ internal sealed class Heads : Eligibility.EligibilityClient
     {
         Asked = request;
         CountHeadsReply reply = new();
-        if (Paid.TryGetValue((request.County, request.PlanYear), out long paid)) reply.Counties.Add([new CountyHeads { County = "410199", Enrolled = 1, Paid = 1 }, new CountyHeads { County = request.County, Enrolled = paid + 7, Paid = paid }]);
-        Task<CountHeadsReply> answer = Away ? Task.FromException<CountHeadsReply>(new RpcException(new Status(StatusCode.Unavailable, "away"))) : Task.FromResult(reply);
-        return new AsyncUnaryCall<CountHeadsReply>(answer, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+        if (Paid.TryGetValue((request.County, request.PlanYear), out long paid))
+            reply.Counties.Add([new CountyHeads { County = "410199", Enrolled = 1, Paid = 1 },
+            new CountyHeads { County = request.County, Enrolled = paid + 7, Paid = paid }]);
+        Task<CountHeadsReply> answer = Away
+            ? Task.FromException<CountHeadsReply>(new RpcException(new Status(StatusCode.Unavailable, "away")))
+            : Task.FromResult(reply);
+        return new AsyncUnaryCall<CountHeadsReply>(
+            answer, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
     }
 }

@@ -58,8 +58,10 @@ public sealed class FundModelTests(LedgerDatabase databases, ITestOutputHelper o
                 Assert.Equal(BalancesOf(entry => entry.Business <= day), await ReadAsync(day, DateKind.ByBusiness));
             }
 
-            foreach (DateOnly month in _closed) Assert.Equal(BalancesOf(entry => entry.Posted < month.AddMonths(1)), await ReadClosedAsync(month));
-            Assert.DoesNotContain(BalancesOf(_ => true), account => account.Key.StartsWith("10", StringComparison.Ordinal) && account.Value < 0);
+            foreach (DateOnly month in _closed)
+                Assert.Equal(BalancesOf(entry => entry.Posted < month.AddMonths(1)), await ReadClosedAsync(month));
+            Assert.DoesNotContain(BalancesOf(_ => true),
+                account => account.Key.StartsWith("10", StringComparison.Ordinal) && account.Value < 0);
         }
 
         private async Task VisitAsync()
@@ -74,35 +76,44 @@ public sealed class FundModelTests(LedgerDatabase databases, ITestOutputHelper o
 
         private async Task CancelAsync()
         {
-            SettledClaim[] standing = [.. _log.Records.Where(record => record.Kind == Kind.Settlement && _log.Records.All(other => other.OriginalSettlementId != record.SettlementId))];
+            SettledClaim[] standing = [.. _log.Records.Where(
+                record => record.Kind == Kind.Settlement && _log.Records.All(other => other.OriginalSettlementId != record.SettlementId))];
             if (standing.Length == 0) return;
             SettledClaim cancelled = standing[random.Next(standing.Length)];
             _log.AddMirror(cancelled, Kind.Cancellation);
             await fund.BookAgainAsync(_log);
             Enter(DateOnly.ParseExact(cancelled.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture), ofVoucher: false,
-                ($"5102.resident.{cancelled.FacilityCounty}", -cancelled.FundPayFen), ($"2101.resident.{cancelled.FacilityCounty}.{cancelled.FacilityCode}", cancelled.FundPayFen));
+                ($"5102.resident.{cancelled.FacilityCounty}", -cancelled.FundPayFen),
+                ($"2101.resident.{cancelled.FacilityCounty}.{cancelled.FacilityCode}", cancelled.FundPayFen));
         }
 
         private async Task FillAsync()
         {
             long fen = random.Next(1, 10_000);
             DateOnly received = fund.Clock.Today.AddDays(-random.Next(3));
-            Voucher income = await fund.Income.ReceiveAsync(fund.Head(NextKey, received), IncomeKind.IncomeOther, "resident", Fund.City, Payer.Unspecified, fen, CancellationToken.None);
+            Voucher income = await fund.Income.ReceiveAsync(fund.Head(NextKey, received), IncomeKind.IncomeOther, "resident", Fund.City,
+                Payer.Unspecified, fen, CancellationToken.None);
             EnterVoucher(income.VoucherId, received, ("1003.resident.410100", fen), ("4005.resident.410100", -fen));
-            Voucher moved = await fund.Payments.TransferAsync(fund.Head(NextKey), TransferRoute.SpecialToCity, "resident", Fund.City, fen, CancellationToken.None);
+            Voucher moved = await fund.Payments.TransferAsync(
+                fund.Head(NextKey), TransferRoute.SpecialToCity, "resident", Fund.City, fen, CancellationToken.None);
             EnterVoucher(moved.VoucherId, fund.Clock.Today, ("1004.resident.410100", fen), ("1003.resident.410100", -fen));
         }
 
         private async Task ReplenishAsync()
         {
             // The model owes in full what is owed, has no year before, and so knows how much the county may be sent.
-            long owedFen = BalancesOf(_ => true).Where(account => account.Key.StartsWith("2101.resident.410122", StringComparison.Ordinal)).Sum(account => Math.Max(0, -account.Value));
-            long lastYearsExpenseFen = _entries.Where(entry => entry.Account == "5102.resident.410122" && entry.Business.Year == fund.Clock.Today.Year - 1).Sum(entry => entry.Fen);
+            long owedFen = BalancesOf(_ => true).Where(account => account.Key.StartsWith("2101.resident.410122", StringComparison.Ordinal))
+                .Sum(account => Math.Max(0, -account.Value));
+            long lastYearsExpenseFen = _entries.Where(entry => entry.Account == "5102.resident.410122"
+                && entry.Business.Year == fund.Clock.Today.Year - 1).Sum(entry => entry.Fen);
             long limitFen = Math.Max(0, owedFen + Math.Max(0, lastYearsExpenseFen / 12) - BalanceOf("1005.resident.410122"));
-            Task<Voucher> SendAsync(long fen) => fund.Payments.TransferAsync(fund.Head(NextKey), TransferRoute.CityToCounty, "resident", Fund.County, fen, CancellationToken.None);
+            Task<Voucher> SendAsync(long fen) =>
+                fund.Payments.TransferAsync(fund.Head(NextKey), TransferRoute.CityToCounty, "resident", Fund.County, fen,
+                CancellationToken.None);
             await Assert.ThrowsAsync<FundingRefusedException>(() => SendAsync(limitFen + 1));
             if (limitFen == 0 || BalanceOf("1004.resident.410100") < limitFen) return;
-            EnterVoucher((await SendAsync(limitFen)).VoucherId, fund.Clock.Today, ("1005.resident.410122", limitFen), ("1004.resident.410100", -limitFen));
+            EnterVoucher((await SendAsync(limitFen)).VoucherId, fund.Clock.Today, ("1005.resident.410122", limitFen),
+                ("1004.resident.410100", -limitFen));
         }
 
         private async Task PayAsync()
@@ -110,9 +121,13 @@ public sealed class FundModelTests(LedgerDatabase databases, ITestOutputHelper o
             string county = Counties[random.Next(Counties.Length)];
             DateOnly month = new DateOnly(fund.Clock.Today.Year, fund.Clock.Today.Month, 1).AddMonths(-1);
             string account = county == Fund.County ? "1005.resident.410122" : "1004.resident.410100";
-            List<(string Account, long Fen)> lines = [.. _entries.Where(entry => entry.Account.StartsWith($"2101.resident.{county}.", StringComparison.Ordinal)).GroupBy(entry => entry.Account)
+            List<(string Account, long Fen)> lines =
+                [.. _entries.Where(entry => entry.Account.StartsWith($"2101.resident.{county}.", StringComparison.Ordinal))
+                .GroupBy(entry => entry.Account)
                 // What has been paid counts whole, whatever its date.
-                .Select(facility => (facility.Key, Fen: -facility.Where(entry => entry.OfVoucher || entry.Business < month.AddMonths(1)).Sum(entry => entry.Fen)))
+                .Select(facility =>
+                    (facility.Key, Fen: -facility.Where(entry => entry.OfVoucher || entry.Business < month.AddMonths(1)).Sum(
+                    entry => entry.Fen)))
                 .Where(line => line.Fen > 0)];
             long totalFen = lines.Sum(line => line.Fen);
             string key = NextKey;
@@ -144,7 +159,8 @@ public sealed class FundModelTests(LedgerDatabase databases, ITestOutputHelper o
             await reversal;
             _reversible.RemoveAt(index);
             Enter(fund.Clock.Today, ofVoucher: true, [.. lines.Select(line => (line.Account, -line.Fen))]);
-            await Assert.ThrowsAsync<FundingRefusedException>(() => fund.Vouchers.ReverseAsync(fund.Head(NextKey), voucherId, CancellationToken.None));
+            await Assert.ThrowsAsync<FundingRefusedException>(
+                () => fund.Vouchers.ReverseAsync(fund.Head(NextKey), voucherId, CancellationToken.None));
         }
 
         private async Task PassTimeAsync()
@@ -152,7 +168,8 @@ public sealed class FundModelTests(LedgerDatabase databases, ITestOutputHelper o
             DateOnly before = fund.Clock.Today;
             fund.Clock.Today = before.AddDays(random.Next(1, 25));
             if (fund.Clock.Today.Month == before.Month || random.Next(2) == 0) return;
-            foreach (DateOnly month in _entries.Select(entry => new DateOnly(entry.Posted.Year, entry.Posted.Month, 1)).Where(month => month < new DateOnly(fund.Clock.Today.Year, fund.Clock.Today.Month, 1)).Distinct().Order().ToArray())
+            foreach (DateOnly month in _entries.Select(entry => new DateOnly(entry.Posted.Year, entry.Posted.Month, 1))
+                .Where(month => month < new DateOnly(fund.Clock.Today.Year, fund.Clock.Today.Month, 1)).Distinct().Order().ToArray())
             {
                 await fund.Months.CloseAsync(month, CancellationToken.None);
                 _closed.Add(month);
@@ -171,14 +188,18 @@ public sealed class FundModelTests(LedgerDatabase databases, ITestOutputHelper o
         private long BalanceOf(string account) => _entries.Where(entry => entry.Account == account).Sum(entry => entry.Fen);
 
         private Dictionary<string, long> BalancesOf(Func<Line, bool> counts) =>
-            _entries.Where(counts).GroupBy(entry => entry.Account).ToDictionary(account => account.Key, account => account.Sum(entry => entry.Fen), StringComparer.Ordinal);
+            _entries.Where(counts).GroupBy(entry => entry.Account)
+                .ToDictionary(account => account.Key, account => account.Sum(entry => entry.Fen), StringComparer.Ordinal);
 
         private async Task<Dictionary<string, long>> ReadAsync(DateOnly day, DateKind by) =>
-            (await fund.Balances.OnAsync(day, by, CancellationToken.None)).Accounts.ToDictionary(account => account.Code, account => account.BalanceFen, StringComparer.Ordinal);
+            (await fund.Balances.OnAsync(day, by, CancellationToken.None))
+                .Accounts.ToDictionary(account => account.Code, account => account.BalanceFen, StringComparer.Ordinal);
 
         private async Task<Dictionary<string, long>> ReadClosedAsync(DateOnly month)
         {
-            await using NpgsqlCommand read = fund.Ledger.Database.CreateCommand("SELECT account_code, debit_fen - credit_fen FROM closed_month_balance WHERE closed_through = $1");
+            await using NpgsqlCommand read =
+                fund.Ledger.Database.CreateCommand(
+                "SELECT account_code, debit_fen - credit_fen FROM closed_month_balance WHERE closed_through = $1");
             read.Parameters.Add(new() { Value = month });
             await using NpgsqlDataReader row = await read.ExecuteReaderAsync();
             Dictionary<string, long> balances = new(StringComparer.Ordinal);

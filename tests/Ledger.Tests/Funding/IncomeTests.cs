@@ -20,7 +20,8 @@ public sealed class IncomeTests(LedgerDatabase databases)
     [InlineData(2023, "410185", 38_400, 7_680, 7_000, 24_920)]
     [InlineData(2024, "410171", 40_200, 5_360, 16_220, 16_220)]
     [InlineData(2024, "410182", 40_200, 8_040, 5_500, 24_260)]
-    public async Task Subsidy_is_owed_by_each_payer_and_sums_to_780_yuan_a_head(int year, string county, long centralFen, long provinceFen, long cityFen, long countyFen)
+    public async Task Subsidy_is_owed_by_each_payer_and_sums_to_780_yuan_a_head(
+        int year, string county, long centralFen, long provinceFen, long cityFen, long countyFen)
     {
         const long heads = 123_457;
         await using Fund fund = await Fund.OpenAsync(databases, Today);
@@ -29,7 +30,8 @@ public sealed class IncomeTests(LedgerDatabase databases)
         Voucher voucher = await AssessAsync(fund, AssessmentKind.Subsidy, county, year);
 
         Assert.Equal(78_000 * heads, voucher.AmountFen);
-        foreach ((string kind, long perHeadFen) in new[] { ("1102", centralFen), ("1103", provinceFen), ("1104", cityFen), ("1105", countyFen) })
+        foreach (
+            (string kind, long perHeadFen) in new[] { ("1102", centralFen), ("1103", provinceFen), ("1104", cityFen), ("1105", countyFen) })
             Assert.Equal(perHeadFen * heads, await fund.BalanceFenAsync($"{kind}.resident.{county}"));
         Assert.Equal(-78_000 * heads, await fund.BalanceFenAsync($"4002.resident.{county}"));
         Assert.All(voucher.Assessed, line => Assert.Equal(heads, line.Heads));
@@ -76,7 +78,8 @@ public sealed class IncomeTests(LedgerDatabase databases)
     public async Task Employees_have_no_amount_per_head()
     {
         await using Fund fund = await Fund.OpenAsync(databases, Today);
-        await Assert.ThrowsAsync<PolicyException>(() => fund.Income.AssessAsync(fund.Head(), AssessmentKind.Contribution, "employee", Fund.District, 2024, CancellationToken.None));
+        await Assert.ThrowsAsync<PolicyException>(() => fund.Income.AssessAsync(
+            fund.Head(), AssessmentKind.Contribution, "employee", Fund.District, 2024, CancellationToken.None));
     }
 
     [Fact]
@@ -132,8 +135,10 @@ public sealed class IncomeTests(LedgerDatabase databases)
         await AssessAsync(fund, AssessmentKind.Subsidy, Fund.District, 2024);
 
         await ReceiveAsync(fund, IncomeKind.IncomeSubsidy, Fund.District, Payer.CityTreasury, 100_000);
-        await Assert.ThrowsAsync<FundingRefusedException>(() => ReceiveAsync(fund, IncomeKind.IncomeSubsidy, Fund.District, Payer.CityTreasury, 62_201));
-        await Assert.ThrowsAsync<FundingRefusedException>(() => ReceiveAsync(fund, IncomeKind.IncomeContribution, Fund.District, Payer.Unspecified, 1));
+        await Assert.ThrowsAsync<FundingRefusedException>(
+            () => ReceiveAsync(fund, IncomeKind.IncomeSubsidy, Fund.District, Payer.CityTreasury, 62_201));
+        await Assert.ThrowsAsync<FundingRefusedException>(
+            () => ReceiveAsync(fund, IncomeKind.IncomeContribution, Fund.District, Payer.Unspecified, 1));
         await ReceiveAsync(fund, IncomeKind.IncomeSubsidy, Fund.District, Payer.CityTreasury, 62_200);
         await ReceiveAsync(fund, IncomeKind.IncomeInterest, Fund.City, Payer.Unspecified, 3);
 
@@ -150,9 +155,11 @@ public sealed class IncomeTests(LedgerDatabase databases)
         fund.Heads.Paid[(Fund.District, 2024)] = 10;
         await AssessAsync(fund, AssessmentKind.Subsidy, Fund.District, 2024);
         await ReceiveAsync(fund, IncomeKind.IncomeTransfer, Fund.City, Payer.Unspecified, 500);
-        await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-01", 100_000), ("H2", Fund.County, "2025-03-02", 40_000), ("H2", Fund.County, "2024-12-31", 9));
+        await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-01", 100_000), ("H2", Fund.County, "2025-03-02", 40_000),
+            ("H2", Fund.County, "2024-12-31", 9));
 
-        FundResult march = await fund.Balances.ResultAsync("resident", new(2025, 3, 1), new(2025, 3, 31), DateKind.ByBusiness, CancellationToken.None);
+        FundResult march = await fund.Balances.ResultAsync(
+            "resident", new(2025, 3, 1), new(2025, 3, 31), DateKind.ByBusiness, CancellationToken.None);
         FundResult posted = await fund.Balances.ResultAsync("resident", Today, Today, DateKind.ByPosting, CancellationToken.None);
 
         Assert.Equal(

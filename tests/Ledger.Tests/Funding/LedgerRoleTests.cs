@@ -20,7 +20,14 @@ public sealed class LedgerRoleTests(LedgerDatabase databases)
         foreach (string table in tables)
         {
             await ExecuteAsync(service, $"SELECT count(*) FROM {table}");
-            foreach (string statement in new[] { $"DELETE FROM {table}", $"TRUNCATE {table}", $"ALTER TABLE {table} DISABLE TRIGGER ALL", $"DROP TABLE {table}", $"DO $$ BEGIN LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; END $$" })
+            foreach (string statement in new[]
+            {
+                $"DELETE FROM {table}",
+                $"TRUNCATE {table}",
+                $"ALTER TABLE {table} DISABLE TRIGGER ALL",
+                $"DROP TABLE {table}",
+                $"DO $$ BEGIN LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; END $$",
+            })
                 await AssertForbiddenAsync(service, statement);
         }
     }
@@ -35,7 +42,11 @@ public sealed class LedgerRoleTests(LedgerDatabase databases)
             """);
 
         Assert.Equal(["county.name", "shard_stop.resumed_at", "shard_watermark.sequence", "store.initialised"], changeable);
-        foreach (string statement in new[] { "UPDATE posting SET debit_fen = 1", "UPDATE account_balance SET debit_fen = 1", "UPDATE store SET epoch = epoch", "INSERT INTO account_balance VALUES ('x', 1, 1)", "INSERT INTO account_kind VALUES ('1009', 'x')", "CREATE TABLE mine (a int)" })
+        foreach (string statement in new[]
+        {
+            "UPDATE posting SET debit_fen = 1", "UPDATE account_balance SET debit_fen = 1", "UPDATE store SET epoch = epoch",
+            "INSERT INTO account_balance VALUES ('x', 1, 1)", "INSERT INTO account_kind VALUES ('1009', 'x')", "CREATE TABLE mine (a int)",
+        })
             await AssertForbiddenAsync(service, statement);
     }
 
@@ -55,13 +66,15 @@ public sealed class LedgerRoleTests(LedgerDatabase databases)
     [Fact]
     public async Task Connection_that_comes_back_from_the_pool_still_has_the_role()
     {
-        string pooled = new NpgsqlConnectionStringBuilder(await databases.CreateAsync()) { Pooling = true, MaxPoolSize = 1 }.ConnectionString;
+        string pooled = new NpgsqlConnectionStringBuilder(await databases.CreateAsync()) { Pooling = true, MaxPoolSize = 1 }
+            .ConnectionString;
         await using NpgsqlDataSource service = NpgsqlDataSource.Create(PostgresStore.WithRole(pooled, LedgerServices.Role));
 
         for (int use = 0; use < 3; use++) Assert.Equal([LedgerServices.Role], await ReadAsync(service, "SELECT current_user::text"));
     }
 
-    private async Task<NpgsqlDataSource> AsServiceAsync() => NpgsqlDataSource.Create(PostgresStore.WithRole(await databases.CreateAsync(), LedgerServices.Role));
+    private async Task<NpgsqlDataSource> AsServiceAsync() =>
+        NpgsqlDataSource.Create(PostgresStore.WithRole(await databases.CreateAsync(), LedgerServices.Role));
 
     private static async Task AssertForbiddenAsync(NpgsqlDataSource service, string statement)
     {

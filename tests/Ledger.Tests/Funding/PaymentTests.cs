@@ -29,7 +29,9 @@ public sealed class PaymentTests(LedgerDatabase databases)
         Voucher paid = await fund.PayAsync(Fund.District, March);
 
         Assert.Equal((381L, "2025-03"), (paid.AmountFen, paid.Period));
-        Assert.Equal((-7_777L, 0L, -5_000L), (await fund.BalanceFenAsync("2101.resident.410105.H1"), await fund.BalanceFenAsync("2101.resident.410105.H2"), await fund.BalanceFenAsync("2101.resident.410102.H3")));
+        Assert.Equal((-7_777L, 0L, -5_000L),
+            (await fund.BalanceFenAsync("2101.resident.410105.H1"), await fund.BalanceFenAsync("2101.resident.410105.H2"),
+            await fund.BalanceFenAsync("2101.resident.410102.H3")));
         Assert.Equal(1_000_000 - 381, await fund.BalanceFenAsync("1004.resident.410100"));
         await Assert.ThrowsAsync<FundingRefusedException>(() => fund.PayAsync(Fund.District, March));
         await fund.AssertBalancedAsync();
@@ -48,7 +50,8 @@ public sealed class PaymentTests(LedgerDatabase databases)
         Voucher again = await fund.Payments.PayAsync(head, "resident", Fund.District, March, CancellationToken.None);
 
         Assert.Equal((first.VoucherId, 300L, true), (again.VoucherId, again.AmountFen, again.Replayed));
-        await Assert.ThrowsAsync<KeyUsedException>(() => fund.Payments.PayAsync(head with { Request = "b" }, "resident", Fund.District, March, CancellationToken.None));
+        await Assert.ThrowsAsync<KeyUsedException>(
+            () => fund.Payments.PayAsync(head with { Request = "b" }, "resident", Fund.District, March, CancellationToken.None));
         Assert.Equal(700, await fund.BalanceFenAsync("1004.resident.410100"));
     }
 
@@ -71,7 +74,8 @@ public sealed class PaymentTests(LedgerDatabase databases)
         foreach (Task<Voucher> run in different.Where(run => run.IsFaulted))
         {
             Assert.Equal(
-                "no facility of 410102 is owed anything for visits up to the end of 2025-03", (await Assert.ThrowsAsync<FundingRefusedException>(() => run)).Message);
+                "no facility of 410102 is owed anything for visits up to the end of 2025-03",
+                (await Assert.ThrowsAsync<FundingRefusedException>(() => run)).Message);
         }
 
         Assert.Equal(10_000 - 340, await fund.BalanceFenAsync("1004.resident.410100"));
@@ -84,7 +88,8 @@ public sealed class PaymentTests(LedgerDatabase databases)
             Task<Voucher>[] runs = [.. Enumerable.Range(0, Runs).Select(i => Task.Run(() => run(i)))];
             await Eventually.HoldsAsync(
                 async () => await fund.Ledger.CountAsync("""
-                    SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                    SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database
+                        WHERE datname = current_database())
                     """) == Runs,
                 () => "not all runs have begun");
             await transaction.CommitAsync();
@@ -98,14 +103,16 @@ public sealed class PaymentTests(LedgerDatabase databases)
     {
         await using Fund fund = await Fund.OpenAsync(databases, Today);
         await fund.FillCityAsync(10_000);
-        PublishedLog log = await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-15", 300), ("H1", Fund.District, "2025-03-16", 20), ("H2", Fund.District, "2025-03-16", 5));
+        PublishedLog log = await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-15", 300),
+            ("H1", Fund.District, "2025-03-16", 20), ("H2", Fund.District, "2025-03-16", 5));
         SettledClaim cancelled = log.Shard(0)[0];
         await fund.PayAsync(Fund.District, March);
         log.AddMirror(cancelled, Kind.Cancellation);
         await fund.BookAsync(log, ("H2", Fund.District, "2025-03-17", 11));
 
         PaymentProposal proposal = await fund.ProposeAsync(Fund.District, March);
-        Assert.Equal([("H1", 20L, 320L, 0L), ("H2", 16L, 5L, 11L)], proposal.Facilities.Select(facility => (facility.FacilityCode, facility.OwedFen, facility.PaidFen, facility.PayFen)));
+        Assert.Equal([("H1", 20L, 320L, 0L), ("H2", 16L, 5L, 11L)],
+            proposal.Facilities.Select(facility => (facility.FacilityCode, facility.OwedFen, facility.PaidFen, facility.PayFen)));
         Assert.Equal(11, (await fund.PayAsync(Fund.District, March)).AmountFen);
 
         fund.Clock.Today = new(2025, 5, 2);
@@ -144,9 +151,11 @@ public sealed class PaymentTests(LedgerDatabase databases)
     {
         await using Fund fund = await Fund.OpenAsync(databases, Today);
         await fund.FillCityAsync(100_000);
-        await fund.BookAsync(new PublishedLog(1), ("H1", Fund.County, "2024-06-01", 12_011), ("H1", Fund.County, "2025-03-31", 500), ("H1", Fund.County, "2025-04-01", 70));
+        await fund.BookAsync(new PublishedLog(1), ("H1", Fund.County, "2024-06-01", 12_011), ("H1", Fund.County, "2025-03-31", 500),
+            ("H1", Fund.County, "2025-04-01", 70));
 
-        Replenishment need = (await fund.Payments.ProposeReplenishmentsAsync("resident", March, CancellationToken.None)).Counties.Single(county => county.County == Fund.County);
+        Replenishment need = (await fund.Payments.ProposeReplenishmentsAsync("resident", March, CancellationToken.None))
+            .Counties.Single(county => county.County == Fund.County);
         Assert.Equal((0L, 12_511L, 1_000L, 13_511L), (need.BalanceFen, need.PayableFen, need.ReserveFen, need.ProposedFen));
 
         // Up to today 70 fen more are owed.
@@ -171,7 +180,8 @@ public sealed class PaymentTests(LedgerDatabase databases)
 
         await Assert.ThrowsAsync<FundingRefusedException>(() => TransferAsync(fund, TransferRoute.CityToCounty, Fund.District, 1));
 
-        string[] counties = [.. (await fund.Payments.ProposeReplenishmentsAsync("resident", March, CancellationToken.None)).Counties.Select(county => county.County)];
+        string[] counties = [.. (await fund.Payments.ProposeReplenishmentsAsync("resident", March, CancellationToken.None))
+            .Counties.Select(county => county.County)];
         Assert.Equal(["410106", "410122", "410182", "410183", "410184", "410185"], counties);
     }
 
@@ -183,13 +193,15 @@ public sealed class PaymentTests(LedgerDatabase databases)
         await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-15", 300));
         Voucher paid = await fund.PayAsync(Fund.District, March);
 
-        Task<Voucher>[] reversals = [.. Enumerable.Range(0, 4).Select(i => Task.Run(() => fund.Vouchers.ReverseAsync(fund.Head($"r{i}"), paid.VoucherId, CancellationToken.None)))];
+        Task<Voucher>[] reversals = [.. Enumerable.Range(0, 4)
+            .Select(i => Task.Run(() => fund.Vouchers.ReverseAsync(fund.Head($"r{i}"), paid.VoucherId, CancellationToken.None)))];
         await Task.WhenAll(reversals).ContinueWith(_ => { }, TaskScheduler.Default);
 
         Voucher reversal = await Assert.Single(reversals, run => run.IsCompletedSuccessfully);
         Assert.Equal((paid.VoucherId, -300L), (reversal.Reverses, reversal.AmountFen));
         Assert.Equal(-300, await fund.BalanceFenAsync("2101.resident.410105.H1"));
-        await Assert.ThrowsAsync<FundingRefusedException>(() => fund.Vouchers.ReverseAsync(fund.Head(), reversal.VoucherId, CancellationToken.None));
+        await Assert.ThrowsAsync<FundingRefusedException>(
+            () => fund.Vouchers.ReverseAsync(fund.Head(), reversal.VoucherId, CancellationToken.None));
         await Assert.ThrowsAsync<VoucherUnknownException>(() => fund.Vouchers.ReverseAsync(fund.Head(), 999, CancellationToken.None));
         Assert.Equal(300, (await fund.PayAsync(Fund.District, March)).AmountFen);
     }
@@ -198,7 +210,8 @@ public sealed class PaymentTests(LedgerDatabase databases)
     public async Task Plan_warns_at_its_thresholds_and_keeps_its_revisions()
     {
         await using Fund fund = await Fund.OpenAsync(databases, Today);
-        PublishedLog log = await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-15", 799), ("H1", Fund.District, "2024-12-31", 5_000));
+        PublishedLog log = await fund.BookAsync(
+            new PublishedLog(1), ("H1", Fund.District, "2025-03-15", 799), ("H1", Fund.District, "2024-12-31", 5_000));
         SetPlanRequest first = new() { County = Fund.District, Year = 2025, PlanFen = 1_000, Revision = 1, Actor = "clerk" };
 
         Assert.Equal((7_990L, 0), (await SetAsync(first)) is var set ? (set.UsedBasisPoints, set.WarningPercent) : default);
@@ -208,7 +221,8 @@ public sealed class PaymentTests(LedgerDatabase databases)
         Assert.Equal(100, (await SetAsync(first)).WarningPercent);
         await Assert.ThrowsAsync<FundingRefusedException>(() => SetAsync(new SetPlanRequest(first) { PlanFen = 999 }));
         await Assert.ThrowsAsync<FundingRefusedException>(() => SetAsync(new SetPlanRequest(first) { Revision = 3 }));
-        Assert.Equal((2, 1_300L, 90), (await SetAsync(new SetPlanRequest(first) { Revision = 2, PlanFen = 1_300 })) is var revised ? (revised.Revision, revised.PlanFen, revised.WarningPercent) : default);
+        Assert.Equal((2, 1_300L, 90), (await SetAsync(new SetPlanRequest(first) { Revision = 2, PlanFen = 1_300 })) is var revised ? (
+            revised.Revision, revised.PlanFen, revised.WarningPercent) : default);
         Assert.Equal(2, await fund.Ledger.CountAsync("SELECT count(*) FROM plan_revision"));
 
         Task<Plan> SetAsync(SetPlanRequest request) => fund.Plans.SetAsync("resident", request, CancellationToken.None);

@@ -24,14 +24,21 @@ public sealed class WithheldDebtTests(LedgerDatabase databases)
         PaymentProposal proposal = await fund.ProposeAsync(Fund.OtherDistrict, March);
         Assert.Equal(
             [
-                new FacilityPayment { FacilityCode = "H1", OwedFen = 50, WithheldFen = 50, Withheld = { new WithheldDebt { County = Fund.District, Fen = 50 } } },
+                new FacilityPayment
+                {
+                    FacilityCode = "H1",
+                    OwedFen = 50,
+                    WithheldFen = 50,
+                    Withheld = { new WithheldDebt { County = Fund.District, Fen = 50 } },
+                },
                 new FacilityPayment { FacilityCode = "H2", OwedFen = 7, PayFen = 7 },
             ],
             proposal.Facilities);
         Assert.Equal((7L, 50L), (proposal.TotalFen, proposal.WithheldFen));
         Voucher paid = await fund.PayAsync(Fund.OtherDistrict, March);
         Assert.Equal(
-            [("1004.resident.410100", 0L, 7L), ("2101.resident.410102.H1", 50, 0), ("2101.resident.410102.H2", 7, 0), ("2101.resident.410105.H1", 0, 50)],
+            [("1004.resident.410100", 0L, 7L), ("2101.resident.410102.H1", 50, 0), ("2101.resident.410102.H2", 7, 0),
+                ("2101.resident.410105.H1", 0, 50)],
             paid.Postings.Select(posting => (posting.Account, posting.DebitFen, posting.CreditFen)));
         Assert.Equal((38L, 0L), await OldAndNewAsync(fund));
 
@@ -80,7 +87,8 @@ public sealed class WithheldDebtTests(LedgerDatabase databases)
     {
         await using Fund fund = await Fund.OpenAsync(databases, Today);
         await fund.FillCityAsync(1_000);
-        PublishedLog log = await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-15", 88), ("H1", ThirdDistrict, "2025-03-15", 30));
+        PublishedLog log = await fund.BookAsync(
+            new PublishedLog(1), ("H1", Fund.District, "2025-03-15", 88), ("H1", ThirdDistrict, "2025-03-15", 30));
         SettledClaim[] cancelled = [.. log.Records];
         foreach (string county in new[] { Fund.District, ThirdDistrict }) await fund.PayAsync(county, March);
         foreach (SettledClaim claim in cancelled) log.AddMirror(claim, Kind.Cancellation);
@@ -88,7 +96,8 @@ public sealed class WithheldDebtTests(LedgerDatabase databases)
 
         FacilityPayment facility = Assert.Single((await fund.ProposeAsync(Fund.OtherDistrict, March)).Facilities);
 
-        Assert.Equal([new WithheldDebt { County = ThirdDistrict, Fen = 30 }, new WithheldDebt { County = Fund.District, Fen = 28 }], facility.Withheld);
+        Assert.Equal([new WithheldDebt { County = ThirdDistrict, Fen = 30 }, new WithheldDebt { County = Fund.District, Fen = 28 }],
+            facility.Withheld);
         Assert.Equal(42, facility.PayFen);
     }
 
@@ -112,7 +121,8 @@ public sealed class WithheldDebtTests(LedgerDatabase databases)
     /// <summary>H1 of the first district has been paid 100, of which a visit of 88 was cancelled afterwards.</summary>
     private static async Task<PublishedLog> PaidAndCancelledAsync(Fund fund)
     {
-        PublishedLog log = await fund.BookAsync(new PublishedLog(1), ("H1", Fund.District, "2025-03-15", 88), ("H1", Fund.District, "2025-03-16", 12));
+        PublishedLog log = await fund.BookAsync(
+            new PublishedLog(1), ("H1", Fund.District, "2025-03-15", 88), ("H1", Fund.District, "2025-03-16", 12));
         SettledClaim cancelled = log.Shard(0)[0];
         await fund.PayAsync(Fund.District, March);
         log.AddMirror(cancelled, Kind.Cancellation);

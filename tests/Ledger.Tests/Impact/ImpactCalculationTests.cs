@@ -41,7 +41,8 @@ public sealed class ImpactCalculationTests
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(grassrootsRate: 7_000), NewYear, books);
 
         DifferingSettlement one = Assert.Single(settlements);
-        Assert.Equal((changed.SettlementId, 6_500, 7_000, 500L), (one.SettlementId, one.FundPaidBeforeFen, one.FundPaidAfterFen, one.FundPaidAfterFen - one.FundPaidBeforeFen));
+        Assert.Equal((changed.SettlementId, 6_500, 7_000, 500L),
+            (one.SettlementId, one.FundPaidBeforeFen, one.FundPaidAfterFen, one.FundPaidAfterFen - one.FundPaidBeforeFen));
         Assert.Equal(new ImpactSum { Settlements = 2, Differing = 1, FundPaidBeforeFen = 9_800, FundPaidAfterFen = 10_300 }, totals.Total);
         ImpactSum whole = totals.Total.Clone();
         whole.PolicyId = Present.OutpatientOn(NewYear)!.PolicyId;
@@ -59,7 +60,8 @@ public sealed class ImpactCalculationTests
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(grassrootsRate: 9_000), NewYear, books);
 
-        Assert.Equal([(18_000L, ""), (9_000L, ""), (12_000L, Reasons.CapReached)], settlements.Select(settlement => (settlement.FundPaidAfterFen, settlement.ReasonCode)));
+        Assert.Equal([(18_000L, ""), (9_000L, ""), (12_000L, Reasons.CapReached)],
+            settlements.Select(settlement => (settlement.FundPaidAfterFen, settlement.ReasonCode)));
         Assert.Equal(18_000 - 13_000 + 9_000 - 6_500 + 12_000 - 17_000, Difference(totals.Total));
     }
 
@@ -86,7 +88,8 @@ public sealed class ImpactCalculationTests
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(otherDeductible: 5_000), NewYear, books);
 
-        Assert.Equal([(1_000L, 2_000L), (4_000L, 5_000L)], settlements.Select(settlement => (settlement.DeductibleBeforeFen, settlement.DeductibleAfterFen)));
+        Assert.Equal([(1_000L, 2_000L), (4_000L, 5_000L)],
+            settlements.Select(settlement => (settlement.DeductibleBeforeFen, settlement.DeductibleAfterFen)));
         Assert.Equal(2 * -550, Difference(totals.Total));
     }
 
@@ -102,7 +105,8 @@ public sealed class ImpactCalculationTests
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(grassrootsRate: 7_000), NewYear, books);
 
-        Assert.Equal([(starved.SettlementId, 2_000L), (after.SettlementId, 14_000L)], settlements.Select(settlement => (settlement.SettlementId, settlement.FundPaidAfterFen)));
+        Assert.Equal([(starved.SettlementId, 2_000L), (after.SettlementId, 14_000L)],
+            settlements.Select(settlement => (settlement.SettlementId, settlement.FundPaidAfterFen)));
         Assert.Equal(2, totals.Total.Settlements);
     }
 
@@ -117,7 +121,8 @@ public sealed class ImpactCalculationTests
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(grassrootsRate: 8_000), NewYear, books);
 
-        Assert.Equal([(first.SettlementId, 14_000L), ("S1-3", 16_000L)], settlements.Select(settlement => (settlement.SettlementId, settlement.FundPaidAfterFen)));
+        Assert.Equal([(first.SettlementId, 14_000L), ("S1-3", 16_000L)],
+            settlements.Select(settlement => (settlement.SettlementId, settlement.FundPaidAfterFen)));
     }
 
     [Fact]
@@ -135,7 +140,8 @@ public sealed class ImpactCalculationTests
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(other, NewYear, books);
 
-        Assert.Equal([(0L, Reasons.VisitTypeNotCovered), (150_000L, "")], settlements.Select(settlement => (settlement.FundPaidAfterFen, settlement.ReasonCode)));
+        Assert.Equal([(0L, Reasons.VisitTypeNotCovered), (150_000L, "")],
+            settlements.Select(settlement => (settlement.FundPaidAfterFen, settlement.ReasonCode)));
     }
 
     [Fact]
@@ -168,7 +174,8 @@ public sealed class ImpactCalculationTests
         Assert.Contains("entry 3 of shard 1 undoes S1-1, which does not stand", refused.Message, StringComparison.Ordinal);
     }
 
-    private static (IReadOnlyList<DifferingSettlement> Settlements, ImpactTotals Totals) Of(PolicyPack pack, DateOnly from, MadeUpBooks books)
+    private static (IReadOnlyList<DifferingSettlement> Settlements, ImpactTotals Totals) Of(
+        PolicyPack pack, DateOnly from, MadeUpBooks books)
     {
         ImpactCalculation calculation = new(pack, from);
         foreach (SubLedgerEntry entry in books.Entries) calculation.Add(entry);
@@ -180,11 +187,15 @@ public sealed class ImpactCalculationTests
     private static PolicyPack With(int? grassrootsRate = null, long? cap = null, long? otherDeductible = null) => With(policy => policy with
     {
         AnnualCapFen = new Cited<long>(cap ?? policy.AnnualCapFen.Value, "made up"),
-        Grassroots = policy.Grassroots with { RateBasisPoints = new Cited<int>(grassrootsRate ?? policy.Grassroots.RateBasisPoints.Value, "made up") },
+        Grassroots = policy.Grassroots with
+        {
+            RateBasisPoints = new Cited<int>(grassrootsRate ?? policy.Grassroots.RateBasisPoints.Value, "made up"),
+        },
         Other = policy.Other with { DeductibleFen = new Cited<long>(otherDeductible ?? policy.Other.DeductibleFen.Value, "made up") },
     });
 
-    private static PolicyPack With(Func<OutpatientPolicy, OutpatientPolicy> change) => Present with { Outpatient = [.. Present.Outpatient.Select(change)] };
+    private static PolicyPack With(Func<OutpatientPolicy, OutpatientPolicy> change) =>
+        Present with { Outpatient = [.. Present.Outpatient.Select(change)] };
 
     /// <summary>Books as adjudication would have filled them, in one shard.</summary>
     private sealed class MadeUpBooks(PolicyPack pack)
@@ -217,7 +228,8 @@ public sealed class ImpactCalculationTests
                 PolicyId = policy.PolicyId,
                 CapUsedBeforeFen = _usedFen.GetValueOrDefault((insured, date.Year)),
             };
-            Settlement settlement = Adjudicator.Adjudicate(terms, inScopeFen, inScopeFen, new Standing(entry.CapUsedBeforeFen, _borneFen.GetValueOrDefault((insured, entry.FacilityCode, day))));
+            Settlement settlement = Adjudicator.Adjudicate(terms, inScopeFen, inScopeFen,
+                new Standing(entry.CapUsedBeforeFen, _borneFen.GetValueOrDefault((insured, entry.FacilityCode, day))));
             entry.DeductibleFen = settlement.DeductibleFen;
             entry.FundPayFen = settlement.FundPayFen;
             entry.CapUsedAfterFen = entry.CapUsedBeforeFen + (terms.Capped ? settlement.FundPayFen : 0);
@@ -229,7 +241,8 @@ public sealed class ImpactCalculationTests
 
         public void Restore(SubLedgerEntry settlement) => Mirror(settlement, "RESTORATION", 1);
 
-        /// <summary>Few insured, facilities and days, so that caps and deductibles meet; some settlements are cancelled and some of these restored.</summary>
+        /// <summary>Few insured, facilities and days, so that caps and deductibles meet; some settlements are cancelled and some of these
+        /// restored.</summary>
         public void AddRandom(Random random, int count)
         {
             VisitType[] types = [VisitType.Ordinary, VisitType.Ordinary, VisitType.PrenatalCheck, VisitType.DeliveryNatural];
@@ -245,7 +258,8 @@ public sealed class ImpactCalculationTests
                     continue;
                 }
 
-                standing.Add(Settle($"I{random.Next(3)}", $"2025-01-{random.Next(1, 5):00}", (Tier)random.Next(1, 4), random.Next(0, 12_000), types[random.Next(types.Length)]));
+                standing.Add(Settle($"I{random.Next(3)}", $"2025-01-{random.Next(1, 5):00}", (Tier)random.Next(1, 4),
+                    random.Next(0, 12_000), types[random.Next(types.Length)]));
             }
         }
 
@@ -260,7 +274,8 @@ public sealed class ImpactCalculationTests
             mirror.InScopeFen *= sign;
             mirror.DeductibleFen *= sign;
             mirror.FundPayFen *= sign;
-            mirror.CapUsedBeforeFen = _usedFen.GetValueOrDefault((settlement.InsuredId, int.Parse(settlement.VisitDate.AsSpan(0, 4), CultureInfo.InvariantCulture)));
+            mirror.CapUsedBeforeFen = _usedFen.GetValueOrDefault(
+                (settlement.InsuredId, int.Parse(settlement.VisitDate.AsSpan(0, 4), CultureInfo.InvariantCulture)));
             mirror.CapUsedAfterFen = mirror.CapUsedBeforeFen + (sign * (settlement.CapUsedAfterFen - settlement.CapUsedBeforeFen));
             Append(mirror);
         }

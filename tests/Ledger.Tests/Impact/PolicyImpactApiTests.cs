@@ -43,7 +43,8 @@ public sealed class PolicyImpactApiTests(LedgerDatabase databases) : IAsyncLifet
 
         Assert.Equal(new ImpactPack { City = "zhengzhou", Hash = news[0].Pack.Hash }, news[0].Pack);
         Assert.NotEqual(PolicyLoader.Load(Present, "zhengzhou").Hash, news[0].Pack.Hash);
-        DifferingSettlement one = Assert.Single(news.Where(one => one.Settlements is not null).SelectMany(one => one.Settlements.Settlements));
+        DifferingSettlement one = Assert.Single(
+            news.Where(one => one.Settlements is not null).SelectMany(one => one.Settlements.Settlements));
         Assert.Equal(
             new DifferingSettlement
             {
@@ -80,7 +81,8 @@ public sealed class PolicyImpactApiTests(LedgerDatabase databases) : IAsyncLifet
     [Fact]
     public async Task Faults_of_the_pack_are_the_whole_answer_each_by_file_and_line()
     {
-        PackFaults faults = Assert.Single(await AskAsync(Request("2025-01-01", _ => "city: zhengzhou\ninstrument: outpatient\nfavourite_colour: green\n"))).Faults;
+        PackFaults faults = Assert.Single(
+            await AskAsync(Request("2025-01-01", _ => "city: zhengzhou\ninstrument: outpatient\nfavourite_colour: green\n"))).Faults;
 
         Assert.All(faults.Faults, fault => Assert.StartsWith("zhengzhou-outpatient.yaml:", fault, StringComparison.Ordinal));
         Assert.Contains(faults.Faults, fault => fault.Contains("favourite_colour", StringComparison.Ordinal));
@@ -88,7 +90,8 @@ public sealed class PolicyImpactApiTests(LedgerDatabase databases) : IAsyncLifet
         incomplete.City = "xinzhou";
         Assert.StartsWith("xinzhou: ", Assert.Single(Assert.Single(await AskAsync(incomplete)).Faults.Faults), StringComparison.Ordinal);
         incomplete.City = "nowhere";
-        Assert.Equal("There is no nowhere-outpatient.yaml among the files.", Assert.Single(Assert.Single(await AskAsync(incomplete)).Faults.Faults));
+        Assert.Equal("There is no nowhere-outpatient.yaml among the files.",
+            Assert.Single(Assert.Single(await AskAsync(incomplete)).Faults.Faults));
     }
 
     [Fact]

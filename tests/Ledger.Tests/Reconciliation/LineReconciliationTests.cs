@@ -25,12 +25,15 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         SettledClaim cancelled = Cancelled(log, first, 12);
         FacilityLine cancelByOriginal = LineOf(cancelled, line => line.SettlementId = line.RequestId = "");
         SettledClaim second = Settled(log, 8);
-        FacilityLine cancelByOldSettlement = LineOf(Cancelled(log, second, 12), line => (line.SettlementId, line.RequestId, line.OriginalRequestId) = (second.SettlementId, "", ""));
+        FacilityLine cancelByOldSettlement =
+            LineOf(Cancelled(log, second, 12),
+            line => (line.SettlementId, line.RequestId, line.OriginalRequestId) = (second.SettlementId, "", ""));
         FacilityLine withoutDays = LineOf(Settled(log, 12), line => line.VisitDate = line.SettledOn = "");
         Settled(log, 10, facility: "H2");
         Settled(log, 13);
 
-        LinesSummary summary = (await ReconcileAsync(log, byBoth, byRequest, bySettlement, LineOf(first), cancelByOriginal, cancelByOldSettlement, withoutDays)).Summary;
+        LinesSummary summary = (await ReconcileAsync(
+            log, byBoth, byRequest, bySettlement, LineOf(first), cancelByOriginal, cancelByOldSettlement, withoutDays)).Summary;
 
         Assert.True(summary.Reconciled);
         Assert.Equal((7L, 7L, 0L, TotalsOutcome.Balanced), (summary.Lines, summary.Entries, summary.Differences, summary.Outcome));
@@ -60,7 +63,8 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
             LineOf(agreed),
             LineOf(cancelledHere),
             LineOf(cancelledThere),
-            LineOf(cancelledThere, line => (line.Kind, line.SettlementId, line.RequestId, line.OriginalRequestId, line.TotalFen, line.FundPayFen) =
+            LineOf(cancelledThere, line => (
+                line.Kind, line.SettlementId, line.RequestId, line.OriginalRequestId, line.TotalFen, line.FundPayFen) =
                 (FacilityLine.Types.Kind.Cancel, "", "R-cancel", line.RequestId, -line.TotalFen, -line.FundPayFen)),
             LineOf(afterMidnight, line => line.SettledOn = "2024-03-12"),
             LineOf(foreign),
@@ -84,7 +88,8 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         Assert.False(summary.Reconciled);
         Assert.Equal(10, summary.Differences);
         Assert.Equal(2, summary.Causes.Single(cause => cause.Cause == DifferenceCause.MissingHere).Count);
-        Assert.Equal((missingThere.SettlementId, missingThere.InsuredId, "2024-03-12"), (differences[^1].Entry.SettlementId, differences[^1].Entry.InsuredId, differences[^1].Entry.SettledOn));
+        Assert.Equal((missingThere.SettlementId, missingThere.InsuredId, "2024-03-12"),
+            (differences[^1].Entry.SettlementId, differences[^1].Entry.InsuredId, differences[^1].Entry.SettledOn));
         Assert.Equal("2024-03-13", differences[4].Entry.SettledOn);
         Assert.Null(differences[5].Entry);
         AssertAddsUp(differences, summary);
@@ -111,7 +116,8 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         for (int i = 0; i < 20; i++) Settled(log, 11);
 
         LinesSummary nothingListed = (await ReconcileAsync(log)).Summary;
-        LinesSummary nothingThere = (await ReconcileAsync(new PublishedLog(Shards), [.. log.Records.Select(record => LineOf(record))])).Summary;
+        LinesSummary nothingThere = (await ReconcileAsync(new PublishedLog(Shards), [.. log.Records.Select(record => LineOf(record))]))
+            .Summary;
 
         Assert.Equal((20L, TotalsOutcome.CentreMore), (nothingListed.Differences, nothingListed.Outcome));
         Assert.Equal((20L, TotalsOutcome.FacilityMore), (nothingThere.Differences, nothingThere.Outcome));
@@ -141,7 +147,8 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         }
 
         await using RunningLedger ledger = await BookedAsync(log);
-        ReconciliationRequestException refused = await Assert.ThrowsAsync<ReconciliationRequestException>(() => ReconcileAsync(ledger, Days, [line]));
+        ReconciliationRequestException refused =
+            await Assert.ThrowsAsync<ReconciliationRequestException>(() => ReconcileAsync(ledger, Days, [line]));
 
         Assert.Equal(reason, refused.Message);
         Assert.True((await ReconcileAsync(ledger, Days, [LineOf(log.Records.Single(), sound => sound.LineNumber = 1)])).Summary.Reconciled);
@@ -161,7 +168,8 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         Assert.Equal((1, before.FundPayFen), (tenth.Count, tenth.FundPayFen));
         Assert.Equal((1, after.FundPayFen), (eleventh.Count, eleventh.FundPayFen));
 
-        async Task<SettlementTotals> TotalsAsync(Period period) => TotalsComparison.Sum((await ledger.Totals.ByVisitTypeAsync(Facility, period, CancellationToken.None)).Values);
+        async Task<SettlementTotals> TotalsAsync(Period period) =>
+            TotalsComparison.Sum((await ledger.Totals.ByVisitTypeAsync(Facility, period, CancellationToken.None)).Values);
     }
 
     /// <summary>Whatever happens to a hospital's copy of the books, exactly that is found.</summary>
@@ -184,7 +192,8 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
 
         Assert.Equal(
             expected.Order().Select(difference => $"seed {seed}: {difference}"),
-            differences.Select(difference => (difference.Cause, difference.Line?.InsuredId ?? difference.Entry.InsuredId)).Order().Select(difference => $"seed {seed}: {difference}"));
+            differences.Select(difference => (difference.Cause, difference.Line?.InsuredId ?? difference.Entry.InsuredId)).Order()
+                .Select(difference => $"seed {seed}: {difference}"));
         AssertAddsUp(differences, summary);
     }
 
@@ -223,10 +232,12 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
                 break;
             case 6:
                 Cancelled(log, record, random.Next(2) == 0 ? 12 : 14);
-                if (log.Shard(record.Shard)[^1].SettledAtUnixMs == At(12, Noon)) expected.Add((DifferenceCause.CancelledHere, record.InsuredId));
+                if (log.Shard(record.Shard)[^1].SettledAtUnixMs == At(12, Noon))
+                    expected.Add((DifferenceCause.CancelledHere, record.InsuredId));
                 break;
             case 7:
-                file.Add(LineOf(record, cancel => (cancel.Kind, cancel.SettlementId, cancel.RequestId, cancel.OriginalRequestId, cancel.TotalFen, cancel.FundPayFen) =
+                file.Add(LineOf(record, cancel => (
+                    cancel.Kind, cancel.SettlementId, cancel.RequestId, cancel.OriginalRequestId, cancel.TotalFen, cancel.FundPayFen) =
                     (FacilityLine.Types.Kind.Cancel, "", "", record.RequestId, -record.TotalFen, -record.FundPayFen)));
                 expected.Add((DifferenceCause.CancelledThere, record.InsuredId));
                 break;
@@ -247,7 +258,9 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
 
     private static readonly TimeOnly Noon = new(12, 0);
 
-    private static long At(int day, TimeOnly time) => new DateTimeOffset(2024, 3, day, time.Hour, time.Minute, time.Second, time.Millisecond, TimeSpan.FromHours(8)).ToUnixTimeMilliseconds();
+    private static long At(int day, TimeOnly time) =>
+        new DateTimeOffset(2024, 3, day, time.Hour, time.Minute, time.Second, time.Millisecond, TimeSpan.FromHours(8))
+        .ToUnixTimeMilliseconds();
 
     private static SettledClaim At(SettledClaim record, int day)
     {
@@ -255,7 +268,8 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         return record;
     }
 
-    internal static SettledClaim Settled(PublishedLog log, int day, string facility = Facility, TimeOnly? at = null, int shard = 0) => log.AddSettlement(shard, record =>
+    internal static SettledClaim Settled(PublishedLog log, int day, string facility = Facility, TimeOnly? at = null, int shard = 0) =>
+        log.AddSettlement(shard, record =>
     {
         record.FacilityCode = facility;
         record.FacilityCounty = "410102";
@@ -264,7 +278,8 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         record.SettledAtUnixMs = At(day, at ?? Noon);
     });
 
-    private static SettledClaim Cancelled(PublishedLog log, SettledClaim settlement, int day) => At(log.AddMirror(settlement, Kind.Cancellation), day);
+    private static SettledClaim Cancelled(PublishedLog log, SettledClaim settlement, int day) =>
+        At(log.AddMirror(settlement, Kind.Cancellation), day);
 
     private static void AddReversedBeforeItCame(PublishedLog log, string insuredId, string requestId) => log.AddSettlement(0, record =>
     {
@@ -287,7 +302,8 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
             OriginalRequestId = record.Kind == Kind.Cancellation ? record.OriginalRequestId : "",
             InsuredId = record.InsuredId,
             VisitDate = record.VisitDate,
-            SettledOn = DateTimeOffset.FromUnixTimeMilliseconds(record.SettledAtUnixMs).ToOffset(TimeSpan.FromHours(8)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+            SettledOn = DateTimeOffset.FromUnixTimeMilliseconds(record.SettledAtUnixMs).ToOffset(TimeSpan.FromHours(8))
+                .ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
             TotalFen = record.TotalFen,
             FundPayFen = record.FundPayFen,
         };
@@ -311,7 +327,8 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         SettlementTotals centre = TotalsComparison.Sum(differences.Select(difference => difference.Centre));
         SettlementTotals facility = TotalsComparison.Sum(differences.Select(difference => difference.Facility));
         Assert.Equal(
-            (summary.Centre.Count - summary.Facility.Count, summary.Centre.TotalFen - summary.Facility.TotalFen, summary.Centre.FundPayFen - summary.Facility.FundPayFen),
+            (summary.Centre.Count - summary.Facility.Count, summary.Centre.TotalFen - summary.Facility.TotalFen,
+                summary.Centre.FundPayFen - summary.Facility.FundPayFen),
             (centre.Count - facility.Count, centre.TotalFen - facility.TotalFen, centre.FundPayFen - facility.FundPayFen));
     }
 
@@ -326,18 +343,21 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
     }
 
     /// <summary>Numbers the lines from 1.</summary>
-    private async Task<(List<LineDifference> Differences, LinesSummary Summary)> ReconcileAsync(PublishedLog log, params FacilityLine[] lines)
+    private async Task<(List<LineDifference> Differences, LinesSummary Summary)> ReconcileAsync(
+        PublishedLog log, params FacilityLine[] lines)
     {
         await using RunningLedger ledger = await BookedAsync(log);
         foreach ((int index, FacilityLine line) in lines.Index()) line.LineNumber = index + 1;
         return await ReconcileAsync(ledger, Days, lines);
     }
 
-    private static async Task<(List<LineDifference> Differences, LinesSummary Summary)> ReconcileAsync(RunningLedger ledger, Period period, FacilityLine[] lines)
+    private static async Task<(List<LineDifference> Differences, LinesSummary Summary)> ReconcileAsync(
+        RunningLedger ledger, Period period, FacilityLine[] lines)
     {
         List<LineDifference> differences = [];
         LinesSummary? summary = null;
-        await foreach (ReconcileLinesReply reply in ledger.LineReconciliation.ReconcileAsync(Facility, period, lines.ToAsyncEnumerable(), CancellationToken.None))
+        await foreach (ReconcileLinesReply reply in ledger.LineReconciliation.ReconcileAsync(
+            Facility, period, lines.ToAsyncEnumerable(), CancellationToken.None))
         {
             Assert.Null(summary);
             if (reply.Difference is { } difference) differences.Add(difference);

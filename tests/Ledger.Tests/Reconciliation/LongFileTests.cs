@@ -19,7 +19,8 @@ public sealed class LongFileTests(LedgerDatabase databases)
         int replies = 0;
 
         LinesSummary summary = new();
-        await foreach (ReconcileLinesReply reply in ledger.LineReconciliation.ReconcileAsync(LineReconciliationTests.Facility, Days, File(), CancellationToken.None))
+        await foreach (ReconcileLinesReply reply in ledger.LineReconciliation.ReconcileAsync(
+            LineReconciliationTests.Facility, Days, File(), CancellationToken.None))
         {
             if (reply.Summary is not null) summary = reply.Summary;
             if (++replies % 20 == 0) Measure();

@@ -35,12 +35,19 @@ public sealed class ReconciliationApiTests(LedgerDatabase databases) : IAsyncLif
         List<FacilityTotals> facilities = [];
         await foreach (FacilityTotals facility in call.ResponseStream.ReadAllAsync()) facilities.Add(facility);
 
-        Assert.Equal(_log.Records.GroupBy(record => record.FacilityCode).OrderBy(facility => facility.Key, StringComparer.Ordinal).Select(facility => new FacilityTotals
-        {
-            FacilityCode = facility.Key,
-            Totals = new() { Count = facility.Count(), TotalFen = facility.Sum(record => record.TotalFen), FundPayFen = facility.Sum(record => record.FundPayFen) },
-        }), facilities);
-        foreach (FacilityTotals facility in facilities) Assert.Equal(TotalsOutcome.Balanced, (await TotalsAsync(facility.FacilityCode, facility.Totals)).Outcome);
+        Assert.Equal(_log.Records.GroupBy(record => record.FacilityCode).OrderBy(facility => facility.Key, StringComparer.Ordinal)
+            .Select(facility => new FacilityTotals
+            {
+                FacilityCode = facility.Key,
+                Totals = new()
+                {
+                    Count = facility.Count(),
+                    TotalFen = facility.Sum(record => record.TotalFen),
+                    FundPayFen = facility.Sum(record => record.FundPayFen),
+                },
+            }), facilities);
+        foreach (FacilityTotals facility in facilities)
+            Assert.Equal(TotalsOutcome.Balanced, (await TotalsAsync(facility.FacilityCode, facility.Totals)).Outcome);
         facilities[0].Totals.FundPayFen++;
         Assert.Equal(TotalsOutcome.FacilityMore, (await TotalsAsync(facilities[0].FacilityCode, facilities[0].Totals)).Outcome);
     }
@@ -66,7 +73,8 @@ public sealed class ReconciliationApiTests(LedgerDatabase databases) : IAsyncLif
 
         lines[1].FacilityCode = "H2";
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => LinesAsync(lines));
-        Assert.Equal((StatusCode.InvalidArgument, "line 3: facility_code is not the facility's that is reconciled"), (refused.StatusCode, refused.Status.Detail));
+        Assert.Equal((StatusCode.InvalidArgument, "line 3: facility_code is not the facility's that is reconciled"),
+            (refused.StatusCode, refused.Status.Detail));
     }
 
     [Theory]
@@ -76,29 +84,44 @@ public sealed class ReconciliationApiTests(LedgerDatabase databases) : IAsyncLif
     [InlineData("2024-02-30", "2024-03-21")]
     public async Task Period_that_is_none_is_refused(string from, string to)
     {
-        ReconcileTotalsRequest request = new() { FacilityCode = "H1", Period = new() { From = from, To = to }, Figures = { new ReconcileTotalsRequest.Types.FacilityFigures() } };
+        ReconcileTotalsRequest request = new()
+        {
+            FacilityCode = "H1",
+            Period = new() { From = from, To = to },
+            Figures = { new ReconcileTotalsRequest.Types.FacilityFigures() },
+        };
 
-        Assert.Equal(StatusCode.InvalidArgument, (await Assert.ThrowsAsync<RpcException>(() => _client.ReconcileTotalsAsync(request).ResponseAsync)).StatusCode);
+        Assert.Equal(StatusCode.InvalidArgument,
+            (await Assert.ThrowsAsync<RpcException>(() => _client.ReconcileTotalsAsync(request).ResponseAsync)).StatusCode);
     }
 
     [Fact]
     public async Task Statement_of_a_facility_that_the_books_do_not_know_is_not_found_by_name()
     {
-        using AsyncServerStreamingCall<StatementPart> known = _client.GetStatement(new GetStatementRequest { FacilityCode = "H1", Month = "2024-02" });
-        using AsyncServerStreamingCall<StatementPart> unknown = _client.GetStatement(new GetStatementRequest { FacilityCode = "H9", Month = "2024-03" });
+        using AsyncServerStreamingCall<StatementPart> known =
+            _client.GetStatement(new GetStatementRequest { FacilityCode = "H1", Month = "2024-02" });
+        using AsyncServerStreamingCall<StatementPart> unknown =
+            _client.GetStatement(new GetStatementRequest { FacilityCode = "H9", Month = "2024-03" });
 
         Assert.True(await known.ResponseStream.MoveNext());
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => unknown.ResponseStream.MoveNext());
-        Assert.Equal((StatusCode.NotFound, "the books have no facility H9: nothing of it was ever booked"), (refused.StatusCode, refused.Status.Detail));
+        Assert.Equal((StatusCode.NotFound, "the books have no facility H9: nothing of it was ever booked"),
+            (refused.StatusCode, refused.Status.Detail));
     }
 
     private Task<ReconcileTotalsReply> TotalsAsync(string facilityCode, SettlementTotals totals) => _client.ReconcileTotalsAsync(
-        new ReconcileTotalsRequest { FacilityCode = facilityCode, Period = Days, Figures = { new ReconcileTotalsRequest.Types.FacilityFigures { Totals = totals } } }).ResponseAsync;
+        new ReconcileTotalsRequest
+        {
+            FacilityCode = facilityCode,
+            Period = Days,
+            Figures = { new ReconcileTotalsRequest.Types.FacilityFigures { Totals = totals } },
+        }).ResponseAsync;
 
     private async Task<List<ReconcileLinesReply>> LinesAsync(FacilityLine[] lines)
     {
         using AsyncDuplexStreamingCall<ReconcileLinesRequest, ReconcileLinesReply> call = _client.ReconcileLines();
-        await call.RequestStream.WriteAsync(new ReconcileLinesRequest { Scope = new ReconciliationScope { FacilityCode = "H1", Period = Days } });
+        await call.RequestStream.WriteAsync(
+            new ReconcileLinesRequest { Scope = new ReconciliationScope { FacilityCode = "H1", Period = Days } });
         await call.RequestStream.WriteAsync(new ReconcileLinesRequest { Lines = new FacilityLines { Lines = { lines } } });
         await call.RequestStream.CompleteAsync();
         List<ReconcileLinesReply> replies = [];

@@ -41,7 +41,8 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
     [Fact]
     public void No_action_is_without_a_sentence() => Assert.Equal(
         Enum.GetValues<ProposedAction>().Length - 1,
-        Enum.GetValues<ProposedAction>().Where(action => action != ProposedAction.ActionUnspecified).Select(Proposals.TextOf).Distinct(StringComparer.Ordinal).Count());
+        Enum.GetValues<ProposedAction>().Where(action => action != ProposedAction.ActionUnspecified).Select(Proposals.TextOf)
+            .Distinct(StringComparer.Ordinal).Count());
 
     [Fact]
     public async Task Difference_shows_the_line_as_it_came_and_the_entry_as_it_stands()
@@ -181,7 +182,8 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
             await Assert.ThrowsAsync<ReconciliationRequestException>(() => ReconcileAsync(new FacilityLine { LineNumber = 1 }));
             using CancellationTokenSource cancelled = new();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await _ledger.LineReconciliation
-                .ReconcileAsync("H1", Day, WaitingAsync(cancelled.Cancel, cancelled.Token), cancelled.Token).ToListAsync(CancellationToken.None));
+                .ReconcileAsync("H1", Day, WaitingAsync(cancelled.Cancel, cancelled.Token), cancelled.Token)
+                    .ToListAsync(CancellationToken.None));
 
             // Whoever reads no further gives it back too.
             await using IAsyncEnumerator<ReconcileLinesReply> left = Compare(AsyncEnumerable.Empty<FacilityLine>()).GetAsyncEnumerator();
@@ -190,7 +192,8 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
 
         TaskCompletionSource[] started = [.. Enumerable.Range(0, 4).Select(_ => new TaskCompletionSource())];
         using CancellationTokenSource enough = new();
-        Task[] running = [.. started.Select(one => Compare(WaitingAsync(one.SetResult, enough.Token)).ToListAsync(CancellationToken.None).AsTask())];
+        Task[] running = [.. started.Select(
+            one => Compare(WaitingAsync(one.SetResult, enough.Token)).ToListAsync(CancellationToken.None).AsTask())];
         await Task.WhenAll(started.Select(one => one.Task)).WaitAsync(RunningLedger.Deadline);
 
         TooManyFilesException refused = await Assert.ThrowsAsync<TooManyFilesException>(() => ReconcileAsync());
@@ -200,7 +203,8 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         foreach (Task one in running) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => one);
         Assert.Single(await ReconcileAsync());
 
-        static async IAsyncEnumerable<FacilityLine> WaitingAsync(Action begun, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken end)
+        static async IAsyncEnumerable<FacilityLine> WaitingAsync(
+            Action begun, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken end)
         {
             begun();
             await Task.Delay(Timeout.Infinite, end);
@@ -222,13 +226,16 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         await _ledger.BookAsync(_log);
 
         Assert.Equal(
-            [Facility("H1", 2, 3_000, 1_200), Facility("H2", 1, 16_000, 1_300)], await _ledger.Totals.ByFacilityAsync(Day, CancellationToken.None).ToListAsync());
+            [Facility("H1", 2, 3_000, 1_200), Facility("H2", 1, 16_000, 1_300)],
+            await _ledger.Totals.ByFacilityAsync(Day, CancellationToken.None).ToListAsync());
         Assert.Equal(
             [Facility("H1", 2, 6_000, 1_600), Facility("H2", 1, 16_000, 1_300)],
             await _ledger.Totals.ByFacilityAsync(Day with { Basis = DayBasis.VisitDay }, CancellationToken.None).ToListAsync());
         Assert.Equal(
-            [(VisitType.Ordinary, new SettlementTotals { Count = 1, TotalFen = 1_000, FundPayFen = 500 }), (VisitType.PrenatalCheck, new SettlementTotals { Count = 1, TotalFen = 2_000, FundPayFen = 700 })],
-            (await _ledger.Totals.ByVisitTypeAsync("H1", Day, CancellationToken.None)).OrderBy(type => type.Key).Select(type => (type.Key, type.Value)));
+            [(VisitType.Ordinary, new SettlementTotals { Count = 1, TotalFen = 1_000, FundPayFen = 500 }),
+                (VisitType.PrenatalCheck, new SettlementTotals { Count = 1, TotalFen = 2_000, FundPayFen = 700 })],
+            (await _ledger.Totals.ByVisitTypeAsync("H1", Day, CancellationToken.None)).OrderBy(type => type.Key)
+                .Select(type => (type.Key, type.Value)));
 
         static FacilityTotals Facility(string code, long count, long totalFen, long fundPayFen) =>
             new() { FacilityCode = code, Totals = new() { Count = count, TotalFen = totalFen, FundPayFen = fundPayFen } };
@@ -246,15 +253,19 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         await RefusedAsync("figures are not 1 to 5", TotalsOf("H1", day));
         await RefusedAsync("figures are not 1 to 5", TotalsOf("H1", day, 0, 1, 2, 3, 4, 5));
         await RefusedAsync("a visit type has figures twice", TotalsOf("H1", day, 1, 1));
-        foreach (string code in new[] { "", "H\n1", new string('H', 31) }) await RefusedAsync("facility_code is missing or no code", TotalsOf(code, day, 0));
+        foreach (string code in new[] { "", "H\n1", new string('H', 31) })
+            await RefusedAsync("facility_code is missing or no code", TotalsOf(code, day, 0));
         await RefusedAsync("period is missing", TotalsOf("H1", null, 0));
-        await RefusedAsync("period.from is not a day of the form yyyy-MM-dd", TotalsOf("H1", new() { From = "1999-12-31", To = "2000-01-01" }, 0));
-        await RefusedAsync("period.to is not a day of the form yyyy-MM-dd", TotalsOf("H1", new() { From = "2999-12-31", To = "3000-01-01" }, 0));
+        await RefusedAsync("period.from is not a day of the form yyyy-MM-dd",
+            TotalsOf("H1", new() { From = "1999-12-31", To = "2000-01-01" }, 0));
+        await RefusedAsync("period.to is not a day of the form yyyy-MM-dd",
+            TotalsOf("H1", new() { From = "2999-12-31", To = "3000-01-01" }, 0));
         await RefusedAsync("period.to is before period.from", TotalsOf("H1", new() { From = "2025-06-10", To = "2025-06-09" }, 0));
         await RefusedAsync("the period is longer than 366 days", TotalsOf("H1", new() { From = "2025-01-01", To = "2026-01-02" }, 0));
         await RefusedAsync("period.basis is unknown", TotalsOf("H1", new(day) { Basis = (DayBasis)2 }, 0));
         Assert.Equal(
-            StatusCode.OutOfRange, (await Assert.ThrowsAsync<RpcException>(() => served.Reconciliation.ReconcileTotalsAsync(TotalsOf("H1", day, 0)).ResponseAsync)).StatusCode);
+            StatusCode.OutOfRange, (await Assert.ThrowsAsync<RpcException>(
+                () => served.Reconciliation.ReconcileTotalsAsync(TotalsOf("H1", day, 0)).ResponseAsync)).StatusCode);
         ReconcileTotalsReply longest = await served.Reconciliation.ReconcileTotalsAsync(
             TotalsOf(new string('H', 30), new() { From = "2025-06-11", To = "2026-06-11" }, 0, 1, 2, 3, 4));
         Assert.Equal((5, TotalsOutcome.Balanced), (longest.Comparisons.Count, longest.Outcome));
@@ -268,23 +279,27 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         await LinesRefusedAsync("a message after the first has no lines", Scope("H1", day), Scope("H1", day));
 
         async Task RefusedAsync(string detail, ReconcileTotalsRequest request) =>
-            Assert.Equal((StatusCode.InvalidArgument, detail), Told(await Assert.ThrowsAsync<RpcException>(() => served.Reconciliation.ReconcileTotalsAsync(request).ResponseAsync)));
+            Assert.Equal((StatusCode.InvalidArgument, detail),
+                Told(await Assert.ThrowsAsync<RpcException>(() => served.Reconciliation.ReconcileTotalsAsync(request).ResponseAsync)));
 
         async Task StatementRefusedAsync(string detail, string code, string month) => Assert.Equal(
             (StatusCode.InvalidArgument, detail),
-            Told(await Assert.ThrowsAsync<RpcException>(() => served.Reconciliation.GetStatement(new() { FacilityCode = code, Month = month }).ResponseStream.MoveNext())));
+            Told(await Assert.ThrowsAsync<RpcException>(
+                () => served.Reconciliation.GetStatement(new() { FacilityCode = code, Month = month }).ResponseStream.MoveNext())));
 
         async Task LinesRefusedAsync(string detail, params ReconcileLinesRequest[] requests)
         {
             using AsyncDuplexStreamingCall<ReconcileLinesRequest, ReconcileLinesReply> call = served.Reconciliation.ReconcileLines();
             foreach (ReconcileLinesRequest request in requests) await call.RequestStream.WriteAsync(request);
             await call.RequestStream.CompleteAsync();
-            Assert.Equal((StatusCode.InvalidArgument, detail), Told(await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext())));
+            Assert.Equal((StatusCode.InvalidArgument, detail),
+                Told(await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext())));
         }
 
         static (StatusCode, string) Told(RpcException refused) => (refused.StatusCode, refused.Status.Detail);
 
-        static ReconcileLinesRequest Scope(string code, ReconciliationPeriod? period) => new() { Scope = new() { FacilityCode = code, Period = period } };
+        static ReconcileLinesRequest Scope(string code, ReconciliationPeriod? period) =>
+            new() { Scope = new() { FacilityCode = code, Period = period } };
 
         static ReconcileTotalsRequest TotalsOf(string code, ReconciliationPeriod? period, params int[] types) => new()
         {
@@ -309,10 +324,16 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         { "total_fen is not positive, or out of range", line => line.TotalFen = 0 },
         { "total_fen is not positive, or out of range", line => line.TotalFen = 1_000_000_000_001 },
         { "total_fen is not negative, or out of range", line => line.Kind = FacilityLine.Types.Kind.Cancel },
-        { "total_fen is not negative, or out of range", line => (line.Kind, line.TotalFen) = (FacilityLine.Types.Kind.Cancel, long.MinValue) },
+        {
+            "total_fen is not negative, or out of range",
+            line => (line.Kind, line.TotalFen) = (FacilityLine.Types.Kind.Cancel, long.MinValue)
+        },
         { "fund_pay_fen has the wrong sign, or is out of range", line => line.FundPayFen = -1 },
         { "fund_pay_fen has the wrong sign, or is out of range", line => line.FundPayFen = 1_000_000_000_001 },
-        { "fund_pay_fen has the wrong sign, or is out of range", line => (line.Kind, line.TotalFen) = (FacilityLine.Types.Kind.Cancel, -5) },
+        {
+            "fund_pay_fen has the wrong sign, or is out of range",
+            line => (line.Kind, line.TotalFen) = (FacilityLine.Types.Kind.Cancel, -5)
+        },
         { "visit_date is not a day of the form yyyy-MM-dd", line => line.VisitDate = "2025-6-1" },
         { "settled_on is not a day of the form yyyy-MM-dd", line => line.SettledOn = "yesterday" },
     };
@@ -336,7 +357,8 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         Assert.Equal(line, ListedLine.Check(line, "H1", 3).ToMessage());
         (line.TotalFen, line.FundPayFen, line.SettlementId) = (1_000_000_000_000, 1_000_000_000_000, new string('s', 100));
         Assert.Equal(line, ListedLine.Check(line, "H1", 3).ToMessage());
-        (line.Kind, line.TotalFen, line.FundPayFen, line.OriginalRequestId, line.SettlementId, line.RequestId) = (FacilityLine.Types.Kind.Cancel, -1, 0, "R-0", "", "");
+        (line.Kind, line.TotalFen, line.FundPayFen, line.OriginalRequestId, line.SettlementId, line.RequestId) =
+            (FacilityLine.Types.Kind.Cancel, -1, 0, "R-0", "", "");
         ListedLine cancels = ListedLine.Check(line, "H1", 3);
         Assert.Equal(line, cancels.ToMessage());
         Assert.Equal(new SettlementTotals { Count = -1, TotalFen = -1 }, cancels.Totals);
@@ -357,10 +379,12 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
 
     private static DateTimeOffset At(int day, int hour, int minute) => new(2025, 6, day, hour, minute, 0, TimeSpan.FromHours(8));
 
-    private SettledClaim Settle(string settlementId, string requestId, string insuredId, string visitDate, DateTimeOffset at, long totalFen, long fundPayFen) =>
+    private SettledClaim Settle(string settlementId, string requestId, string insuredId, string visitDate, DateTimeOffset at, long totalFen,
+        long fundPayFen) =>
         _log.AddSettlement(0, record =>
         {
-            (record.SettlementId, record.RequestId, record.InsuredId, record.FacilityCode, record.FacilityCounty) = (settlementId, requestId, insuredId, "H1", "410105");
+            (record.SettlementId, record.RequestId, record.InsuredId, record.FacilityCode, record.FacilityCounty) =
+                (settlementId, requestId, insuredId, "H1", "410105");
             (record.VisitDate, record.SettledAtUnixMs) = (visitDate, at.ToUnixTimeMilliseconds());
             (record.TotalFen, record.InScopeFen, record.FullSelfPayFen, record.RateBp) = (totalFen, totalFen, 0, 10_000);
             record.FundPayFen = record.CapUsedAfterFen = fundPayFen;
@@ -372,7 +396,9 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         (mirror.SettlementId, mirror.RequestId, mirror.SettledAtUnixMs) = (settlementId, requestId, at.ToUnixTimeMilliseconds());
     }
 
-    private IAsyncEnumerable<ReconcileLinesReply> Compare(IAsyncEnumerable<FacilityLine> lines) => _ledger.LineReconciliation.ReconcileAsync("H1", Day, lines, CancellationToken.None);
+    private IAsyncEnumerable<ReconcileLinesReply> Compare(IAsyncEnumerable<FacilityLine> lines) =>
+        _ledger.LineReconciliation.ReconcileAsync("H1", Day, lines, CancellationToken.None);
 
-    private async Task<List<ReconcileLinesReply>> ReconcileAsync(params FacilityLine[] lines) => await Compare(lines.ToAsyncEnumerable()).ToListAsync();
+    private async Task<List<ReconcileLinesReply>> ReconcileAsync(params FacilityLine[] lines) =>
+        await Compare(lines.ToAsyncEnumerable()).ToListAsync();
 }

@@ -19,32 +19,47 @@ public sealed class SettlementComparisonTests
         { "undone at once, the facility never heard",     "S 10 500, C 10 -500",    "",                       "" },
         { "settled and cancelled by the facility alone",  "",                       "S 10 500, C 10 -500",    "" },
 
-        { "never arrived",                                "",                       "S 10 500",               "MISSING_HERE SEND_AGAIN +1 500" },
-        { "cancellation of what never arrived",           "",                       "C 10 -500",              "MISSING_HERE REMOVE_LINE -1 -500" },
-        { "answer was lost",                              "S 10 500",               "",                       "MISSING_THERE RECORD_OR_CANCEL -1 -500" },
-        { "restoration was not recorded",                 "S 08 500, C 09 -500, R 10 500", "",                "MISSING_THERE RECORD_RESTORATION -1 -500" },
-        { "amount",                                       "S 10 500",               "S 10 499",               "AMOUNT CORRECT_AMOUNT +0 -1" },
-        { "amount of the cancellation",                   "S 09 500, C 10 -500",    "C 10 -400",              "AMOUNT CORRECT_AMOUNT +0 100" },
+        { "never arrived", "", "S 10 500", "MISSING_HERE SEND_AGAIN +1 500" },
+        { "cancellation of what never arrived", "", "C 10 -500", "MISSING_HERE REMOVE_LINE -1 -500" },
+        { "answer was lost", "S 10 500", "", "MISSING_THERE RECORD_OR_CANCEL -1 -500" },
+        { "restoration was not recorded", "S 08 500, C 09 -500, R 10 500", "", "MISSING_THERE RECORD_RESTORATION -1 -500" },
+        { "amount", "S 10 500", "S 10 499", "AMOUNT CORRECT_AMOUNT +0 -1" },
+        { "amount of the cancellation", "S 09 500, C 10 -500", "C 10 -400", "AMOUNT CORRECT_AMOUNT +0 100" },
         { "pair of the facility's that does not cancel out", "",                    "S 10 500, C 10 -400",    "AMOUNT REMOVE_LINE +0 100" },
-        { "cancelled here alone",                         "S 10 500, C 10 -500",    "S 10 500",               "CANCELLED_HERE RECORD_CANCELLATION +1 500" },
-        { "cancelled here, settled before",               "S 09 500, C 10 -500",    "",                       "CANCELLED_HERE RECORD_CANCELLATION +1 500" },
-        { "settled and cancelled here before",            "S 08 500, C 09 -500",    "S 10 500",               "CANCELLED_HERE RECORD_CANCELLATION +1 500" },
-        { "cancelled here alone, with another amount",    "S 10 500, C 10 -500",    "S 10 400",               "AMOUNT CORRECT_AMOUNT +0 -100; CANCELLED_HERE RECORD_CANCELLATION +1 500" },
-        { "cancelled there alone",                        "S 10 500",               "S 10 500, C 10 -500",    "CANCELLED_THERE SEND_CANCEL -1 -500" },
-        { "cancelled there, settled before",              "S 09 500",               "C 10 -500",              "CANCELLED_THERE SEND_CANCEL -1 -500" },
-        { "cancelled there after it was restored here",   "S 08 500, C 09 -500, R 09 500", "C 10 -500",       "CANCELLED_THERE SEND_CANCEL -1 -500" },
-        { "settled after midnight here",                  "S 11 500",               "S 10 500",               "OTHER_DAY CORRECT_DAY +1 500" },
-        { "settled before midnight here",                 "S 09 500",               "S 10 500",               "OTHER_DAY CORRECT_DAY +1 500" },
-        { "settled after midnight and cancelled later",   "S 11 500, C 12 -500",    "S 10 500",               "OTHER_DAY CORRECT_DAY +1 500" },
-        { "cancelled after midnight here",                "S 10 500, C 11 -500",    "S 10 500, C 10 -500",    "OTHER_DAY CORRECT_DAY -1 -500" },
-        { "another day on the line",                      "S 10 500",               "S 09 500",               "OTHER_DAY CORRECT_DAY +0 0" },
-        { "settled before, cancelled here",               "S 09 500, C 10 -500",    "S 10 500",               "OTHER_DAY CORRECT_DAY +1 500; CANCELLED_HERE RECORD_CANCELLATION +1 500" },
-        { "listed twice",                                 "S 10 500",               "S 10 500, S 10 500",     "DUPLICATE REMOVE_LINE +1 500" },
-        { "listed three times, first with another amount", "S 10 500",              "S 10 400, S 10 500, S 10 500", "DUPLICATE REMOVE_LINE +1 400; DUPLICATE REMOVE_LINE +1 500" },
-        { "listed twice, unknown here",                   "",                       "S 10 500, S 10 500",     "DUPLICATE REMOVE_LINE +1 500; MISSING_HERE SEND_AGAIN +1 500" },
-        { "listed twice and cancelled once",              "S 10 500, C 10 -500",    "S 10 500, S 10 500, C 10 -500", "DUPLICATE REMOVE_LINE +1 500" },
-        { "cancellation listed twice",                    "S 10 500, C 10 -500",    "S 10 500, C 10 -500, C 10 -500", "DUPLICATE REMOVE_LINE -1 -500" },
-        { "listed again although it was restored, not cancelled", "S 10 500, C 10 -500, R 10 500", "S 10 500, S 10 500", "DUPLICATE REMOVE_LINE +1 500" },
+        { "cancelled here alone", "S 10 500, C 10 -500", "S 10 500", "CANCELLED_HERE RECORD_CANCELLATION +1 500" },
+        { "cancelled here, settled before", "S 09 500, C 10 -500", "", "CANCELLED_HERE RECORD_CANCELLATION +1 500" },
+        { "settled and cancelled here before", "S 08 500, C 09 -500", "S 10 500", "CANCELLED_HERE RECORD_CANCELLATION +1 500" },
+        {
+            "cancelled here alone, with another amount", "S 10 500, C 10 -500", "S 10 400",
+            "AMOUNT CORRECT_AMOUNT +0 -100; CANCELLED_HERE RECORD_CANCELLATION +1 500"
+        },
+        { "cancelled there alone", "S 10 500", "S 10 500, C 10 -500", "CANCELLED_THERE SEND_CANCEL -1 -500" },
+        { "cancelled there, settled before", "S 09 500", "C 10 -500", "CANCELLED_THERE SEND_CANCEL -1 -500" },
+        {
+            "cancelled there after it was restored here", "S 08 500, C 09 -500, R 09 500", "C 10 -500",
+            "CANCELLED_THERE SEND_CANCEL -1 -500"
+        },
+        { "settled after midnight here", "S 11 500", "S 10 500", "OTHER_DAY CORRECT_DAY +1 500" },
+        { "settled before midnight here", "S 09 500", "S 10 500", "OTHER_DAY CORRECT_DAY +1 500" },
+        { "settled after midnight and cancelled later", "S 11 500, C 12 -500", "S 10 500", "OTHER_DAY CORRECT_DAY +1 500" },
+        { "cancelled after midnight here", "S 10 500, C 11 -500", "S 10 500, C 10 -500", "OTHER_DAY CORRECT_DAY -1 -500" },
+        { "another day on the line", "S 10 500", "S 09 500", "OTHER_DAY CORRECT_DAY +0 0" },
+        {
+            "settled before, cancelled here", "S 09 500, C 10 -500", "S 10 500",
+            "OTHER_DAY CORRECT_DAY +1 500; CANCELLED_HERE RECORD_CANCELLATION +1 500"
+        },
+        { "listed twice", "S 10 500", "S 10 500, S 10 500", "DUPLICATE REMOVE_LINE +1 500" },
+        {
+            "listed three times, first with another amount", "S 10 500", "S 10 400, S 10 500, S 10 500",
+            "DUPLICATE REMOVE_LINE +1 400; DUPLICATE REMOVE_LINE +1 500"
+        },
+        { "listed twice, unknown here", "", "S 10 500, S 10 500", "DUPLICATE REMOVE_LINE +1 500; MISSING_HERE SEND_AGAIN +1 500" },
+        { "listed twice and cancelled once", "S 10 500, C 10 -500", "S 10 500, S 10 500, C 10 -500", "DUPLICATE REMOVE_LINE +1 500" },
+        { "cancellation listed twice", "S 10 500, C 10 -500", "S 10 500, C 10 -500, C 10 -500", "DUPLICATE REMOVE_LINE -1 -500" },
+        {
+            "listed again although it was restored, not cancelled", "S 10 500, C 10 -500, R 10 500", "S 10 500, S 10 500",
+            "DUPLICATE REMOVE_LINE +1 500"
+        },
     };
 
     [Theory]
@@ -95,14 +110,16 @@ public sealed class SettlementComparisonTests
     [InlineData("S 10 500, C 12 -500", "S 10 500", "CANCELLED_HERE RECORD_CANCELLATION +1 500")]
     [InlineData("S 12 500", "S 10 500", "")]
     public void Day_of_the_visit_also_takes_in_later_cancellations(string centre, string facility, string expected) =>
-        Assert.Equal(expected, Text(SettlementComparison.Of(Tenth with { Basis = DayBasis.VisitDay }, new SettlementCase(EntriesOf(centre), LinesOf(facility)))));
+        Assert.Equal(expected, Text(SettlementComparison.Of(
+            Tenth with { Basis = DayBasis.VisitDay }, new SettlementCase(EntriesOf(centre), LinesOf(facility)))));
 
     [Fact]
     public void Other_visit_day_of_a_settlement_outside_the_period_is_told()
     {
         CentreRecord entry = EntriesOf("S 10 500")[0] with { VisitDate = new DateOnly(2025, 6, 9) };
 
-        Assert.Equal("OTHER_DAY CORRECT_DAY +1 500", Text(SettlementComparison.Of(Tenth with { Basis = DayBasis.VisitDay }, new SettlementCase([entry], LinesOf("S 10 500")))));
+        Assert.Equal("OTHER_DAY CORRECT_DAY +1 500",
+            Text(SettlementComparison.Of(Tenth with { Basis = DayBasis.VisitDay }, new SettlementCase([entry], LinesOf("S 10 500")))));
     }
 
     private static Period Tenth => new(new DateOnly(2025, 6, 10), new DateOnly(2025, 6, 10), DayBasis.SettlementDay);
@@ -116,7 +133,8 @@ public sealed class SettlementComparisonTests
         SettlementTotals facilityTold = TotalsComparison.Sum(differences.Select(difference => difference.Facility));
         Assert.Equal(
             (facility.Count - centre.Count, facility.TotalFen - centre.TotalFen, facility.FundPayFen - centre.FundPayFen),
-            (facilityTold.Count - centreTold.Count, facilityTold.TotalFen - centreTold.TotalFen, facilityTold.FundPayFen - centreTold.FundPayFen));
+            (facilityTold.Count - centreTold.Count, facilityTold.TotalFen - centreTold.TotalFen,
+                facilityTold.FundPayFen - centreTold.FundPayFen));
     }
 
     /// <summary>Cause, action, and what the facility has more by it: settlements and fund payment.</summary>
@@ -124,9 +142,11 @@ public sealed class SettlementComparisonTests
         CultureInfo.InvariantCulture,
         $"{Name(difference.Cause)} {Name(difference.Action)} {difference.Facility.Count - difference.Centre.Count:+0;-0;+0} {difference.Facility.FundPayFen - difference.Centre.FundPayFen}")));
 
-    private static string Name(DifferenceCause cause) => LineDifference.Descriptor.FindFieldByName("cause").EnumType.FindValueByNumber((int)cause).Name;
+    private static string Name(DifferenceCause cause) =>
+        LineDifference.Descriptor.FindFieldByName("cause").EnumType.FindValueByNumber((int)cause).Name;
 
-    private static string Name(ProposedAction action) => LineDifference.Descriptor.FindFieldByName("action").EnumType.FindValueByNumber((int)action).Name;
+    private static string Name(ProposedAction action) =>
+        LineDifference.Descriptor.FindFieldByName("action").EnumType.FindValueByNumber((int)action).Name;
 
     private static List<CentreRecord> EntriesOf(string text) => [.. Parts(text).Select((part, index) => new CentreRecord(
         part.Kind switch { 'S' => "SETTLEMENT", 'C' => "CANCELLATION", _ => "RESTORATION" },
@@ -141,9 +161,11 @@ public sealed class SettlementComparisonTests
         part.FundPayFen))];
 
     private static List<ListedLine> LinesOf(string text) => [.. Parts(text).Select((part, index) => new ListedLine(
-        index + 1, part.Kind == 'C', "2025-01-0000000001", part.Kind == 'C' ? "" : "R1", part.Kind == 'C' ? "R1" : "", "P1", null, part.Day, 2 * part.FundPayFen, part.FundPayFen))];
+        index + 1, part.Kind == 'C', "2025-01-0000000001", part.Kind == 'C' ? "" : "R1", part.Kind == 'C' ? "R1" : "", "P1", null, part.Day,
+        2 * part.FundPayFen, part.FundPayFen))];
 
     private static IEnumerable<(char Kind, DateOnly? Day, long FundPayFen)> Parts(string text) =>
         text.Split(", ", StringSplitOptions.RemoveEmptyEntries).Select(part => part.Split(' ')).Select(part =>
-            (part[0][0], part[1] == "--" ? (DateOnly?)null : new DateOnly(2025, 6, int.Parse(part[1], CultureInfo.InvariantCulture)), long.Parse(part[2], CultureInfo.InvariantCulture)));
+            (part[0][0], part[1] == "--" ? (DateOnly?)null : new DateOnly(2025, 6, int.Parse(part[1], CultureInfo.InvariantCulture)),
+                long.Parse(part[2], CultureInfo.InvariantCulture)));
 }

@@ -21,16 +21,21 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
     {
         _ledger = RunningLedger.Create(await databases.CreateAsync(), clock: _clock);
         await _ledger.OpenAsync(_log);
-        Visit(0, ("F-1", "H1", "P-1", "R-1"), ("resident", "410122", "other"), VisitType.Ordinary, China(2, 10, 8, 0, 0), (700, 700, 0), 385);
+        Visit(0, ("F-1", "H1", "P-1", "R-1"), ("resident", "410122", "other"), VisitType.Ordinary, China(2, 10, 8, 0, 0),
+            (700, 700, 0), 385);
         await _ledger.BookNewAsync(_log);
 
         _clock.Now = China(3, 1, 0, 0, 0);
-        SettledClaim cut = Visit(0, ("S-1", "H1", "P-2", "R-2"), ("resident", "410122", "other"), VisitType.Ordinary, China(2, 28, 23, 59, 58), (10_000, 8_500, 4_000), 2_000);
+        SettledClaim cut = Visit(0, ("S-1", "H1", "P-2", "R-2"), ("resident", "410122", "other"), VisitType.Ordinary,
+            China(2, 28, 23, 59, 58), (10_000, 8_500, 4_000), 2_000);
         cut.ReasonCode = "CAP_REACHED";
         (cut.FullSelfPayFen, cut.OverLimitFen, cut.PreSelfPayFen) = (900, 400, 200);
-        Visit(1, ("S-2", "H1", "P-3", "R-3"), ("resident", "410105", "grassroots"), VisitType.PrenatalCheck, China(2, 28, 23, 59, 59), (900, 800, 0), 520);
-        SettledClaim undone = Visit(0, ("S-3", "H1", "P-4", "R-4"), ("employee", "410105", "grassroots"), VisitType.Ordinary, China(2, 28, 23, 59, 59), (1_300, 1_200, 200), 650);
-        Visit(0, ("X-1", "H2", "P-5", "R-5"), ("resident", "410105", "grassroots"), VisitType.Ordinary, China(2, 28, 23, 0, 0), (5_000, 5_000, 0), 3_250);
+        Visit(1, ("S-2", "H1", "P-3", "R-3"), ("resident", "410105", "grassroots"), VisitType.PrenatalCheck, China(2, 28, 23, 59, 59),
+            (900, 800, 0), 520);
+        SettledClaim undone = Visit(0, ("S-3", "H1", "P-4", "R-4"), ("employee", "410105", "grassroots"), VisitType.Ordinary,
+            China(2, 28, 23, 59, 59), (1_300, 1_200, 200), 650);
+        Visit(0, ("X-1", "H2", "P-5", "R-5"), ("resident", "410105", "grassroots"), VisitType.Ordinary, China(2, 28, 23, 0, 0),
+            (5_000, 5_000, 0), 3_250);
         await _ledger.BookNewAsync(_log);
 
         _clock.Now = China(3, 31, 23, 59, 59);
@@ -38,14 +43,16 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
         (cancellation.SettlementId, cancellation.RequestId, cancellation.DeductibleFen) = ("S-4", "R-6", -200);
         cancellation.SettledAtUnixMs = China(3, 31, 23, 59, 50).ToUnixTimeMilliseconds();
         SettledClaim allowance = Visit(
-            1, ("S-5", "H1", "P-6", "R-7"), ("resident", "410105", "grassroots"), VisitType.DeliveryNatural, China(3, 31, 23, 59, 51), (100_500, 100_400, 0), 100_000);
+            1, ("S-5", "H1", "P-6", "R-7"), ("resident", "410105", "grassroots"), VisitType.DeliveryNatural, China(3, 31, 23, 59, 51),
+            (100_500, 100_400, 0), 100_000);
         (allowance.RateBp, allowance.CapUsedAfterFen) = (0, 0);
         await _ledger.BookNewAsync(_log);
         await EnterAsync("2025-03-20", "2101.resident.410122.H1", "4005.resident.410100", 300);
         await EnterAsync("2025-03-31", "5101.resident.410105", "2101.resident.410105.H1", 11);
 
         _clock.Now = China(4, 1, 0, 0, 0);
-        Visit(0, ("A-1", "H1", "P-7", "R-8"), ("resident", "410105", "grassroots"), VisitType.Ordinary, China(3, 31, 23, 59, 59), (60, 60, 0), 39);
+        Visit(0, ("A-1", "H1", "P-7", "R-8"), ("resident", "410105", "grassroots"), VisitType.Ordinary, China(3, 31, 23, 59, 59),
+            (60, 60, 0), 39);
         await _ledger.BookNewAsync(_log);
         await EnterAsync("2025-04-01", "2101.resident.410105.H1", "4005.resident.410100", 17);
     }
@@ -273,11 +280,14 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
     {
         _clock.Now = China(5, 2, 12, 0, 0);
         for (int i = 0; i < 1_000; i++)
-            Visit(i % 2, ($"L-{i}", "H3", "P-8", $"R-{100 + i}"), ("resident", "410105", "grassroots"), VisitType.Ordinary, China(5, 2, 11, 0, 0), (20, 20, 0), 13);
+            Visit(i % 2, ($"L-{i}", "H3", "P-8", $"R-{100 + i}"), ("resident", "410105", "grassroots"), VisitType.Ordinary,
+                China(5, 2, 11, 0, 0), (20, 20, 0), 13);
         await _ledger.BookNewAsync(_log);
 
-        Assert.Equal([0, 500, 500], (await PartsAsync(new StatementMonth(new DateOnly(2025, 5, 1)), "H3")).Select(part => part.Lines?.Lines.Count ?? 0));
-        Visit(0, ("L-last", "H3", "P-8", "R-last"), ("resident", "410105", "grassroots"), VisitType.Ordinary, China(5, 2, 11, 0, 1), (20, 20, 0), 13);
+        Assert.Equal([0, 500, 500], (await PartsAsync(new StatementMonth(new DateOnly(2025, 5, 1)), "H3")).Select(
+            part => part.Lines?.Lines.Count ?? 0));
+        Visit(0, ("L-last", "H3", "P-8", "R-last"), ("resident", "410105", "grassroots"), VisitType.Ordinary, China(5, 2, 11, 0, 1),
+            (20, 20, 0), 13);
         await _ledger.BookNewAsync(_log);
         List<StatementPart> parts = await PartsAsync(new StatementMonth(new DateOnly(2025, 5, 1)), "H3");
         Assert.Equal([0, 500, 500, 1], parts.Select(part => part.Lines?.Lines.Count ?? 0));
@@ -300,11 +310,13 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
         if (text == "2999-12") Assert.Equal(new DateOnly(2999, 12, 31), month!.Value.Last);
     }
 
-    private static DateTimeOffset China(int month, int day, int hour, int minute, int second) => new(2025, month, day, hour, minute, second, TimeSpan.FromHours(8));
+    private static DateTimeOffset China(int month, int day, int hour, int minute, int second) =>
+        new(2025, month, day, hour, minute, second, TimeSpan.FromHours(8));
 
     /// <summary>At 55 %, or 65 % at the grassroots; on the day before it is settled.</summary>
     private SettledClaim Visit(
-        int shard, (string Settlement, string Facility, string Insured, string Request) ids, (string Scheme, string County, string Tier) at, VisitType type,
+        int shard, (string Settlement, string Facility, string Insured, string Request) ids, (string Scheme, string County, string Tier) at,
+        VisitType type,
         DateTimeOffset settledAt, (long Total, long InScope, long Deductible) fen, long fundPayFen) => _log.AddSettlement(shard, record =>
     {
         (record.SettlementId, record.FacilityCode, record.InsuredId, record.RequestId) = ids;
@@ -323,10 +335,13 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
 
     /// <summary>As any voucher does: a journal of its own batch.</summary>
     private Task EnterAsync(string day, string debit, string credit, long fen) => _ledger.ExecuteAsync($"""
-        INSERT INTO account SELECT code, split_part(code, '.', 1), split_part(code, '.', 2), split_part(code, '.', 3), nullif(split_part(code, '.', 4), '')
+        INSERT INTO account SELECT code, split_part(code, '.', 1), split_part(code, '.', 2), split_part(code, '.', 3),
+            nullif(split_part(code, '.', 4), '')
             FROM unnest(ARRAY['{debit}', '{credit}']) AS code ON CONFLICT DO NOTHING;
         WITH batched AS (INSERT INTO batch (posted_at) VALUES ('{day} 09:00+08') RETURNING batch_id),
-            entered AS (INSERT INTO journal (batch_id, scheme, posting_date, business_date) SELECT batch_id, 'resident', '{day}', '{day}' FROM batched RETURNING journal_id)
-        INSERT INTO posting SELECT journal_id, side.* FROM entered, (VALUES ('{debit}', {fen}, 0), ('{credit}', 0, {fen})) AS side (account, debit, credit)
+            entered AS (INSERT INTO journal (batch_id, scheme, posting_date, business_date) SELECT batch_id, 'resident', '{day}', '{day}'
+                FROM batched RETURNING journal_id)
+        INSERT INTO posting SELECT journal_id, side.* FROM entered, (VALUES ('{debit}', {fen}, 0), ('{credit}', 0, {fen})) AS side (account,
+            debit, credit)
         """);
 }

@@ -51,19 +51,22 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
 
         SettledClaim[] own = [.. march.Where(record => record.FacilityCode == Facility)];
         Assert.Equal(
-            own.GroupBy(record => (record.Tier, record.VisitType)).OrderBy(group => group.Key.Tier, StringComparer.Ordinal).ThenBy(group => group.Key.VisitType)
+            own.GroupBy(record => (record.Tier, record.VisitType)).OrderBy(group => group.Key.Tier, StringComparer.Ordinal)
+                .ThenBy(group => group.Key.VisitType)
                 .Select(group => Fold(group.Key.Tier, group.Key.VisitType, [.. group])),
             statement.Groups);
         Assert.Equal(Fold("", VisitType.Unspecified, own), statement.Sum);
         Assert.True(statement.Sum.CapCutFen > 0 && statement.Sum.Cancellations > 0 && statement.Groups.Count > 3);
-        Assert.Equal(own.Select(record => record.SettlementId).Order(StringComparer.Ordinal), lines.Select(line => line.SettlementId).Order(StringComparer.Ordinal));
+        Assert.Equal(own.Select(record => record.SettlementId).Order(StringComparer.Ordinal),
+            lines.Select(line => line.SettlementId).Order(StringComparer.Ordinal));
         Assert.Equal(statement.Sum.FundPayFen, lines.Sum(line => line.FundPayFen));
         Assert.Equal(statement.Sum.CapCutFen, lines.Sum(line => line.CapCutFen));
 
         PayableAccount account = Assert.Single(statement.Payables);
         Assert.Equal(Payable, account.AccountCode);
         Assert.Equal("应付定点机构款—城乡居民—中原区—H1", account.Name);
-        Assert.Equal((february, Net(march), 0, february, Net(march)), (account.OpeningFen, account.PayableFen, account.OtherFen, account.PaidFen, account.ClosingFen));
+        Assert.Equal((february, Net(march), 0, february, Net(march)),
+            (account.OpeningFen, account.PayableFen, account.OtherFen, account.PaidFen, account.ClosingFen));
         Assert.True(statement.Agrees);
         Assert.True(statement.Complete);
 
@@ -72,7 +75,8 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
         Assert.Equal((Net(april), 1_234), (next.PayableSum.PayableFen, next.PayableSum.PaidFen));
         Assert.False(next.Complete);
         await using RunningLedger ledger = RunningLedger.Create(_postgres);
-        Assert.Equal(-next.PayableSum.ClosingFen, (await ledger.TrialBalanceAsync()).Accounts.Single(one => one.Code == Payable).BalanceFen);
+        Assert.Equal(-next.PayableSum.ClosingFen,
+            (await ledger.TrialBalanceAsync()).Accounts.Single(one => one.Code == Payable).BalanceFen);
         Assert.Equal(0, (await ReadAsync(February)).Statement.PayableSum.OpeningFen);
     }
 
@@ -131,7 +135,8 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
         await BookAsync();
         Assert.True((await ReadAsync(March)).Statement.Agrees);
 
-        await ExecuteAsync("ALTER TABLE sub_ledger DISABLE TRIGGER append_only; UPDATE sub_ledger SET fund_pay_fen = fund_pay_fen + 1 WHERE facility_code = 'H1' AND kind = 'SETTLEMENT'");
+        await ExecuteAsync("ALTER TABLE sub_ledger DISABLE TRIGGER append_only; UPDATE sub_ledger SET fund_pay_fen = fund_pay_fen + 1 "
+            + "WHERE facility_code = 'H1' AND kind = 'SETTLEMENT'");
 
         Assert.False((await ReadAsync(March)).Statement.Agrees);
     }
@@ -153,7 +158,8 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
                 visit.RateBp = visit.Tier == "other" ? 5_500 : 6_500;
                 long uncut = (((visit.InScopeFen - visit.DeductibleFen) * visit.RateBp) + 5_000) / 10_000;
                 visit.FundPayFen = random.Next(3) == 0 ? uncut / 2 : uncut;
-                if (visit.VisitType == VisitType.DeliveryNatural) (visit.DeductibleFen, visit.RateBp, visit.FundPayFen) = (0, 0, visit.TotalFen);
+                if (visit.VisitType == VisitType.DeliveryNatural)
+                    (visit.DeductibleFen, visit.RateBp, visit.FundPayFen) = (0, 0, visit.TotalFen);
                 visit.CapUsedAfterFen = visit.VisitType == VisitType.DeliveryNatural ? 0 : visit.FundPayFen;
                 visit.CapFen = Math.Max(visit.CapUsedAfterFen, 1);
             });
@@ -162,7 +168,8 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
             if (random.Next(3) == 0) Mirrored(record, Kind.Restoration);
         }
 
-        void Mirrored(SettledClaim record, Kind kind) => _log.AddMirror(record, kind).DeductibleFen = (kind == Kind.Cancellation ? -1 : 1) * record.DeductibleFen;
+        void Mirrored(SettledClaim record, Kind kind) =>
+            _log.AddMirror(record, kind).DeductibleFen = (kind == Kind.Cancellation ? -1 : 1) * record.DeductibleFen;
     }
 
     private static StatementGroup Fold(string tier, VisitType type, SettledClaim[] records) => new()
@@ -188,10 +195,12 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
     {
         if (record.VisitType == VisitType.DeliveryNatural) return 0;
         int sign = record.Kind == Kind.Cancellation ? -1 : 1;
-        return sign * ((((sign * (record.InScopeFen - record.DeductibleFen) * record.RateBp) + 5_000) / 10_000) - (sign * record.FundPayFen));
+        return sign * ((((sign * (record.InScopeFen - record.DeductibleFen) * record.RateBp) + 5_000) / 10_000) - (
+            sign * record.FundPayFen));
     }
 
-    private static long Net(IEnumerable<SettledClaim> records) => records.Where(record => record.FacilityCode == Facility).Sum(record => record.FundPayFen);
+    private static long Net(IEnumerable<SettledClaim> records) =>
+        records.Where(record => record.FacilityCode == Facility).Sum(record => record.FundPayFen);
 
     /// <summary>Books what the log has more than before, at the clock's time.</summary>
     private async Task<SettledClaim[]> BookAsync()
@@ -209,7 +218,8 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
     private async Task PayAsync(string day, long fen)
     {
         await ExecuteAsync("""
-            INSERT INTO account VALUES ('1005.resident.410102', '1005', 'resident', '410102', NULL), ('4005.resident.410102', '4005', 'resident', '410102', NULL)
+            INSERT INTO account VALUES ('1005.resident.410102', '1005', 'resident', '410102', NULL), ('4005.resident.410102', '4005',
+                'resident', '410102', NULL)
             ON CONFLICT DO NOTHING
             """);
         await EnterAsync(day, "1005.resident.410102", "4005.resident.410102", fen);
@@ -219,8 +229,10 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
     /// <summary>As any voucher does: a journal of its own batch.</summary>
     private Task EnterAsync(string day, string debit, string credit, long fen) => ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"""
         WITH batched AS (INSERT INTO batch (posted_at) VALUES ('{day} 09:00+08') RETURNING batch_id),
-            entered AS (INSERT INTO journal (batch_id, scheme, posting_date, business_date) SELECT batch_id, 'resident', '{day}', '{day}' FROM batched RETURNING journal_id)
-        INSERT INTO posting SELECT journal_id, side.* FROM entered, (VALUES ('{debit}', {fen}, 0), ('{credit}', 0, {fen})) AS side (account, debit, credit)
+            entered AS (INSERT INTO journal (batch_id, scheme, posting_date, business_date) SELECT batch_id, 'resident', '{day}', '{day}'
+                FROM batched RETURNING journal_id)
+        INSERT INTO posting SELECT journal_id, side.* FROM entered, (VALUES ('{debit}', {fen}, 0), ('{credit}', 0, {fen})) AS side (account,
+            debit, credit)
         """));
 
     private async Task<(Statement Statement, List<StatementLine> Lines)> ReadAsync(StatementMonth month)

@@ -15,8 +15,11 @@ internal static class ForeignProcess
     {
         if (!File.Exists(Python))
             throw new InvalidOperationException($"{Python} is missing: apt-get install python3");
-        (int exitCode, _, string error) = await RunAsync(Python, ["-c", "import grpc, google.protobuf"], SourceDirectory, TimeSpan.FromSeconds(30));
-        return exitCode == 0 ? Python : throw new InvalidOperationException($"grpcio is missing: apt-get install python3-grpcio python3-protobuf\n{error}");
+        (int exitCode, _, string error) =
+            await RunAsync(Python, ["-c", "import grpc, google.protobuf"], SourceDirectory, TimeSpan.FromSeconds(30));
+        return exitCode == 0
+            ? Python
+            : throw new InvalidOperationException($"grpcio is missing: apt-get install python3-grpcio python3-protobuf\n{error}");
     }
 
     /// <summary>A directory whose node_modules are those of the lock file, restored once per lock file.</summary>
@@ -34,9 +37,11 @@ internal static class ForeignProcess
         Directory.CreateDirectory(directory);
         foreach (string file in new[] { "package.json", "package-lock.json" })
             File.Copy(Path.Combine(source, file), Path.Combine(directory, file), overwrite: true);
-        (int exitCode, string output, string error) = await RunAsync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], directory, TimeSpan.FromSeconds(120));
+        (int exitCode, string output, string error) =
+            await RunAsync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], directory, TimeSpan.FromSeconds(120));
         if (exitCode != 0)
-            throw new InvalidOperationException($"npm ci failed ({exitCode}): the npm registry must be reachable for the first run.\n{output}\n{error}");
+            throw new InvalidOperationException(
+                $"npm ci failed ({exitCode}): the npm registry must be reachable for the first run.\n{output}\n{error}");
         await File.WriteAllTextAsync(restored, wanted);
         return directory;
     }
@@ -45,7 +50,9 @@ internal static class ForeignProcess
     public static async Task<string[]> LinesAsync(string file, IReadOnlyList<string> arguments, string directory)
     {
         (int exitCode, string output, string error) = await RunAsync(file, arguments, directory, TimeSpan.FromSeconds(60));
-        return exitCode == 0 ? output.Split('\n', StringSplitOptions.RemoveEmptyEntries) : throw new InvalidOperationException($"{file} {arguments[0]} exited with {exitCode}.\n{error}");
+        return exitCode == 0
+            ? output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            : throw new InvalidOperationException($"{file} {arguments[0]} exited with {exitCode}.\n{error}");
     }
 
     private static Process Start(string file, IReadOnlyList<string> arguments, string directory)
@@ -65,7 +72,8 @@ internal static class ForeignProcess
         return Process.Start(start) ?? throw new InvalidOperationException($"{file} did not start.");
     }
 
-    private static async Task<(int ExitCode, string Output, string Error)> RunAsync(string file, IReadOnlyList<string> arguments, string directory, TimeSpan limit)
+    private static async Task<(int ExitCode, string Output, string Error)> RunAsync(
+        string file, IReadOnlyList<string> arguments, string directory, TimeSpan limit)
     {
         using Process process = Start(file, arguments, directory);
         process.StandardInput.Close();

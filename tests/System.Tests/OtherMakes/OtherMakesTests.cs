@@ -24,10 +24,12 @@ public sealed class OtherMakesTests
     [Fact]
     public Task Hospital_on_grpcio_gets_the_expected_answers() => RunAsync(async (address, operations, system) =>
     {
-        FileDescriptorSet descriptors = new() { File = { FileDescriptorProto.Parser.ParseFrom(AdjudicationReflection.Descriptor.SerializedData) } };
+        FileDescriptorSet descriptors =
+            new() { File = { FileDescriptorProto.Parser.ParseFrom(AdjudicationReflection.Descriptor.SerializedData) } };
         string file = system.FilePath("contract.pb");
         await File.WriteAllBytesAsync(file, descriptors.ToByteArray());
-        return await ForeignProcess.LinesAsync(await ForeignProcess.PythonWithGrpcAsync(), ["hospital.py", address, file, operations], ForeignProcess.SourceDirectory);
+        return await ForeignProcess.LinesAsync(
+            await ForeignProcess.PythonWithGrpcAsync(), ["hospital.py", address, file, operations], ForeignProcess.SourceDirectory);
     });
 
     [Fact]
