@@ -69,44 +69,10 @@ public sealed record PolicyPack
     }
 }
 
-/// <summary>The outpatient-pooling parameters of one period, constant from its first to its last day.</summary>
-public sealed record OutpatientPolicy
-{
-    /// <summary><c>zhengzhou-outpatient@2024-01-01</c>: stable, and shown on every settlement.</summary>
-    public required string PolicyId { get; init; }
-
-    public required DateOnly From { get; init; }
-
-    /// <summary>Last day, or null while open.</summary>
-    public required DateOnly? To { get; init; }
-
-    /// <summary>What the fund pays at most per insured and calendar year of the visit, in fen (at most 1 000 000 000).</summary>
-    public required Cited<long> AnnualCapFen { get; init; }
-
-    public required TierTerms Province3A { get; init; }
-
-    public required TierTerms Other { get; init; }
-
-    public required TierTerms Grassroots { get; init; }
-
-    /// <summary>Visit types settled by rate, deductible and cap, each with the citation that covers it.</summary>
-    public required ImmutableDictionary<string, string> PooledVisitTypes { get; init; }
-
-    /// <summary>Days within which no second fixed sum is paid, before or after; null where the city has no such rule.</summary>
-    public Cited<int>? AllowanceNotAgainWithinDays { get; init; }
-
-    /// <summary>Visit types paid as a fixed sum in fen, outside the cap.</summary>
-    public required ImmutableDictionary<string, Cited<long>> FixedAllowanceFen { get; init; }
-}
-
 /// <param name="Value">In the unit that the property's name ends with.</param>
 /// <param name="Source">Document number and clause: <c>郑医保〔2023〕6号 三</c>.</param>
 /// <param name="Ruling">Id of the ruling by which the value follows from the source, or null where the source says it in words.</param>
 public readonly record struct Cited<T>(T Value, string Source, string? Ruling = null);
-
-/// <summary>What one tier of facility means for a visit.</summary>
-/// <param name="DeductibleFen">Per facility and day; 0 where the tier has none.</param>
-public sealed record TierTerms(Cited<int> RateBasisPoints, Cited<long> DeductibleFen);
 
 /// <summary>When an enrolment takes effect.</summary>
 public sealed record CoverageRules
