@@ -119,8 +119,14 @@ public sealed record Cap(
 /// <param name="NotAgainWithinDays">Days within which no second one is paid, before or after; null where there is no such rule.</param>
 public sealed record FixedSum(ValueTable Fen, Cited<int>? NotAgainWithinDays);
 
+/// <summary>Each part of what the fund pays, half up.</summary>
 /// <param name="UnitFen">What a part is rounded to: 1, 10 or 100 fen.</param>
-public sealed record Rounding(int UnitFen, string? Ruling);
+/// <param name="Source">The clause; null where a ruling says it, or nothing.</param>
+public sealed record Rounding(int UnitFen, string? Source, string? Ruling)
+{
+    /// <summary>Where the file says nothing.</summary>
+    public static Rounding ToTheFen { get; } = new(1, null, null);
+}
 
 /// <summary>The natural periods of China Standard Time that an accumulator can have.</summary>
 public enum Period

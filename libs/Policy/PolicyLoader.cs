@@ -97,7 +97,11 @@ public static class PolicyLoader
         foreach ((string id, PolicyNode node) in rulingsUsed.Where(used => !rulings.ContainsKey(used.Id)))
             node.Fault("ruling", $"there is no ruling '{id}' in {RulingsFileName}.");
 
-        if (faults.Count > 0) throw new PolicyException(faults);
+        ImmutableSortedSet<string> categories = [.. coverage.SelectMany(rules => rules.ExemptCategories.Keys.Union(rules.OtherCategories))];
+        foreach ((string category, PolicyNode when) in outpatient?.Categories.Where(named => !coverage.IsEmpty && !categories.Contains(named.Category)) ?? [])
+            when.Fault("category", $"'{category}' is no category of {city}-coverage.yaml; known: {string.Join(", ", categories)}.");
+
+        if (faults.Count > 0) throw new PolicyException([.. faults.Distinct(StringComparer.Ordinal)]);
         return new()
         {
             City = city,

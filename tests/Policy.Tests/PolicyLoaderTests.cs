@@ -23,15 +23,15 @@ public sealed class PolicyLoaderTests : IDisposable
 
     [Theory]
     // Keys
-    [InlineData("zhengzhou-outpatient.yaml", "annual_cap:\n", "annual_kap:\n", "annual_kap:", "unknown key 'annual_kap'")]
-    [InlineData("zhengzhou-outpatient.yaml", "annual_cap:\n", "annual_kap:\n", "city: zhengzhou", "key 'annual_cap' is missing")]
-    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n", "", "    - from: 2024-01-01\n", "key 'value' is missing")]
-    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n", "      value: 300\n      value: 301\n", "      value: 301",
-        "duplicate key value")]
-    [InlineData("zhengzhou-outpatient.yaml", "  ORDINARY:\n", "  ORDNARY:\n", "  ORDNARY:",
-        "unknown key 'ORDNARY'; known here: ORDINARY, PRENATAL_CHECK")]
-    [InlineData("zhengzhou-outpatient.yaml", "  grassroots:\n    rate:\n", "  grassroots:\n    rates:\n", "    rates:\n",
-        "unknown key 'rates'")]
+    [InlineData("zhengzhou-outpatient.yaml", "benefits:\n", "benefitz:\n", "benefitz:", "unknown key 'benefitz'")]
+    [InlineData("zhengzhou-outpatient.yaml", "benefits:\n", "benefitz:\n", "city: zhengzhou", "key 'benefits' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "            value: 300\n", "", "          - from: 2024-01-01\n            source",
+        "key 'value' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "            value: 300\n", "            value: 300\n            value: 301\n",
+        "            value: 301", "duplicate key value")]
+    [InlineData("zhengzhou-outpatient.yaml", "      ORDINARY:\n", "      ORDNARY:\n", "      ORDNARY:",
+        "'ORDNARY' is no visit type; known: ORDINARY, PRENATAL_CHECK, DELIVERY_NATURAL, DELIVERY_CAESAREAN")]
+    [InlineData("zhengzhou-outpatient.yaml", "    rate:\n", "    rates:\n", "    rates:\n", "unknown key 'rates'")]
     [InlineData("zhengzhou-coverage.yaml", "    waiting:\n      value: 30\n", "    waiting:\n      valu: 30\n", "      valu: 30",
         "unknown key 'valu'")]
     // Values and units
@@ -40,11 +40,11 @@ public sealed class PolicyLoaderTests : IDisposable
     [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value: 300.001\n", "value: 300.001", "is not a whole number of fen")]
     [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value: 10000001\n", "value: 10000001", "is more than 10000000 yuan")]
     [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value: [300]\n", "value: [300]", "must have one value, not a list")]
-    [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value:\n", "      value:\n", "key 'value' has no value")]
-    [InlineData("zhengzhou-outpatient.yaml", "value: 45\n", "value: 101\n", "value: 101", "is more than 100 percent")]
-    [InlineData("zhengzhou-outpatient.yaml", "annual_cap:\n  unit: yuan\n", "annual_cap:\n  unit: rmb\n", "unit: rmb",
+    [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value:\n", "            value:\n", "key 'value' has no value")]
+    [InlineData("zhengzhou-outpatient.yaml", "province_3a: 45\n", "province_3a: 101\n", "province_3a: 101", "is more than 100 percent")]
+    [InlineData("zhengzhou-outpatient.yaml", "        per: year\n        unit: yuan\n", "        per: year\n        unit: rmb\n", "unit: rmb",
         "unit 'rmb' is not one of yuan, fen")]
-    [InlineData("zhengzhou-outpatient.yaml", "    rate:\n      unit: percent\n", "    rate:\n      unit: yuan\n", "      unit: yuan",
+    [InlineData("zhengzhou-outpatient.yaml", "      unit: percent\n", "      unit: yuan # rate\n", "      unit: yuan # rate",
         "unit 'yuan' is not one of percent, basis_points")]
     [InlineData("zhengzhou-coverage.yaml", "      unit: days\n", "      unit: weeks\n", "unit: weeks", "unit 'weeks' is not one of days")]
     // Dates, gaps and overlaps
@@ -52,21 +52,24 @@ public sealed class PolicyLoaderTests : IDisposable
         "'2024-02-30' in 'in_force_from' is not a date")]
     [InlineData("zhengzhou-outpatient.yaml", "in_force_from: 2024-01-01", "in_force_from: 2024-1-1", "in_force_from: 2024-1-1",
         "is not a date")]
-    [InlineData("zhengzhou-outpatient.yaml", "    - from: 2024-01-01\n      value: 300\n", "    - from: 2024-02-01\n      value: 300\n",
-        "    - from: 2024-02-01", "leaves a gap: annual_cap has no value from 2024-01-01")]
-    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n", "      to: 2024-12-31\n      value: 300\n",
-        "    - from: 2024-01-01\n      to: 2024-12-31", "annual_cap has no value after 2024-12-31")]
-    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n      source: 郑医保〔2023〕6号 三\n",
-        "      value: 300\n      source: 郑医保〔2023〕6号 三\n    - from: 2025-01-01\n      value: 400\n      source: 郑医保〔2023〕6号 三\n",
-        "    - from: 2025-01-01\n      value: 400", "overlaps the entry before, which began on 2024-01-01 and has no end")]
-    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n      source: 郑医保〔2023〕6号 三\n",
-        "      to: 2024-12-31\n      value: 300\n      source: 郑医保〔2023〕6号 三\n    - from: 2024-12-31\n      value: 400\n      source: "
-        + "郑医保〔2023〕6号 三\n", "    - from: 2024-12-31", "overlaps the entry before, which ends on 2024-12-31")]
-    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n      source: 郑医保〔2023〕6号 三\n",
-        "      to: 2024-12-31\n      value: 300\n      source: 郑医保〔2023〕6号 三\n    - from: 2025-01-02\n      value: 400\n      source: "
-        + "郑医保〔2023〕6号 三\n", "    - from: 2025-01-02", "leaves a gap from 2025-01-01 to 2025-01-01")]
-    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n", "      to: 2023-12-31\n      value: 300\n",
-        "    - from: 2024-01-01\n      to: 2023-12-31", "ends on 2023-12-31, before it begins on 2024-01-01")]
+    [InlineData("zhengzhou-outpatient.yaml", "- from: 2024-01-01\n            value: 300\n", "- from: 2024-02-01\n            value: 300\n",
+        "          - from: 2024-02-01", "leaves a gap: ordinary.caps.year has no value from 2024-01-01 to 2024-01-31")]
+    [InlineData("zhengzhou-outpatient.yaml", "            value: 300\n", "            to: 2024-12-31\n            value: 300\n",
+        "          - from: 2024-01-01\n            to: 2024-12-31", "ordinary.caps.year has no value after 2024-12-31")]
+    [InlineData("zhengzhou-outpatient.yaml", "            value: 300\n            source: 郑医保〔2023〕6号 三\n",
+        "            value: 300\n            source: 郑医保〔2023〕6号 三\n          - from: 2025-01-01\n            value: 400\n            "
+        + "source: 郑医保〔2023〕6号 三\n", "          - from: 2025-01-01\n            value: 400",
+        "overlaps the entry before, which began on 2024-01-01 and has no end")]
+    [InlineData("zhengzhou-outpatient.yaml", "            value: 300\n            source: 郑医保〔2023〕6号 三\n",
+        "            to: 2024-12-31\n            value: 300\n            source: 郑医保〔2023〕6号 三\n          - from: 2024-12-31\n            "
+        + "value: 400\n            source: 郑医保〔2023〕6号 三\n", "          - from: 2024-12-31",
+        "overlaps the entry before, which ends on 2024-12-31")]
+    [InlineData("zhengzhou-outpatient.yaml", "            value: 300\n            source: 郑医保〔2023〕6号 三\n",
+        "            to: 2024-12-31\n            value: 300\n            source: 郑医保〔2023〕6号 三\n          - from: 2025-01-02\n            "
+        + "value: 400\n            source: 郑医保〔2023〕6号 三\n", "          - from: 2025-01-02",
+        "leaves a gap from 2025-01-01 to 2025-01-01")]
+    [InlineData("zhengzhou-outpatient.yaml", "            value: 300\n", "            to: 2023-12-31\n            value: 300\n",
+        "          - from: 2024-01-01\n            to: 2023-12-31", "ends on 2023-12-31, before it begins on 2024-01-01")]
     [InlineData("zhengzhou-contributions.yaml", "    - plan_year: 2023\n      not_in_hand: 2023年度个人缴费标准的文件不在手，不能给出金额\n", "",
         "    - plan_year: 2024", "leaves a gap between 2022 and 2024")]
     [InlineData("zhengzhou-contributions.yaml", "plan_year: 2023\n", "plan_year: 2022\n", "    - plan_year: 2022\n      not_in_hand",
@@ -74,20 +77,27 @@ public sealed class PolicyLoaderTests : IDisposable
     [InlineData("zhengzhou-contributions.yaml", "        to_plan_year: 2024\n", "        to_plan_year: 2025\n",
         "      - from_plan_year: 2025\n        city: 0", "overlaps the entry before")]
     // Citations and rulings
-    [InlineData("zhengzhou-outpatient.yaml", "      value: 300\n      source: 郑医保〔2023〕6号 三\n", "      value: 300\n",
-        "    - from: 2024-01-01\n      value: 300", "key 'source' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "            value: 300\n            source: 郑医保〔2023〕6号 三\n", "            value: 300\n",
+        "          - from: 2024-01-01\n            value: 300", "key 'source' is missing")]
     [InlineData("zhengzhou-outpatient.yaml", "source: 郑医保办〔2024〕60号 三; 豫医保办〔2024〕64号 二", "source: 郑医保办2024-60", "source: 郑医保办2024-60",
         "is not a citation")]
     [InlineData("zhengzhou-outpatient.yaml", "source: 郑医保办〔2024〕60号 三; 豫医保办〔2024〕64号 二", "source: 郑医保办〔2024〕60号", "source: 郑医保办〔2024〕60号\n",
         "is not a citation")]
+    [InlineData("zhengzhou-outpatient.yaml", "ruling: allowance-once", "ruling: allowance-twice", "ruling: allowance-twice",
+        "there is no ruling 'allowance-twice' in rulings.yaml")]
     [InlineData("zhengzhou-coverage.yaml", "      ruling: first-covered-day\n", "      ruling: last-covered-day\n",
         "      ruling: last-covered-day", "there is no ruling 'last-covered-day' in rulings.yaml")]
     // Bounds: one beyond the largest that is taken
-    [InlineData("zhengzhou-outpatient.yaml", "  unit: yuan\n  values:\n    - from: 2024-01-01\n      value: 300\n",
-        "  unit: fen\n  values:\n    - from: 2024-01-01\n      value: 1000000001\n", "value: 1000000001", "more than 1000000000 fen")]
-    [InlineData("zhengzhou-outpatient.yaml", "      unit: percent\n      values:\n        - from: 2024-01-01\n          value: 45\n",
-        "      unit: basis_points\n      values:\n        - from: 2024-01-01\n          value: 10001\n", "value: 10001",
-        "more than 10000 basis_points")]
+    [InlineData("zhengzhou-outpatient.yaml",
+        "        per: year\n        unit: yuan\n        values:\n          - from: 2024-01-01\n            value: 300\n",
+        "        per: year\n        unit: fen\n        values:\n          - from: 2024-01-01\n            value: 1000000001\n",
+        "value: 1000000001", "more than 1000000000 fen")]
+    [InlineData("zhengzhou-outpatient.yaml",
+        "      unit: percent\n      values:\n        - from: 2024-01-01\n          rows:\n            province_3a: 45\n",
+        "      unit: basis_points\n      values:\n        - from: 2024-01-01\n          rows:\n            province_3a: 10001\n",
+        "province_3a: 10001", "more than 10000 basis_points")]
+    [InlineData("zhengzhou-outpatient.yaml", "province_3a: 45\n", "province_3a: 45.555\n", "province_3a: 45.555",
+        "45.555 percent in 'province_3a' is not a whole number of basis points")]
     [InlineData("zhengzhou-coverage.yaml", "value: 30\n", "value: 367\n", "value: 367", "367 in 'value' is more than 366 days")]
     [InlineData("zhengzhou-coverage.yaml", "value: 30\n", "value: 30.5\n", "value: 30.5",
         "30.5 days in 'value' is not a whole number of days")]
@@ -96,14 +106,12 @@ public sealed class PolicyLoaderTests : IDisposable
         "'1999' in 'plan_year' is not a year from 2000 to 2100")]
     [InlineData("zhengzhou-contributions.yaml", "plan_year: 2023\n", "plan_year: 2101\n", "plan_year: 2101",
         "'2101' in 'plan_year' is not a year from 2000 to 2100")]
-    [InlineData("zhengzhou-outpatient.yaml", "value: 45\n", "value: 45.555\n", "value: 45.555",
-        "45.555 percent in 'value' is not a whole number of basis points")]
     // Forms
-    [InlineData("zhengzhou-outpatient.yaml", "annual_cap:\n", "annual_cap: 300\nold_cap:\n", "annual_cap: 300",
-        "key 'annual_cap' must hold keys, not a single value")]
-    [InlineData("zhengzhou-outpatient.yaml", "  ORDINARY:\n", "  ORDINARY: yes\n  OLD:\n", "  ORDINARY: yes",
+    [InlineData("zhengzhou-outpatient.yaml", "benefits:\n", "benefits: 300\nold:\n", "benefits: 300",
+        "key 'benefits' must hold keys, not a single value")]
+    [InlineData("zhengzhou-outpatient.yaml", "      ORDINARY:\n", "      ORDINARY: yes\n      OLD:\n", "      ORDINARY: yes",
         "key 'ORDINARY' must hold a list of at least one entry")]
-    [InlineData("zhengzhou-outpatient.yaml", "  ORDINARY:\n", "  ORDINARY:\n    - always\n", "    - always",
+    [InlineData("zhengzhou-outpatient.yaml", "      ORDINARY:\n", "      ORDINARY:\n        - always\n", "        - always",
         "each entry of 'ORDINARY' must hold keys, not a single value")]
     [InlineData("zhengzhou-coverage.yaml", "      - student\n", "      - general\n", "      - general\n      - newborn",
         "'general' stands twice in 'categories_with_waiting'")]
@@ -113,18 +121,18 @@ public sealed class PolicyLoaderTests : IDisposable
         "key 'rules' must hold a list of at least one entry")]
     // What a file must say
     [InlineData("zhengzhou-outpatient.yaml", "in_force_from: 2024-01-01\n", "", "city: zhengzhou", "key 'in_force_from' is missing")]
-    [InlineData("zhengzhou-outpatient.yaml", "pooled_visit_types:\n", "pooled:\n", "city: zhengzhou",
-        "key 'pooled_visit_types' is missing")]
-    [InlineData("zhengzhou-outpatient.yaml", "fixed_allowances:\n", "allowances:\n", "city: zhengzhou",
-        "key 'fixed_allowances' is missing")]
-    [InlineData("zhengzhou-outpatient.yaml", "  DELIVERY_NATURAL:\n", "  DELIVERY:\n", "  DELIVERY:",
-        "unknown key 'DELIVERY'; known here: DELIVERY_CAESAREAN, DELIVERY_NATURAL")]
-    [InlineData("zhengzhou-outpatient.yaml", "  other:\n", "  others:\n", "  province_3a:", "key 'other' is missing")]
-    [InlineData("zhengzhou-outpatient.yaml", "  unit: yuan\n", "", "  values:\n    - from: 2024-01-01\n      value: 300",
+    [InlineData("zhengzhou-outpatient.yaml", "facility_classes:\n", "classes:\n", "city: zhengzhou", "key 'facility_classes' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "    visit_types:\n", "    visits:\n", "    label: 普通门诊统筹",
+        "key 'visit_types' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "    fixed_sum:\n", "    sum:\n", "    label: 生育医疗补助", "key 'rate' is missing")]
+    [InlineData("zhengzhou-outpatient.yaml", "            other: 55\n", "", "            province_3a: 45",
+        "there is no row for other (facility_class)")]
+    [InlineData("zhengzhou-outpatient.yaml", "            other: 55\n", "            others: 55\n", "            others: 55",
+        "'others' is no facility_class here; known: province_3a, grassroots, other")]
+    [InlineData("zhengzhou-outpatient.yaml", "            other: 55\n", "            other: 55\n            province_3a: 46\n",
+        "            province_3a: 46", "duplicate key province_3a")]
+    [InlineData("zhengzhou-outpatient.yaml", "        per: year\n        unit: yuan\n", "        per: year\n", "        of: fund_pay",
         "key 'unit' is missing")]
-    [InlineData("zhengzhou-outpatient.yaml", "in_force_from: 2024-01-01\n", "in_force_from: 2023-12-31\n",
-        "        - from: 2024-01-01\n          value: 45",
-        "province_3a rate has no value from 2023-12-31, where this file begins, to 2023-12-31")]
     [InlineData("zhengzhou-coverage.yaml", "    newborn_from_birth:\n", "    newborns:\n", "  - ruling: coverage-before",
         "key 'newborn_from_birth' is missing")]
     [InlineData("zhengzhou-coverage.yaml", "    transfer_within:\n", "    transfers:\n", "  - ruling: coverage-before",
@@ -195,7 +203,7 @@ public sealed class PolicyLoaderTests : IDisposable
     [InlineData("zhengzhou-outpatient.yaml", "instrument: outpatient\n", "instrument: outpatient\r\n", "instrument: outpatient\r\n",
         "the line ends with CR LF")]
     [InlineData("zhengzhou-outpatient.yaml", "# 郑州市", "\uFEFF# 郑州市", "", "byte order mark")]
-    [InlineData("zhengzhou-outpatient.yaml", "annual_cap:\n", "annual_cap: {\n", null, "")]
+    [InlineData("zhengzhou-outpatient.yaml", "benefits:\n", "benefits: {\n", null, "")]
     [InlineData("henan-floors.yaml", "    value: 40\n", "    value: 40\n    values: 41\n", "    values: 41", "unknown key 'values'")]
     [InlineData("rulings.yaml", "    says: 统筹基金支付额四舍五入到分\n", "", "    source: 郑医保〔2023〕6号 三\n  deductible-with-cap-exhausted",
         "key 'says' is missing")]
@@ -237,21 +245,19 @@ public sealed class PolicyLoaderTests : IDisposable
     public void Values_at_their_bounds_and_in_the_smaller_unit_are_taken()
     {
         Change("zhengzhou-outpatient.yaml", "value: 300\n", "value: 10000000\n");
-        Change("zhengzhou-outpatient.yaml", "      unit: percent\n      values:\n        - from: 2024-01-01\n          value: 45\n",
-            "      unit: basis_points\n      values:\n        - from: 2024-01-01\n          value: 10000\n");
-        Change("zhengzhou-outpatient.yaml", "value: 55\n", "value: 55.25\n");
-        Change("zhengzhou-outpatient.yaml", "value: 65\n", "value: 100\n");
-        Change("zhengzhou-outpatient.yaml", "      unit: yuan\n      values:\n        - from: 2024-01-01\n          value: 40\n",
-            "      unit: fen\n      values:\n        - from: 2024-01-01\n          value: 4001\n");
+        Change("zhengzhou-outpatient.yaml", "province_3a: 45\n", "province_3a: 55.25\n");
+        Change("zhengzhou-outpatient.yaml", "grassroots: 65\n", "grassroots: 100\n");
+        Change("zhengzhou-outpatient.yaml",
+            "      unit: yuan\n      values:\n        - from: 2024-01-01\n          rows:\n            province_3a: 40\n",
+            "      unit: fen\n      values:\n        - from: 2024-01-01\n          rows:\n            province_3a: 4001\n");
         Change("zhengzhou-coverage.yaml", "value: 30\n", "value: 366\n");
         Change("zhengzhou-coverage.yaml", "value: 3\n", "value: 24\n");
         PolicyPack pack = PolicyLoader.Load(directory, "zhengzhou");
         OutpatientPolicy policy = pack.Outpatient[0];
-        Assert.Equal(1_000_000_000, policy.AnnualCapFen.Value);
-        Assert.Equal((10_000, 5_525, 10_000),
-            (policy.Province3A.RateBasisPoints.Value, policy.Other.RateBasisPoints.Value, policy.Grassroots.RateBasisPoints.Value));
-        Assert.Equal((4_001, 4_000, 0),
-            (policy.Province3A.DeductibleFen.Value, policy.Other.DeductibleFen.Value, policy.Grassroots.DeductibleFen.Value));
+        Benefit ordinary = policy.Benefits[0];
+        Assert.Equal([1_000_000_000], Assert.Single(ordinary.Caps).Limit.Rows.Values.Select(row => row.Value).Distinct());
+        Assert.Equal([5_525, 10_000, 5_500], Values(policy, ordinary.RateBasisPoints!));
+        Assert.Equal([4_001, 0, 40], Values(policy, ordinary.Deductible!.Fen));
         Assert.Equal((366, 24), (pack.Coverage.WaitingDays!.Value.Value, pack.Coverage.TransferMonths.Value));
     }
 
@@ -311,13 +317,14 @@ public sealed class PolicyLoaderTests : IDisposable
     [Fact]
     public void Value_that_changes_within_the_span_cuts_a_period()
     {
-        Change("zhengzhou-outpatient.yaml", "      value: 300\n      source: 郑医保〔2023〕6号 三\n",
-            "      to: 2026-06-30\n      value: 300\n      source: 郑医保〔2023〕6号 三\n    - from: 2026-07-01\n      value: 400\n      "
-            + "source: 郑医保〔2026〕1号 二\n");
+        Change("zhengzhou-outpatient.yaml", "            value: 300\n            source: 郑医保〔2023〕6号 三\n",
+            "            to: 2026-06-30\n            value: 300\n            source: 郑医保〔2023〕6号 三\n          - from: 2026-07-01\n"
+            + "            value: 400\n            source: 郑医保〔2026〕1号 二\n");
         PolicyPack pack = PolicyLoader.Load(directory, "zhengzhou");
         Assert.Equal(["2024-01-01..2024-12-31", "2025-01-01..2026-06-30", "2026-07-01.."],
             pack.Outpatient.Select(period => $"{period.From:yyyy-MM-dd}..{period.To:yyyy-MM-dd}"));
-        Assert.Equal(new Cited<long>(40_000, "郑医保〔2026〕1号 二"), pack.OutpatientOn(new(2026, 7, 1))!.AnnualCapFen);
+        Assert.Equal([new Cited<long>(40_000, "郑医保〔2026〕1号 二")],
+            pack.OutpatientOn(new(2026, 7, 1))!.Benefits[0].Caps[0].Limit.Rows.Values.Distinct());
         Assert.NotEqual(PolicyLoader.Load(Shipped, "zhengzhou").Hash, pack.Hash);
     }
 
@@ -387,6 +394,10 @@ public sealed class PolicyLoaderTests : IDisposable
             .Where(line => line.StartsWith("### `", StringComparison.Ordinal)).Select(line => line.Split('`')[1])];
         Assert.Equal(PolicyLoader.Load(Shipped, "zhengzhou").Rulings.Keys, headings.Order(StringComparer.Ordinal));
     }
+
+    // Of an ordinary visit by facility class, in the order of the classes.
+    private static IEnumerable<long> Values(OutpatientPolicy policy, ValueTable table) =>
+        policy.FacilityClasses.Select(facility => table.For(facility, policy.PersonClasses[0], "ORDINARY").Value);
 
     private void Change(string file, string sound, string broken)
     {

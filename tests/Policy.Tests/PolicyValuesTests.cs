@@ -16,12 +16,15 @@ public sealed class PolicyValuesTests
         Assert.Equal(
             ["zhengzhou-outpatient@2024-01-01 2024-01-01..2024-12-31", "zhengzhou-outpatient@2025-01-01 2025-01-01.."],
             Zhengzhou.Outpatient.Select(period => $"{period.PolicyId} {period.From:yyyy-MM-dd}..{period.To:yyyy-MM-dd}"));
-        Assert.Equal([KeyValuePair.Create("ORDINARY", notice)], Zhengzhou.Outpatient[0].PooledVisitTypes);
+        Assert.All(Zhengzhou.Outpatient, period => Assert.Equal(
+            ["ordinary 普通门诊统筹", "delivery 生育医疗补助"], period.Benefits.Select(benefit => $"{benefit.Name} {benefit.Label}")));
+        Assert.Equal([KeyValuePair.Create("ORDINARY", notice)], Zhengzhou.Outpatient[0].Benefits[0].VisitTypes);
         Assert.Equal(
             [KeyValuePair.Create("ORDINARY", notice), KeyValuePair.Create("PRENATAL_CHECK", "郑医保办〔2024〕60号 三; 豫医保办〔2024〕64号 二")],
-            Zhengzhou.Outpatient[1].PooledVisitTypes.OrderBy(type => type.Key, StringComparer.Ordinal));
+            Zhengzhou.Outpatient[1].Benefits[0].VisitTypes);
         Assert.All(Zhengzhou.Outpatient, period => Assert.Equal(
-            ["DELIVERY_CAESAREAN", "DELIVERY_NATURAL"], period.FixedAllowanceFen.Keys.Order(StringComparer.Ordinal)));
+            [KeyValuePair.Create("DELIVERY_CAESAREAN", "郑医保〔2023〕6号 四"), KeyValuePair.Create("DELIVERY_NATURAL", "郑医保〔2023〕6号 四")],
+            period.Benefits[1].VisitTypes));
         Assert.Equal("zhengzhou", Zhengzhou.City);
         Assert.Null(Zhengzhou.OutpatientIncomplete);
     }
@@ -168,11 +171,11 @@ public sealed class PolicyValuesTests
         Assert.Equal(
             [
                 new FloorCheck($"{id} 省级三级甲等支付比例", "45%", "不低于40%", true, two),
+                new FloorCheck($"{id} 基层医疗机构支付比例", "65%", "不低于60%", true, two),
                 new FloorCheck($"{id} 省市县其他等级支付比例", "55%", "不低于50%", true, two),
-                new FloorCheck($"{id} 基层支付比例", "65%", "不低于60%", true, two),
                 new FloorCheck($"{id} 省级三级甲等起付标准", "40元", "50元左右", true, two),
+                new FloorCheck($"{id} 基层医疗机构起付标准", "0元", "不设", true, two),
                 new FloorCheck($"{id} 省市县其他等级起付标准", "40元", "50元左右", true, two),
-                new FloorCheck($"{id} 基层起付标准", "0元", "不设", true, two),
                 new FloorCheck($"{id} DELIVERY_CAESAREAN", "2000元", "不低于2000元", true, three),
                 new FloorCheck($"{id} DELIVERY_NATURAL", "1000元", "不低于1000元", true, three),
             ],
@@ -181,34 +184,14 @@ public sealed class PolicyValuesTests
 
     public static TheoryData<string, Func<OutpatientPolicy, OutpatientPolicy>, Func<OutpatientPolicy, OutpatientPolicy>> Bounds => new()
     {
-        {
-            "省级三级甲等支付比例", policy => policy with { Province3A = Rate(policy.Province3A, 4_000) },
-            policy => policy with { Province3A = Rate(policy.Province3A, 3_999) }
-        },
-        {
-            "省市县其他等级支付比例", policy => policy with { Other = Rate(policy.Other, 5_000) },
-            policy => policy with { Other = Rate(policy.Other, 4_999) }
-        },
-        {
-            "基层支付比例", policy => policy with { Grassroots = Rate(policy.Grassroots, 6_000) },
-            policy => policy with { Grassroots = Rate(policy.Grassroots, 5_999) }
-        },
-        {
-            "省级三级甲等起付标准", policy => policy with { Province3A = Deductible(policy.Province3A, 6_000) },
-            policy => policy with { Province3A = Deductible(policy.Province3A, 6_001) }
-        },
-        {
-            "省市县其他等级起付标准", policy => policy with { Other = Deductible(policy.Other, 4_000) },
-            policy => policy with { Other = Deductible(policy.Other, 3_999) }
-        },
-        {
-            "基层起付标准", policy => policy with { Grassroots = Deductible(policy.Grassroots, 0) },
-            policy => policy with { Grassroots = Deductible(policy.Grassroots, 1) }
-        },
-        {
-            "DELIVERY_CAESAREAN", policy => policy,
-            policy => policy with { FixedAllowanceFen = policy.FixedAllowanceFen.SetItem("DELIVERY_CAESAREAN", new(199_999, "x")) }
-        },
+        { "省级三级甲等支付比例", policy => Rate(policy, "province_3a", 4_000), policy => Rate(policy, "province_3a", 3_999) },
+        { "省市县其他等级支付比例", policy => Rate(policy, "other", 5_000), policy => Rate(policy, "other", 4_999) },
+        { "基层医疗机构支付比例", policy => Rate(policy, "grassroots", 6_000), policy => Rate(policy, "grassroots", 5_999) },
+        { "省级三级甲等起付标准", policy => Borne(policy, "province_3a", 6_000), policy => Borne(policy, "province_3a", 6_001) },
+        { "省市县其他等级起付标准", policy => Borne(policy, "other", 4_000), policy => Borne(policy, "other", 3_999) },
+        { "基层医疗机构起付标准", policy => Borne(policy, "grassroots", 0), policy => Borne(policy, "grassroots", 1) },
+        { "DELIVERY_CAESAREAN", policy => policy, policy => Sum(policy, "DELIVERY_CAESAREAN", 199_999) },
+        { "DELIVERY_NATURAL", policy => policy, policy => policy with { Benefits = [policy.Benefits[0], NaturalLeftOut(policy)] } },
     };
 
     [Theory]
@@ -217,8 +200,8 @@ public sealed class PolicyValuesTests
         string what, Func<OutpatientPolicy, OutpatientPolicy> kept, Func<OutpatientPolicy, OutpatientPolicy> missed)
     {
         OutpatientPolicy policy = Zhengzhou.Outpatient[0];
-        Assert.DoesNotContain((Zhengzhou with { Outpatient = [kept(policy)] }).CheckAgainstFloors(), check => !check.Holds);
-        FloorCheck failed = Assert.Single((Zhengzhou with { Outpatient = [missed(policy)] }).CheckAgainstFloors(), check => !check.Holds);
+        Assert.DoesNotContain((Zhengzhou with { Outpatient = [kept(policy)] }).CheckAgainstFloors(), check => check.Holds != true);
+        FloorCheck failed = Assert.Single((Zhengzhou with { Outpatient = [missed(policy)] }).CheckAgainstFloors(), check => check.Holds != true);
         Assert.EndsWith($" {what}", failed.What, StringComparison.Ordinal);
     }
 
@@ -271,7 +254,72 @@ public sealed class PolicyValuesTests
     [InlineData(5_525, "55.25%")]
     public void Shares_are_shown_in_percent(int basisPoints, string text) => Assert.Equal(text, Show.Percent(basisPoints));
 
-    private static TierTerms Rate(TierTerms terms, int basisPoints) => terms with { RateBasisPoints = new(basisPoints, "x") };
+    [Fact]
+    public void Floor_that_asks_of_another_shape_says_why_it_cannot_be_compared()
+    {
+        OutpatientPolicy policy = Zhengzhou.Outpatient[0];
+        Deductible daily = policy.Benefits[0].Deductible!;
+        Assert.Equal(
+            ["起付标准（每年），与省里每日每机构的起付标准口径不同，无法比较", "0元", "起付标准（每年），与省里每日每机构的起付标准口径不同，无法比较"],
+            Deductibles(daily with { Per = Period.Year, AtFacility = false }).Select(check => check.City));
+        Assert.Equal([null, true, null], Deductibles(daily with { AfterRate = true }).Select(check => check.Holds));
+        Assert.Equal([null, true, null], Deductibles(daily with { AtFacility = false }).Select(check => check.Holds));
+        Assert.Equal([null, true, null], Deductibles(daily with { AtMost = new(Period.Year, daily.Fen) }).Select(check => check.Holds));
+        Assert.Equal([false, true, false], Deductibles(null).Select(check => check.Holds));
 
-    private static TierTerms Deductible(TierTerms terms, long fen) => terms with { DeductibleFen = new(fen, "x") };
+        PolicyPack fixedSums = Zhengzhou with
+        {
+            Outpatient = [policy with { Benefits = [policy.Benefits[1] with { VisitTypes = policy.Benefits[0].VisitTypes }] }],
+        };
+        Assert.Equal(
+            ["普通门诊不按比例支付，无法比较 ", "无 False"],
+            fixedSums.CheckAgainstFloors().Select(check => $"{check.City} {check.Holds}").Distinct());
+        PolicyPack byRate = Zhengzhou with
+        {
+            Outpatient = [policy with { Benefits = [policy.Benefits[0] with { VisitTypes = policy.Benefits[1].VisitTypes }] }],
+        };
+        Assert.Equal("按比例支付，没有定额，无法比较", byRate.CheckAgainstFloors()[^1].City);
+
+        IEnumerable<FloorCheck> Deductibles(Deductible? deductible) =>
+            (Zhengzhou with { Outpatient = [policy with { Benefits = [policy.Benefits[0] with { Deductible = deductible }] }] })
+                .CheckAgainstFloors().Where(check => check.What.Contains("起付标准", StringComparison.Ordinal));
+    }
+
+    private static OutpatientPolicy Rate(OutpatientPolicy policy, string facility, long basisPoints) => policy with
+    {
+        Benefits = policy.Benefits.SetItem(0, policy.Benefits[0] with
+        {
+            RateBasisPoints = Set(policy.Benefits[0].RateBasisPoints!, key => key.FacilityClass == facility, basisPoints),
+        }),
+    };
+
+    private static OutpatientPolicy Borne(OutpatientPolicy policy, string facility, long fen)
+    {
+        Deductible deductible = policy.Benefits[0].Deductible!;
+        return policy with
+        {
+            Benefits = policy.Benefits.SetItem(0, policy.Benefits[0] with
+            {
+                Deductible = deductible with { Fen = Set(deductible.Fen, key => key.FacilityClass == facility, fen) },
+            }),
+        };
+    }
+
+    private static OutpatientPolicy Sum(OutpatientPolicy policy, string visitType, long fen)
+    {
+        FixedSum sum = policy.Benefits[1].FixedSum!;
+        return policy with
+        {
+            Benefits = policy.Benefits.SetItem(1, policy.Benefits[1] with
+            {
+                FixedSum = sum with { Fen = Set(sum.Fen, key => key.VisitType == visitType, fen) },
+            }),
+        };
+    }
+
+    private static Benefit NaturalLeftOut(OutpatientPolicy policy) =>
+        policy.Benefits[1] with { VisitTypes = policy.Benefits[1].VisitTypes.Remove("DELIVERY_NATURAL") };
+
+    private static ValueTable Set(ValueTable table, Func<ValueKey, bool> isMeant, long value) => new(
+        table.Rows.ToImmutableDictionary(row => row.Key, row => isMeant(row.Key) ? new(value, "x") : row.Value));
 }

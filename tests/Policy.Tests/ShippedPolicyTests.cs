@@ -26,8 +26,8 @@ public sealed class ShippedPolicyTests
     public void Prenatal_checks_are_pooled_from_2025(string date, bool pooled)
     {
         OutpatientPolicy policy = Zhengzhou.OutpatientOn(Day(date))!;
-        Assert.Equal(pooled, policy.PooledVisitTypes.ContainsKey("PRENATAL_CHECK"));
-        Assert.Equal("郑医保〔2023〕6号 三", policy.PooledVisitTypes["ORDINARY"]);
+        Assert.Equal(pooled ? "ordinary" : null, policy.BenefitFor("PRENATAL_CHECK")?.Name);
+        Assert.Equal("郑医保〔2023〕6号 三", policy.BenefitFor("ORDINARY")!.VisitTypes["ORDINARY"]);
     }
 
     [Theory]
@@ -37,13 +37,45 @@ public sealed class ShippedPolicyTests
     {
         OutpatientPolicy policy = Zhengzhou.OutpatientOn(Day(date))!;
         const string source = "郑医保〔2023〕6号 三";
-        Assert.Equal(new Cited<long>(30_000, source), policy.AnnualCapFen);
-        Assert.Equal(new TierTerms(new(4500, source), new(4000, source)), policy.Province3A);
-        Assert.Equal(new TierTerms(new(5500, source), new(4000, source)), policy.Other);
-        Assert.Equal(new TierTerms(new(6500, source), new(0, source)), policy.Grassroots);
-        Assert.Equal(new(100_000, "郑医保〔2023〕6号 四"), policy.FixedAllowanceFen["DELIVERY_NATURAL"]);
-        Assert.Equal(new(200_000, "郑医保〔2023〕6号 四"), policy.FixedAllowanceFen["DELIVERY_CAESAREAN"]);
+        Benefit ordinary = policy.BenefitFor("ORDINARY")!;
+        Deductible deductible = ordinary.Deductible!;
+        Assert.Equal(("ordinary", Period.Day, true, false, true, null),
+            (deductible.Group, deductible.Per, deductible.AtFacility, deductible.AfterRate, deductible.ReverseOrder, deductible.AtMost));
+        foreach ((string facility, int number, long rate, long fen) in new[]
+        {
+            ("province_3a", 1, 4500L, 4000L), ("other", 2, 5500L, 4000L), ("grassroots", 3, 6500L, 0L),
+        })
+        {
+            FacilityClass one = policy.FacilityClasses.Single(one => one.Name == facility);
+            Assert.Equal(number, one.Number);
+            Assert.Equal(new(rate, source), ordinary.RateBasisPoints!.For(one, policy.PersonClasses[0], "ORDINARY"));
+            Assert.Equal(new(fen, source), deductible.Fen.For(one, policy.PersonClasses[0], "ORDINARY"));
+        }
+
+        Cap cap = Assert.Single(ordinary.Caps);
+        Assert.Equal(("year", "ordinary.year", Measure.FundPay, Period.Year, 0, 0),
+            (cap.Name, cap.Group, cap.Of, cap.Per, cap.FacilityClasses.Count, cap.PersonClasses.Count));
+        Assert.Equal([new Cited<long>(30_000, source)], cap.Limit.Rows.Values.Distinct());
+        FixedSum sums = policy.BenefitFor("DELIVERY_NATURAL")!.FixedSum!;
+        Assert.Same(sums, policy.BenefitFor("DELIVERY_CAESAREAN")!.FixedSum);
+        Assert.Equal(new(100_000, "郑医保〔2023〕6号 四"), sums.Fen.For(policy.FacilityClasses[0], policy.PersonClasses[0], "DELIVERY_NATURAL"));
+        Assert.Equal(new(200_000, "郑医保〔2023〕6号 四"), sums.Fen.For(policy.FacilityClasses[0], policy.PersonClasses[0], "DELIVERY_CAESAREAN"));
+        Assert.Equal(new Cited<int>(180, "郑医保〔2023〕6号 四", "allowance-once"), sums.NotAgainWithinDays);
+        Assert.Equal(new Rounding(1, null, "round-half-up"), policy.Rounding);
+        Assert.Equal(["all"], policy.PersonClasses.Select(one => one.Name));
     }
+
+    [Theory]
+    [InlineData("province", "3A", "province_3a")]
+    [InlineData("province", "3B", "other")]
+    [InlineData("province", "none", "other")]
+    [InlineData("city", "3A", "other")]
+    [InlineData("county", "2A", "other")]
+    [InlineData("township", "1A", "grassroots")]
+    [InlineData("community", "none", "grassroots")]
+    [InlineData("village", "none", "grassroots")]
+    public void Facility_counts_as_its_level_and_grade_say(string adminLevel, string grade, string facilityClass) =>
+        Assert.Equal(facilityClass, Zhengzhou.Outpatient[0].FacilityClassOf(adminLevel, grade).Name);
 
     [Fact]
     public void Coverage_is_that_of_the_provincial_notice()
@@ -159,24 +191,38 @@ public sealed class ShippedPolicyTests
     {
         ImmutableArray<FloorCheck> checks = Zhengzhou.CheckAgainstFloors();
         Assert.Equal(2 * 8, checks.Length);
-        Assert.All(checks, check => Assert.True(check.Holds, check.What));
+        Assert.All(checks, check => Assert.True(check.Holds == true, check.What));
     }
 
     [Fact]
     public void Floors_are_missed_by_a_lower_rate_a_higher_deductible_and_a_smaller_allowance()
     {
         OutpatientPolicy policy = Zhengzhou.Outpatient[0];
+        Benefit ordinary = policy.Benefits[0];
+        Benefit delivery = policy.Benefits[1];
         OutpatientPolicy lower = policy with
         {
-            Province3A = policy.Province3A with { RateBasisPoints = new(3999, "x") },
-            Other = policy.Other with { DeductibleFen = new(6001, "x") },
-            Grassroots = policy.Grassroots with { DeductibleFen = new(1, "x") },
-            FixedAllowanceFen = policy.FixedAllowanceFen.SetItem("DELIVERY_NATURAL", new(99_999, "x")).Remove("DELIVERY_CAESAREAN"),
+            Benefits =
+            [
+                ordinary with
+                {
+                    RateBasisPoints = Set(ordinary.RateBasisPoints!, "province_3a", 3999),
+                    Deductible = ordinary.Deductible! with { Fen = Set(Set(ordinary.Deductible.Fen, "other", 6001), "grassroots", 1) },
+                },
+                delivery with
+                {
+                    VisitTypes = delivery.VisitTypes.Remove("DELIVERY_CAESAREAN"),
+                    FixedSum = delivery.FixedSum! with { Fen = Set(delivery.FixedSum.Fen, "other", 99_999) },
+                },
+            ],
         };
         PolicyPack pack = Zhengzhou with { Outpatient = [lower] };
         Assert.Equal(
-            ["省级三级甲等支付比例", "省市县其他等级起付标准", "基层起付标准", "DELIVERY_CAESAREAN", "DELIVERY_NATURAL"],
-            pack.CheckAgainstFloors().Where(check => !check.Holds).Select(check => check.What.Split(' ')[1]));
+            ["省级三级甲等支付比例", "基层医疗机构起付标准", "省市县其他等级起付标准", "DELIVERY_CAESAREAN", "DELIVERY_NATURAL"],
+            pack.CheckAgainstFloors().Where(check => check.Holds == false).Select(check => check.What.Split(' ')[1]));
+
+        static ValueTable Set(ValueTable table, string facility, long value) => new(table.Rows.ToImmutableDictionary(
+            row => row.Key, row => row.Key.FacilityClass == facility ? new(value, "x") : row.Value));
     }
 
     [Fact]

@@ -36,25 +36,17 @@ internal static class CountiesFile
 
     private static County ReadCounty(PolicyNode node, string code)
     {
-        bool inside = OneOf(node, "pooling", "inside", "outside") == "inside";
+        bool inside = node.OneOf("pooling", "inside", "outside") == "inside";
         County county = new(
             code,
             node.Text("name"),
             inside,
-            inside ? OneOf(node, "accounts", "city", "county") == "city" ? FundAccounts.City : FundAccounts.County : null,
-            inside ? OneOf(node, "fiscal", FiscalClasses) : null,
+            inside ? node.OneOf("accounts", "city", "county") == "city" ? FundAccounts.City : FundAccounts.County : null,
+            inside ? node.OneOf("fiscal", FiscalClasses) : null,
             node.Source(),
             node.Ruling());
         node.Close();
         return county;
-    }
-
-    private static string OneOf(PolicyNode node, string key, params string[] words)
-    {
-        string word = node.Text(key);
-        if (word.Length > 0 && !words.Contains(word, StringComparer.Ordinal))
-            node.Fault(key, $"'{word}' in '{key}' is not one of {string.Join(", ", words)}.");
-        return word;
     }
 
     private static bool IsCode(string code) => code.Length == 6 && code.All(char.IsAsciiDigit);

@@ -12,6 +12,10 @@ internal static class Dated
 {
     /// <summary>The entries of a list that carry <c>from</c> and, on all but the last, <c>to</c>; overlaps and gaps are faults.</summary>
     public static List<Dated<T>> ByDay<T>(IEnumerable<PolicyNode> entries, Func<PolicyNode, T> read) =>
+        ByDay(entries, (entry, _, _) => read(entry));
+
+    /// <param name="read">From the entry with its first and last day.</param>
+    public static List<Dated<T>> ByDay<T>(IEnumerable<PolicyNode> entries, Func<PolicyNode, DateOnly, DateOnly?, T> read) =>
         Read(entries, entry => (entry.Date("from"), entry.OptionalDate("to")), read);
 
     /// <summary>The same by <c>from_plan_year</c> and <c>to_plan_year</c>.</summary>
@@ -21,27 +25,23 @@ internal static class Dated
             entry =>
                 (new DateOnly(Math.Max(entry.Year("from_plan_year"), 1), 1, 1),
                 entry.OptionalYear("to_plan_year") is { } last ? new DateOnly(last, 12, 31) : null),
-            read);
+            (entry, _, _) => read(entry));
 
-    /// <summary>A cited amount by day: <c>unit</c> and <c>values</c>.</summary>
-    public static List<Dated<Cited<long>>> Amounts(PolicyNode node, Quantity quantity)
-    {
-        Unit unit = node.Unit(quantity);
-        List<Dated<Cited<long>>> values = ByDay(node.List("values"), entry => entry.CitedAmount(unit));
-        node.Close();
-        return values;
-    }
+    /// <summary>The value of a day; the default where there is none.</summary>
+    public static T? On<T>(this List<Dated<T>> values, DateOnly day) =>
+        values.Find(value => value.Holds(day)) is { } found ? found.Value : default;
 
     public static string Iso(this DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
     private static List<Dated<T>> Read<T>(
-        IEnumerable<PolicyNode> entries, Func<PolicyNode, (DateOnly From, DateOnly? To)> span, Func<PolicyNode, T> read)
+        IEnumerable<PolicyNode> entries, Func<PolicyNode, (DateOnly From, DateOnly? To)> span,
+        Func<PolicyNode, DateOnly, DateOnly?, T> read)
     {
         List<Dated<T>> values = [];
         foreach (PolicyNode entry in entries)
         {
             (DateOnly from, DateOnly? to) = span(entry);
-            Dated<T> value = new(from, to, read(entry), entry);
+            Dated<T> value = new(from, to, read(entry, from, to), entry);
             entry.Close();
             if (to < from) entry.Fault($"ends on {to.Value.Iso()}, before it begins on {from.Iso()}.");
             if (values is [.., { } previous]) CheckFollows(previous, value);

@@ -4,6 +4,8 @@ namespace Claims.Policy.Loading;
 
 internal static class FloorsFile
 {
+    private static readonly string[] FixedVisitTypes = ["DELIVERY_CAESAREAN", "DELIVERY_NATURAL"];
+
     public static ProvincialFloors Read(PolicyNode file, string province)
     {
         PolicyNode? rates = file.Child("rate_at_least");
@@ -35,7 +37,7 @@ internal static class FloorsFile
             ImmutableSortedDictionary.CreateBuilder<string, Cited<long>>(StringComparer.Ordinal);
         if (file.Child("allowance_at_least") is not { } node) return allowances.ToImmutable();
         Unit unit = node.Unit(Quantity.Money);
-        foreach (string visitType in OutpatientFile.FixedVisitTypes) allowances[visitType] = Amount(node, visitType, unit);
+        foreach (string visitType in FixedVisitTypes) allowances[visitType] = Amount(node, visitType, unit);
         node.Close();
         return allowances.ToImmutable();
     }

@@ -86,19 +86,32 @@ internal sealed class PolicyNode
 
     public long? OptionalAmount(string key, Unit unit)
     {
+        return OptionalText(key) is { } text ? AmountOf(text, Find(key)!, key, unit) : null;
+    }
+
+    /// <summary>A whole number without a unit: a class's number, an age.</summary>
+    public int Whole(string key, int least, int most) => OptionalWhole(key, least, most) ?? Missing<int?>(key) ?? least;
+
+    public int? OptionalWhole(string key, int least, int most)
+    {
         if (OptionalText(key) is not { } text) return null;
-        if (!decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal value))
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int whole) && whole >= least && whole <= most)
+            return whole;
+        return Note<int?>(Find(key)!, $"'{text}' in '{key}' is not a whole number from {least} to {most}.");
+    }
+
+    /// <summary>Numbers of the list under a key, whole in the unit's smallest part, in the order of the file.</summary>
+    public IReadOnlyList<long> Amounts(string key, Unit unit)
+    {
+        if (Sequence(key) is not { } sequence) return [];
+        List<long> amounts = [];
+        foreach (YamlNode item in sequence)
         {
-            return Note<long?>(Find(key)!, $"'{text}' in '{key}' is not a number of at least 0.");
+            if (item is not YamlScalarNode { Value: { Length: > 0 } text }) FaultAt(item, $"each entry of '{key}' must be one number.");
+            else if (AmountOf(text, item, key, unit) is { } amount) amounts.Add(amount);
         }
 
-        if (value > unit.Most)
-            return Note<long?>(Find(key)!,
-            $"{text} in '{key}' is more than {unit.Most.ToString(CultureInfo.InvariantCulture)} {unit.Name}.");
-        decimal parts = value * unit.Parts;
-        return parts == decimal.Truncate(parts)
-            ? (long)parts
-            : Note<long?>(Find(key)!, $"{text} {unit.Name} in '{key}' is not a whole number of {unit.PartName}.");
+        return amounts;
     }
 
     public Unit Unit(Quantity quantity)
@@ -169,6 +182,27 @@ internal sealed class PolicyNode
         return words;
     }
 
+    /// <summary>The same, where the list may be empty or absent.</summary>
+    public IReadOnlyList<string> WordsOrNone(string key) => Find(key) is null or YamlSequenceNode { Children.Count: 0 } ? [] : Words(key);
+
+    /// <summary>One of the words under a key; required.</summary>
+    public string OneOf(string key, params IReadOnlyList<string> words)
+    {
+        string word = Text(key);
+        if (word.Length > 0 && !words.Contains(word, StringComparer.Ordinal))
+            Fault(key, $"'{word}' in '{key}' is not one of {string.Join(", ", words)}.");
+        return word;
+    }
+
+    /// <summary>Whether a key holds keys of its own.</summary>
+    public bool HoldsKeys(string key) => Find(key) is YamlMappingNode;
+
+    /// <summary>Whether a key holds just that word.</summary>
+    public bool Is(string key, string word) => Find(key) is YamlScalarNode { Value: { } value } && value == word;
+
+    /// <summary>Whether the two say the same, wherever they stand.</summary>
+    public bool SaysTheSameAs(PolicyNode other) => map.Equals(other.map);
+
     /// <summary>Every key with what it holds, for a mapping whose keys are data.</summary>
     public IEnumerable<string> Keys()
     {
@@ -189,6 +223,18 @@ internal sealed class PolicyNode
             if (!asked.Contains(name))
                 FaultAt(key, $"unknown key '{name}'; known here: {string.Join(", ", asked.Order(StringComparer.Ordinal))}.");
         }
+    }
+
+    private long? AmountOf(string text, YamlNode at, string key, Unit unit)
+    {
+        if (!decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal value))
+            return Note<long?>(at, $"'{text}' in '{key}' is not a number of at least 0.");
+        if (value > unit.Most)
+            return Note<long?>(at, $"{text} in '{key}' is more than {unit.Most.ToString(CultureInfo.InvariantCulture)} {unit.Name}.");
+        decimal parts = value * unit.Parts;
+        return parts == decimal.Truncate(parts)
+            ? (long)parts
+            : Note<long?>(at, $"{text} {unit.Name} in '{key}' is not a whole number of {unit.PartName}.");
     }
 
     private YamlNode? Find(string key)
@@ -240,6 +286,7 @@ internal enum Quantity
     Share,
     Days,
     Months,
+    Visits,
 }
 
 /// <param name="Parts">How many of the smallest part make one: 100 fen a yuan, 100 basis points a percent.</param>
@@ -251,12 +298,14 @@ internal sealed record Unit(string Name, decimal Parts, string PartName, decimal
     private static readonly Unit[] Share = [new("percent", 100, "basis points", 100), new("basis_points", 1, "basis points", 10_000)];
     private static readonly Unit[] Days = [new("days", 1, "days", 366)];
     private static readonly Unit[] Months = [new("months", 1, "months", 24)];
+    private static readonly Unit[] Visits = [new("visits", 1, "visits", 10_000)];
 
     public static IReadOnlyList<Unit> Of(Quantity quantity) => quantity switch
     {
         Quantity.Money => Money,
         Quantity.Share => Share,
         Quantity.Days => Days,
+        Quantity.Visits => Visits,
         _ => Months,
     };
 }
