@@ -135,14 +135,22 @@ public sealed class StatementTests
     }
 
     [Fact]
-    public void What_there_is_no_word_for_is_refused_and_not_shown()
+    public void Class_of_another_policy_stands_by_its_name()
     {
         FacilityStatement statement = Sample();
         statement.Lines[0].Tier = "province_4a";
-        Assert.Contains("province_4a", Assert.Throws<CommandException>(() => StatementCsv.Render(statement)).Message,
-            StringComparison.Ordinal);
+        statement.Statement.Groups[0].Tier = "county_2b";
 
-        statement.Lines[0].Tier = "other";
+        Assert.Contains(",province_4a,", StatementCsv.Render(statement), StringComparison.Ordinal);
+        string html = StatementHtml.Render(statement);
+        Assert.Contains("province_4a", html, StringComparison.Ordinal);
+        Assert.Contains("county_2b", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_there_is_no_word_for_is_refused_and_not_shown()
+    {
+        FacilityStatement statement = Sample();
         statement.Lines[0].Kind = "REQUEST_ONLY";
         Assert.Contains("REQUEST_ONLY", Assert.Throws<CommandException>(() => StatementHtml.Render(statement)).Message,
             StringComparison.Ordinal);

@@ -219,7 +219,7 @@ public sealed class RegistryContentTests(PostgresServer postgres)
     [Fact]
     public void Insured_of_either_form_have_every_field_and_the_place_they_were_asked_at()
     {
-        EnrolmentRow first = new(2024, "employee", "410122", "disabled", new(2024, 2, 3), null, null);
+        EnrolmentRow first = new(2024, "employee", "410122", "disabled", new(2024, 2, 3), new(1980, 5, 6), null);
         EnrolmentRow second = new(2025, "resident", "410105", "general", new(2025, 2, 3), null, null);
         CoveredDays days = new(new(2024, 2, 3), new(2024, 3, 4), new(2024, 12, 31));
         LookupReply inTexts = new();
@@ -296,6 +296,8 @@ public sealed class RegistryContentTests(PostgresServer postgres)
                                 WaitingFrom = 20240203,
                                 CoveredFrom = 20240304,
                                 CoveredTo = 20241231,
+                                Category = "disabled",
+                                BirthDate = 19800506,
                             },
                             new V1.Enrolment { PlanYear = 2025, County = "410105" },
                         },

@@ -82,11 +82,27 @@ public sealed class RegistryImportTests(PostgresServer postgres)
 
         LookupReply inNumbers = await registry.Registry.LookupAsync(
             [], ["P3", "P1", "P2", "P1"], [], inNumbers: true, CancellationToken.None);
-        Claims.V1.Enrolment unpaidInNumbers = new() { PlanYear = 2024, Scheme = "employee", County = "410181" };
-        Claims.V1.Enrolment exemptInNumbers =
-            new() { PlanYear = 2024, County = "410122", Paid = true, WaitingFrom = 20240301, CoveredFrom = 20240301, CoveredTo = 20241231 };
-        Claims.V1.Enrolment waitingInNumbers =
-            new() { PlanYear = 2025, County = "410105", Paid = true, WaitingFrom = 20250301, CoveredFrom = 20250331, CoveredTo = 20251231 };
+        Claims.V1.Enrolment unpaidInNumbers = new() { PlanYear = 2024, Scheme = "employee", County = "410181", BirthDate = 19800101 };
+        Claims.V1.Enrolment exemptInNumbers = new()
+        {
+            PlanYear = 2024,
+            County = "410122",
+            Category = "low_income",
+            Paid = true,
+            WaitingFrom = 20240301,
+            CoveredFrom = 20240301,
+            CoveredTo = 20241231,
+        };
+        Claims.V1.Enrolment waitingInNumbers = new()
+        {
+            PlanYear = 2025,
+            County = "410105",
+            BirthDate = 19800101,
+            Paid = true,
+            WaitingFrom = 20250301,
+            CoveredFrom = 20250331,
+            CoveredTo = 20251231,
+        };
         Assert.Equal(
             [new Enrolled { Position = 1, Enrolments = { unpaidInNumbers } },
                 new Enrolled { Position = 2, Enrolments = { exemptInNumbers, waitingInNumbers } }],

@@ -69,9 +69,7 @@ public sealed class VectorTests(PostgresServer postgres)
         if (day < Day(coverage.CoveredFrom)) return "IN_WAITING_PERIOD";
         if (day > Day(coverage.CoveredTo)) return "NOT_COVERED_ON_DATE";
         if (policy.OutpatientOn(day) is not { } terms) return "NO_POLICY_IN_FORCE";
-        return terms.PooledVisitTypes.ContainsKey(visitType) || terms.FixedAllowanceFen.ContainsKey(visitType)
-            ? ""
-            : "VISIT_TYPE_NOT_COVERED";
+        return terms.BenefitFor(visitType) is not null ? "" : "VISIT_TYPE_NOT_COVERED";
     }
 
     private static DateOnly Day(string date) => DateOnly.ParseExact(date, "yyyy-MM-dd");

@@ -14,6 +14,15 @@ public sealed class SettledMessageTests
         "0000a002018a0260100220012a12323032352d30332d303030303030303030323a0c483431303130353030303031420f343130313035303030303030" +
         "3030324a025232520a323032352d30362d313858018801c801fa011000000000000000000000000000000000";
 
+    private const string MessageOfFormat2 =
+        "080310011a20656565656565656565656565656565656565656565656565656565656565656520012a12323032352d30332d30303030303030303031" +
+        "3a0c483431303130353030303031420f3431303130353030303030303030314a025231520a323032352d30362d313858016a087265736964656e7488" +
+        "0164ea011f7a68656e677a686f752d6f757470617469656e7440323032342d30312d3031f20140303030303030303030303030303030303030303030" +
+        "30303030303030303030303030303030303030303030303030303030303030303030303030303030303030fa01100000000000000000000000000000" +
+        "0000a00202aa02146620392030203120666f2e796561723a32303235b00201ba020256318a027f100220012a12323032352d30332d30303030303030" +
+        "3030323a0c483431303130353030303031420f3431303130353030303030303030324a025232520a323032352d30362d313858018801c801fa011000" +
+        "000000000000000000000000000000aa02146620392030203120666f2e796561723a32303235b00201ba02025632";
+
     [Fact]
     public void Read_gives_the_records_that_were_added()
     {
@@ -79,20 +88,24 @@ public sealed class SettledMessageTests
         SettledClaim claim = Claim(1);
         claim.Format = 9;
 
-        Assert.Equal("has format 9, and this ledger reads format 1",
+        Assert.Equal("has format 9, and this ledger reads format 2",
             Assert.Throws<UnknownFormatException>(() => SettledMessage.Read(claim.ToByteArray())).Message);
         Assert.Throws<UnknownFormatException>(() => SettledMessage.Read([]));
     }
 
     [Fact]
-    public void Recorded_message_of_format_1_is_read()
+    public void Recorded_message_of_format_1_is_refused_by_name() => Assert.Equal("has format 1, and this ledger reads format 2",
+        Assert.Throws<UnknownFormatException>(() => SettledMessage.Read(Convert.FromHexString(MessageOfFormat1))).Message);
+
+    [Fact]
+    public void Recorded_message_of_format_2_is_read()
     {
         SettledMessage message = new();
         message.Add(Claim(1));
         message.Add(Claim(2));
 
-        Assert.Equal(MessageOfFormat1, Convert.ToHexStringLower(message.Take()));
-        Assert.Equal([Claim(1), Claim(2)], SettledMessage.Read(Convert.FromHexString(MessageOfFormat1)));
+        Assert.Equal(MessageOfFormat2, Convert.ToHexStringLower(message.Take()));
+        Assert.Equal([Claim(1), Claim(2)], SettledMessage.Read(Convert.FromHexString(MessageOfFormat2)));
     }
 
     [Fact]
@@ -116,5 +129,8 @@ public sealed class SettledMessageTests
         PolicyId = "zhengzhou-outpatient@2024-01-01",
         PolicyHash = new string('0', 64),
         RequestFingerprint = ByteString.CopyFrom(new byte[16]),
+        Limits = "f 9 0 1 fo.year:2025",
+        RoundingFen = 1,
+        VisitId = $"V{sequence}",
     };
 }

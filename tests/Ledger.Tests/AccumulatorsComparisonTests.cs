@@ -43,9 +43,11 @@ public sealed class AccumulatorsComparisonTests
 
     public static TheoryData<string, string> Differences => new()
     {
-        { "used", "shard 1, insured ***1002: 2025: ¥174.06 of the cap used in Redis, ¥174.05 by the sub-ledger" },
-        { "standing", "shard 1, insured ***1002: 2025: 2 settlements stand in Redis, 1 in the sub-ledger" },
-        { "borne", "shard 1, insured ***1002: 2025-06-18 at H1: ¥0.00 of the deductible borne in Redis, ¥40.00 by the sub-ledger" },
+        { "used", "shard 1, insured ***1002: accumulator fordinary.year:2025: ¥174.06 in Redis, ¥174.05 by the sub-ledger" },
+        { "standing", "shard 1, insured ***1002: 2 settlements stand in Redis, 1 in the sub-ledger" },
+        { "borne", "shard 1, insured ***1002: accumulator bordinary:20250618:H1: ¥0.00 in Redis, ¥40.00 by the sub-ledger" },
+        { "visits", "shard 1, insured ***1002: accumulator nordinary.times:2025: 2 visits in Redis, 1 visits by the sub-ledger" },
+        { "two", "shard 1, insured ***1002: accumulator cordinary:2025: ¥0.01 in Redis, ¥0.00 by the sub-ledger" },
         { "records", "shard 1, insured ***1002: 2 records in Redis, 1 in the sub-ledger" },
         { "only in Redis", "shard 1, insured ***1002: stored in Redis, and nothing in the sub-ledger" },
         { "only in the books", "shard 1, insured ***1002 has 1 records in the sub-ledger and nothing in Redis" },
@@ -58,9 +60,14 @@ public sealed class AccumulatorsComparisonTests
         InsuredAccumulators stored = _stored[1][1];
         switch (difference)
         {
-            case "used": stored.Years[0].UsedFen++; break;
-            case "standing": stored.Years[0].StandingSettlements++; break;
-            case "borne": stored.Days.Clear(); break;
+            case "used": Held(stored, "fordinary.year:2025").Amount++; break;
+            case "standing": stored.StandingSettlements++; break;
+            case "borne": stored.Accumulators.Remove(Held(stored, "bordinary:20250618:H1")); break;
+            case "visits": Held(stored, "nordinary.times:2025").Amount++; break;
+            case "two":
+                Held(stored, "nordinary.times:2025").Amount++;
+                stored.Accumulators.Add(new HeldAccumulator { Name = "cordinary:2025", Amount = 1 });
+                break;
             case "records": stored.Records++; break;
             case "only in Redis": _booked[1].RemoveAt(1); break;
             default: _stored[1].RemoveAt(1); break;
@@ -96,7 +103,7 @@ public sealed class AccumulatorsComparisonTests
     public async Task Difference_weighs_more_than_a_shard_that_cannot_be_judged()
     {
         for (int i = 0; i < 10; i++) _sequences.Enqueue(100 + i);
-        _stored[1][1].Years[0].UsedFen++;
+        _stored[1][1].Accumulators[0].Amount++;
 
         Assert.Equal(Verdict.Different, (await CompareAsync()).Verdict);
     }
@@ -153,7 +160,15 @@ public sealed class AccumulatorsComparisonTests
     {
         InsuredId = insuredId,
         Records = 1,
-        Years = { new UsedYear { Year = 2025, UsedFen = 17_405, StandingSettlements = 1 } },
-        Days = { new BorneDay { VisitDate = "2025-06-18", FacilityCode = "H1", DeductibleFen = 4_000 } },
+        StandingSettlements = 1,
+        Accumulators =
+        {
+            new HeldAccumulator { Name = "bordinary:20250618:H1", Amount = 4_000 },
+            new HeldAccumulator { Name = "fordinary.year:2025", Amount = 17_405 },
+            new HeldAccumulator { Name = "nordinary.times:2025", Amount = 1 },
+        },
     };
+
+    private static HeldAccumulator Held(InsuredAccumulators insured, string name) =>
+        insured.Accumulators.Single(held => held.Name == name);
 }

@@ -8,6 +8,8 @@ namespace Ledger.Tests;
 public sealed class BookableRecordTests
 {
     private const long Most = 100_000_000_000_000;
+    private const string Deductible = "D 4000 0 2000 bordinary:20240301:H1";
+    private const string Cap = "f 30000 100 650 fordinary.year:2024";
 
     /// <summary>Each changes one thing of a sound settlement, or turns it into a sound record of another kind and changes that.</summary>
     public static TheoryData<string, Action<SettledClaim>> Faults => new()
@@ -67,7 +69,47 @@ public sealed class BookableRecordTests
         { "pays more than the rate allows", record => (record.VisitType, record.FundPayFen) = (VisitType.PrenatalCheck, 651) },
         { "has a shortfall with the wrong sign", record => record.ShortfallFen = -1 },
         { "has a shortfall with the wrong sign", record => Cancelling(record).ShortfallFen = 1 },
-        { "has a shortfall and does not count against the cap", record => (record.CountsAgainstCap, record.ShortfallFen) = (false, 1) },
+        { "has a shortfall and no cap", record =>
+            (record.CountsAgainstCap, record.ShortfallFen, record.Limits) = (false, 1, Deductible) },
+        { "pays more than the rate allows", record => Paid(record, 2_004, 6_500, 650) },
+        { "pays more than the rate allows", record => Paid(record, 2_004, 6_500, 651).RoundingFen = 10 },
+        { "pays more than the rate allows", record =>
+            Paid(record, 2_000, 6_500, 666).Limits += "\nb 0 0 3000 cordinary:2024" },
+        { "pays more than the rate allows", record => AfterRate(record, 1_851) },
+        { "has limits that are not kind, limit, used before, moved, accumulator", record => record.Limits = "f 30000 100 650" },
+        { "has a limit out of range", record => record.Limits += "\nb 281474976710656 0 0 cordinary:2024" },
+        { "has a limit out of range", record => record.Limits += "\nb 0 281474976710656 0 cordinary:2024" },
+        { "has a limit out of range", record => record.Limits += "\nb 0 0 281474976710656 cordinary:2024" },
+        { "has a limit out of range", record => record.Limits += "\nb 0 0 -281474976710656 cordinary:2024" },
+        { "has a limit out of range", record => record.Limits += $"\nb 0 0 {long.MinValue} cordinary:2024" },
+        { "moves a limit the wrong way", record => record.Limits += "\nb 0 0 -1 cordinary:2024" },
+        { "moves a limit the wrong way", record => record.Limits += "\nb 0 -1 0 cordinary:2024" },
+        { "moves a limit the wrong way", record => record.Limits += "\nb -1 0 0 cordinary:2024" },
+        { "moves a limit the wrong way", record => Cancelling(record).Limits += "\nb 0 0 1 cordinary:2024" },
+        { "moves a cap by another sum than it pays", record => record.Limits += "\nf 50000 0 649 fordinary.month:202403" },
+        { "moves a cap by another sum than it pays", record => Cancelling(record).Limits += "\nf 50000 0 0 fordinary.month:202403" },
+        { "moves a limit that is but shown", record => record.Limits += "\ns 50000 0 1 fdelivery.year:2024" },
+        { "counts another number of visits than one that was paid for", record => record.Limits += "\nn 30 0 2 nordinary.times:2024" },
+        { "counts another number of visits than one that was paid for", record => record.Limits += "\nn 30 0 0 nordinary.times:2024" },
+        { "counts another number of visits than one that was paid for", record =>
+            Paid(record, 2_000, 6_500, 0).Limits += "\nn 30 0 1 nordinary.times:2024" },
+        { "goes beyond a limit", record => record.Limits += "\nc 2999 0 3000 cordinary.day:20240301" },
+        { "goes beyond a limit", record => record.Limits += "\nm 2999 1000 2000 bordinary:2024" },
+        { "goes beyond a limit", record => record.Limits += "\nn 3 3 1 nordinary.times:2024" },
+        { "goes beyond a limit", record => record.Limits += "\nf 1000 351 650 fordinary.month:202403" },
+        { "goes beyond a limit", record => record.Limits = record.Limits.Replace("D 4000 0", "D 4000 2001", StringComparison.Ordinal) },
+        { "moves deductibles by another sum than it bears", record =>
+            record.Limits = record.Limits.Replace("D 4000 0 2000", "D 4000 0 1999", StringComparison.Ordinal) },
+        { "moves deductibles by another sum than it bears", record => record.Limits = Cap },
+        { "moves deductibles by another sum than it bears", record =>
+            Cancelling(record).Limits = record.Limits.Replace("D 4000 0 -2000", "D 4000 0 -1999", StringComparison.Ordinal) },
+        { "counts against a cap that is not among its limits", record => record.Limits = Deductible },
+        { "counts against a cap that is not among its limits", record =>
+            record.Limits = record.Limits.Replace("f 30000 100", "f 30001 100", StringComparison.Ordinal) },
+        { "counts against a cap that is not among its limits", record =>
+            record.Limits = record.Limits.Replace("f 30000 100", "f 30000 99", StringComparison.Ordinal) },
+        { "counts against a cap that is not among its limits", record =>
+            Cancelling(record).Limits = "D 4000 2000 -2000 bordinary:20240301:H1" },
         { "pays more than the rate allows", record => record.FundPayFen++ },
         { "pays more than the rate allows", record => (record.VisitType, record.FundPayFen) = (VisitType.PrenatalCheck, 651) },
         { "pays more than the rate allows", record => Cancelling(record).FundPayFen-- },
@@ -108,19 +150,36 @@ public sealed class BookableRecordTests
         { "first millisecond", record => record.SettledAtUnixMs = 1 },
         { "last millisecond", record => record.SettledAtUnixMs = 253_402_300_799_999 },
         { "no fingerprint", record => record.RequestFingerprint = ByteString.Empty },
-        { "largest deductible", record => Parts(record, Most + 3_000, 1_000, 1_000, 0, Most + 1_000).DeductibleFen = Most },
+        { "largest deductible", record =>
+            Limited(Paid(Parts(record, Most + 3_000, 1_000, 1_000, 0, Most + 1_000), Most, 6_500, 650)) },
         { "allowance of the largest sum", record =>
+        {
             (Parts(record, Most, 0, 0, 0, Most).VisitType, record.DeductibleFen, record.FundPayFen, record.CountsAgainstCap) =
-                (VisitType.DeliveryCaesarean, 0, Most, false) },
+                (VisitType.DeliveryCaesarean, 0, Most, false);
+            Limited(record);
+        } },
+        { "half a jiao is rounded up", record => Paid(record, 2_004, 6_500, 650).RoundingFen = 10 },
+        { "each band is rounded", record => Paid(record, 2_000, 6_500, 665).Limits += "\nb 0 0 3000 cordinary:2024" },
+        { "deductible after the rate", record => AfterRate(record, 1_850) },
+        { "every kind of limit", record => record.Limits =
+            $"c 3000 0 3000 cordinary.day:20240301\nm 30000 28000 2000 bordinary:2024\n{Deductible}\nb 0 70000 3000 cordinary:2024\n"
+            + $"n 3 2 1 nordinary.times:2024\n{Cap}\nf 750 100 650 fordinary.month:202403\ns 50000 600 0 fdelivery.year:2024" },
+        { "accumulator that is beyond a limit that was lowered since", record =>
+            Paid(record, 2_000, 6_500, 0).Limits += "\nf 99 100 0 fordinary.month:202403\nn 3 4 0 nordinary.times:2024" },
+        { "cancellation of what is beyond a limit by now", record => Cancelling(record).Limits += "\nn 3 4 -1 nordinary.times:2024" },
+        { "limit of the largest number", record => record.Limits += "\nb 0 281474976710655 281474976710655 cordinary:2024" },
         { "whole deductible, no payment", record => Paid(record, 3_000, 6_500, 0) },
         { "rate of 0", record => Paid(record, 2_000, 0, 0) },
         { "rate of 100 %", record => Paid(record, 2_000, 10_000, 1_000) },
         { "half a fen is rounded up", record => Paid(record, 2_000, 5, 1) },
-        { "at the cap", record => record.CapFen = record.CapUsedAfterFen },
-        { "beyond a cap that was lowered since, without a payment", record => Paid(record, 2_000, 6_500, 0).CapFen = 99 },
+        { "at the cap", record => Limited(record, capFen: record.CapUsedAfterFen) },
+        { "beyond a cap that was lowered since, without a payment", record => Limited(Paid(record, 2_000, 6_500, 0), capFen: 99) },
         { "prenatal check", record => record.VisitType = VisitType.PrenatalCheck },
         { "allowance outside of the cap", record =>
-            (record.VisitType, record.CapFen, record.CapUsedAfterFen, record.CountsAgainstCap) = (VisitType.DeliveryNatural, 0, 0, false) },
+        {
+            (record.VisitType, record.CapUsedAfterFen, record.CountsAgainstCap) = (VisitType.DeliveryNatural, 0, false);
+            Limited(record, capFen: 0);
+        } },
     };
 
     [Theory]
@@ -144,6 +203,7 @@ public sealed class BookableRecordTests
         record.CapUsedBeforeFen = 29_900;
         record.CapUsedAfterFen = 30_000;
         record.FundPayFen = 100;
+        Limited(record);
 
         Assert.Equal(new DateOnly(2024, 3, 1), BookableRecord.Check(record).VisitDate);
     }
@@ -164,6 +224,7 @@ public sealed class BookableRecordTests
         record.CapFen = 30_000;
         record.CapUsedBeforeFen = sign > 0 ? 0 : 30_000;
         record.CapUsedAfterFen = 30_000 - record.CapUsedBeforeFen;
+        Limited(record);
 
         Assert.Same(record, BookableRecord.Check(record).Claim);
     }
@@ -178,6 +239,7 @@ public sealed class BookableRecordTests
         record.RateBp = 0;
         record.FundPayFen = record.TotalFen;
         record.CapUsedAfterFen = record.CapUsedBeforeFen;
+        Limited(record);
 
         Assert.Same(record, BookableRecord.Check(record).Claim);
     }
@@ -214,7 +276,22 @@ public sealed class BookableRecordTests
     {
         (record.DeductibleFen, record.RateBp, record.FundPayFen) = (deductible, rateBasisPoints, fundPay);
         (record.CapUsedBeforeFen, record.CapUsedAfterFen) = (100, 100 + fundPay);
+        // What does not yet say whether it counts is still being made.
+        record.Limits = record.CountsAgainstCap ? PublishedLog.LimitsOf(record) : "";
         return record;
+    }
+
+    private static void Limited(SettledClaim record, long? capFen = null)
+    {
+        record.CapFen = capFen ?? record.CapFen;
+        record.Limits = PublishedLog.LimitsOf(record);
+    }
+
+    /// <summary>3 000 at 65 %, of which the first 100 are taken off.</summary>
+    private static void AfterRate(SettledClaim record, long fundPay)
+    {
+        Paid(record, 100, 6_500, fundPay);
+        record.Limits = $"A 4000 0 100 bordinary:20240301:H1\nf 30000 100 {fundPay} fordinary.year:2024";
     }
 
     private static SettledClaim Cancelling(SettledClaim record)

@@ -35,7 +35,7 @@ public sealed class BookedContentTests(LedgerDatabase databases) : IAsyncLifetim
                 (10_000, 1_000, 200, 300, 8_500);
             (record.DeductibleFen, record.RateBp, record.FundPayFen, record.ShortfallFen) = (4_000, 5_500, 2_475, 17);
             (record.CapFen, record.CapUsedBeforeFen, record.CapUsedAfterFen) = (30_001, 27_525, 30_000);
-            (record.ReasonCode, record.PolicyId, record.PolicyHash) = ("CAP_REACHED", "policy-a", "hash-a");
+            (record.ReasonCode, record.PolicyId, record.PolicyHash, record.VisitId) = ("CAP_REACHED", "policy-a", "hash-a", "V-a");
             record.RequestFingerprint = ByteString.CopyFrom(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
         });
         _log.AddSettlement(0, record =>
@@ -89,42 +89,44 @@ public sealed class BookedContentTests(LedgerDatabase databases) : IAsyncLifetim
         [
             "0|1|SETTLEMENT|S-a||H-A|P-1|R-a||2024-12-31|ORDINARY|2025-01-01 "
                 + "01:02:03.456|resident|410102|410122|other|10000|1000|200|300|8500|4000|5500|2475"
-                + "|17|true|30001|27525|30000|CAP_REACHED|policy-a|hash-a|000102030405060708090a0b0c0d0e0f",
+                + "|17|true|30001|27525|30000|CAP_REACHED|policy-a|hash-a|000102030405060708090a0b0c0d0e0f"
+                + "|D 4000 0 4000 bordinary:20241231:H-A, f 30001 27525 2475 fordinary.year:2024|V-a",
             "0|2|SETTLEMENT|S-b||H-A|P-2|R-b||2025-01-01|PRENATAL_CHECK|2025-01-01 "
                 + "02:00:00|employee|410103|410105|grassroots|2010|10|0|0|2000|0|6500|1300"
-                + "|0|true|30002|0|1300||policy-b|hash-b|00000000000000000000000000000000",
+                + "|0|true|30002|0|1300||policy-b|hash-b|00000000000000000000000000000000|f 30002 0 1300 fordinary.year:2025|",
             "0|3|SETTLEMENT|S-f||H-A|P-3|R-f||2024-12-31|DELIVERY_CAESAREAN|2025-01-01 "
                 + "02:30:00|resident|410104|410122|province_3a|50001|1|0|0|50000|0|0|50000"
-                + "|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000",
+                + "|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000|s 30003 77 0 fordinary.year:2024|V-f",
             "0|4|SETTLEMENT|S-g||H-B|P-6|R-g||2025-01-02|DELIVERY_NATURAL|2025-01-01 "
                 + "02:30:00|resident|410108|410105|province_3a|7001|1|0|0|7000|0|0|7000"
-                + "|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000",
+                + "|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000|s 30003 77 0 fordinary.year:2025|V-g",
             "0|5|CANCELLATION|S-h|S-g|H-B|P-6|R-h|R-g|2025-01-02|DELIVERY_NATURAL|2025-01-01 "
                 + "02:30:00|resident|410108|410105|province_3a|-7001|-1|0|0|-7000|0|0"
-                + "|-7000|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000",
+                + "|-7000|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000|s 30003 77 0 fordinary.year:2025|V-g",
             "0|6|RESTORATION|S-i|S-g|H-B|P-6|R-i|R-g|2025-01-02|DELIVERY_NATURAL|2025-01-01 "
                 + "02:30:00|resident|410108|410105|province_3a|7001|1|0|0|7000|0|0"
-                + "|7000|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000",
+                + "|7000|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000|s 30003 77 0 fordinary.year:2025|V-g",
             "0|7|SETTLEMENT|S-j||H-D|P-6|R-j||2025-01-02|DELIVERY_NATURAL|2025-01-01 "
                 + "02:30:00|resident|410108|410106|province_3a|9001|1|0|0|9000|0|0|9000"
-                + "|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000",
+                + "|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000|s 30003 77 0 fordinary.year:2025|V-j",
             "0|8|CANCELLATION|S-k|S-j|H-D|P-6|R-k|R-j|2025-01-02|DELIVERY_NATURAL|2025-01-01 "
                 + "02:30:00|resident|410108|410106|province_3a|-9001|-1|0|0|-9000|0|0"
-                + "|-9000|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000",
+                + "|-9000|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000|s 30003 77 0 fordinary.year:2025|V-j",
             "1|1|SETTLEMENT|S-c||H-B|P-4|R-c||2024-12-30|DELIVERY_NATURAL|2025-01-01 "
                 + "02:30:00|resident|410104|410105|province_3a|100001|1|0|0|100000|0|0|100000"
-                + "|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000",
+                + "|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000|s 30003 77 0 fordinary.year:2024|V-c",
             "1|2|CANCELLATION|S-d|S-c|H-B|P-4|R-d|R-c|2024-12-30|DELIVERY_NATURAL|2025-01-01 "
                 + "02:30:00|resident|410104|410105|province_3a|-100001|-1|0|0|-100000"
-                + "|0|0|-100000|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000",
-            "1|3|REQUEST_ONLY|NULL||H-C|P-5|R-e|R-never-came|NULL||2025-01-02 00:00:00|||||0|0|0|0|0|0|0|0|0|false|0|0|0||||",
+                + "|0|0|-100000|0|false|0|0|0||policy-c|hash-c|00000000000000000000000000000000|s 30003 77 0 fordinary.year:2024|V-c",
+            "1|3|REQUEST_ONLY|NULL||H-C|P-5|R-e|R-never-came|NULL||2025-01-02 00:00:00|||||0|0|0|0|0|0|0|0|0|false|0|0|0||||||",
         ],
         await _ledger.RowsAsync("""
             SELECT concat_ws('|', shard, sequence, kind, coalesce(settlement_id, 'NULL'), original_settlement_id, facility_code, insured_id,
                 request_id,
                 original_request_id, coalesce(visit_date::text, 'NULL'), visit_type, settled_at AT TIME ZONE 'UTC', scheme, insured_county, facility_county, tier,
                 total_fen, full_self_pay_fen, over_limit_fen, pre_self_pay_fen, in_scope_fen, deductible_fen, rate_basis_points, fund_pay_fen,
-                shortfall_fen, counts_against_cap::text, cap_fen, cap_used_before_fen, cap_used_after_fen, reason_code, policy_id, policy_hash, encode(request_fingerprint, 'hex'))
+                shortfall_fen, counts_against_cap::text, cap_fen, cap_used_before_fen, cap_used_after_fen, reason_code, policy_id, policy_hash, encode(request_fingerprint, 'hex'),
+                replace(limits, chr(10), ', '), visit_id)
             FROM sub_ledger ORDER BY shard, sequence
             """));
 
@@ -216,6 +218,7 @@ public sealed class BookedContentTests(LedgerDatabase databases) : IAsyncLifetim
                 CapUsedAfterFen = 30_000,
                 InsuredCounty = "410102",
                 PolicyId = "policy-a",
+                Limits = "D 4000 0 4000 bordinary:20241231:H-A\nf 30001 27525 2475 fordinary.year:2024",
             },
             all[0]);
         Assert.Equal(("CANCELLATION", "S-d", "S-c", "R-d"),
@@ -302,6 +305,7 @@ public sealed class BookedContentTests(LedgerDatabase databases) : IAsyncLifetim
         (record.TotalFen, record.FullSelfPayFen, record.InScopeFen, record.FundPayFen) = (fundPayFen + 1, 1, fundPayFen, fundPayFen);
         (record.RateBp, record.CapFen, record.CapUsedBeforeFen, record.CapUsedAfterFen) = (0, 0, 0, 0);
         (record.PolicyId, record.PolicyHash) = ("policy-c", "hash-c");
+        (record.Limits, record.VisitId) = ($"s 30003 77 0 fordinary.year:{visitDate[..4]}", $"V{ids.Settlement[1..]}");
     }
 
     private void Mirror(SettledClaim original, Kind kind, string settlementId, string requestId)

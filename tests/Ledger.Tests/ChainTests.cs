@@ -30,7 +30,8 @@ public sealed class ChainTests(LedgerDatabase databases)
             INSERT INTO sub_ledger VALUES (7, 1234, 'SETTLEMENT', '2025-07-0000001234', '', 'H0231', '参保人0001', 'r-1', '', '2025-06-18',
                 'ORDINARY',
                 '2025-06-18 11:59:59+08', 'resident', '410102', '410105', 'other', 12345, 345, 0, 0, 12000, 4000, 5500, 4400, 30000, 0, 4400, '',
-                'zhengzhou-outpatient@2024-01-01', 'ab', decode('000102030405060708090a0b0c0d0e0f', 'hex'), 66, true);
+                'zhengzhou-outpatient@2024-01-01', 'ab', decode('000102030405060708090a0b0c0d0e0f', 'hex'), 66, true,
+                E'D 4000 0 4000 bordinary:20250618:H0231\nf 30000 0 4400 fordinary.year:2025', '门诊号1');
             INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (17, 88, 'resident', '2025-06-18', '2025-06-18');
             INSERT INTO posting VALUES (17, '5101.resident.410105', 4400, 0), (17, '2101.resident.410105.H0231', 0, 4400)
             """);
@@ -53,12 +54,22 @@ public sealed class ChainTests(LedgerDatabase databases)
         Assert.Equal("1f3c23f901fd345d58b1ca96f9167c08dddd9d9358efd73caf4ee6697347e80c",
             Convert.ToHexStringLower(ChainLink.HashOf(beginning, 1, 1, 88, chainedAt, rows)));
 
-        using BatchRows now = (await BatchRows.ReadAsync(connection, [88], format: 2, recent: null, CancellationToken.None))[88];
-        Assert.Equal("15b6ad61c0336563031849fae5bf69f6",
-            RowIndex.Read(now.Index)!.Single(row => row.Table == ChainedTable.SubLedger.Number).Hash);
-        Assert.Equal("f1c90e3c141299cb1ba857de99d525a9d3b43f4d9725f451ac3d251b9e6fd2e6",
-            Convert.ToHexStringLower(ChainLink.HashOf(beginning, 2, 1, 88, chainedAt, now)));
+        await AssertLaterAsync(
+            2, "15b6ad61c0336563031849fae5bf69f6", "f1c90e3c141299cb1ba857de99d525a9d3b43f4d9725f451ac3d251b9e6fd2e6");
+        await AssertLaterAsync(
+            3, "1575f0a05503e0b26a7b44d82e079066", "19b11fb8e99d8e91b7dcdd65d00a0cae32cb53bd43e8ca466b7cfa7534ec132d");
+
+        async Task AssertLaterAsync(short format, string rowHash, string linkHash)
+        {
+            using BatchRows later = (await BatchRows.ReadAsync(connection, [88], format, recent: null, CancellationToken.None))[88];
+            Assert.Equal(rowHash, RowIndex.Read(later.Index)!.Single(row => row.Table == ChainedTable.SubLedger.Number).Hash);
+            Assert.Equal(linkHash, Convert.ToHexStringLower(ChainLink.HashOf(beginning, format, 1, 88, chainedAt, later)));
+        }
     }
+
+    [Fact]
+    public void Links_of_every_format_so_far_are_known_and_no_later_one() =>
+        Assert.Equal([false, true, true, true, false], Enumerable.Range(0, 5).Select(format => ChainLink.IsKnown((short)format)));
 
     [Fact]
     public async Task Hashes_of_what_was_posted_are_those_of_what_PostgreSQL_has()
@@ -253,7 +264,7 @@ public sealed class ChainTests(LedgerDatabase databases)
     }
 
     [Fact]
-    public async Task Shard_is_folded_per_insured_year_and_day()
+    public async Task Shard_is_folded_per_insured_and_accumulator()
     {
         PublishedLog log = new(Shards);
         SettledClaim first = log.AddSettlement(1,
@@ -263,10 +274,17 @@ public sealed class ChainTests(LedgerDatabase databases)
         log.AddMirror(second, Kind.Cancellation);
         log.AddSettlement(1, record => (record.InsuredId, record.VisitType, record.RateBp, record.CapUsedAfterFen) = (
             "P2", VisitType.DeliveryNatural, 0, 0));
+        SettledClaim third = log.AddSettlement(1, record =>
+        {
+            (record.InsuredId, record.VisitDate, record.FacilityCode, record.DeductibleFen) = ("P1", "2024-03-01", "H1", 1_000);
+            record.FundPayFen = record.CapUsedAfterFen = ((record.InScopeFen - 1_000) * 6_500 + 5_000) / 10_000;
+        });
         log.AddSettlement(0, record => record.InsuredId = "elsewhere");
         string postgres = await databases.CreateAsync();
         await using RunningLedger ledger = RunningLedger.Create(postgres);
         first.FundPayFen = first.CapUsedAfterFen = ((first.InScopeFen - 4_000) * 6_500 + 5_000) / 10_000;
+        first.Limits = $"{PublishedLog.LimitsOf(first)}\nf 10000000 0 {first.FundPayFen} fordinary.month:202403\n"
+            + "n 5 2 1 nordinary.times:2024\ns 1000 1 0 fdelivery.year:2024\nc 2000000 0 300 ";
         await ledger.OpenAsync(log);
         await ledger.BookAsync(log);
 
@@ -275,15 +293,21 @@ public sealed class ChainTests(LedgerDatabase databases)
 
         Assert.Equal(
             [
-                new ShardAccumulators { Sequence = 4 },
+                new ShardAccumulators { Sequence = 5 },
                 new ShardAccumulators
                 {
                     Insured = new InsuredAccumulators
                     {
                         InsuredId = "P1",
-                        Records = 3,
-                        Years = { new UsedYear { Year = 2024, UsedFen = first.FundPayFen, StandingSettlements = 1 } },
-                        Days = { new BorneDay { VisitDate = "2024-03-01", FacilityCode = "H1", DeductibleFen = 4_000 } },
+                        Records = 4,
+                        StandingSettlements = 2,
+                        Accumulators =
+                        {
+                            new HeldAccumulator { Name = "bordinary:20240301:H1", Amount = 5_000 },
+                            new HeldAccumulator { Name = "fordinary.month:202403", Amount = first.FundPayFen },
+                            new HeldAccumulator { Name = "fordinary.year:2024", Amount = first.FundPayFen + third.FundPayFen },
+                            new HeldAccumulator { Name = "nordinary.times:2024", Amount = 1 },
+                        },
                     },
                 },
                 new ShardAccumulators
@@ -292,7 +316,7 @@ public sealed class ChainTests(LedgerDatabase databases)
                     {
                         InsuredId = "P2",
                         Records = 1,
-                        Years = { new UsedYear { Year = 2024, StandingSettlements = 1 } },
+                        StandingSettlements = 1,
                     },
                 },
             ],

@@ -167,6 +167,7 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
             CapUsedAfterFen = record.CapUsedAfterFen,
             InsuredCounty = record.InsuredCounty,
             PolicyId = record.PolicyId,
+            Limits = record.Limits,
         }), entries);
     }
 

@@ -87,8 +87,30 @@ internal sealed class PublishedLog
             record.ShortfallFen = (long)Int128.Max(uncappedFen - record.FundPayFen, 0);
         }
 
+        if (record.Limits.Length == 0) record.Limits = LimitsOf(record);
         _shards[shard].Add(record);
         return record;
+    }
+
+    /// <summary>Zhengzhou's limits of a settlement as its amounts stand: the deductible that was borne, and the annual cap.</summary>
+    public static string LimitsOf(SettledClaim record)
+    {
+        if (record.Kind == Kind.RequestOnly) return "";
+        List<string> lines = [];
+        string day = record.VisitDate.Replace("-", "", StringComparison.Ordinal);
+        if (record.DeductibleFen != 0)
+        {
+            long limitFen = Math.Max(4_000, record.DeductibleFen);
+            lines.Add($"D {limitFen} 0 {record.DeductibleFen} bordinary:{day}:{record.FacilityCode}");
+        }
+
+        if (record.CountsAgainstCap)
+        {
+            string year = record.VisitDate.Split('-')[0];
+            lines.Add($"f {record.CapFen} {record.CapUsedBeforeFen} {record.FundPayFen} fordinary.year:{year}");
+        }
+
+        return string.Join('\n', lines);
     }
 
     /// <summary>The negative mirror of a settlement, or the settlement again.</summary>
@@ -105,10 +127,18 @@ internal sealed class PublishedLog
         mirror.TotalFen *= sign;
         mirror.FullSelfPayFen *= sign;
         mirror.InScopeFen *= sign;
+        mirror.DeductibleFen *= sign;
         mirror.FundPayFen *= sign;
         mirror.ShortfallFen *= sign;
         mirror.CapUsedBeforeFen = sign < 0 ? original.FundPayFen : 0;
         mirror.CapUsedAfterFen = sign < 0 ? 0 : original.FundPayFen;
+        mirror.Limits = string.Join('\n', original.Limits.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line =>
+        {
+            string[] parts = line.Split(' ');
+            if (parts[0] == "f") parts[2] = $"{mirror.CapUsedBeforeFen}";
+            parts[3] = $"{sign * long.Parse(parts[3], CultureInfo.InvariantCulture)}";
+            return string.Join(' ', parts);
+        }));
         _shards[original.Shard].Add(mirror);
         return mirror;
     }

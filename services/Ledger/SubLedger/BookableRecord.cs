@@ -17,6 +17,9 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
     // batch leaves int64. A visit's total and parts are only kept, and may be any amount that adjudication settles.
     private const long LargestSummedFen = 100_000_000_000_000;
 
+    // What a stored record has room for: 6 bytes. Sums of two stay within int64.
+    private const long LargestLimit = (1L << 48) - 1;
+
     private static readonly long LatestUnixMilliseconds = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
     /// <exception cref="UnbookableRecordException">Why not, without any personal data.</exception>
@@ -76,12 +79,14 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         bool byRate = claim.RateBp > 0;
         List<BookedLimit> limits = BookedLimit.Read(claim.Limits);
         if (byRate) CheckShare(claim, limits, inScope, deductible, fundPay);
-        CheckLimits(claim, limits, sign, fundPay);
+        CheckLimits(claim, limits, sign, deductible, fundPay);
         if (!claim.CountsAgainstCap) return;
         Require(claim.CapUsedBeforeFen >= 0 && claim.CapUsedAfterFen - claim.CapUsedBeforeFen == claim.FundPayFen,
             "moves the cap by another sum than it pays");
         if (claim.Kind == Kind.Settlement)
             Require(claim.CapUsedAfterFen <= Math.Max(claim.CapFen, claim.CapUsedBeforeFen), "pays beyond the cap");
+        Require(limits.Exists(limit => limit.Kind == 'f' && limit.Limit == claim.CapFen && limit.UsedBefore == claim.CapUsedBeforeFen),
+            "counts against a cap that is not among its limits");
     }
 
     /// <summary>The highest rate of the visit's bands, and what rounding may add to each band.</summary>
@@ -96,21 +101,27 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
     }
 
     /// <summary>What the fund pays moves every cap on it, and none beyond itself; nothing else moves by what no visit could.</summary>
-    private static void CheckLimits(SettledClaim claim, List<BookedLimit> limits, int sign, long fundPay)
+    private static void CheckLimits(SettledClaim claim, List<BookedLimit> limits, int sign, long deductible, long fundPay)
     {
         bool isSettlement = claim.Kind == Kind.Settlement;
         bool mayCut = false;
+        long borne = 0;
         foreach (BookedLimit limit in limits)
         {
+            Require(limit is { Limit: <= LargestLimit, UsedBefore: <= LargestLimit, Moved: >= -LargestLimit and <= LargestLimit },
+                "has a limit out of range");
             long moved = sign * limit.Moved;
             Require(moved >= 0 && limit.UsedBefore >= 0 && limit.Limit >= 0, "moves a limit the wrong way");
             mayCut |= limit.Kind is 'f' or 'n';
+            if (limit.Kind is 'D' or 'd' or 'A' or 'a') borne += moved;
+            Require(limit.Kind != 'n' || moved == (fundPay > 0 ? 1 : 0), "counts another number of visits than one that was paid for");
             Require(limit.Kind != 'f' || moved == fundPay, "moves a cap by another sum than it pays");
             Require(limit.Kind != 's' || moved == 0, "moves a limit that is but shown");
             if (isSettlement && limit.Kind != 'b')
                 Require(limit.UsedBefore + moved <= Math.Max(limit.Limit, limit.UsedBefore), "goes beyond a limit");
         }
 
+        Require(borne == deductible, "moves deductibles by another sum than it bears");
         Require(mayCut || claim.ShortfallFen == 0, "has a shortfall and no cap");
     }
 

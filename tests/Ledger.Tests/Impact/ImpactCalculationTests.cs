@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Claims.Ledger.Impact;
+using Claims.Ledger.SubLedger;
 using Claims.Policy;
 using Claims.Rules;
 using Claims.V1;
@@ -34,9 +36,9 @@ public sealed class ImpactCalculationTests
     public void Higher_rate_pays_more_from_the_first_day_on_only()
     {
         MadeUpBooks books = new(Present);
-        books.Settle("I1", "2024-12-31", Tier.Grassroots, 10_000);
-        SubLedgerEntry changed = books.Settle("I1", "2025-01-01", Tier.Grassroots, 10_000);
-        books.Settle("I1", "2025-01-02", Tier.Other, 10_000);
+        books.Settle("I1", "2024-12-31", "grassroots", 10_000);
+        SubLedgerEntry changed = books.Settle("I1", "2025-01-01", "grassroots", 10_000);
+        books.Settle("I1", "2025-01-02", "other", 10_000);
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(grassrootsRate: 7_000), NewYear, books);
 
@@ -53,9 +55,9 @@ public sealed class ImpactCalculationTests
     public void More_paid_early_leaves_less_of_the_cap_for_later()
     {
         MadeUpBooks books = new(Present);
-        books.Settle("I1", "2025-01-01", Tier.Grassroots, 20_000);
-        books.Settle("I2", "2025-01-01", Tier.Grassroots, 10_000);
-        SubLedgerEntry last = books.Settle("I1", "2025-02-01", Tier.Grassroots, 30_000);
+        books.Settle("I1", "2025-01-01", "grassroots", 20_000);
+        books.Settle("I2", "2025-01-01", "grassroots", 10_000);
+        SubLedgerEntry last = books.Settle("I1", "2025-02-01", "grassroots", 30_000);
         Assert.Equal(17_000, last.FundPayFen);
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(grassrootsRate: 9_000), NewYear, books);
@@ -69,8 +71,8 @@ public sealed class ImpactCalculationTests
     public void What_visits_before_the_first_day_used_of_the_cap_counts_as_it_was_paid()
     {
         MadeUpBooks books = new(Present);
-        books.Settle("I1", "2025-01-01", Tier.Grassroots, 40_000);
-        books.Settle("I1", "2025-07-01", Tier.Grassroots, 40_000);
+        books.Settle("I1", "2025-01-01", "grassroots", 40_000);
+        books.Settle("I1", "2025-07-01", "grassroots", 40_000);
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(cap: 50_000), new DateOnly(2025, 7, 1), books);
 
@@ -82,9 +84,9 @@ public sealed class ImpactCalculationTests
     public void Deductible_of_the_day_is_carried_to_the_next_visit_at_that_facility()
     {
         MadeUpBooks books = new(Present);
-        books.Settle("I1", "2025-01-01", Tier.Other, 3_000);
-        books.Settle("I1", "2025-01-01", Tier.Other, 10_000);
-        books.Settle("I1", "2025-01-02", Tier.Other, 10_000);
+        books.Settle("I1", "2025-01-01", "other", 3_000);
+        books.Settle("I1", "2025-01-01", "other", 10_000);
+        books.Settle("I1", "2025-01-02", "other", 10_000);
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(otherDeductible: 5_000), NewYear, books);
 
@@ -97,10 +99,10 @@ public sealed class ImpactCalculationTests
     public void Undone_settlements_are_left_out_but_stood_while_they_stood()
     {
         MadeUpBooks books = new(Present);
-        SubLedgerEntry cancelled = books.Settle("I1", "2025-01-01", Tier.Grassroots, 40_000);
-        SubLedgerEntry starved = books.Settle("I1", "2025-01-02", Tier.Grassroots, 10_000);
+        SubLedgerEntry cancelled = books.Settle("I1", "2025-01-01", "grassroots", 40_000);
+        SubLedgerEntry starved = books.Settle("I1", "2025-01-02", "grassroots", 10_000);
         books.Cancel(cancelled);
-        SubLedgerEntry after = books.Settle("I1", "2025-01-03", Tier.Grassroots, 20_000);
+        SubLedgerEntry after = books.Settle("I1", "2025-01-03", "grassroots", 20_000);
         Assert.Equal((4_000, 13_000), (starved.FundPayFen, after.FundPayFen));
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(grassrootsRate: 7_000), NewYear, books);
@@ -114,9 +116,9 @@ public sealed class ImpactCalculationTests
     public void Restored_settlement_stands_again_as_far_as_the_cap_leaves()
     {
         MadeUpBooks books = new(Present);
-        SubLedgerEntry first = books.Settle("I1", "2025-01-01", Tier.Grassroots, 20_000);
+        SubLedgerEntry first = books.Settle("I1", "2025-01-01", "grassroots", 20_000);
         books.Cancel(first);
-        books.Settle("I1", "2025-01-02", Tier.Grassroots, 20_000);
+        books.Settle("I1", "2025-01-02", "grassroots", 20_000);
         books.Restore(first);
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(With(grassrootsRate: 8_000), NewYear, books);
@@ -129,13 +131,13 @@ public sealed class ImpactCalculationTests
     public void Visit_that_the_other_policy_does_not_cover_pays_nothing_and_says_why()
     {
         MadeUpBooks books = new(Present);
-        books.Settle("I1", "2025-03-01", Tier.Grassroots, 10_000, VisitType.PrenatalCheck);
-        books.Settle("I1", "2025-03-02", Tier.Grassroots, 10_000);
-        books.Settle("I2", "2025-03-02", Tier.Other, 500_000, VisitType.DeliveryNatural);
-        PolicyPack other = With(policy => policy with
+        books.Settle("I1", "2025-03-01", "grassroots", 10_000, VisitType.PrenatalCheck);
+        books.Settle("I1", "2025-03-02", "grassroots", 10_000);
+        books.Settle("I2", "2025-03-02", "other", 500_000, VisitType.DeliveryNatural);
+        PolicyPack other = With(benefit => benefit with
         {
-            PooledVisitTypes = policy.PooledVisitTypes.Remove("PRENATAL_CHECK"),
-            FixedAllowanceFen = policy.FixedAllowanceFen.SetItem("DELIVERY_NATURAL", new Cited<long>(150_000, "made up")),
+            VisitTypes = benefit.VisitTypes.Remove("PRENATAL_CHECK"),
+            FixedSum = benefit.FixedSum is { } sum ? sum with { Fen = Changed(sum.Fen, 150_000, "DELIVERY_NATURAL") } : null,
         });
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(other, NewYear, books);
@@ -145,12 +147,94 @@ public sealed class ImpactCalculationTests
     }
 
     [Fact]
+    public void Cap_by_month_of_the_other_policy_cuts_each_month_by_itself()
+    {
+        MadeUpBooks books = new(Present);
+        books.Settle("I1", "2025-01-01", "grassroots", 10_000);
+        books.Settle("I1", "2025-01-31", "grassroots", 10_000);
+        books.Settle("I1", "2025-02-01", "grassroots", 10_000);
+        books.Settle("I2", "2025-01-31", "grassroots", 10_000);
+
+        (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(WithMonthCap(8_000), NewYear, books);
+
+        DifferingSettlement one = Assert.Single(settlements);
+        Assert.Equal(("S1-2", 6_500L, 1_500L, Reasons.CapReached),
+            (one.SettlementId, one.FundPaidBeforeFen, one.FundPaidAfterFen, one.ReasonCode));
+        Assert.Equal(-5_000, Difference(totals.Total));
+    }
+
+    [Fact]
+    public void Restored_settlement_stands_again_as_far_as_the_tightest_cap_leaves()
+    {
+        MadeUpBooks books = new(Present);
+        SubLedgerEntry first = books.Settle("I1", "2025-01-01", "grassroots", 10_000);
+        books.Cancel(first);
+        books.Settle("I1", "2025-01-02", "grassroots", 10_000);
+        books.Restore(first);
+        books.Settle("I1", "2025-01-03", "grassroots", 10_000);
+
+        (IReadOnlyList<DifferingSettlement> settlements, _) = Of(WithMonthCap(8_000), NewYear, books);
+
+        Assert.Equal([(first.SettlementId, 1_500L), ("S1-5", 0L)],
+            settlements.Select(settlement => (settlement.SettlementId, settlement.FundPaidAfterFen)));
+    }
+
+    [Fact]
+    public void Present_policy_of_another_shape_differs_in_nothing_whatever_was_undone()
+    {
+        PolicyPack present = WithMonthCap(8_000);
+        MadeUpBooks books = new(present);
+        books.AddRandom(new Random(1), 300);
+
+        (IReadOnlyList<DifferingSettlement> settlements, _) = Of(present, new DateOnly(2024, 1, 1), books);
+
+        Assert.Empty(settlements);
+    }
+
+    [Fact]
+    public void Class_of_people_that_the_books_do_not_know_is_the_one_that_everybody_is_in()
+    {
+        MadeUpBooks books = new(Present);
+        books.Settle("I1", "2025-01-01", "grassroots", 10_000);
+        PersonClass minor = new("minor", 1, "未成年人", AgeBelow: 18, AgeFrom: null, ImmutableSortedSet<string>.Empty);
+        PolicyPack other = WithPolicy(policy => policy with
+        {
+            PersonClasses = [minor, .. policy.PersonClasses],
+            Benefits = [.. policy.Benefits.Select(benefit => benefit with
+            {
+                RateBasisPoints = benefit.RateBasisPoints is { } rates
+                    ? new ValueTable(rates.Rows.SetItems(rates.Rows.Select(row => KeyValuePair.Create(
+                        row.Key with { PersonClass = "minor" }, new Cited<long>(9_000, "made up")))))
+                    : null,
+            })],
+        });
+
+        Assert.Empty(Of(other, NewYear, books).Settlements);
+    }
+
+    [Fact]
+    public void Class_of_facilities_that_the_other_policy_does_not_have_is_named()
+    {
+        MadeUpBooks books = new(Present);
+        books.Settle("I1", "2025-01-01", "grassroots", 10_000);
+        PolicyPack other = WithPolicy(policy => policy with
+        {
+            FacilityClasses = [.. policy.FacilityClasses.Where(one => one.Name != "grassroots")],
+        });
+
+        BooksDisagreeException refused = Assert.Throws<BooksDisagreeException>(() => Of(other, NewYear, books));
+
+        Assert.Contains($"the facility class 'grassroots', which {other.OutpatientOn(NewYear)!.PolicyId} does not have", refused.Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Visit_without_a_policy_in_force_is_summed_apart()
     {
         MadeUpBooks books = new(Present);
-        books.Settle("I1", "2025-03-01", Tier.Grassroots, 10_000);
-        books.Settle("I1", "2025-07-01", Tier.Grassroots, 10_000);
-        PolicyPack other = With(policy => policy with { To = policy.To ?? new DateOnly(2025, 6, 30) });
+        books.Settle("I1", "2025-03-01", "grassroots", 10_000);
+        books.Settle("I1", "2025-07-01", "grassroots", 10_000);
+        PolicyPack other = WithPolicy(policy => policy with { To = policy.To ?? new DateOnly(2025, 6, 30) });
 
         (IReadOnlyList<DifferingSettlement> settlements, ImpactTotals totals) = Of(other, NewYear, books);
 
@@ -163,7 +247,7 @@ public sealed class ImpactCalculationTests
     public void Books_that_undo_what_does_not_stand_are_refused()
     {
         MadeUpBooks books = new(Present);
-        SubLedgerEntry settled = books.Settle("I1", "2025-01-01", Tier.Grassroots, 20_000);
+        SubLedgerEntry settled = books.Settle("I1", "2025-01-01", "grassroots", 20_000);
         books.Cancel(settled);
         SubLedgerEntry again = books.Entries[^1].Clone();
         again.Sequence++;
@@ -184,55 +268,77 @@ public sealed class ImpactCalculationTests
 
     private static long Difference(ImpactSum sum) => sum.FundPaidAfterFen - sum.FundPaidBeforeFen;
 
-    private static PolicyPack With(int? grassrootsRate = null, long? cap = null, long? otherDeductible = null) => With(policy => policy with
+    private static PolicyPack With(int? grassrootsRate = null, long? cap = null, long? otherDeductible = null) => With(benefit => benefit with
     {
-        AnnualCapFen = new Cited<long>(cap ?? policy.AnnualCapFen.Value, "made up"),
-        Grassroots = policy.Grassroots with
-        {
-            RateBasisPoints = new Cited<int>(grassrootsRate ?? policy.Grassroots.RateBasisPoints.Value, "made up"),
-        },
-        Other = policy.Other with { DeductibleFen = new Cited<long>(otherDeductible ?? policy.Other.DeductibleFen.Value, "made up") },
+        RateBasisPoints = Changed(benefit.RateBasisPoints, grassrootsRate, "grassroots"),
+        Caps = [.. benefit.Caps.Select(one => one with { Limit = Changed(one.Limit, cap) })],
+        Deductible = benefit.Deductible is { } deductible ? deductible with { Fen = Changed(deductible.Fen, otherDeductible, "other") } : null,
     });
 
-    private static PolicyPack With(Func<OutpatientPolicy, OutpatientPolicy> change) =>
+    private static PolicyPack WithMonthCap(long fen) => With(benefit => benefit.Name != "ordinary" ? benefit : benefit with
+    {
+        Caps = benefit.Caps.Add(benefit.Caps[0] with
+        {
+            Name = "month",
+            Group = "ordinary.month",
+            Per = Period.Month,
+            Limit = Changed(benefit.Caps[0].Limit, fen),
+        }),
+    });
+
+    private static PolicyPack With(Func<Benefit, Benefit> change) =>
+        WithPolicy(policy => policy with { Benefits = [.. policy.Benefits.Select(change)] });
+
+    private static PolicyPack WithPolicy(Func<OutpatientPolicy, OutpatientPolicy> change) =>
         Present with { Outpatient = [.. Present.Outpatient.Select(change)] };
+
+    /// <param name="only">Class of facilities or visit type whose value changes; null for all.</param>
+    [return: NotNullIfNotNull(nameof(table))]
+    private static ValueTable? Changed(ValueTable? table, long? value, string? only = null) => table is null || value is null
+        ? table
+        : new ValueTable(table.Rows.ToImmutableDictionary(row => row.Key, row =>
+            only is null || row.Key.FacilityClass == only || row.Key.VisitType == only
+                ? new Cited<long>(value.Value, "made up")
+                : row.Value));
 
     /// <summary>Books as adjudication would have filled them, in one shard.</summary>
     private sealed class MadeUpBooks(PolicyPack pack)
     {
-        private readonly Dictionary<(string, int), long> _usedFen = [];
-        private readonly Dictionary<(string, string, string), long> _borneFen = [];
+        private readonly Dictionary<(string Insured, string Accumulator), long> _used = [];
 
         public List<SubLedgerEntry> Entries { get; } = [];
 
-        public SubLedgerEntry Settle(string insured, string day, Tier tier, long inScopeFen, VisitType type = VisitType.Ordinary)
+        public SubLedgerEntry Settle(string insured, string day, string facilityClass, long inScopeFen, VisitType type = VisitType.Ordinary)
         {
             DateOnly date = DateOnly.ParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture);
             OutpatientPolicy policy = pack.OutpatientOn(date)!;
-            Terms terms = CoverageChecks.TermsOf(policy, tier, type)!.Value;
+            FacilityClass facility = policy.FacilityClasses.Single(one => one.Name == facilityClass);
+            Terms terms = TermsCompiler.Compile(pack, policy, facility, policy.PersonClasses[^1], type)!;
             SubLedgerEntry entry = new()
             {
                 Shard = 1,
                 Sequence = Entries.Count + 1,
                 SettlementId = $"S1-{Entries.Count + 1}",
-                FacilityCode = $"H{(int)tier}",
+                FacilityCode = $"H-{facilityClass}",
                 InsuredId = insured,
                 RequestId = $"R{Entries.Count + 1}",
                 VisitDate = day,
                 Kind = "SETTLEMENT",
                 VisitType = type,
-                Tier = tier.WireName(),
+                Tier = facilityClass,
                 TotalFen = inScopeFen,
                 InScopeFen = inScopeFen,
                 InsuredCounty = "410105",
                 PolicyId = policy.PolicyId,
-                CapUsedBeforeFen = _usedFen.GetValueOrDefault((insured, date.Year)),
             };
-            Settlement settlement = Adjudicator.Adjudicate(terms, inScopeFen, inScopeFen,
-                new Standing(entry.CapUsedBeforeFen, _borneFen.GetValueOrDefault((insured, entry.FacilityCode, day))));
+            string[] names = [.. terms.Limits.Select(limit => AccumulatorNames.NameOf(limit, date, entry.FacilityCode))];
+            long[] before = [.. names.Select(name => _used.GetValueOrDefault((insured, name)))];
+            long[] moved = new long[names.Length];
+            Settlement settlement = Adjudicator.Adjudicate(terms, inScopeFen, inScopeFen, before, moved);
             entry.DeductibleFen = settlement.DeductibleFen;
             entry.FundPayFen = settlement.FundPayFen;
-            entry.CapUsedAfterFen = entry.CapUsedBeforeFen + (terms.Capped ? settlement.FundPayFen : 0);
+            entry.Limits = string.Join('\n', terms.Limits.Select((limit, index) =>
+                $"{(char)limit.Kind} {limit.Limit} {before[index]} {moved[index]} {names[index]}"));
             Append(entry);
             return entry;
         }
@@ -246,6 +352,7 @@ public sealed class ImpactCalculationTests
         public void AddRandom(Random random, int count)
         {
             VisitType[] types = [VisitType.Ordinary, VisitType.Ordinary, VisitType.PrenatalCheck, VisitType.DeliveryNatural];
+            string[] classes = [.. pack.Outpatient[0].FacilityClasses.Select(one => one.Name)];
             List<SubLedgerEntry> standing = [];
             while (Entries.Count < count)
             {
@@ -258,7 +365,7 @@ public sealed class ImpactCalculationTests
                     continue;
                 }
 
-                standing.Add(Settle($"I{random.Next(3)}", $"2025-01-{random.Next(1, 5):00}", (Tier)random.Next(1, 4),
+                standing.Add(Settle($"I{random.Next(3)}", $"2025-01-{random.Next(1, 5):00}", classes[random.Next(classes.Length)],
                     random.Next(0, 12_000), types[random.Next(types.Length)]));
             }
         }
@@ -274,19 +381,20 @@ public sealed class ImpactCalculationTests
             mirror.InScopeFen *= sign;
             mirror.DeductibleFen *= sign;
             mirror.FundPayFen *= sign;
-            mirror.CapUsedBeforeFen = _usedFen.GetValueOrDefault(
-                (settlement.InsuredId, int.Parse(settlement.VisitDate.AsSpan(0, 4), CultureInfo.InvariantCulture)));
-            mirror.CapUsedAfterFen = mirror.CapUsedBeforeFen + (sign * (settlement.CapUsedAfterFen - settlement.CapUsedBeforeFen));
+            mirror.Limits = string.Join('\n', BookedLimit.Read(settlement.Limits).Select(limit =>
+                $"{limit.Kind} {limit.Limit} {_used.GetValueOrDefault((settlement.InsuredId, limit.Accumulator))} {sign * limit.Moved} "
+                + limit.Accumulator));
             Append(mirror);
         }
 
         private void Append(SubLedgerEntry entry)
         {
             Entries.Add(entry);
-            (string, int) year = (entry.InsuredId, int.Parse(entry.VisitDate.AsSpan(0, 4), CultureInfo.InvariantCulture));
-            (string, string, string) day = (entry.InsuredId, entry.FacilityCode, entry.VisitDate);
-            _usedFen[year] = _usedFen.GetValueOrDefault(year) + entry.CapUsedAfterFen - entry.CapUsedBeforeFen;
-            _borneFen[day] = _borneFen.GetValueOrDefault(day) + entry.DeductibleFen;
+            foreach (BookedLimit limit in BookedLimit.Read(entry.Limits))
+            {
+                (string, string) key = (entry.InsuredId, limit.Accumulator);
+                _used[key] = _used.GetValueOrDefault(key) + limit.Moved;
+            }
         }
     }
 }
