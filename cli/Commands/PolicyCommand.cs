@@ -133,7 +133,7 @@ public static partial class PolicyCommand
             }
         }
 
-        faults.AddRange(read.SelectMany(city => city.Floors).Where(check => !check.Holds)
+        faults.AddRange(read.SelectMany(city => city.Floors).Where(check => check.Holds == false)
             .Select(check => $"{check.What}: {check.City}, the province asks {check.Province} ({check.Source})."));
         if (json)
         {
@@ -182,10 +182,11 @@ public static partial class PolicyCommand
                 policyId = policy.PolicyId,
                 from = policy.From,
                 to = policy.To,
-                annualCapFen = policy.AnnualCapFen,
-                tiers = new { province3A = policy.Province3A, other = policy.Other, grassroots = policy.Grassroots },
-                pooledVisitTypes = Sorted(policy.PooledVisitTypes),
-                fixedAllowanceFen = Sorted(policy.FixedAllowanceFen),
+                sections = Notice.Of(policy).Select(section => new
+                {
+                    title = section.Title,
+                    lines = section.Lines.Select(line => new { item = line.Item, value = line.Value, source = line.Source }),
+                }),
                 coverage = new
                 {
                     waitingDays = coverage.WaitingDays,
@@ -200,26 +201,17 @@ public static partial class PolicyCommand
         }
 
         Output.Line($"{policy.PolicyId}  {pack.Hash}");
-        Output.Table(["项目", "数值", "依据"],
-            [.. OutpatientRows(policy), .. CoverageRows(coverage),
-            .. Sorted(pack.CountiesOutsidePooling).Select(county => new[] { "统筹区外", pack.Counties[county.Key].Name, county.Value })]);
-        return ExitCodes.Done;
-    }
-
-    private static IEnumerable<string[]> OutpatientRows(OutpatientPolicy policy)
-    {
-        yield return Row("年度最高支付限额", Show.Yuan(policy.AnnualCapFen.Value), policy.AnnualCapFen);
-        foreach (
-            (string tier, TierTerms terms) in new[] { ("省级三级甲等", policy.Province3A), ("省市县其他等级", policy.Other), ("基层", policy.Grassroots) })
+        foreach (NoticeSection section in Notice.Of(policy))
         {
-            yield return Row($"{tier}支付比例", Show.Percent(terms.RateBasisPoints.Value), terms.RateBasisPoints);
-            yield return Row($"{tier}起付标准", terms.DeductibleFen.Value == 0 ? "不设" : Show.Yuan(terms.DeductibleFen.Value),
-                terms.DeductibleFen);
+            Output.Line(section.Title);
+            Output.Table(["项目", "数值", "依据"], section.Lines.Select(line => new[] { line.Item, line.Value, line.Source }));
         }
 
-        foreach ((string type, string source) in Sorted(policy.PooledVisitTypes)) yield return [type, "门诊统筹", source];
-        foreach ((string type, Cited<long> allowance) in Sorted(policy.FixedAllowanceFen))
-            yield return Row(type, $"定额{Show.Yuan(allowance.Value)}", allowance);
+        Output.Line("参保与待遇期");
+        Output.Table(["项目", "数值", "依据"],
+            [.. CoverageRows(coverage),
+            .. Sorted(pack.CountiesOutsidePooling).Select(county => new[] { "统筹区外", pack.Counties[county.Key].Name, county.Value })]);
+        return ExitCodes.Done;
     }
 
     private static IEnumerable<string[]> CoverageRows(CoverageRules coverage)

@@ -14,7 +14,7 @@ public static class StatementWords
         "province_3a" => "省级三级甲等",
         "grassroots" => "基层医疗机构",
         "other" => "其他定点机构",
-        _ => throw CommandException.UnknownWord("tier", tier),
+        _ => tier,
     };
 
     public static string VisitTypeOf(VisitType type) => type switch

@@ -19,7 +19,7 @@ public sealed class SettledMessage
     private SettledClaim? _shared;
 
     /// <summary>What a message says of itself; a reader refuses another.</summary>
-    public const int Format = 1;
+    public const int Format = 2;
 
     public int Records { get; private set; }
 

@@ -1,25 +1,10 @@
+using System.Collections.Immutable;
+
 namespace Claims.Rules;
 
-/// <summary>How the fund pays for a visit: the dated values that apply to it, already chosen by date, tier and visit type.</summary>
-/// <param name="RateBasisPoints">5500 = 55%; 0 for a fixed allowance.</param>
-/// <param name="TariffFen">Deductible per facility and day; 0 where the tier has none, and for a fixed allowance.</param>
-/// <param name="CapFen">Annual cap in force, shown on every reply; it binds only where <paramref name="AllowanceFen"/> is null.</param>
-/// <param name="AllowanceFen">The fixed sum of a maternity allowance, or null for a visit settled by rate.</param>
-/// <param name="NotAgainWithinDays">Of an allowance: days within which no second one is paid; 0 where there is no such rule.</param>
-public readonly record struct Terms(int RateBasisPoints, long TariffFen, long CapFen, long? AllowanceFen, int NotAgainWithinDays = 0)
-{
-    /// <summary>Whether what the fund pays counts against the annual cap.</summary>
-    public bool Capped => AllowanceFen is null;
-}
-
-/// <summary>Where the insured stands before the visit.</summary>
-/// <param name="CapUsedFen">What the fund has paid under the cap in the calendar year of the visit.</param>
-/// <param name="BorneFen">Deductible already borne on the visit's day at the visit's facility.</param>
-public readonly record struct Standing(long CapUsedFen, long BorneFen);
-
 /// <summary>What the rules make of one visit. Amounts in fen.</summary>
-/// <param name="DeductibleFen">Consumed by this visit.</param>
-/// <param name="UncappedFen">What the fund would pay if there were no annual cap.</param>
+/// <param name="DeductibleFen">Consumed by this visit, before and after the rate.</param>
+/// <param name="UncappedFen">What the fund would pay if no cap on what it pays, or on how often, were in the way.</param>
 /// <param name="FundPayFen">What the fund pays.</param>
 public readonly record struct Settlement(long DeductibleFen, long UncappedFen, long FundPayFen)
 {
@@ -27,30 +12,103 @@ public readonly record struct Settlement(long DeductibleFen, long UncappedFen, l
     public string ReasonCode => FundPayFen == UncappedFen ? "" : FundPayFen == 0 ? Reasons.CapExhausted : Reasons.CapReached;
 }
 
-/// <summary>The arithmetic of a settlement: pure, exact, in fen.</summary>
+/// <summary>The arithmetic of a settlement: pure, exact, in fen. The script computes the same; each new answer is compared.</summary>
 public static class Adjudicator
 {
     /// <summary>
-    /// Ordinary and prenatal visits: deductible = min(in scope, tariff not yet borne that day at that facility);
-    /// fund pay = (in scope - deductible) x rate, rounded half up to the fen, at most what the cap leaves (郑医保〔2023〕6号 三).
-    /// Maternity allowances: a fixed sum, at most the total, outside the cap (郑医保〔2023〕6号 四).
+    /// In this order: entry; caps on cost; deductible before the rate; bands and rate; deductible after the rate; caps on the number of
+    /// visits and on what the fund pays. Zhengzhou's day-and-facility deductible and annual cap are two of these (郑医保〔2023〕6号 三),
+    /// its maternity allowances fixed sums, at most the total (郑医保〔2023〕6号 四).
     /// </summary>
     /// <param name="totalFen">Above 0.</param>
-    /// <param name="inScopeFen">0 to <paramref name="totalFen"/>; any int64, no product overflows.</param>
-    public static Settlement Adjudicate(Terms terms, long totalFen, long inScopeFen, Standing before)
+    /// <param name="inScopeFen">0 to <paramref name="totalFen"/>; no product overflows.</param>
+    /// <param name="usedBefore">What each limit's accumulator holds, in the order of the terms' limits.</param>
+    /// <param name="moved">Takes what each accumulator moves by.</param>
+    public static Settlement Adjudicate(Terms terms, long totalFen, long inScopeFen, ReadOnlySpan<long> usedBefore, Span<long> moved)
     {
-        if (terms.AllowanceFen is { } allowanceFen)
+        moved.Clear();
+        if (terms.FixedSumFen is null && inScopeFen < terms.EntryAtLeastFen) return default;
+        ImmutableArray<LimitTerms> limits = terms.Limits;
+        long base_ = inScopeFen;
+        long deductibleFen = 0;
+        long atMostFen = long.MaxValue;
+        int atMost = -1;
+        long costBeforeFen = 0;
+        for (int index = 0; index < limits.Length; index++)
         {
-            long paidFen = Math.Min(allowanceFen, totalFen);
-            return new Settlement(0, paidFen, paidFen);
+            long left = Math.Max(limits[index].Limit - usedBefore[index], 0);
+            switch (limits[index].Kind)
+            {
+                case LimitKind.Cost:
+                    base_ = moved[index] = Math.Min(base_, left);
+                    break;
+                case LimitKind.AtMost:
+                    (atMost, atMostFen) = (index, left);
+                    break;
+                case LimitKind.DeductibleInOrder or LimitKind.Deductible:
+                    deductibleFen = moved[index] = Math.Min(base_, Math.Min(left, atMostFen));
+                    if (atMost >= 0) moved[atMost] = deductibleFen;
+                    break;
+                case LimitKind.Bands:
+                    (costBeforeFen, moved[index]) = (usedBefore[index], base_);
+                    break;
+            }
         }
 
-        long deductibleFen = Math.Min(inScopeFen, Math.Max(terms.TariffFen - before.BorneFen, 0));
-        long uncappedFen = ShareHalfUp(inScopeFen - deductibleFen, terms.RateBasisPoints);
-        long remainingFen = Math.Max(terms.CapFen - before.CapUsedFen, 0);
-        return new Settlement(deductibleFen, uncappedFen, Math.Min(uncappedFen, remainingFen));
+        long uncappedFen = terms.FixedSumFen is { } fixedSumFen
+            ? Math.Min(fixedSumFen, totalFen)
+            : Shares(terms, costBeforeFen, base_, deductibleFen);
+        long allowedFen = long.MaxValue;
+        for (int index = 0; index < limits.Length; index++)
+        {
+            long left = Math.Max(limits[index].Limit - usedBefore[index], 0);
+            switch (limits[index].Kind)
+            {
+                case LimitKind.DeductibleAfterInOrder or LimitKind.DeductibleAfter:
+                    long afterFen = moved[index] = Math.Min(uncappedFen, Math.Min(left, atMostFen));
+                    if (atMost >= 0) moved[atMost] = afterFen;
+                    uncappedFen -= afterFen;
+                    deductibleFen += afterFen;
+                    break;
+                case LimitKind.Count:
+                    if (left == 0) allowedFen = 0;
+                    break;
+                case LimitKind.FundPay:
+                    allowedFen = Math.Min(allowedFen, left);
+                    break;
+            }
+        }
+
+        long fundPayFen = Math.Min(uncappedFen, allowedFen);
+        for (int index = 0; index < limits.Length; index++)
+        {
+            if (limits[index].Kind == LimitKind.FundPay) moved[index] = fundPayFen;
+            else if (limits[index].Kind == LimitKind.Count) moved[index] = fundPayFen > 0 ? 1 : 0;
+        }
+
+        return new Settlement(deductibleFen, uncappedFen, fundPayFen);
     }
 
-    private static long ShareHalfUp(long amountFen, int rateBasisPoints) =>
-        (long)((((Int128)amountFen * rateBasisPoints) + 5_000) / 10_000);
+    /// <summary>The visit's cost lies in the bands after what was used before; the deductible is the first part of it.</summary>
+    private static long Shares(Terms terms, long costBeforeFen, long costFen, long deductibleFen)
+    {
+        long from = costBeforeFen + deductibleFen;
+        long to = costBeforeFen + costFen;
+        long sharesFen = 0;
+        foreach (RatePart part in terms.Parts)
+        {
+            long upTo = part.UpToFen == 0 ? to : Math.Min(part.UpToFen, to);
+            if (upTo <= from) continue;
+            sharesFen += ShareHalfUp(upTo - from, part.RateBasisPoints, terms.RoundingFen);
+            from = upTo;
+        }
+
+        return sharesFen;
+    }
+
+    internal static long ShareHalfUp(long amountFen, int rateBasisPoints, int roundingFen)
+    {
+        Int128 unit = (Int128)10_000 * roundingFen;
+        return (long)((((Int128)amountFen * rateBasisPoints) + (unit / 2)) / unit) * roundingFen;
+    }
 }

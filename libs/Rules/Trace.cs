@@ -6,17 +6,21 @@ using System.Text;
 namespace Claims.Rules;
 
 /// <summary>What a settlement was reckoned from, and what it came to.</summary>
+/// <param name="Uses">How the visit met each of the terms' limits.</param>
 public readonly record struct Calculation(
-    Terms Terms, Tier Tier, FeeParts Fees, Standing Before, Settlement Settlement, Citations Citations);
+    Terms Terms, FeeParts Fees, ReadOnlyMemory<LimitUse> Uses, Settlement Settlement, DateOnly VisitDate);
 
-/// <summary>A settlement that was undone, or stands again. Its own figures in fen, positive, and the use of the annual cap before and
-/// after.</summary>
+/// <summary>A settlement that was undone, or stands again: its own figures in fen, positive, and how its limits stand.</summary>
+/// <param name="Uses">What the undoing found used, and what the settlement had moved.</param>
 public readonly record struct Undone(
-    string SettlementId, long TotalFen, long DeductibleFen, long FundPayFen, long CapUsedBeforeFen, long CapUsedAfterFen);
+    string SettlementId, Terms Terms, long TotalFen, long DeductibleFen, long FundPayFen, ReadOnlyMemory<LimitUse> Uses);
 
 /// <summary>The calculation in plain Chinese, one sentence a step, each with its document number and clause.</summary>
 public static class Trace
 {
+    private static readonly string[] Steps =
+        ["一", "二", "三", "四", "五", "六", "七", "八", "九", "十", .. Enumerable.Range(11, 30).Select(n => $"（{n}）")];
+
     // One text is written at a time by a thread, and a trace has 1 kB: the buffer is used again and never grows far.
     [ThreadStatic]
     private static ArrayBufferWriter<byte>? _text;
@@ -27,44 +31,84 @@ public static class Trace
     public static ReadOnlySpan<byte> Utf8Of(in Calculation calculation)
     {
         ArrayBufferWriter<byte> text = Begin();
-        (Terms terms, Tier tier, FeeParts fees, Standing before, Settlement settlement, Citations citations) = calculation;
+        Terms terms = calculation.Terms;
+        FeeParts fees = calculation.Fees;
+        ReadOnlySpan<LimitUse> uses = calculation.Uses.Span;
+        Settlement settlement = calculation.Settlement;
         long totalFen = fees.TotalFen;
-        long inScopeFen = fees.InScopeFen;
-        if (terms.AllowanceFen is { } allowanceFen)
+        int step = 1;
+        if (terms.FixedSumFen is { } fixedSumFen)
         {
-            Write(text, $"一、生育医疗补助定额{Yuan(allowanceFen)}元，费用总额{Yuan(totalFen)}元，按两者中较低者支付，不设起付标准，不占门诊统筹年度限额（{citations.VisitType}）。");
-            Write(text, $"二、统筹基金支付{Yuan(settlement.FundPayFen)}元，个人负担{Yuan(totalFen - settlement.FundPayFen)}元。");
-            return text.WrittenSpan;
+            Number(text, step++);
+            Write(text, $"{terms.BenefitLabel}定额{Yuan(fixedSumFen)}元，费用总额{Yuan(totalFen)}元，按两者中较低者支付，不设起付标准");
+            Write(text, $"{(terms.Capped ? "" : "，不占门诊统筹年度限额")}（{terms.VisitTypeSource}）。");
+        }
+        else
+        {
+            Number(text, step++);
+            Write(text, $"费用总额{Yuan(totalFen)}元，其中");
+            AppendPart(text, "全自费", fees.FullSelfPayFen);
+            AppendPart(text, "超限价", fees.OverLimitFen);
+            AppendPart(text, "先行自付", fees.PreSelfPayFen);
+            Write(text, $"政策范围内{Yuan(fees.InScopeFen)}元，以此为计算基数（{terms.VisitTypeSource}）。");
+            if (fees.InScopeFen < terms.EntryAtLeastFen)
+            {
+                Number(text, step++);
+                Write(text, $"单次政策范围内费用未达到{Yuan(terms.EntryAtLeastFen)}元，统筹基金不予支付（{terms.EntrySource}）。");
+            }
+            else
+            {
+                step = AppendShares(text, terms, fees.InScopeFen, uses, settlement, step);
+            }
         }
 
-        Write(text, $"一、费用总额{Yuan(totalFen)}元，其中");
-        AppendPart(text, "全自费", fees.FullSelfPayFen);
-        AppendPart(text, "超限价", fees.OverLimitFen);
-        AppendPart(text, "先行自付", fees.PreSelfPayFen);
-        Write(text, $"政策范围内{Yuan(inScopeFen)}元，以此为计算基数（{citations.VisitType}）。");
-        AppendDeductibleStep(text, terms, before, settlement, citations);
-        Write(text, $"三、{TierName(tier)}支付比例{Percent(terms.RateBasisPoints)}：（{Yuan(inScopeFen)}－{Yuan(settlement.DeductibleFen)}）×{Percent(terms.RateBasisPoints)}＝{Yuan(settlement.UncappedFen)}元（{citations.Rate}）。");
-        AppendCapStep(text, terms, before, settlement, citations);
-        Write(text, $"五、统筹基金支付{Yuan(settlement.FundPayFen)}元，个人负担{Yuan(totalFen - settlement.FundPayFen)}元。");
+        if (terms.FixedSumFen is not null || fees.InScopeFen >= terms.EntryAtLeastFen)
+            step = AppendCaps(text, terms, uses, settlement, step);
+        Number(text, step);
+        Write(text, $"统筹基金支付{Yuan(settlement.FundPayFen)}元，个人负担{Yuan(totalFen - settlement.FundPayFen)}元。");
         return text.WrittenSpan;
     }
 
     public static string OfCancellation(in Undone undone)
     {
         ArrayBufferWriter<byte> text = Begin();
-        Write(text, $"一、撤销结算{undone.SettlementId}，费用总额{Yuan(undone.TotalFen)}元。二、退回统筹基金支付{Yuan(undone.FundPayFen)}元，"
-            + $"退回个人负担{Yuan(undone.TotalFen - undone.FundPayFen)}元。三、恢复起付标准{Yuan(undone.DeductibleFen)}元；"
-            + $"年度已用限额由{Yuan(undone.CapUsedBeforeFen)}元恢复为{Yuan(undone.CapUsedAfterFen)}元。");
+        Write(text, $"一、撤销结算{undone.SettlementId}，费用总额{Yuan(undone.TotalFen)}元。二、退回统筹基金支付{Yuan(undone.FundPayFen)}元，");
+        Write(text, $"退回个人负担{Yuan(undone.TotalFen - undone.FundPayFen)}元。三、恢复起付标准{Yuan(undone.DeductibleFen)}元");
+        AppendMoves(text, undone, -1, "恢复为");
         return Encoding.UTF8.GetString(text.WrittenSpan);
     }
 
     public static string OfRestoration(in Undone restored)
     {
         ArrayBufferWriter<byte> text = Begin();
-        Write(text, $"一、撤销已冲正，结算{restored.SettlementId}恢复有效，费用总额{Yuan(restored.TotalFen)}元。二、统筹基金支付{Yuan(restored.FundPayFen)}元，"
-            + $"个人负担{Yuan(restored.TotalFen - restored.FundPayFen)}元。三、"
-            + $"年度已用限额由{Yuan(restored.CapUsedBeforeFen)}元变为{Yuan(restored.CapUsedAfterFen)}元。");
+        Write(text, $"一、撤销已冲正，结算{restored.SettlementId}恢复有效，费用总额{Yuan(restored.TotalFen)}元。");
+        Write(text, $"二、统筹基金支付{Yuan(restored.FundPayFen)}元，个人负担{Yuan(restored.TotalFen - restored.FundPayFen)}元。");
+        Write(text, $"三、负担起付标准{Yuan(restored.DeductibleFen)}元");
+        AppendMoves(text, restored, 1, "变为");
         return Encoding.UTF8.GetString(text.WrittenSpan);
+    }
+
+    /// <summary>What is used of each cap that the settlement counts against, before and after.</summary>
+    private static void AppendMoves(ArrayBufferWriter<byte> text, in Undone undone, int sign, string becomes)
+    {
+        ReadOnlySpan<LimitUse> uses = undone.Uses.Span;
+        for (int index = 0; index < uses.Length; index++)
+        {
+            (_, long before, long moved) = uses[index];
+            LimitTerms limit = undone.Terms.Limits[index];
+            if (moved == 0) continue;
+            switch (limit.Kind)
+            {
+                case LimitKind.Count:
+                    Write(text, $"；{limit.Label}已用由{Digits(before)}次{becomes}{Digits(before + (sign * moved))}次");
+                    break;
+                case LimitKind.FundPay or LimitKind.Cost:
+                    Write(text, $"；{limit.Label}已用由{Yuan(before)}元{becomes}{Yuan(before + (sign * moved))}元");
+                    break;
+            }
+        }
+
+        Write(text, $"。");
     }
 
     private static ArrayBufferWriter<byte> Begin()
@@ -79,47 +123,120 @@ public static class Trace
         if (fen > 0) Write(text, $"{name}{Yuan(fen)}元、");
     }
 
-    private static void AppendDeductibleStep(
-        ArrayBufferWriter<byte> text, Terms terms, Standing before, Settlement settlement, Citations citations)
+    /// <summary>Caps on cost, deductible before the rate, rate or bands, deductible after the rate.</summary>
+    private static int AppendShares(
+        ArrayBufferWriter<byte> text, Terms terms, long inScopeFen, ReadOnlySpan<LimitUse> uses, in Settlement settlement, int step)
     {
-        if (terms.TariffFen == 0)
+        long costFen = inScopeFen;
+        long costBeforeFen = 0;
+        long deductibleFen = 0;
+        bool hasDeductible = false;
+        for (int index = 0; index < uses.Length; index++)
         {
-            Write(text, $"二、基层定点医疗机构不设起付标准（{citations.Deductible}）。");
-            return;
+            LimitTerms limit = terms.Limits[index];
+            switch (limit.Kind)
+            {
+                case LimitKind.Cost:
+                    Number(text, step++);
+                    Write(text, $"{limit.Label}{Yuan(limit.Limit)}元，此前已用{Yuan(uses[index].UsedBefore)}元，本次计入{Yuan(uses[index].Moved)}元");
+                    if (uses[index].Moved < costFen) Write(text, $"，超出的{Yuan(costFen - uses[index].Moved)}元由个人负担");
+                    Write(text, $"（{limit.Source}）。");
+                    costFen = uses[index].Moved;
+                    break;
+                case LimitKind.DeductibleInOrder or LimitKind.Deductible:
+                    hasDeductible = true;
+                    deductibleFen = uses[index].Moved;
+                    Number(text, step++);
+                    AppendDeductible(text, terms, index, uses);
+                    break;
+                case LimitKind.Bands:
+                    costBeforeFen = uses[index].UsedBefore;
+                    break;
+                case LimitKind.DeductibleAfterInOrder or LimitKind.DeductibleAfter:
+                    hasDeductible = true;
+                    break;
+            }
         }
 
-        Write(text, $"二、起付标准{Yuan(terms.TariffFen)}元");
-        if (before.BorneFen > 0) Write(text, $"，当日在本机构已负担{Yuan(before.BorneFen)}元");
-        Write(text, $"，本次负担起付标准{Yuan(settlement.DeductibleFen)}元（{citations.Deductible}）。");
-    }
-
-    private static void AppendCapStep(
-        ArrayBufferWriter<byte> text, Terms terms, Standing before, Settlement settlement, Citations citations)
-    {
-        Write(text, $"四、年度最高支付限额{Yuan(terms.CapFen)}元，此前已用{Yuan(before.CapUsedFen)}元");
-        switch (settlement.ReasonCode)
+        if (!hasDeductible && terms.DeductibleSource.Length > 0)
         {
-            case Reasons.CapExhausted:
-                Write(text, $"，限额已用完，本次不再支付");
-                break;
-            case Reasons.CapReached:
-                Write(text, $"，本次只能支付剩余的{Yuan(settlement.FundPayFen)}元");
-                break;
-            default:
-                Write(text, $"，本次未超过限额");
-                break;
+            Number(text, step++);
+            Write(text, $"{terms.FacilityClassLabel}不设起付标准（{terms.DeductibleSource}）。");
         }
 
-        Write(text, $"（{citations.Cap}）。");
+        long from = costBeforeFen + deductibleFen;
+        long to = costBeforeFen + costFen;
+        long sharesFen = 0;
+        for (int band = 0; band < terms.Parts.Length; band++)
+        {
+            RatePart part = terms.Parts[band];
+            bool single = terms.Parts.Length == 1;
+            long upTo = part.UpToFen == 0 ? to : Math.Min(part.UpToFen, to);
+            if (upTo <= from && !single) continue;
+            long partFen = Math.Max(upTo - from, 0);
+            long shareFen = Adjudicator.ShareHalfUp(partFen, part.RateBasisPoints, terms.RoundingFen);
+            Number(text, step++);
+            Write(text, $"{terms.FacilityClassLabel}{terms.PersonClassLabel}");
+            if (!single) Write(text, $"第{Digits(band + 1)}费用段");
+            Write(text, $"支付比例{Percent(part.RateBasisPoints)}：");
+            if (single) Write(text, $"（{Yuan(costFen)}－{Yuan(deductibleFen)}）");
+            else Write(text, $"{Yuan(partFen)}");
+            Write(text, $"×{Percent(part.RateBasisPoints)}＝{Yuan(shareFen)}元（{part.Source}）。");
+            from = upTo;
+            sharesFen += shareFen;
+        }
+
+        for (int index = 0; index < uses.Length; index++)
+        {
+            if (terms.Limits[index].Kind is not (LimitKind.DeductibleAfterInOrder or LimitKind.DeductibleAfter)) continue;
+            Number(text, step++);
+            Write(text, $"从{Yuan(sharesFen)}元中扣除：");
+            AppendDeductible(text, terms, index, uses);
+        }
+
+        return step;
     }
 
-    private static string TierName(Tier tier) => tier switch
+    private static void AppendDeductible(ArrayBufferWriter<byte> text, Terms terms, int index, ReadOnlySpan<LimitUse> uses)
     {
-        Tier.Province3A => "省级三级甲等定点医疗机构",
-        Tier.Grassroots => "基层定点医疗机构",
-        Tier.Other => "省、市、县其他等级定点医疗机构",
-        _ => throw new ArgumentOutOfRangeException(nameof(tier), tier, "has no name"),
-    };
+        LimitTerms limit = terms.Limits[index];
+        Write(text, $"{limit.Label}{Yuan(limit.Limit)}元");
+        if (uses[index].UsedBefore > 0) Write(text, $"，此前已负担{Yuan(uses[index].UsedBefore)}元");
+        if (index > 0 && terms.Limits[index - 1] is { Kind: LimitKind.AtMost } atMost)
+            Write(text, $"，{atMost.Label}{Yuan(atMost.Limit)}元，此前已负担{Yuan(uses[index - 1].UsedBefore)}元");
+        Write(text, $"，本次负担起付标准{Yuan(uses[index].Moved)}元（{limit.Source}）。");
+    }
+
+    /// <summary>Each cap on how often or how much the fund pays, and whether it cut.</summary>
+    private static int AppendCaps(
+        ArrayBufferWriter<byte> text, Terms terms, ReadOnlySpan<LimitUse> uses, in Settlement settlement, int step)
+    {
+        for (int index = 0; index < uses.Length; index++)
+        {
+            LimitTerms limit = terms.Limits[index];
+            long left = Math.Max(limit.Limit - uses[index].UsedBefore, 0);
+            switch (limit.Kind)
+            {
+                case LimitKind.Count:
+                    Number(text, step++);
+                    Write(text, $"{limit.Label}{Digits(limit.Limit)}次，此前已用{Digits(uses[index].UsedBefore)}次");
+                    Write(text, $"{(left == 0 ? "，次数已用完，本次不再支付" : "，本次未超过次数")}（{limit.Source}）。");
+                    break;
+                case LimitKind.FundPay:
+                    Number(text, step++);
+                    Write(text, $"{limit.Label}{Yuan(limit.Limit)}元，此前已用{Yuan(uses[index].UsedBefore)}元");
+                    if (left >= settlement.UncappedFen) Write(text, $"，本次未超过限额");
+                    else if (left == 0) Write(text, $"，限额已用完，本次不再支付");
+                    else Write(text, $"，本次只能支付剩余的{Yuan(left)}元");
+                    Write(text, $"（{limit.Source}）。");
+                    break;
+            }
+        }
+
+        return step;
+    }
+
+    private static void Number(ArrayBufferWriter<byte> text, int step) => Write(text, $"{Steps[step - 1]}、");
 
     private static Amount Yuan(long fen) => new(fen);
 
@@ -130,8 +247,13 @@ public static class Trace
 
     private static Rate Percent(int basisPoints) => new(basisPoints);
 
+    private static Count Digits(long number) => new(number);
+
     /// <summary>Fen, written as yuan.</summary>
     private readonly record struct Amount(long Fen);
+
+    /// <summary>A number without a unit.</summary>
+    private readonly record struct Count(long Number);
 
     /// <summary>Basis points, written as per cent with as many decimals as there are.</summary>
     private readonly record struct Rate(int BasisPoints);
@@ -156,6 +278,8 @@ public static class Trace
             long rest = amount.Fen % 100;
             Append(['.', (char)('0' + (rest / 10)), (char)('0' + (rest % 10))]);
         }
+
+        public void AppendFormatted(Count count) => Append(count.Number);
 
         public void AppendFormatted(Rate rate)
         {

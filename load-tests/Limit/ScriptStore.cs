@@ -19,8 +19,7 @@ internal sealed class ScriptStore : IAsyncDisposable
     private const string Epoch = "00000000000000000000000000000000";
 
     // As the policy has them: province-level III-A, other, grassroots.
-    private static readonly Terms[] TermsOfTier =
-        [new(4_500, 4_000, 30_000, null), new(5_500, 4_000, 30_000, null), new(6_500, 0, 30_000, null)];
+    private static readonly Terms[] TermsOfTier = [.. SampleTerms.OfEveryFacilityClass()];
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("claims-limit-");
     private ProcessIdentity _process;
@@ -149,11 +148,9 @@ internal sealed class ScriptStore : IAsyncDisposable
             VisitType = (int)request.VisitType,
             TotalFen = request.TotalFen,
             InScopeFen = request.InScopeFen,
-            RateBp = terms.RateBasisPoints,
-            Tier = 1,
             InsuredCounty = 410105,
             FacilityCounty = 410105,
-            Citations = 1,
+            Terms = 1,
             SettledAtUnixMs = 1_750_200_000_000,
         };
         DateOnly date = DateOnly.ParseExact(request.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using BenchmarkDotNet.Attributes;
+using Claims.LoadTests.Limit;
 using Claims.Rules;
 using Claims.V1;
 
@@ -8,7 +9,9 @@ namespace Claims.Micro;
 /// <summary>The arithmetic of a settlement, and the split of its fee lines.</summary>
 public class RulesBenchmarks
 {
-    private static readonly Terms Terms = new(RateBasisPoints: 5_500, TariffFen: 4_000, CapFen: 30_000, AllowanceFen: null);
+    private static readonly Terms Terms = SampleTerms.OfEveryFacilityClass().First();
+    private static readonly long[] UsedBefore = [1_500, 12_000];
+    private readonly long[] _moved = new long[UsedBefore.Length];
     private static readonly DateOnly Day = new(2025, 6, 18);
     private static readonly ImmutableArray<CatalogueTerms> Item =
         [new("B1", ItemClass.ClassB, 1_000, 900_000, new DateOnly(2024, 1, 1), ValidTo: null)];
@@ -27,7 +30,7 @@ public class RulesBenchmarks
 
     [Benchmark]
     public Settlement Adjudicate() =>
-        Adjudicator.Adjudicate(Terms, 50_000, ++_inScopeFen & 0x7fff, new Standing(CapUsedFen: 12_000, BorneFen: 1_500));
+        Adjudicator.Adjudicate(Terms, 50_000, ++_inScopeFen & 0x7fff, UsedBefore, _moved);
 
     [Benchmark]
     public FeeParts Split() => FeeLines.Split(_lines, Day, _ => Item).Sum;

@@ -23,23 +23,22 @@ public class StoredRecordBenchmarks
             TotalFen = 50_000,
             PreSelfPayFen = 2_000,
             InScopeFen = 48_000,
-            RateBp = 5_500,
-            Tier = 2,
             InsuredCounty = 410105,
             FacilityCounty = 410105,
-            Citations = 7,
+            Terms = 7,
             SettledAtUnixMs = 1_750_000_000_000,
         };
         for (int line = 1; line <= Lines; line++)
             request.Lines.Add(new StoredLine { LineId = $"{line}", PreSelfPayFen = 100, InScopeFen = 2_400 });
         _record = [.. new byte[RecordHeader.Bytes + Fingerprints.Bytes], .. request.ToByteArray()];
-        _record[0] = (byte)RecordKind.Settlement;
-        _record[1] = (byte)RecordState.Active;
+        _record[0] = RecordHeader.Format;
+        _record[1] = (byte)RecordKind.Settlement;
+        _record[2] = (byte)RecordState.Active;
     }
 
     [Benchmark(Baseline = true)]
     public StoredRecord New() => StoredRecord.Read(_record);
 
     [Benchmark]
-    public StoredRecord Used() => StoredRecord.Read(RecordHeader.Read(_record), _record.AsMemory(RecordHeader.Bytes), _used);
+    public StoredRecord Used() => StoredRecord.Read(RecordHeader.Read(_record), default, _record.AsMemory(RecordHeader.Bytes), _used);
 }

@@ -33,6 +33,7 @@ public sealed class EligibilityDirectory : BackgroundService
     private const int MostItems = 5_000 - FeeLines.Most;
     private const int LongestQueue = 20_000;
     private const string UsualScheme = "resident";
+    private const string UsualCategory = "general";
     private static readonly string[] NoCodes = [];
     private static readonly TimeSpan WatchRetry = TimeSpan.FromSeconds(1);
 
@@ -240,9 +241,21 @@ public sealed class EligibilityDirectory : BackgroundService
     private static FacilityTerms ToTerms(Facility facility) => new(
         facility.FacilityCode,
         facility.County,
-        Tiers.Of(facility.AdminLevel, facility.Grade),
+        LevelOf(facility.AdminLevel),
+        Shared(facility.Grade),
         DateOrNull(facility.PooledFrom),
         DateOrNull(facility.PooledTo));
+
+    private static string LevelOf(AdminLevel level) => level switch
+    {
+        AdminLevel.Province => "province",
+        AdminLevel.City => "city",
+        AdminLevel.County => "county",
+        AdminLevel.Township => "township",
+        AdminLevel.Community => "community",
+        AdminLevel.Village => "village",
+        _ => throw new ArgumentOutOfRangeException(nameof(level), level, "A facility has one of six administrative levels."),
+    };
 
     private static CatalogueTerms ToTerms(CatalogueItem item) => new(
         item.ItemCode,
@@ -265,7 +278,9 @@ public sealed class EligibilityDirectory : BackgroundService
                 row.Paid,
                 DateOrNull(row.WaitingFrom) ?? DateOnly.MaxValue,
                 DateOrNull(row.CoveredFrom) ?? DateOnly.MaxValue,
-                DateOrNull(row.CoveredTo) ?? DateOnly.MinValue);
+                DateOrNull(row.CoveredTo) ?? DateOnly.MinValue,
+                row.Category.Length == 0 ? UsualCategory : Shared(row.Category),
+                DateOrNull(row.BirthDate));
         }
 
         return new(insuredId, ImmutableCollectionsMarshal.AsImmutableArray(enrolments));

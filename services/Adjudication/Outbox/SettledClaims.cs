@@ -14,12 +14,12 @@ public static class SettledClaims
     // The same few texts again and again: the counties of the province.
     private static readonly ConcurrentDictionary<int, string> Counties = new();
 
-    /// <param name="citations">Null where <see cref="OutboxRecord.Citations"/> is.</param>
+    /// <param name="terms">Null where <see cref="OutboxRecord.Terms"/> is.</param>
     public static SettledClaim Of(
-        int shard, string epoch, string insuredId, string facilityCode, string requestId, in OutboxRecord record, Citations? citations)
+        int shard, string epoch, string insuredId, string facilityCode, string requestId, in OutboxRecord record, Terms? terms)
     {
         SettledClaim claim = new();
-        Fill(claim, shard, epoch, "", insuredId, facilityCode, requestId, record, citations);
+        Fill(claim, shard, epoch, "", insuredId, facilityCode, requestId, record, terms);
         return claim;
     }
 
@@ -27,7 +27,7 @@ public static class SettledClaims
     /// <param name="settlementId">Where its text exists already; empty to write it here.</param>
     public static void Fill(
         SettledClaim claim, int shard, string epoch, string settlementId, string insuredId, string facilityCode, string requestId,
-        in OutboxRecord record, Citations? citations)
+        in OutboxRecord record, Terms? terms)
     {
         RecordHeader header = record.Header;
         claim.Shard = shard;
@@ -50,7 +50,7 @@ public static class SettledClaims
             claim.ReasonCode = header.ReasonCode;
             claim.OriginalRequestId = "";
             claim.OriginalSettlementId = "";
-            FillFigures(claim, 1, settlement, citations!);
+            FillFigures(claim, 1, settlement, terms!);
             return;
         }
 
@@ -70,13 +70,13 @@ public static class SettledClaims
         bool restores = header.State is RecordState.UndidCancellation;
         claim.Kind = restores ? SettledClaim.Types.Kind.Restoration : SettledClaim.Types.Kind.Cancellation;
         claim.OriginalSettlementId = SettlementIds.Format(header.VisitDay / 10_000, shard, undoing.TargetSequence);
-        FillFigures(claim, restores ? 1 : -1, target, citations!);
+        FillFigures(claim, restores ? 1 : -1, target, terms!);
     }
 
     private static string County(int code) =>
         Counties.GetOrAdd(code, static number => number.ToString("000000", CultureInfo.InvariantCulture));
 
-    private static void FillFigures(SettledClaim claim, int sign, in StoredRecord record, Citations citations)
+    private static void FillFigures(SettledClaim claim, int sign, in StoredRecord record, Terms terms)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
@@ -84,27 +84,33 @@ public static class SettledClaims
         claim.VisitType = (VisitType)request.VisitType;
         claim.InsuredCounty = County(request.InsuredCounty);
         claim.FacilityCounty = County(request.FacilityCounty);
-        claim.Tier = ((Tier)request.Tier).WireName();
+        claim.Tier = terms.FacilityClass;
         claim.TotalFen = sign * request.TotalFen;
         claim.FullSelfPayFen = sign * request.FullSelfPayFen;
         claim.OverLimitFen = sign * request.OverLimitFen;
         claim.PreSelfPayFen = sign * request.PreSelfPayFen;
         claim.InScopeFen = sign * request.InScopeFen;
         claim.DeductibleFen = sign * header.DeductibleFen;
-        claim.RateBp = request.RateBp;
+        claim.RateBp = terms.RateBasisPoints;
         claim.FundPayFen = sign * header.FundPayFen;
-        claim.ShortfallFen = sign * record.Header.ShortfallFen;
-        claim.CountsAgainstCap = header.Capped;
-        claim.CapFen = header.CapFen;
-        claim.CapUsedBeforeFen = header.CapUsedBeforeFen;
-        claim.CapUsedAfterFen = header.CapUsedBeforeFen + (sign * header.CappedFundPayFen);
-        claim.PolicyId = citations.PolicyId;
-        claim.PolicyHash = citations.PolicyHash;
+        claim.ShortfallFen = sign * header.ShortfallFen;
+        LimitUse cap = terms.AnnualCap >= 0 ? record.Limits[terms.AnnualCap] : default;
+        claim.CountsAgainstCap = terms.Capped;
+        claim.CapFen = cap.Limit;
+        claim.CapUsedBeforeFen = cap.UsedBefore;
+        claim.CapUsedAfterFen = cap.UsedBefore + (sign * cap.Moved);
+        claim.Limits = record.Limits.Text(sign);
+        claim.RoundingFen = terms.RoundingFen;
+        claim.VisitId = record.VisitId;
+        claim.PolicyId = terms.PolicyId;
+        claim.PolicyHash = terms.PolicyHash;
     }
 
     private static void FillNothing(SettledClaim claim)
     {
         claim.VisitDate = claim.InsuredCounty = claim.FacilityCounty = claim.Tier = claim.PolicyId = claim.PolicyHash = "";
+        claim.Limits = claim.VisitId = "";
+        claim.RoundingFen = 0;
         claim.VisitType = VisitType.Unspecified;
         claim.TotalFen = claim.FullSelfPayFen = claim.OverLimitFen = claim.PreSelfPayFen = claim.InScopeFen = claim.DeductibleFen =
             claim.FundPayFen = 0;

@@ -249,11 +249,11 @@ public sealed class ShardRelay : IDisposable
         for (long sequence = _position + 1, end = _position + room; sequence <= end; sequence++)
         {
             if (_shard.Recent.Take(sequence) is not { } recent) break;
-            Citations? citations = null;
+            Terms? terms = null;
             OutboxRecord record = recent.Read(_request);
-            if (record.Citations is { } key && !_store.Citations.TryRead(_shard, key, out citations)) break;
+            if (record.Terms is { } key && !_store.Terms.TryRead(_shard, key, out terms)) break;
             SettledClaims.Fill(_claim, _shard.Shard, epoch, recent.Reply.SettlementId, recent.Step.InsuredId, recent.Step.FacilityCode,
-                recent.Step.RequestId, record, citations);
+                recent.Step.RequestId, record, terms);
             if (!Gather(record.TraceParent)) return;
         }
 
@@ -276,9 +276,9 @@ public sealed class ShardRelay : IDisposable
                 break;
             }
 
-            Citations? citations = entry.Record.Citations is { } key ? await _store.Citations.ReadAsync(_shard, key) : null;
+            Terms? terms = entry.Record.Terms is { } key ? await _store.Terms.ReadAsync(_shard, key) : null;
             SettledClaims.Fill(_claim, _shard.Shard, epoch, "", _shard.Keys.InsuredIdOf(entry.InsuredKey), entry.FacilityCode,
-                entry.RequestId, entry.Record, citations);
+                entry.RequestId, entry.Record, terms);
             taken = Gather(entry.Record.TraceParent);
         }
 

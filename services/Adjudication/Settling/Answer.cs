@@ -18,11 +18,30 @@ public sealed class Answer
     /// <summary>Everything but the trace of a settled or quoted visit. Whoever answers writes every field of it.</summary>
     public SettleReply Reply { get; } = new();
 
+    private readonly LimitUse[] _uses = new LimitUse[Terms.MostLimits];
+    private readonly List<Limit> _limits = [];
+
     /// <summary>What is stored of the request; like the reply, written anew for each visit.</summary>
     public StoredRequest Stored { get; } = new();
 
     /// <summary>The figures of the trace; null where the reply has its own, or none.</summary>
     public Calculation? Calculation { get; set; }
+
+    /// <returns>Until the answer is used again.</returns>
+    public ReadOnlyMemory<LimitUse> UsesOf(in StoredLimits limits)
+    {
+        limits.CopyTo(_uses);
+        return _uses.AsMemory(0, limits.Count);
+    }
+
+    /// <summary>Adds a limit to the reply; all of its fields may be another visit's and have to be written.</summary>
+    internal Limit NextLimit()
+    {
+        int next = Reply.Limits.Count;
+        if (next == _limits.Count) _limits.Add(new Limit());
+        Reply.Limits.Add(_limits[next]);
+        return _limits[next];
+    }
 
     /// <summary>As one message of the contract.</summary>
     public SettleReply Whole()

@@ -42,28 +42,29 @@ public static class Replies
     /// <param name="settlementId">Empty for a quote.</param>
     public static void Settle(
         Answer answer, Decision decision, string settlementId, string requestId, string facilityCode, string insuredId,
-        in StoredRecord record, Citations citations, bool replayed)
+        in StoredRecord record, Terms terms, bool replayed)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
-        Terms terms = record.Terms;
         SettleReply reply = answer.Reply;
-        FillFigures(reply, 1, requestId, facilityCode, insuredId, record, citations);
+        FillFigures(reply, 1, requestId, facilityCode, insuredId, record, terms);
+        ReadOnlyMemory<LimitUse> uses = answer.UsesOf(record.Limits);
+        FillLimits(answer, 1, uses.Span, terms, header.VisitDate);
         reply.Decision = decision;
         reply.SettlementId = settlementId;
         reply.ReasonCode = header.ReasonCode;
         reply.ReasonText = Reasons.TextOf(header.ReasonCode, header.VisitDay / 10_000);
         if (decision is Decision.Settled) reply.SettledAt = SettlementRefs.TimeText(request.SettledAtUnixMs);
         reply.Replayed = replayed;
-        answer.Calculation = new Calculation(terms, (Tier)request.Tier, FeesOf(request), header.Before, header.Outcome, citations);
+        answer.Calculation = new Calculation(terms, FeesOf(request), uses, header.Outcome, header.VisitDate);
     }
 
     /// <summary>The answer to a settlement that was settled before.</summary>
     public static SettleReply Settled(
-        int shard, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations, bool replayed)
+        int shard, string requestId, string facilityCode, string insuredId, in StoredRecord record, Terms terms, bool replayed)
     {
         Answer answer = new();
-        Settle(answer, Decision.Settled, IdOf(shard, record.Header), requestId, facilityCode, insuredId, record, citations, replayed);
+        Settle(answer, Decision.Settled, IdOf(shard, record.Header), requestId, facilityCode, insuredId, record, terms, replayed);
         return answer.Whole();
     }
 
@@ -71,16 +72,16 @@ public static class Replies
 
     /// <summary>The negative mirror of a settlement that was cancelled or reversed.</summary>
     public static SettleReply Cancelled(
-        int shard, string requestId, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)
+        int shard, string requestId, string facilityCode, string insuredId, UndoingRecord record, Terms terms, bool replayed)
     {
         int year = record.Header.VisitDate.Year;
         string originalRequestId = RequestField.Parse(record.TargetField).RequestId;
-        SettleReply reply = Figures(-1, requestId, facilityCode, insuredId, record.Target!.Value, citations);
+        SettleReply reply = Figures(-1, requestId, facilityCode, insuredId, record.Target!.Value, terms);
         reply.Decision = Decision.Cancelled;
         reply.SettlementId = SettlementIds.Format(year, shard, record.Header.Sequence);
         reply.OriginalRequestId = originalRequestId;
         reply.SettledAt = SettlementRefs.TimeText(record.Own.UndoneAtUnixMs);
-        reply.Trace = Trace.OfCancellation(UndoneOf(SettlementIds.Format(year, shard, record.TargetSequence), -1, record));
+        reply.Trace = Trace.OfCancellation(UndoneOf(SettlementIds.Format(year, shard, record.TargetSequence), record, terms));
         reply.Replayed = replayed;
         foreach (CutSettlement cut in record.Headroom)
         {
@@ -98,15 +99,15 @@ public static class Replies
 
     /// <summary>The settlement that stands again after its cancellation was undone.</summary>
     public static SettleReply Restored(
-        int shard, string facilityCode, string insuredId, UndoingRecord record, Citations citations, bool replayed)
+        int shard, string facilityCode, string insuredId, UndoingRecord record, Terms terms, bool replayed)
     {
         string settlementId = SettlementIds.Format(record.Header.VisitDate.Year, shard, record.TargetSequence);
         SettleReply reply = Figures(1, RequestField.Parse(record.TargetField).RequestId, facilityCode, insuredId, record.Target!.Value,
-            citations);
+            terms);
         reply.Decision = Decision.Settled;
         reply.SettlementId = settlementId;
         reply.SettledAt = SettlementRefs.TimeText(record.Own.UndoneAtUnixMs);
-        reply.Trace = Trace.OfRestoration(UndoneOf(settlementId, 1, record));
+        reply.Trace = Trace.OfRestoration(UndoneOf(settlementId, record, terms));
         reply.Replayed = replayed;
         return reply;
     }
@@ -114,10 +115,10 @@ public static class Replies
     /// <summary>A settlement that does not stand any more: refused, with what it was and what undid it.</summary>
     /// <param name="undoneBy">Null where it is not among what is stored.</param>
     public static SettleReply NotStanding(
-        int shard, StoredAnswer found, string insuredId, in StoredRecord record, Citations citations, string reasonCode,
+        int shard, StoredAnswer found, string insuredId, in StoredRecord record, Terms terms, string reasonCode,
         SettlementRef? undoneBy)
     {
-        SettleReply reply = Figures(1, found.RequestId, found.FacilityCode, insuredId, record, citations);
+        SettleReply reply = Figures(1, found.RequestId, found.FacilityCode, insuredId, record, terms);
         reply.Decision = Decision.Refused;
         reply.SettlementId = IdOf(shard, found.Header);
         reply.ReasonCode = reasonCode;
@@ -130,28 +131,31 @@ public static class Replies
     private static FeeParts FeesOf(StoredRequest request) =>
         new(request.FullSelfPayFen, request.OverLimitFen, request.PreSelfPayFen, request.InScopeFen);
 
-    private static Undone UndoneOf(string settlementId, int sign, UndoingRecord record)
+    private static Undone UndoneOf(string settlementId, UndoingRecord record, Terms terms)
     {
         RecordHeader header = record.Header;
-        return new Undone(
-            settlementId, record.Target!.Value.Request.TotalFen, header.DeductibleFen, header.FundPayFen,
-            header.CapUsedBeforeFen, header.CapUsedBeforeFen + (sign * header.CappedFundPayFen));
+        LimitUse[] uses = new LimitUse[record.Limits.Count];
+        record.Limits.CopyTo(uses);
+        return new Undone(settlementId, terms, record.Target!.Value.Request.TotalFen, header.DeductibleFen, header.FundPayFen, uses);
     }
 
     private static SettleReply Figures(
-        int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations)
+        int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Terms terms)
     {
-        SettleReply reply = new();
-        FillFigures(reply, sign, requestId, facilityCode, insuredId, record, citations);
-        return reply;
+        Answer answer = new();
+        FillFigures(answer.Reply, sign, requestId, facilityCode, insuredId, record, terms);
+        FillLimits(answer, sign, answer.UsesOf(record.Limits).Span, terms, record.Header.VisitDate);
+        return answer.Reply;
     }
 
     private static void FillFigures(
-        SettleReply reply, int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Citations citations)
+        SettleReply reply, int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Terms terms)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
-        long usedAfterFen = header.CapUsedBeforeFen + (sign * header.CappedFundPayFen);
+        bool hasCap = terms.AnnualCap >= 0;
+        LimitUse cap = hasCap ? record.Limits[terms.AnnualCap] : default;
+        long usedAfterFen = cap.UsedBefore + (sign * cap.Moved);
         Clear(reply);
         reply.RequestId = requestId;
         reply.FacilityCode = facilityCode;
@@ -162,15 +166,15 @@ public static class Replies
         reply.PreSelfPayFen = sign * request.PreSelfPayFen;
         reply.InScopeFen = sign * request.InScopeFen;
         reply.DeductibleFen = sign * header.DeductibleFen;
-        reply.RateBp = request.RateBp;
+        reply.RateBp = terms.RateBasisPoints;
         reply.FundPayFen = sign * header.FundPayFen;
         reply.SelfPayFen = sign * (request.TotalFen - header.FundPayFen);
-        reply.CapFen = header.CapFen;
-        reply.CapUsedBeforeFen = header.CapUsedBeforeFen;
+        reply.CapFen = cap.Limit;
+        reply.CapUsedBeforeFen = cap.UsedBefore;
         reply.CapUsedAfterFen = usedAfterFen;
-        reply.CapRemainingFen = Math.Max(header.CapFen - usedAfterFen, 0);
-        reply.PolicyId = citations.PolicyId;
-        reply.PolicyHash = citations.PolicyHash;
+        if (hasCap) reply.CapRemainingFen = Math.Max(cap.Limit - usedAfterFen, 0);
+        reply.PolicyId = terms.PolicyId;
+        reply.PolicyHash = terms.PolicyHash;
         reply.VisitDate = header.VisitDateText;
         reply.VisitType = (VisitType)request.VisitType;
         reply.VisitId = record.VisitId;
@@ -185,6 +189,26 @@ public static class Replies
                 PreSelfPayFen = sign * line.PreSelfPayFen,
                 InScopeFen = sign * line.InScopeFen,
             });
+        }
+    }
+
+    /// <summary>Every deductible and cap that the terms name; not another benefit's cap that is but shown.</summary>
+    private static void FillLimits(
+        Answer answer, int sign, ReadOnlySpan<LimitUse> uses, Terms terms, DateOnly visitDate)
+    {
+        for (int index = 0; index < uses.Length; index++)
+        {
+            LimitTerms limit = terms.Limits[index];
+            if (limit.Kind is LimitKind.Bands or LimitKind.Shown) continue;
+            LimitUse use = uses[index];
+            V1.Limit said = answer.NextLimit();
+            said.Name = limit.Name;
+            said.Label = limit.Label;
+            said.Period = AccumulatorNames.PeriodText(limit.Per, visitDate);
+            said.Limit_ = use.Limit;
+            said.UsedBefore = use.UsedBefore;
+            said.UsedAfter = use.UsedBefore + (sign * use.Moved);
+            said.Remaining = Math.Max(use.Limit - said.UsedAfter, 0);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
 using System.Text;
@@ -16,12 +15,9 @@ public sealed class SettlementDesk
 {
     private readonly SettlementStore _store;
     private readonly EligibilityDirectory _eligibility;
-    private readonly PolicyPack _pack;
+    private readonly TermsCatalogue _terms;
     private readonly TimeProvider _time;
     private readonly Formula _formula;
-
-    // One for each policy, tier and visit type of the pack.
-    private readonly ConcurrentDictionary<(string PolicyId, Tier Tier, VisitType VisitType), Citations> _citations = new();
 
     public SettlementDesk(SettlementStore store, EligibilityDirectory eligibility, PolicyPack pack, TimeProvider time)
         : this(store, eligibility, pack, time, Adjudicator.Adjudicate)
@@ -30,10 +26,13 @@ public sealed class SettlementDesk
 
     /// <param name="formula">Another reading of the rules, for the tests that show which answers depend on it.</param>
     internal SettlementDesk(SettlementStore store, EligibilityDirectory eligibility, PolicyPack pack, TimeProvider time, Formula formula) =>
-        (_store, _eligibility, _pack, _time, _formula) = (store, eligibility, pack, time, formula);
+        (_store, _eligibility, _terms, _time, _formula) = (store, eligibility, new TermsCatalogue(pack), time, formula);
 
     /// <summary>The rules' own reckoning of a visit, to compare the script's with.</summary>
-    internal delegate Settlement Formula(Terms terms, long totalFen, long inScopeFen, Standing before);
+    /// <param name="usedBefore">In the order of the terms' limits.</param>
+    /// <param name="moved">Takes what each limit's accumulator moves by.</param>
+    internal delegate Settlement Formula(
+        Terms terms, long totalFen, long inScopeFen, ReadOnlySpan<long> usedBefore, Span<long> moved);
 
     /// <inheritdoc cref="SettleAsync(SettleRequest, Answer)"/>
     public async ValueTask<SettleReply> SettleAsync(SettleRequest request)
@@ -62,7 +61,7 @@ public sealed class SettlementDesk
         }
 
         if (TryBegin(visit, known, answer, out SettlingStep step, out ValueTask otherwise))
-            await EndAsync(await step.Reply, request, step.Shard, step.Citations, answer);
+            await EndAsync(await step.Reply, request, step.Shard, step.Terms, answer);
         else await otherwise;
     }
 
@@ -80,8 +79,8 @@ public sealed class SettlementDesk
             UndoingStep(StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId, target));
         if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return RefusedBy(reply);
         UndoingRecord record = UndoingRecord.Read(reply.Bytes);
-        Citations citations = await _store.Citations.ReadAsync(shard, record.Target!.Value.Request.Citations);
-        return Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations,
+        Terms terms = await _store.Terms.ReadAsync(shard, record.Target!.Value.Request.Terms);
+        return Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, terms,
             reply.Outcome is StepOutcome.Replay);
 
         SettleReply RefusedBy(in StepReply step)
@@ -119,17 +118,17 @@ public sealed class SettlementDesk
         UndoingRecord record = UndoingRecord.Read(reply.Bytes);
         if (record.Target is null) return NothingToUndo(record.Header.State, request);
         bool replayed = reply.Outcome is StepOutcome.Replay;
-        Citations citations = await _store.Citations.ReadAsync(shard, record.Target.Value.Request.Citations);
+        Terms terms = await _store.Terms.ReadAsync(shard, record.Target.Value.Request.Terms);
         return record.Header.State is RecordState.UndidCancellation
             ? new ReverseReply
             {
                 Outcome = ReverseReply.Types.Outcome.CancellationUndone,
-                Mirror = Replies.Restored(shard.Shard, request.FacilityCode, request.InsuredId, record, citations, replayed),
+                Mirror = Replies.Restored(shard.Shard, request.FacilityCode, request.InsuredId, record, terms, replayed),
             }
             : new ReverseReply
             {
                 Outcome = ReverseReply.Types.Outcome.SettlementUndone,
-                Mirror = Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, citations,
+                Mirror = Replies.Cancelled(shard.Shard, request.RequestId, request.FacilityCode, request.InsuredId, record, terms,
                     replayed),
             };
 
@@ -156,11 +155,11 @@ public sealed class SettlementDesk
         if (CheckCoverage(visit, await FindAsync(visit), answer) is not { } covered) return answer.Reply;
 
         ShardQueue shard = _store.ShardOf(request.InsuredId);
-        Citations citations = CitationsOf(covered);
-        FillStored(answer.Stored, covered, await _store.Citations.KeyOfAsync(shard, citations));
+        Terms terms = covered.Terms;
+        FillStored(answer.Stored, covered, await _store.Terms.KeyOfAsync(shard, terms));
         StepReply reply = await shard.RunAsync(StepFor(StepMode.Quote, covered, answer.Stored));
         if (reply.Outcome is not StepOutcome.New) RefuseBy(answer, request, shard, reply);
-        else SettleNew(answer, Decision.Quoted, "", request, reply.Header, citations);
+        else SettleNew(answer, Decision.Quoted, "", request, reply.Header, reply.Limits, terms);
         return answer.Whole();
     }
 
@@ -204,36 +203,33 @@ public sealed class SettlementDesk
         ShardQueue shard = _store.ShardOf(request.InsuredId);
         IReadOnlyList<(string Field, byte[] Value)> fields = await shard.ReadInsuredAsync(request.InsuredId);
         V1.Accumulators reply = new() { InsuredId = request.InsuredId, Year = request.Year };
-        foreach (AccumulatorField field in fields.Select(f => AccumulatorField.Read(f.Field, f.Value)).OfType<AccumulatorField>())
+        AccumulatorField[] year = [.. fields.Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>()
+            .Where(field => field.Year == request.Year)];
+        foreach (AccumulatorField field in year)
         {
-            if (field.Year != request.Year) continue;
-            if (field.Day is { } day)
+            // All that the day bore has been cancelled since where it is 0.
+            if (field is not { IsBorne: true, Day: { } day, FacilityCode.Length: > 0, Amount: > 0 }) continue;
+            reply.FacilityDays.Add(new V1.Accumulators.Types.FacilityDay
             {
-                // All that the day bore has been cancelled since.
-                if (field.AmountFen == 0) continue;
-                reply.FacilityDays.Add(new V1.Accumulators.Types.FacilityDay
-                {
-                    FacilityCode = field.FacilityCode,
-                    Date = day.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture),
-                    DeductibleBorneFen = field.AmountFen,
-                });
-            }
-            else
-            {
-                reply.FundPaidFen = field.AmountFen;
-            }
+                FacilityCode = field.FacilityCode,
+                Date = day.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture),
+                DeductibleBorneFen = field.Amount,
+            });
         }
 
-        (OutpatientPolicy? policy, Refusal? none) =
-            CoverageChecks.CapOf(_pack, await _eligibility.FindInsuredAsync(request.InsuredId), request.Year);
-        if (policy is not null)
+        string? annual = TermsCompiler.AnnualAccumulator(_terms.Pack, request.Year);
+        reply.FundPaidFen = year.FirstOrDefault(field => field.Name == annual)?.Amount ?? 0;
+        (long? capFen, Refusal? none) =
+            CoverageChecks.CapOf(_terms.Pack, await _eligibility.FindInsuredAsync(request.InsuredId), request.Year);
+        if (capFen is { } cap)
         {
-            reply.CapFen = policy.AnnualCapFen.Value;
-            reply.CapRemainingFen = Math.Max(reply.CapFen - reply.FundPaidFen, 0);
+            reply.CapFen = cap;
+            reply.CapRemainingFen = Math.Max(cap - reply.FundPaidFen, 0);
         }
-        else
+
+        if (none is not null)
         {
-            reply.ReasonCode = none!.Code;
+            reply.ReasonCode = none.Code;
             reply.ReasonText = none.Text;
         }
 
@@ -291,7 +287,7 @@ public sealed class SettlementDesk
             visit = visit with { Fees = sum, Lines = lines };
         }
 
-        (CoveredVisit? covered, Refusal? refusal) = CoverageChecks.Check(_pack, visit, known.Facility, known.Insured);
+        (CoveredVisit? covered, Refusal? refusal) = CoverageChecks.Check(_terms, visit, known.Facility, known.Insured);
         if (covered is null) Refuse(answer, request, refusal!);
         return covered;
     }
@@ -322,33 +318,33 @@ public sealed class SettlementDesk
         }
 
         ShardQueue shard = _store.ShardOf(visit.Request.InsuredId);
-        Citations citations = CitationsOf(covered);
-        ValueTask<uint> key = _store.Citations.KeyOfAsync(shard, citations);
+        Terms terms = covered.Terms;
+        ValueTask<uint> key = _store.Terms.KeyOfAsync(shard, terms);
         if (!key.IsCompletedSuccessfully)
         {
-            otherwise = SettleCitedAsync(covered, shard, citations, key, answer);
+            otherwise = SettleCitedAsync(covered, shard, terms, key, answer);
             return false;
         }
 
         FillStored(answer.Stored, covered, key.Result);
-        step = new SettlingStep(shard.RunAsync(StepFor(StepMode.Settle, covered, answer.Stored)), shard, citations);
+        step = new SettlingStep(shard.RunAsync(StepFor(StepMode.Settle, covered, answer.Stored)), shard, terms);
         otherwise = default;
         return true;
     }
 
     /// <summary>Answers by what the store has replied: at once, unless the request was settled before.</summary>
-    internal ValueTask EndAsync(in StepReply reply, SettleRequest request, ShardQueue shard, Citations citations, Answer answer)
+    internal ValueTask EndAsync(in StepReply reply, SettleRequest request, ShardQueue shard, Terms terms, Answer answer)
     {
         if (reply.Outcome is not StepOutcome.New) return AnswerStoredAsync(shard, request, reply, answer);
-        SettleNew(answer, Decision.Settled, reply.SettlementId, request, reply.Header, citations);
+        SettleNew(answer, Decision.Settled, reply.SettlementId, request, reply.Header, reply.Limits, terms);
         return ValueTask.CompletedTask;
     }
 
     private async ValueTask SettleCitedAsync(
-        CoveredVisit covered, ShardQueue shard, Citations citations, ValueTask<uint> key, Answer answer)
+        CoveredVisit covered, ShardQueue shard, Terms terms, ValueTask<uint> key, Answer answer)
     {
         FillStored(answer.Stored, covered, await key);
-        await EndAsync(await shard.RunAsync(StepFor(StepMode.Settle, covered, answer.Stored)), covered.Visit.Request, shard, citations,
+        await EndAsync(await shard.RunAsync(StepFor(StepMode.Settle, covered, answer.Stored)), covered.Visit.Request, shard, terms,
             answer);
     }
 
@@ -361,7 +357,7 @@ public sealed class SettlementDesk
     {
         SettleRequest request = visit.Request;
         ShardQueue shard = _store.ShardOf(request.InsuredId);
-        StepReply found = await shard.RunAsync(Step.Visit(StepMode.Look, request, visit.Date, default, 0, 0, stored: null));
+        StepReply found = await shard.RunAsync(Step.Visit(StepMode.Look, request, visit.Date, terms: null, 0, 0, stored: null));
         if (found.Outcome is StepOutcome.Missing) return false;
         await AnswerStoredAsync(shard, request, found, answer);
         return true;
@@ -385,8 +381,8 @@ public sealed class SettlementDesk
             return;
         }
 
-        Citations citations = await _store.Citations.ReadAsync(shard, record.Request.Citations);
-        Settle(answer, Decision.Settled, Replies.IdOf(shard.Shard, record.Header), request, record, citations, replayed: true);
+        Terms terms = await _store.Terms.ReadAsync(shard, record.Request.Terms);
+        Settle(answer, Decision.Settled, Replies.IdOf(shard.Shard, record.Header), request, record, terms, replayed: true);
     }
 
     /// <summary>Whether the sums that a request with fee lines states are those that were computed when it was settled: 0 states
@@ -458,20 +454,20 @@ public sealed class SettlementDesk
             case (RecordKind.Settlement, RecordState.Active):
                 StoredRecord settlement = StoredRecord.Read(found.Bytes);
                 return Replies.Settled(shard.Shard, found.RequestId, found.FacilityCode, insuredId, settlement,
-                    await CitationsOf(settlement), replayed: false);
+                    await TermsOf(settlement), replayed: false);
             case (RecordKind.Settlement, RecordState.Cancelled or RecordState.Reversed):
                 StoredRecord undone = StoredRecord.Read(found.Bytes);
                 string reason = found.Header.State is RecordState.Cancelled ? Reasons.RequestCancelled : Reasons.RequestReversed;
                 SettlementRef? by = UndoneBy(found, all) is { } cause ? SettlementRefs.Of(shard.Shard, cause, found.FacilityCode) : null;
-                return Replies.NotStanding(shard.Shard, found, insuredId, undone, await CitationsOf(undone), reason, by);
+                return Replies.NotStanding(shard.Shard, found, insuredId, undone, await TermsOf(undone), reason, by);
             case (RecordKind.Cancellation, RecordState.Active) or (RecordKind.Reversal, RecordState.UndidSettlement):
                 UndoingRecord undoing = UndoingRecord.Read(found.Bytes);
                 return Replies.Cancelled(
-                    shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await CitationsOf(undoing.Target!.Value),
+                    shard.Shard, found.RequestId, found.FacilityCode, insuredId, undoing, await TermsOf(undoing.Target!.Value),
                     replayed: false);
             case (RecordKind.Reversal, RecordState.UndidCancellation):
                 UndoingRecord restoring = UndoingRecord.Read(found.Bytes);
-                return Replies.Restored(shard.Shard, found.FacilityCode, insuredId, restoring, await CitationsOf(restoring.Target!.Value),
+                return Replies.Restored(shard.Shard, found.FacilityCode, insuredId, restoring, await TermsOf(restoring.Target!.Value),
                     replayed: false);
             case (RecordKind.Reversal, _):
                 return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.SettlementUnknown));
@@ -479,7 +475,7 @@ public sealed class SettlementDesk
                 return Replies.Refused(found.RequestId, found.FacilityCode, insuredId, Refusal.Of(Reasons.RequestReversed));
         }
 
-        ValueTask<Citations> CitationsOf(StoredRecord record) => _store.Citations.ReadAsync(shard, record.Request.Citations);
+        ValueTask<Terms> TermsOf(StoredRecord record) => _store.Terms.ReadAsync(shard, record.Request.Terms);
     }
 
     /// <summary>The cancellation or reversal that undid a settlement: the newest of those that name it.</summary>
@@ -492,13 +488,8 @@ public sealed class SettlementDesk
             && UndoingRecord.Read(answer.Bytes).TargetField == field);
     }
 
-    private Citations CitationsOf(in CoveredVisit covered) => _citations.GetOrAdd(
-        (covered.Policy.PolicyId, covered.Facility.Tier, covered.Visit.Request.VisitType),
-        static (of, known) => Citations.For(known._pack, known.Policy, of.Tier, of.VisitType),
-        (_pack, covered.Policy));
-
     /// <summary>Every field is written: it may have held another visit's before.</summary>
-    private void FillStored(StoredRequest stored, in CoveredVisit covered, uint citations)
+    private void FillStored(StoredRequest stored, in CoveredVisit covered, uint terms)
     {
         stored.VisitType = (int)covered.Visit.Request.VisitType;
         stored.TotalFen = covered.Visit.TotalFen;
@@ -506,12 +497,9 @@ public sealed class SettlementDesk
         stored.OverLimitFen = covered.Visit.Fees.OverLimitFen;
         stored.PreSelfPayFen = covered.Visit.Fees.PreSelfPayFen;
         stored.InScopeFen = covered.Visit.Fees.InScopeFen;
-        stored.RateBp = covered.Terms.RateBasisPoints;
-        stored.AllowanceFen = covered.Terms.AllowanceFen ?? 0;
-        stored.Tier = (int)covered.Facility.Tier;
         stored.InsuredCounty = CountyNumber(covered.Enrolment.County);
         stored.FacilityCounty = CountyNumber(covered.Facility.County);
-        stored.Citations = citations;
+        stored.Terms = terms;
         stored.SettledAtUnixMs = _time.GetUtcNow().ToUnixTimeMilliseconds();
         stored.Trace = StoredTrace.OfCall();
         stored.Lines.Clear();
@@ -544,26 +532,34 @@ public sealed class SettlementDesk
     /// <summary>Answers what the script has just decided, once the rules have come to the same.</summary>
     /// <exception cref="InvalidOperationException">They have not: nothing is answered.</exception>
     private void SettleNew(Answer answer, Decision decision, string settlementId, SettleRequest request, in RecordHeader header,
-        Citations citations)
+        in StoredLimits limits, Terms terms)
     {
-        StoredRecord record = new(header, default, answer.Stored) { VisitId = request.VisitId };
-        Settlement rules = _formula(record.Terms, answer.Stored.TotalFen, answer.Stored.InScopeFen, header.Before);
-        if (rules.DeductibleFen != header.DeductibleFen || rules.FundPayFen != header.FundPayFen || rules.ReasonCode != header.ReasonCode)
-        {
-            throw new InvalidOperationException(
-                $"Settlement {settlementId}: the script says deductible {header.DeductibleFen}, "
-                    + $"fund {header.FundPayFen} {header.ReasonCode}; "
-                + $"the rules say {rules.DeductibleFen}, {rules.FundPayFen} {rules.ReasonCode}.");
-        }
+        StoredRecord record = new(header, limits, default, answer.Stored) { VisitId = request.VisitId };
+        Compare(answer, settlementId, record, terms);
+        Settle(answer, decision, settlementId, request, record, terms, replayed: false);
+    }
 
-        Settle(answer, decision, settlementId, request, record, citations, replayed: false);
+    private void Compare(Answer answer, string settlementId, in StoredRecord record, Terms terms)
+    {
+        ReadOnlySpan<LimitUse> uses = answer.UsesOf(record.Limits).Span;
+        Span<long> before = stackalloc long[uses.Length];
+        Span<long> moved = stackalloc long[uses.Length];
+        for (int index = 0; index < uses.Length; index++) before[index] = uses[index].UsedBefore;
+        Settlement rules = _formula(terms, answer.Stored.TotalFen, answer.Stored.InScopeFen, before, moved);
+        bool same = rules == record.Header.Outcome;
+        for (int index = 0; index < uses.Length; index++) same &= uses[index].Moved == moved[index];
+        if (same) return;
+        RecordHeader header = record.Header;
+        throw new InvalidOperationException(
+            $"Settlement {settlementId}: the script says deductible {header.DeductibleFen}, fund {header.FundPayFen} {header.ReasonCode}; "
+                + $"the rules say {rules.DeductibleFen}, {rules.FundPayFen} {rules.ReasonCode}.");
     }
 
     private static void Settle(Answer answer, Decision decision, string settlementId, SettleRequest request, in StoredRecord record,
-        Citations citations, bool replayed) =>
-        Replies.Settle(answer, decision, settlementId, request.RequestId, request.FacilityCode, request.InsuredId, record, citations,
+        Terms terms, bool replayed) =>
+        Replies.Settle(answer, decision, settlementId, request.RequestId, request.FacilityCode, request.InsuredId, record, terms,
             replayed);
 }
 
 /// <summary>A visit that is with the _store.</summary>
-internal readonly record struct SettlingStep(ValueTask<StepReply> Reply, ShardQueue Shard, Citations Citations);
+internal readonly record struct SettlingStep(ValueTask<StepReply> Reply, ShardQueue Shard, Terms Terms);

@@ -299,7 +299,7 @@ internal sealed class VisitsUnderWay(
                     EndFinding();
                     break;
                 case Stage.Storing:
-                    EndBy(_all._desk.EndAsync(_step.Reply.GetAwaiter().GetResult(), Request!, _step.Shard, _step.Citations, Answer));
+                    EndBy(_all._desk.EndAsync(_step.Reply.GetAwaiter().GetResult(), Request!, _step.Shard, _step.Terms, Answer));
                     break;
                 default:
                     _ending.GetResult();

@@ -6,8 +6,8 @@ namespace Claims.Adjudication.Store;
 /// <summary>A record as it lies in the outbox: a settlement, or what undid or restored one.</summary>
 public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Settlement, UndoingRecord? Undoing)
 {
-    /// <summary>The citations' key of the settlement behind the record, null where there is none.</summary>
-    public uint? Citations => (Settlement ?? Undoing!.Target)?.Request.Citations;
+    /// <summary>The key of the terms of the settlement behind the record, null where there is none.</summary>
+    public uint? Terms => (Settlement ?? Undoing!.Target)?.Request.Terms;
 
     /// <summary>The trace context of the request that made the record; null where it was not recorded.</summary>
     public string? TraceParent => StoredTrace.Read(Settlement?.Request.Trace ?? Undoing!.Own.Trace);
@@ -17,7 +17,7 @@ public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Se
     {
         RecordHeader header = RecordHeader.Read(bytes.Span);
         return header.Kind is RecordKind.Settlement
-            ? new OutboxRecord(header, StoredRecord.Read(header, bytes[RecordHeader.Bytes..], into), null)
+            ? new OutboxRecord(header, StoredRecord.Read(header, StoredLimits.Read(header, bytes), bytes[header.ContentStart..], into), null)
             : new OutboxRecord(header, null, UndoingRecord.Read(bytes));
     }
 }

@@ -8,7 +8,7 @@ public readonly record struct RecentRecord(Step Step, StepReply Reply)
     /// <summary>The record as the script has appended it, from the step's own words and what it answered.</summary>
     /// <param name="into">Holds a settlement's request from now on; it may have held another one.</param>
     public OutboxRecord Read(StoredRequest into) => Step.Mode is StepMode.Settle
-        ? new OutboxRecord(Reply.Header, StoredRecord.Read(Reply.Header, Step.Content, into), null)
+        ? new OutboxRecord(Reply.Header, StoredRecord.Read(Reply.Header, Reply.Limits, Step.Content, into), null)
         : OutboxRecord.Read(Reply.Bytes, into);
 }
 

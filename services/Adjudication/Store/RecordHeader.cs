@@ -41,24 +41,22 @@ public enum RecordState
 }
 
 /// <summary>The figures that the script computed, as it packs them: HEADER of settle.lua. Amounts in fen.</summary>
-/// <param name="Capped">Whether the fund's payment counts against the annual cap.</param>
+/// <param name="ByRate">False for a fixed sum.</param>
 /// <param name="Order">Rank among the settlements of the insured; the newest is the highest.</param>
 /// <param name="VisitDay">yyyymmdd.</param>
-/// <param name="BorneBeforeFen">Deductible of that day and facility before this record took effect.</param>
 /// <param name="ShortfallFen">What the fund would have paid besides, had there been no cap.</param>
 /// <param name="VisitIdBytes">Length of the visit id that ends the record; 0 where there is none.</param>
-/// <param name="NotAgainWithinDays">Of an allowance: days within which no second one is paid; 0 where there is no such rule.</param>
+/// <param name="NotAgainWithinDays">Of a fixed sum: days within which no second one is paid; 0 where there is no such rule.</param>
+/// <param name="LimitCount">Limits that the visit met; they follow the header as <see cref="StoredLimits"/>.</param>
 public readonly record struct RecordHeader(
-    RecordKind Kind, RecordState State, bool Capped, long Sequence, long Order, int VisitDay,
-    long DeductibleFen, long BorneBeforeFen, long FundPayFen, long CapUsedBeforeFen, long TariffFen, long CapFen, long ShortfallFen,
-    int VisitIdBytes = 0, int NotAgainWithinDays = 0)
+    RecordKind Kind, RecordState State, bool ByRate, long Sequence, long Order, int VisitDay,
+    long DeductibleFen, long FundPayFen, long ShortfallFen, int VisitIdBytes = 0, int NotAgainWithinDays = 0,
+    int LimitCount = 0, int LimitBytes = 0)
 {
-    public const int Bytes = 53;
+    public const int Bytes = 44;
 
     /// <summary>The first byte of every stored record. What it means is for good: another layout takes another number.</summary>
-    public const byte Format = 1;
-
-    public Standing Before => new(CapUsedBeforeFen, BorneBeforeFen);
+    public const byte Format = 2;
 
     /// <summary>CAP_REACHED, CAP_EXHAUSTED or empty, as the script decided it.</summary>
     public string ReasonCode => Outcome.ReasonCode;
@@ -71,8 +69,8 @@ public readonly record struct RecordHeader(
 
     public DateOnly VisitDate => new(VisitDay / 10_000, VisitDay / 100 % 100, VisitDay % 100);
 
-    /// <summary>What counts against the annual cap.</summary>
-    public long CappedFundPayFen => Capped ? FundPayFen : 0;
+    /// <summary>Where in the record its content begins.</summary>
+    public int ContentStart => Bytes + LimitBytes;
 
     /// <exception cref="StoreUnavailableException">The record has a format that this program does not know.</exception>
     public static RecordHeader Read(ReadOnlySpan<byte> bytes)
@@ -86,15 +84,13 @@ public readonly record struct RecordHeader(
             ReadSequence(bytes),
             BigEndian.ReadUInt48(bytes[10..]),
             BinaryPrimitives.ReadInt32BigEndian(bytes[16..]),
-            BinaryPrimitives.ReadUInt32BigEndian(bytes[20..]),
-            BinaryPrimitives.ReadUInt32BigEndian(bytes[24..]),
-            BinaryPrimitives.ReadUInt32BigEndian(bytes[28..]),
-            BinaryPrimitives.ReadUInt32BigEndian(bytes[32..]),
-            BinaryPrimitives.ReadUInt32BigEndian(bytes[36..]),
-            BinaryPrimitives.ReadUInt32BigEndian(bytes[40..]),
-            BigEndian.ReadUInt48(bytes[44..]),
-            bytes[50],
-            BinaryPrimitives.ReadUInt16BigEndian(bytes[51..]));
+            BigEndian.ReadUInt48(bytes[20..]),
+            BigEndian.ReadUInt48(bytes[26..]),
+            BigEndian.ReadUInt48(bytes[32..]),
+            bytes[38],
+            BinaryPrimitives.ReadUInt16BigEndian(bytes[39..]),
+            bytes[41],
+            BinaryPrimitives.ReadUInt16BigEndian(bytes[42..]));
     }
 
     public static long ReadSequence(ReadOnlySpan<byte> bytes) => BigEndian.ReadUInt48(bytes[4..]);

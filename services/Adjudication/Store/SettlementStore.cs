@@ -20,14 +20,14 @@ public sealed class SettlementStore : IAsyncDisposable
         _shards = [.. Enumerable.Range(0, shardCount)
             .Select(shard => new ShardQueue(
             shard, new ScriptCaller(redis, string.Create(CultureInfo.InvariantCulture, $"redis-s{shard:00}")), longestOutbox, settle))];
-        Citations = new CitationStore(redis);
+        Terms = new TermsStore(redis);
     }
 
     public IDatabase Redis { get; }
 
     public IReadOnlyList<ShardQueue> Shards => _shards;
 
-    public CitationStore Citations { get; }
+    public TermsStore Terms { get; }
 
     /// <summary>Whether more visits wait than half of the shards take with their next call.</summary>
     public bool IsOverloaded => _shards.Sum(shard => shard.Waiting) > _shards.Length * ShardQueue.LargestBatch / 2;

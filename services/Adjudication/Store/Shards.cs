@@ -42,8 +42,8 @@ public sealed class ShardKeys(int shard)
     /// <summary>String with a time limit: the relay that may publish this shard's outbox.</summary>
     public RedisKey Lease { get; } = Name(shard, "lease");
 
-    /// <summary>Hash: the citations that stored settlements refer to.</summary>
-    public RedisKey Citations { get; } = Name(shard, "citations");
+    /// <summary>Hash: the terms that stored settlements refer to.</summary>
+    public RedisKey Terms { get; } = Name(shard, "terms");
 
     /// <summary>Never written. Asked for beside a key that exists, it makes Redis refuse while the shard is on two nodes at once.</summary>
     public RedisKey Nothing { get; } = Name(shard, "nothing");

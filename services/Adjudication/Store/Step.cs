@@ -38,42 +38,72 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
     private const long BaseLimitFen = 100_000_000_000_000;
 
     private const int ModeBytes = 1;
-    private const int VisitBytes = 42;
+    private const int VisitBytes = 29;
+    private const int PartBytes = 8;
+    private const int LimitBytes = 8;
     private const int UndoingBytes = 2;
 
     /// <summary>Fingerprint, message and visit id: what the script keeps of the request.</summary>
     public ReadOnlyMemory<byte> Content => Item.AsMemory(ContentStart);
 
     /// <param name="mode">Settle, Quote or Look.</param>
-    /// <param name="terms">None for a look at what is stored, which computes nothing.</param>
+    /// <param name="terms">Null for a look at what is stored, which computes nothing.</param>
     /// <param name="stored">What is to be kept; null where nothing is.</param>
-    public static Step Visit(StepMode mode, SettleRequest request, DateOnly date, in Terms terms, long totalFen, long inScopeFen,
+    public static Step Visit(StepMode mode, SettleRequest request, DateOnly date, Terms? terms, long totalFen, long inScopeFen,
         StoredRequest? stored)
     {
         int facilityBytes = Encoding.UTF8.GetByteCount(request.FacilityCode);
         int requestBytes = RequestField.BytesOf(facilityBytes, request.RequestId);
         int visitIdBytes = Encoding.UTF8.GetByteCount(request.VisitId);
-        int contentStart = ModeBytes + VisitBytes + requestBytes;
+        int parts = terms?.Parts.Length ?? 0;
+        int limits = terms?.Limits.Length ?? 0;
+        int contentStart = ModeBytes + VisitBytes + (parts * PartBytes) + (limits * LimitBytes) + requestBytes;
+        for (int index = 0; index < limits; index++) contentStart += AccumulatorNames.BytesOf(terms!.Limits[index], request.FacilityCode);
         byte[] item = new byte[contentStart + Fingerprints.Bytes + (stored?.CalculateSize() ?? 0) + visitIdBytes];
         Span<byte> visit = item.AsSpan(ModeBytes);
         item[0] = (byte)Letter(mode);
-        visit[0] = (byte)(terms.Capped ? 'P' : 'F');
+        visit[0] = (byte)(terms?.FixedSumFen is null ? 'P' : 'F');
         date.TryFormat(visit[1..], out _, "yyyyMMdd", CultureInfo.InvariantCulture);
         BigEndian.WriteUInt48(visit[9..], Math.Min(inScopeFen, BaseLimitFen));
-        BigEndian.WriteUInt48(visit[15..], Math.Min(totalFen, BaseLimitFen));
-        BinaryPrimitives.WriteUInt32BigEndian(visit[21..], (uint)terms.TariffFen);
-        BinaryPrimitives.WriteUInt32BigEndian(visit[25..], (uint)terms.RateBasisPoints);
-        BinaryPrimitives.WriteUInt32BigEndian(visit[29..], (uint)terms.CapFen);
-        BinaryPrimitives.WriteUInt32BigEndian(visit[33..], (uint)(terms.AllowanceFen ?? 0));
-        visit[37] = checked((byte)facilityBytes);
-        visit[38] = checked((byte)requestBytes);
-        visit[39] = checked((byte)visitIdBytes);
-        BinaryPrimitives.WriteUInt16BigEndian(visit[40..], checked((ushort)terms.NotAgainWithinDays));
-        RequestField.Write(request.FacilityCode, request.RequestId, visit[VisitBytes..]);
+        BigEndian.WriteUInt48(visit[15..], Math.Min(terms?.FixedSumFen ?? 0, totalFen));
+        visit[21] = checked((byte)(terms?.RoundingFen ?? 1));
+        BinaryPrimitives.WriteUInt16BigEndian(visit[22..], checked((ushort)(terms?.NotAgainWithinDays ?? 0)));
+        visit[24] = checked((byte)facilityBytes);
+        visit[25] = checked((byte)requestBytes);
+        visit[26] = checked((byte)visitIdBytes);
+        visit[27] = checked((byte)parts);
+        visit[28] = checked((byte)limits);
+        Span<byte> rest = visit[VisitBytes..];
+        if (terms is not null) rest = WriteTerms(terms, date, request.FacilityCode, inScopeFen, rest);
+        RequestField.Write(request.FacilityCode, request.RequestId, rest);
         Fingerprints.Write(request, item.AsSpan(contentStart));
         stored?.WriteTo(item.AsSpan((contentStart + Fingerprints.Bytes)..^visitIdBytes));
         if (visitIdBytes > 0) Encoding.UTF8.GetBytes(request.VisitId, item.AsSpan(^visitIdBytes..));
         return new Step(mode, request.InsuredId, request.FacilityCode, request.RequestId, item, contentStart);
+    }
+
+    /// <returns>What is left of the item.</returns>
+    private static Span<byte> WriteTerms(Terms terms, DateOnly date, string facilityCode, long inScopeFen, Span<byte> rest)
+    {
+        // Below the entry nothing is paid and nothing moves: every limit is but shown, and no rate is given.
+        bool entered = terms.FixedSumFen is not null || inScopeFen >= terms.EntryAtLeastFen;
+        foreach (RatePart part in terms.Parts)
+        {
+            BigEndian.WriteUInt48(rest, part.UpToFen);
+            BinaryPrimitives.WriteUInt16BigEndian(rest[6..], checked((ushort)(entered ? part.RateBasisPoints : 0)));
+            rest = rest[PartBytes..];
+        }
+
+        foreach (LimitTerms limit in terms.Limits)
+        {
+            int bytes = AccumulatorNames.Write(limit, date, facilityCode, rest[LimitBytes..]);
+            rest[0] = (byte)(entered ? limit.Kind : LimitKind.Shown);
+            BigEndian.WriteUInt48(rest[1..], limit.Limit);
+            rest[7] = checked((byte)bytes);
+            rest = rest[(LimitBytes + bytes)..];
+        }
+
+        return rest;
     }
 
     /// <param name="mode">Cancel or Reverse.</param>
@@ -135,10 +165,10 @@ public enum StepOutcome
     /// <summary>The settlement was undone already.</summary>
     TargetUndone,
 
-    /// <summary>The settlement consumed deductible, and a later one of that insured, facility and day stands.</summary>
+    /// <summary>The settlement bore a deductible, and a later one that met the same stands.</summary>
     BlockedByLater,
 
-    /// <summary>The cap, the day's deductible, the visit or the allowance has been used since.</summary>
+    /// <summary>A limit that it had moved, the visit or the allowance has been used since.</summary>
     RestoreImpossible,
 
     /// <summary>The visit has a settlement that stands.</summary>
@@ -155,11 +185,14 @@ public enum StepOutcome
 }
 
 /// <summary>What the script did for one request.</summary>
-/// <param name="Bytes">New: the header of a settlement or quote, the record of a cancellation or reversal. Replay: the record.</param>
+/// <param name="Bytes">New: header and limits of a settlement or quote, the record of a cancellation or reversal. Replay: the record.</param>
 /// <param name="SettlementId">The id of a new settlement; otherwise empty.</param>
 public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes, string SettlementId = "")
 {
     public RecordHeader Header => RecordHeader.Read(Bytes.Span);
+
+    /// <summary>The limits of a new settlement or quote.</summary>
+    public StoredLimits Limits => StoredLimits.Read(Header, Bytes);
 
     /// <summary>The header's sequence alone.</summary>
     public long Sequence => RecordHeader.ReadSequence(Bytes.Span);

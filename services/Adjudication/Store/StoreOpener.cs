@@ -94,7 +94,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
 
         foreach ((ShardQueue shard, long sequence) in good)
         {
-            store.Citations.Forget(shard.Shard);
+            store.Terms.Forget(shard.Shard);
             shard.Open(known.Epoch, sequence);
         }
 

@@ -1,30 +1,35 @@
 using System.Text;
-using Claims.Rules;
 using Google.Protobuf;
 
 namespace Claims.Adjudication.Store;
 
-/// <summary>A settlement as it lies in the store: header, 16 bytes of fingerprint, <see cref="StoredRequest"/>, visit id.</summary>
-public readonly record struct StoredRecord(RecordHeader Header, ReadOnlyMemory<byte> Fingerprint, StoredRequest Request)
+/// <summary>A settlement as it lies in the store: header, limits, 16 bytes of fingerprint, <see cref="StoredRequest"/>, visit id.</summary>
+public readonly record struct StoredRecord(
+    RecordHeader Header, StoredLimits Limits, ReadOnlyMemory<byte> Fingerprint, StoredRequest Request)
 {
-    public static StoredRecord Read(ReadOnlyMemory<byte> bytes) => Read(RecordHeader.Read(bytes.Span), bytes[RecordHeader.Bytes..]);
+    public static StoredRecord Read(ReadOnlyMemory<byte> bytes)
+    {
+        RecordHeader header = RecordHeader.Read(bytes.Span);
+        return Read(header, StoredLimits.Read(header, bytes), bytes[header.ContentStart..]);
+    }
 
     /// <param name="content">Fingerprint, message and visit id.</param>
-    public static StoredRecord Read(RecordHeader header, ReadOnlyMemory<byte> content) => new(
+    public static StoredRecord Read(RecordHeader header, StoredLimits limits, ReadOnlyMemory<byte> content) => new(
         header,
+        limits,
         content[..Fingerprints.Bytes],
         StoredRequest.Parser.ParseFrom(content.Span[Fingerprints.Bytes..^header.VisitIdBytes]))
     {
         VisitId = VisitIdOf(header, content.Span),
     };
 
-    /// <summary>The same as <see cref="Read(RecordHeader, ReadOnlyMemory{byte})"/>, into a message that may have held another
-    /// request.</summary>
-    public static StoredRecord Read(RecordHeader header, ReadOnlyMemory<byte> content, StoredRequest into)
+    /// <summary>The same as <see cref="Read(RecordHeader, StoredLimits, ReadOnlyMemory{byte})"/>, into a message that may have held
+    /// another request.</summary>
+    public static StoredRecord Read(RecordHeader header, StoredLimits limits, ReadOnlyMemory<byte> content, StoredRequest into)
     {
         Clear(into);
         into.MergeFrom(content.Span[Fingerprints.Bytes..^header.VisitIdBytes]);
-        return new StoredRecord(header, content[..Fingerprints.Bytes], into) { VisitId = VisitIdOf(header, content.Span) };
+        return new StoredRecord(header, limits, content[..Fingerprints.Bytes], into) { VisitId = VisitIdOf(header, content.Span) };
     }
 
     /// <summary>The hospital's number of the visit; empty where it stated none.</summary>
@@ -36,15 +41,11 @@ public readonly record struct StoredRecord(RecordHeader Header, ReadOnlyMemory<b
     /// <summary>Every field as in a new message.</summary>
     internal static void Clear(StoredRequest request)
     {
-        request.VisitType = request.RateBp = request.Tier = request.InsuredCounty = request.FacilityCounty = 0;
-        request.TotalFen = request.FullSelfPayFen = request.OverLimitFen = request.PreSelfPayFen = request.InScopeFen =
-            request.AllowanceFen = 0;
-        request.Citations = 0;
+        request.VisitType = request.InsuredCounty = request.FacilityCounty = 0;
+        request.TotalFen = request.FullSelfPayFen = request.OverLimitFen = request.PreSelfPayFen = request.InScopeFen = 0;
+        request.Terms = 0;
         request.SettledAtUnixMs = 0;
         request.Lines.Clear();
         request.Trace = ByteString.Empty;
     }
-
-    public Terms Terms =>
-        new(Request.RateBp, Header.TariffFen, Header.CapFen, Header.Capped ? null : Request.AllowanceFen, Header.NotAgainWithinDays);
 }

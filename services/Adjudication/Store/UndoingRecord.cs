@@ -23,21 +23,23 @@ public readonly record struct CutSettlement(long Sequence, long ShortfallFen, in
 }
 
 /// <summary>A cancellation or reversal as it lies in the store, with the settlement that it undid or restored.</summary>
-/// <param name="Header">Figures of the settlement, positive, with the standing that the undoing found.</param>
+/// <param name="Header">Figures of the settlement, positive.</param>
+/// <param name="Limits">The settlement's limits, with what the undoing found used.</param>
 /// <param name="TargetField">The request field of the settlement; of the request that was asked about where there was nothing to
 /// undo.</param>
 /// <param name="TargetSequence">The settlement's sequence, 0 where there was nothing to undo.</param>
-/// <param name="Headroom">Later settlements of the year that the cap had cut.</param>
+/// <param name="Headroom">Later settlements that a cap which this one had used had cut.</param>
 /// <param name="Target">The settlement, null where there was nothing to undo.</param>
 public sealed record UndoingRecord(
-    RecordHeader Header, ReadOnlyMemory<byte> Fingerprint, StoredUndoing Own, string TargetField, long TargetSequence,
+    RecordHeader Header, StoredLimits Limits, ReadOnlyMemory<byte> Fingerprint, StoredUndoing Own, string TargetField, long TargetSequence,
     ImmutableArray<CutSettlement> Headroom, StoredRecord? Target)
 {
     public static UndoingRecord Read(ReadOnlyMemory<byte> bytes)
     {
         RecordHeader header = RecordHeader.Read(bytes.Span);
-        ReadOnlyMemory<byte> fingerprint = bytes.Slice(RecordHeader.Bytes, Fingerprints.Bytes);
-        ReadOnlyMemory<byte> rest = bytes[(RecordHeader.Bytes + Fingerprints.Bytes)..];
+        StoredLimits limits = StoredLimits.Read(header, bytes);
+        ReadOnlyMemory<byte> fingerprint = bytes.Slice(header.ContentStart, Fingerprints.Bytes);
+        ReadOnlyMemory<byte> rest = bytes[(header.ContentStart + Fingerprints.Bytes)..];
         string field = Encoding.UTF8.GetString(Take(ref rest).Span);
         StoredUndoing own = StoredUndoing.Parser.ParseFrom(Take(ref rest).Span);
         long targetSequence = BigEndian.ReadUInt48(rest.Span);
@@ -46,8 +48,8 @@ public sealed record UndoingRecord(
         var headroom = ImmutableArray.CreateBuilder<CutSettlement>(count);
         for (int i = 0; i < count; i++) headroom.Add(CutSettlement.Take(ref rest));
 
-        return new UndoingRecord(header, fingerprint, own, field, targetSequence, headroom.MoveToImmutable(),
-            rest.IsEmpty ? null : StoredRecord.Read(header, rest));
+        return new UndoingRecord(header, limits, fingerprint, own, field, targetSequence, headroom.MoveToImmutable(),
+            rest.IsEmpty ? null : StoredRecord.Read(header, limits, rest));
     }
 
     private static ReadOnlyMemory<byte> Take(ref ReadOnlyMemory<byte> rest)

@@ -9,7 +9,7 @@
 --   request  request field of the request   target: for C and V, a request field, or '#' and a sequence
 --   content  16 bytes of fingerprint, then what the caller wants kept, opaque here
 --
--- An insured's hash: u<year> = fund paid under the cap; d<yyyymmdd>:<facility> = deductible borne;
+-- An insured's hash: <measure><group>:<period>[:<facility>] = an accumulator, of the measures b borne, c cost, f fund paid, n visits;
 --   v<facility>\n<visit id> = request field of the settlement that stands for the visit, empty where none does any more;
 --   q<facility>\n<request id> = stored record, HEADER first:
 --     kind 'S' settlement    state 'A' stands, 'X' cancelled, 'R' reversed    then content
@@ -22,7 +22,7 @@
 -- the insured's key and the request field, each ended by a zero byte. The record itself lies under them; of it only state and order
 -- ever change.
 -- A record begins with the number of its format. One of another format is not read: its request is answered 'F' and changes nothing.
--- Reply, one text: of each item four bytes of length, then 'N' new + record (a settlement's or quote's HEADER only),
+-- Reply, one text: of each item four bytes of length, then 'N' new + record (a settlement's or quote's HEADER and limits only),
 --   'R' replay + stored record, 'C' other content under this key, 'M' nothing stored, 'X' the request was cancelled, 'V' it was
 --   reversed, 'K' no such settlement, 'A' it was cancelled already, 'B' a later settlement of the day stands,
 --   'I' what a restored settlement needs has been used since, 'Y' the year of the visit is closed,
@@ -31,18 +31,24 @@
 --   'F' + the format of a stored record that this script does not read
 -- A store that cannot be trusted answers with an error and changes nothing: NOSHARD, EPOCH, STALE, OUTBOXFULL.
 
--- basis 'P' pooled or 'F' fixed, date yyyymmdd, in scope, total, tariff, rate, cap, allowance (fen; basis points),
--- bytes of facility code, request field and visit id, days within which no second allowance is paid; then request, content, visit id
-local VISIT = '>c1c8I6I6I4I4I4I4I1I1I1I2'
-local VISIT_BYTES = 42
+-- basis 'P' by rate or 'F' fixed, date yyyymmdd, in scope, fixed sum (fen), what parts are rounded to (fen), days within which no second
+-- fixed sum is paid, bytes of facility code, request field and visit id, numbers of parts and limits; then the parts, the limits, request,
+-- content, visit id
+local VISIT = '>c1c8I6I6I1I2I1I1I1I1I1'
+-- cost of the period up to which a rate holds (fen; 0: no end), rate (basis points)
+local PART = '>I6I2'
+-- kind, limit, bytes of the accumulator's name; then the name, empty where nothing accumulates
+local LIMIT = '>c1I6I1'
 -- bytes of target and request field; then target, request, content
 local UNDOING = '>I1I1'
 local UNDOING_BYTES = 2
--- format, kind, state, basis, sequence, order, date, deductible, borne before, fund pay, cap used before, tariff, cap, shortfall,
--- bytes of visit id, days within which no second allowance is paid
-local HEADER = '>Bc1c1c1I6I6I4I4I4I4I4I4I4I6I1I2'
-local HEADER_BYTES = 53
-local FORMAT = 1
+-- format, kind, state, basis, sequence, order, date, deductible, fund pay, shortfall, bytes of visit id, days within which no second
+-- fixed sum is paid, number and bytes of the limits that follow, each a USE with the accumulator's name
+local HEADER = '>Bc1c1c1I6I6I4I6I6I6I1I2I1I2'
+local HEADER_BYTES = 44
+-- kind, limit, used before, moved, bytes of the accumulator's name
+local USE = '>c1I6I6I6I1'
+local FORMAT = 2
 local FINGERPRINT_BYTES = 16
 
 local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed', 'closed')
@@ -71,32 +77,47 @@ local function kind_of(record) return sub(record, 2, 2) end
 local function state_of(record) return sub(record, 3, 3) end
 
 local function read(record)
-  local h, format = {}, nil
-  format, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.borne, h.paid, h.used, h.tariff, h.cap, h.shortfall,
-    h.visit_bytes, h.window = struct.unpack(HEADER, known(record))
+  local h, format, bytes = {}, nil, nil
+  format, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.paid, h.shortfall, h.visit_bytes, h.window, h.count, bytes =
+    struct.unpack(HEADER, known(record))
+  h.uses = sub(record, HEADER_BYTES + 1, HEADER_BYTES + bytes)
   return h
 end
 
 local function pack(h)
-  return struct.pack(HEADER, FORMAT, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.borne, h.paid, h.used,
-    h.tariff, h.cap, h.shortfall, h.visit_bytes, h.window)
+  return struct.pack(HEADER, FORMAT, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.paid, h.shortfall,
+    h.visit_bytes, h.window, h.count, #h.uses) .. h.uses
 end
 
-local function body(record) return sub(record, HEADER_BYTES + 1) end
+-- The limits that a visit met, each with kind, limit, used before, moved and the accumulator's name.
+local function uses_of(h)
+  local uses, at, bytes = {}, 1, nil
+  for i = 1, h.count do
+    local use = {}
+    use.kind, use.limit, use.before, use.moved, bytes, at = struct.unpack(USE, h.uses, at)
+    use.name = sub(h.uses, at, at + bytes - 1)
+    at = at + bytes
+    uses[i] = use
+  end
+  return uses
+end
+
+local function pack_use(kind, limit, before, moved, name) return struct.pack(USE, kind, limit, before, moved, #name) .. name end
+
+local function start_of_body(record) return HEADER_BYTES + 1 + struct.unpack('>I2', record, HEADER_BYTES - 1) end
+local function body(record) return sub(record, start_of_body(record)) end
 
 local function same_content(record, content)
-  return sub(record, HEADER_BYTES + 1, HEADER_BYTES + FINGERPRINT_BYTES) == sub(content, 1, FINGERPRINT_BYTES)
+  local start = start_of_body(record)
+  return sub(record, start, start + FINGERPRINT_BYTES - 1) == sub(content, 1, FINGERPRINT_BYTES)
 end
 
 -- NAMED: bytes of the record's field (2 bytes), the field, the record.
 local function named(outcome, field, record) return outcome .. struct.pack('>I2', #field) .. field .. record end
 
 local function facility_of(request) return string.match(request, '^q([^\n]*)\n') end
-local function day_field(date, facility) return 'd' .. date .. ':' .. facility end
 local function visit_field(facility, visit) return 'v' .. facility .. '\n' .. visit end
-local function used_field(date) return 'u' .. sub(date, 1, 4) end
 local function closed(date) return floor(date / 10000) <= closed_through end
-local function counted(h) return h.basis == 'P' and h.paid or 0 end
 
 -- Whatever a step writes of one insured is one command, and the number is taken with it: a command that fails has done nothing.
 -- Numbers are written as text, since Redis would print each as a double.
@@ -112,11 +133,12 @@ local function put(fields, field, value)
   fields[last + 1], fields[last + 2] = field, value
 end
 
--- Amounts stay below 2^53, so doubles are exact: the caller clamps the base to 10^14 fen, a value at which
--- any rate has long passed any cap.
-local function share_half_up(amount, rate)
-  local whole = floor(amount / 10000)
-  return whole * rate + floor(((amount - whole * 10000) * rate + 5000) / 10000)
+-- Amounts stay below 2^53, so doubles are exact: the caller clamps the base to 10^14 fen, a value at which any rate has long passed any
+-- cap, and takes no visit beyond 10^12 fen where no cap would stop it.
+local function share_half_up(amount, rate, unit)
+  local divisor = 10000 * unit
+  local whole = floor(amount / divisor)
+  return (whole * rate + floor(((amount - whole * divisor) * rate + divisor / 2) / divisor)) * unit
 end
 
 -- What an earlier request under this key means for a request to settle; nil where there was none.
@@ -152,52 +174,115 @@ local function allowance_near(key, date, days)
 end
 
 local function settle(key, mode, item)
-  local basis, date, in_scope, total, tariff, rate, cap, allowance, facility_bytes, request_bytes, visit_bytes, window =
+  local basis, date, in_scope, fixed, unit, window, facility_bytes, request_bytes, visit_bytes, part_count, limit_count, at =
     struct.unpack(VISIT, item, 2)
-  local start = 2 + VISIT_BYTES
-  local request = sub(item, start, start + request_bytes - 1)
-  local facility = sub(request, 2, 1 + facility_bytes)
-  local year, day = used_field(date), day_field(date, facility)
-  local content = sub(item, start + request_bytes)
-  local stands = visit_bytes > 0 and visit_field(facility, sub(item, -visit_bytes)) or nil
-  local stored = stands and call('HMGET', key, year, day, request, stands) or call('HMGET', key, year, day, request)
+  local edges, rates, kinds, limits, names, bytes = {}, {}, {}, {}, {}, nil
+  for i = 1, part_count do edges[i], rates[i], at = struct.unpack(PART, item, at) end
+  local fields, places = {}, {}
+  for i = 1, limit_count do
+    kinds[i], limits[i], bytes, at = struct.unpack(LIMIT, item, at)
+    names[i] = sub(item, at, at + bytes - 1)
+    at = at + bytes
+    if bytes > 0 then
+      fields[#fields + 1] = names[i]
+      places[i] = #fields
+    end
+  end
+  local request = sub(item, at, at + request_bytes - 1)
+  local content = sub(item, at + request_bytes)
+  local stands = visit_bytes > 0 and visit_field(sub(request, 2, 1 + facility_bytes), sub(item, -visit_bytes)) or nil
+  local accumulators = #fields
+  fields[accumulators + 1], fields[accumulators + 2] = request, stands
+  local stored = call('HMGET', key, unpack(fields))
   if mode ~= 'Q' then
-    local earlier = earlier_settlement(request, stored[3], content)
+    local earlier = earlier_settlement(request, stored[accumulators + 1], content)
     if earlier then return earlier end
     if mode == 'L' then return 'M' end
   end
   date = tonumber(date)
   if closed(date) then return 'Y' end
-  if stored[4] and stored[4] ~= '' then return named('D', stored[4], call('HGET', key, stored[4])) end
+  local standing = stands and stored[accumulators + 2]
+  if standing and standing ~= '' then return named('D', standing, call('HGET', key, standing)) end
   if basis == 'F' and window > 0 then
     local field, record = allowance_near(key, date, window)
     if field then return named('P', field, record) end
   end
 
-  local used, borne, deductible, shortfall, paid = tonumber(stored[1] or 0), tonumber(stored[2] or 0), 0, 0, nil
-  if basis == 'F' then
-    paid = min(allowance, total)
-  else
-    deductible = min(in_scope, max(tariff - borne, 0))
-    local uncapped = share_half_up(in_scope - deductible, rate)
-    paid = min(uncapped, max(cap - used, 0))
-    shortfall = uncapped - paid
+  local used, moved, base, deductible, cost, at_most, at_most_left = {}, {}, in_scope, 0, 0, nil, nil
+  for i = 1, limit_count do
+    local place, kind = places[i], kinds[i]
+    used[i] = place and tonumber(stored[place] or 0) or 0
+    moved[i] = 0
+    if kind == 'D' or kind == 'd' then
+      deductible = min(base, max(limits[i] - used[i], 0))
+      if at_most then
+        deductible = min(deductible, at_most_left)
+        moved[at_most] = deductible
+      end
+      moved[i] = deductible
+    elseif kind == 'c' then
+      base = min(base, max(limits[i] - used[i], 0))
+      moved[i] = base
+    elseif kind == 'm' then
+      at_most, at_most_left = i, max(limits[i] - used[i], 0)
+    elseif kind == 'b' then
+      cost, moved[i] = used[i], base
+    end
   end
 
-  local number = mode == 'Q' and 0 or seq + 1
-  local header = struct.pack(HEADER, FORMAT, 'S', 'A', basis, number, number, date, deductible, borne, paid, used, tariff, cap, shortfall,
-    visit_bytes, window)
-  if mode == 'Q' then return 'N' .. header end
+  -- The cost lies in the bands after what was used before; the deductible is the first part of it.
+  local uncapped = fixed
+  if basis == 'P' then
+    local from, to = cost + deductible, cost + base
+    for i = 1, part_count do
+      local up_to = edges[i] == 0 and to or min(edges[i], to)
+      if up_to > from then
+        uncapped = uncapped + share_half_up(up_to - from, rates[i], unit)
+        from = up_to
+      end
+    end
+  end
 
-  local fields = { request, header .. content }
-  if stands then put(fields, stands, request) end
-  if basis == 'P' and paid > 0 then put(fields, year, format('%d', used + paid)) end
-  if deductible > 0 then put(fields, day, format('%d', borne + deductible)) end
-  write(key, fields, request)
+  local allowed = nil
+  for i = 1, limit_count do
+    local kind = kinds[i]
+    if kind == 'f' then
+      local left = max(limits[i] - used[i], 0)
+      allowed = allowed and min(allowed, left) or left
+    elseif kind == 'A' or kind == 'a' then
+      local after = min(uncapped, max(limits[i] - used[i], 0))
+      if at_most then
+        after = min(after, at_most_left)
+        moved[at_most] = after
+      end
+      moved[i] = after
+      uncapped, deductible = uncapped - after, deductible + after
+    elseif kind == 'n' and used[i] >= limits[i] then
+      allowed = 0
+    end
+  end
+  local paid = allowed and min(uncapped, allowed) or uncapped
+
+  local uses, written = '', mode ~= 'Q' and { request, '' } or nil
+  for i = 1, limit_count do
+    local kind = kinds[i]
+    if kind == 'f' then moved[i] = paid
+    elseif kind == 'n' and paid > 0 then moved[i] = 1 end
+    uses = uses .. pack_use(kind, limits[i], used[i], moved[i], names[i])
+    if written and moved[i] > 0 and places[i] then put(written, names[i], format('%d', used[i] + moved[i])) end
+  end
+
+  local number = written and seq + 1 or 0
+  local header = struct.pack(HEADER, FORMAT, 'S', 'A', basis, number, number, date, deductible, paid, uncapped - paid,
+    visit_bytes, window, limit_count, #uses) .. uses
+  if not written then return 'N' .. header end
+  written[2] = header .. content
+  if stands then put(written, stands, request) end
+  write(key, written, request)
   return 'N' .. header
 end
 
--- The record of a cancellation or reversal: HEADER, its own fingerprint, then UNDONE: length and text of the target's
+-- The record of a cancellation or reversal: HEADER with its limits, its own fingerprint, then UNDONE: length and text of the target's
 -- request field, length and bytes of the rest of its own content, the target's sequence, the number of later settlements
 -- that the cap had cut with (sequence, shortfall, date, bytes and text of the facility) of each, and the target's content.
 local function undoing(h, content, field, target_seq, headroom, target_content)
@@ -211,30 +296,67 @@ local function undoing(h, content, field, target_seq, headroom, target_content)
   return table.concat(parts)
 end
 
--- The insured's accumulators that a settlement has moved: year and day fields, with what they hold.
-local function accumulators_of(key, h, field)
-  local year, day = used_field(h.date), day_field(h.date, facility_of(field))
-  local now = call('HMGET', key, year, day)
-  return year, day, tonumber(now[1] or 0), tonumber(now[2] or 0)
+-- What the accumulators of these limits hold now.
+local function holding(key, uses)
+  local fields = { '' }
+  for i = 1, #uses do fields[i + 1] = uses[i].name end
+  local stored, now = call('HMGET', key, unpack(fields)), {}
+  for i = 1, #uses do now[i] = tonumber(stored[i + 1] or 0) end
+  return now
 end
 
--- Takes a standing settlement back: cap and deductible are restored, and a negative mirror is booked.
+-- The limits of a mirror: what was moved, and what the undoing found.
+local function found(uses, now)
+  local packed = ''
+  for i = 1, #uses do packed = packed .. pack_use(uses[i].kind, uses[i].limit, now[i], uses[i].moved, uses[i].name) end
+  return packed
+end
+
+-- Moves the accumulators back or forth by what the settlement had moved them.
+local function move(fields, uses, now, sign)
+  for i = 1, #uses do
+    local use = uses[i]
+    if use.moved > 0 and use.name ~= '' then put(fields, use.name, format('%d', now[i] + sign * use.moved)) end
+  end
+end
+
+local IN_ORDER = { D = true, A = true }
+local PAYING = { f = true, n = true }
+
+-- Names of the accumulators of these kinds that the limits move, or have at all.
+local function names_of(uses, kinds, moving)
+  local names, any = {}, false
+  for i = 1, #uses do
+    local use = uses[i]
+    if kinds[use.kind] and use.name ~= '' and (use.moved > 0 or not moving) then names[use.name], any = true, true end
+  end
+  return any and names or nil
+end
+
+local function shares(other, kinds, names)
+  if not names then return false end
+  for name in pairs(names_of(uses_of(other), kinds, false) or {}) do
+    if names[name] then return true end
+  end
+  return false
+end
+
+-- Takes a standing settlement back: what it moved is moved back, and a negative mirror is booked.
 local function undo(key, request, content, kind, outcome, field, record)
   local target = read(record)
   if closed(target.date) then return 'Y' end
   local facility = facility_of(field)
+  local uses = uses_of(target)
+  local spared, relieved = names_of(uses, IN_ORDER, true), names_of(uses, PAYING, true)
   local headroom, newest, blocking = {}, 0, nil
   local all = call('HGETALL', key)
   for i = 1, #all, 2 do
     if sub(all[i], 1, 1) == 'q' and sub(known(all[i + 1]), 2, 3) == 'SA' then
       local other = read(all[i + 1])
       if other.order > target.order then
-        -- A fixed sum never touches the deductible, and blocks nothing. Of those that do the newest is named: it can be undone first.
-        if target.deductible > 0 and other.basis == 'P' and other.date == target.date and facility_of(all[i]) == facility
-          and other.order > newest then
-          newest, blocking = other.order, i
-        end
-        if counted(target) > 0 and other.shortfall > 0 and floor(other.date / 10000) == floor(target.date / 10000) then
+        -- Only what meets the same deductible blocks. Of those the newest is named: it can be undone first.
+        if other.order > newest and shares(other, IN_ORDER, spared) then newest, blocking = other.order, i end
+        if other.shortfall > 0 and shares(other, PAYING, relieved) then
           other.facility = facility_of(all[i])
           headroom[#headroom + 1] = other
         end
@@ -244,14 +366,13 @@ local function undo(key, request, content, kind, outcome, field, record)
   if blocking then return named('B', all[blocking], all[blocking + 1]) end
   table.sort(headroom, function(a, b) return a.seq < b.seq end)
 
-  local year, day, used, borne = accumulators_of(key, target, field)
+  local now = holding(key, uses)
   local h = read(record)
-  h.kind, h.state, h.seq, h.order, h.borne, h.used = kind, outcome, seq + 1, seq + 1, borne, used
+  h.kind, h.state, h.seq, h.order, h.uses = kind, outcome, seq + 1, seq + 1, found(uses, now)
   local mirror = undoing(h, content, field, target.seq, headroom, body(record))
   target.state = kind == 'C' and 'X' or 'R'
   local fields = { field, pack(target) .. body(record), request, mirror }
-  if counted(target) > 0 then put(fields, year, format('%d', used - counted(target))) end
-  if target.deductible > 0 then put(fields, day, format('%d', borne - target.deductible)) end
+  move(fields, uses, now, -1)
   if target.visit_bytes > 0 then put(fields, visit_field(facility, sub(record, -target.visit_bytes)), '') end
   write(key, fields, request)
   return 'N' .. mirror
@@ -291,14 +412,18 @@ end
 -- Lets a cancelled settlement stand again, as the newest of its day.
 local function restore(key, request, content, cancel_field, cancel_record)
   local c = read(cancel_record)
-  local length = struct.unpack('>I2', cancel_record, HEADER_BYTES + FINGERPRINT_BYTES + 1)
-  local field = sub(cancel_record, HEADER_BYTES + FINGERPRINT_BYTES + 3, HEADER_BYTES + FINGERPRINT_BYTES + 2 + length)
+  local start = start_of_body(cancel_record) + FINGERPRINT_BYTES
+  local length = struct.unpack('>I2', cancel_record, start)
+  local field = sub(cancel_record, start + 2, start + 1 + length)
   local record = call('HGET', key, field)
   local target = read(record)
   if closed(target.date) then return 'Y' end
-  local year, day, used, borne = accumulators_of(key, target, field)
-  if counted(target) > 0 and used + counted(target) > target.cap then return 'I' end
-  if target.deductible > 0 and borne + target.deductible > target.tariff then return 'I' end
+  local uses = uses_of(target)
+  local now = holding(key, uses)
+  for i = 1, #uses do
+    local use = uses[i]
+    if use.moved > 0 and use.kind ~= 'b' and use.name ~= '' and now[i] + use.moved > use.limit then return 'I' end
+  end
   local stands = target.visit_bytes > 0 and visit_field(facility_of(field), sub(record, -target.visit_bytes)) or nil
   local standing = stands and call('HGET', key, stands)
   if standing and standing ~= '' then return named('I', standing, call('HGET', key, standing)) end
@@ -308,13 +433,12 @@ local function restore(key, request, content, cancel_field, cancel_record)
   end
 
   local h = read(record)
-  h.kind, h.state, h.seq, h.order, h.borne, h.used = 'V', '2', seq + 1, seq + 1, borne, used
+  h.kind, h.state, h.seq, h.order, h.uses = 'V', '2', seq + 1, seq + 1, found(uses, now)
   target.state, target.order = 'A', seq + 1
   c.state = 'U'
   local reversal = undoing(h, content, field, target.seq, {}, body(record))
   local fields = { field, pack(target) .. body(record), cancel_field, pack(c) .. body(cancel_record), request, reversal }
-  if counted(target) > 0 then put(fields, year, format('%d', used + counted(target))) end
-  if target.deductible > 0 then put(fields, day, format('%d', borne + target.deductible)) end
+  move(fields, uses, now, 1)
   if stands then put(fields, stands, field) end
   write(key, fields, request)
   return 'N' .. reversal
@@ -336,7 +460,7 @@ local function reverse(key, target, request, content)
 
   -- Nothing to undo. What never came is marked, so that it is refused should it still arrive.
   local h = { kind = 'V', state = original and '4' or '3', basis = 'F', seq = seq + 1, order = seq + 1, date = 0,
-    deductible = 0, borne = 0, paid = 0, used = 0, tariff = 0, cap = 0, shortfall = 0, visit_bytes = 0, window = 0 }
+    deductible = 0, paid = 0, shortfall = 0, visit_bytes = 0, window = 0, count = 0, uses = '' }
   local reversal = undoing(h, content, target, 0, {}, '')
   local fields = { request, reversal }
   if not original then

@@ -6,6 +6,7 @@ namespace Claims.Eligibility.Enrolment;
 public sealed class InsuredAnswers
 {
     private const string UsualScheme = "resident";
+    private const string UsualCategory = "general";
 
     private readonly LookupReply _reply;
     private readonly Dictionary<string, int>? _positions;
@@ -57,8 +58,14 @@ public sealed class InsuredAnswers
 
     private static V1.Enrolment InNumbers(EnrolmentRow row, CoveredDays? days)
     {
-        V1.Enrolment enrolment =
-            new() { PlanYear = row.PlanYear, Scheme = row.Scheme == UsualScheme ? "" : row.Scheme, County = row.County };
+        V1.Enrolment enrolment = new()
+        {
+            PlanYear = row.PlanYear,
+            Scheme = row.Scheme == UsualScheme ? "" : row.Scheme,
+            County = row.County,
+            Category = row.Category == UsualCategory ? "" : row.Category,
+            BirthDate = row.BirthDate is { } born ? WireDate.Number(born) : 0,
+        };
         if (days is not { } covered) return enrolment;
         enrolment.Paid = true;
         enrolment.WaitingFrom = WireDate.Number(covered.WaitingFrom);

@@ -125,29 +125,24 @@ internal sealed class AccumulatorsComparison(
     private static string Difference(InsuredAccumulators stored, InsuredAccumulators? books)
     {
         if (books is null) return "stored in Redis, and nothing in the sub-ledger";
-        foreach (int year in stored.Years.Concat(books.Years).Select(year => year.Year).Distinct().Order())
+        foreach (string name in stored.Accumulators.Concat(books.Accumulators).Select(held => held.Name).Distinct().Order(
+            StringComparer.Ordinal))
         {
-            UsedYear inRedis = stored.Years.FirstOrDefault(entry => entry.Year == year) ?? new UsedYear();
-            UsedYear inBooks = books.Years.FirstOrDefault(entry => entry.Year == year) ?? new UsedYear();
-            if (inRedis.UsedFen != inBooks.UsedFen)
-                return $"{year}: {Yuan(inRedis.UsedFen)} of the cap used in Redis, {Yuan(inBooks.UsedFen)} by the sub-ledger";
-            if (inRedis.StandingSettlements != inBooks.StandingSettlements)
-                return $"{year}: {inRedis.StandingSettlements} settlements stand in Redis, {inBooks.StandingSettlements} in the sub-ledger";
+            long inRedis = stored.Accumulators.FirstOrDefault(held => held.Name == name)?.Amount ?? 0;
+            long inBooks = books.Accumulators.FirstOrDefault(held => held.Name == name)?.Amount ?? 0;
+            if (inRedis != inBooks) return $"accumulator {name}: {Amount(name, inRedis)} in Redis, {Amount(name, inBooks)} by the sub-ledger";
         }
 
-        foreach ((string date, string facility) in stored.Days.Concat(books.Days).Select(day => (day.VisitDate, day.FacilityCode))
-            .Distinct().Order())
-        {
-            long inRedis = stored.Days.FirstOrDefault(day => day.VisitDate == date && day.FacilityCode == facility)?.DeductibleFen ?? 0;
-            long inBooks = books.Days.FirstOrDefault(day => day.VisitDate == date && day.FacilityCode == facility)?.DeductibleFen ?? 0;
-            if (inRedis != inBooks)
-                return $"{date} at {facility}: {Yuan(inRedis)} of the deductible borne in Redis, {Yuan(inBooks)} by the sub-ledger";
-        }
-
+        if (stored.StandingSettlements != books.StandingSettlements)
+            return string.Create(CultureInfo.InvariantCulture,
+                $"{stored.StandingSettlements} settlements stand in Redis, {books.StandingSettlements} in the sub-ledger");
         return string.Create(CultureInfo.InvariantCulture, $"{stored.Records} records in Redis, {books.Records} in the sub-ledger");
     }
 
-    private static string Yuan(long fen) => string.Create(CultureInfo.InvariantCulture, $"¥{fen / 100m:#,##0.00}");
+    /// <summary>In yuan, or in visits where the measure is n.</summary>
+    private static string Amount(string name, long amount) => name[0] == 'n'
+        ? string.Create(CultureInfo.InvariantCulture, $"{amount} visits")
+        : string.Create(CultureInfo.InvariantCulture, $"¥{amount / 100m:#,##0.00}");
 
     /// <param name="Known">False where the shard moved meanwhile.</param>
     /// <param name="Detail">What is wrong, or empty.</param>

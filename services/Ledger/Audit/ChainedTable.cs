@@ -30,7 +30,7 @@ internal sealed record ChainedTable(
     {
         // Once for all rows. Asked for each, every row looked through all ranges of its shard, and half an hour's small batches were not
         // done in ten minutes.
-        ColumnsOfEarlierFormats = { [1] = SubLedgerTable.ColumnsOfFormat1 },
+        ColumnsOfEarlierFormats = { [1] = SubLedgerTable.ColumnsOfFormat1, [2] = SubLedgerTable.ColumnsOfFormat2 },
         AnchoredBy = "LEFT JOIN (SELECT shard, max(last_sequence) AS last_sequence FROM batch_range GROUP BY shard) AS booked ON "
             + "booked.shard = entry.shard",
     };

@@ -1,6 +1,6 @@
 using System.Data;
-using System.Globalization;
 using System.Runtime.CompilerServices;
+using Claims.Ledger.SubLedger;
 using Claims.V1;
 using Npgsql;
 
@@ -24,51 +24,35 @@ internal sealed class ShardFold(NpgsqlDataSource database)
         }
 
         await using NpgsqlCommand fold = Command("""
-            SELECT insured_id, visit_date, facility_code, count(*),
-                coalesce(sum(fund_pay_fen) FILTER (WHERE counts_against_cap), 0)::bigint,
-                sum(CASE kind WHEN 'SETTLEMENT' THEN 1 WHEN 'RESTORATION' THEN 1 WHEN 'CANCELLATION' THEN -1 ELSE 0 END),
-                sum(deductible_fen)::bigint
-            FROM sub_ledger WHERE shard = $1 GROUP BY insured_id, visit_date, facility_code
-            ORDER BY insured_id COLLATE "C", visit_date, facility_code COLLATE "C"
+            SELECT insured_id, kind, limits FROM sub_ledger WHERE shard = $1 ORDER BY insured_id COLLATE "C"
             """, shard, connection);
         InsuredAccumulators? insured = null;
+        SortedDictionary<string, long> held = new(StringComparer.Ordinal);
         await using NpgsqlDataReader row = await fold.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
         while (await row.ReadAsync(cancellationToken))
         {
             string id = row.GetString(0);
-            if (insured is not null && insured.InsuredId != id) yield return new ShardAccumulators { Insured = WithoutZeros(insured) };
+            if (insured is not null && insured.InsuredId != id) yield return new ShardAccumulators { Insured = Finished(insured, held) };
             if (insured?.InsuredId != id) insured = new InsuredAccumulators { InsuredId = id };
-            DateOnly? visitDate = await row.IsDBNullAsync(1, cancellationToken) ? null : row.GetFieldValue<DateOnly>(1);
-            string facility = row.GetString(2);
-            insured.Records += row.GetInt64(3);
-            if (visitDate is { } date)
-                Add(insured, date, facility, usedFen: row.GetInt64(4), standing: row.GetInt64(5), deductibleFen: row.GetInt64(6));
-        }
-
-        if (insured is not null) yield return new ShardAccumulators { Insured = WithoutZeros(insured) };
-    }
-
-    private static void Add(InsuredAccumulators insured, DateOnly date, string facility, long usedFen, long standing, long deductibleFen)
-    {
-        if (insured.Years.Count == 0 || insured.Years[^1].Year != date.Year) insured.Years.Add(new UsedYear { Year = date.Year });
-        insured.Years[^1].UsedFen += usedFen;
-        insured.Years[^1].StandingSettlements += standing;
-        if (deductibleFen != 0)
-            insured.Days.Add(new BorneDay
+            insured.Records++;
+            insured.StandingSettlements += row.GetString(1) switch { "SETTLEMENT" or "RESTORATION" => 1, "CANCELLATION" => -1, _ => 0 };
+            foreach (BookedLimit limit in BookedLimit.Read(row.GetString(2)))
             {
-                VisitDate = date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-                FacilityCode = facility,
-                DeductibleFen = deductibleFen,
-            });
-    }
-
-    private static InsuredAccumulators WithoutZeros(InsuredAccumulators insured)
-    {
-        for (int i = insured.Years.Count - 1; i >= 0; i--)
-        {
-            if (insured.Years[i] is { UsedFen: 0, StandingSettlements: 0 }) insured.Years.RemoveAt(i);
+                if (limit.Accumulator.Length > 0) held[limit.Accumulator] = held.GetValueOrDefault(limit.Accumulator) + limit.Moved;
+            }
         }
 
+        if (insured is not null) yield return new ShardAccumulators { Insured = Finished(insured, held) };
+    }
+
+    private static InsuredAccumulators Finished(InsuredAccumulators insured, SortedDictionary<string, long> held)
+    {
+        foreach ((string name, long amount) in held)
+        {
+            if (amount != 0) insured.Accumulators.Add(new HeldAccumulator { Name = name, Amount = amount });
+        }
+
+        held.Clear();
         return insured;
     }
 

@@ -1,5 +1,5 @@
-using System.Collections.Frozen;
 using System.Globalization;
+using Claims.Ledger.SubLedger;
 using Claims.Policy;
 using Claims.Rules;
 using Claims.V1;
@@ -8,21 +8,18 @@ namespace Claims.Ledger.Impact;
 
 /// <summary>
 /// Lives the books through once more under another policy: every settlement, cancellation and restoration in the order of
-/// its sequence, so that the cap and the day's deductible stand at each visit as they would have stood then. Visits before
+/// its sequence, so that every accumulator stands at each visit as it would have stood then. Visits before
 /// the first day keep what they were paid. Pure: no I/O, no clock.
 /// </summary>
 /// <remarks>Holds one shard's settlements at a time, and those that differ.</remarks>
 internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
 {
-    private static readonly FrozenDictionary<string, Tier> Tiers = Enum.GetValues<Tier>()
-        .ToFrozenDictionary(tier => tier.WireName(), StringComparer.Ordinal);
-
     private readonly SortedDictionary<string, ImpactSum> _policies = new(StringComparer.Ordinal);
     private readonly List<DifferingSettlement> _differing = [];
     private readonly List<Relived> _settlements = [];
     private readonly Dictionary<string, Relived> _byId = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Insured, int Year), long> _capUsedFen = [];
-    private readonly Dictionary<(string Insured, string Facility, DateOnly Day), long> _borneFen = [];
+    private readonly Dictionary<(string Insured, string Accumulator), long> _used = [];
+    private readonly Dictionary<(string PolicyId, string FacilityClass, VisitType VisitType), Terms?> _terms = [];
     private int _shard = -1;
 
     /// <param name="entry">In order of shard and sequence, from the first day of the first year that has a visit to be looked at.</param>
@@ -38,20 +35,18 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
                 Relived settled = Settle(entry);
                 _settlements.Add(settled);
                 _byId.Add(entry.SettlementId, settled);
-                Move(settled, 1);
+                Apply(settled, 1);
                 break;
             case "CANCELLATION":
                 Relived cancelled = Named(entry, standing: true);
                 cancelled.Stands = false;
-                Move(cancelled, -1);
+                Apply(cancelled, -1);
                 break;
             case "RESTORATION":
                 Relived restored = Named(entry, standing: false);
                 restored.Stands = true;
-                if (restored is { Capped: true, Recalculated: true })
-                    restored.FundPayFen = Math.Min(
-                        restored.FundPayFen, Math.Max(restored.CapFen - _capUsedFen.GetValueOrDefault(restored.Year), 0));
-                Move(restored, 1);
+                if (restored.Recalculated) Recut(restored);
+                Apply(restored, 1);
                 break;
         }
     }
@@ -81,29 +76,60 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
         DateOnly date = DateOnly.ParseExact(entry.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture);
         if (date < from)
         {
-            return new Relived(entry, date)
+            return new Relived(entry)
             {
                 DeductibleFen = entry.DeductibleFen,
                 FundPayFen = entry.FundPayFen,
-                Capped = entry.CapUsedAfterFen - entry.CapUsedBeforeFen == entry.FundPayFen,
+                Moves = [.. BookedLimit.Read(entry.Limits).Select(limit => new Move(limit.Accumulator, limit.Moved, limit.Limit, limit.Kind))],
             };
         }
 
         OutpatientPolicy? policy = pack.OutpatientOn(date);
-        Relived relived = new(entry, date) { Recalculated = true, PolicyId = policy?.PolicyId ?? "" };
+        Relived relived = new(entry) { Recalculated = true, PolicyId = policy?.PolicyId ?? "" };
         if (pack.CountiesOutsidePooling.ContainsKey(entry.InsuredCounty)) return Refuse(relived, Reasons.OutsidePoolingArea);
         if (policy is null) return Refuse(relived, Reasons.NoPolicyInForce);
-        if (!Tiers.TryGetValue(entry.Tier, out Tier tier)) throw Disagree(entry, $"names the unknown tier '{entry.Tier}'");
-        if (CoverageChecks.TermsOf(policy, tier, entry.VisitType) is not { } terms) return Refuse(relived, Reasons.VisitTypeNotCovered);
+        if (TermsOf(policy, entry) is not { } terms) return Refuse(relived, Reasons.VisitTypeNotCovered);
 
-        Standing before = new(_capUsedFen.GetValueOrDefault(relived.Year), _borneFen.GetValueOrDefault(relived.FacilityDay));
-        Settlement settlement = Adjudicator.Adjudicate(terms, entry.TotalFen, entry.InScopeFen, before);
+        Span<long> before = stackalloc long[terms.Limits.Length];
+        Span<long> moved = stackalloc long[terms.Limits.Length];
+        string[] names = [.. terms.Limits.Select(limit => AccumulatorNames.NameOf(limit, date, entry.FacilityCode))];
+        for (int index = 0; index < names.Length; index++) before[index] = _used.GetValueOrDefault((entry.InsuredId, names[index]));
+        Settlement settlement = Adjudicator.Adjudicate(terms, entry.TotalFen, entry.InScopeFen, before, moved);
         relived.DeductibleFen = settlement.DeductibleFen;
         relived.FundPayFen = settlement.FundPayFen;
         relived.ReasonCode = settlement.ReasonCode;
-        relived.Capped = terms.Capped;
-        relived.CapFen = terms.CapFen;
+        for (int index = 0; index < names.Length; index++)
+            relived.Moves.Add(new Move(names[index], moved[index], terms.Limits[index].Limit, (char)terms.Limits[index].Kind));
         return relived;
+    }
+
+    /// <summary>The facility's class as it was settled, of the same name in the other policy; of people the class that everybody is in,
+    /// since the books do not know an insured's age or category.</summary>
+    private Terms? TermsOf(OutpatientPolicy policy, SubLedgerEntry entry)
+    {
+        (string, string, VisitType) key = (policy.PolicyId, entry.Tier, entry.VisitType);
+        if (_terms.TryGetValue(key, out Terms? known)) return known;
+        FacilityClass facility = policy.FacilityClasses.FirstOrDefault(one => one.Name == entry.Tier)
+            ?? throw Disagree(entry, $"names the facility class '{entry.Tier}', which {policy.PolicyId} does not have");
+        Terms? terms = TermsCompiler.Compile(pack, policy, facility, policy.PersonClasses[^1], entry.VisitType);
+        _terms.Add(key, terms);
+        return terms;
+    }
+
+    /// <summary>A restored settlement pays at most what its caps leave by then.</summary>
+    private void Recut(Relived restored)
+    {
+        foreach (Move cap in restored.Moves.Where(move => move.Kind == (char)LimitKind.FundPay && move.Accumulator.Length > 0))
+        {
+            long leftFen = Math.Max(cap.Limit - _used.GetValueOrDefault((restored.Entry.InsuredId, cap.Accumulator)), 0);
+            restored.FundPayFen = Math.Min(restored.FundPayFen, leftFen);
+        }
+
+        for (int index = 0; index < restored.Moves.Count; index++)
+        {
+            if (restored.Moves[index].Kind == (char)LimitKind.FundPay)
+                restored.Moves[index] = restored.Moves[index] with { Amount = restored.FundPayFen };
+        }
     }
 
     private static Relived Refuse(Relived relived, string reason)
@@ -112,11 +138,13 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
         return relived;
     }
 
-    private void Move(Relived settlement, int sign)
+    private void Apply(Relived settlement, int sign)
     {
-        if (settlement.Capped)
-            _capUsedFen[settlement.Year] = _capUsedFen.GetValueOrDefault(settlement.Year) + (sign * settlement.FundPayFen);
-        _borneFen[settlement.FacilityDay] = _borneFen.GetValueOrDefault(settlement.FacilityDay) + (sign * settlement.DeductibleFen);
+        foreach (Move move in settlement.Moves.Where(move => move.Amount != 0 && move.Accumulator.Length > 0))
+        {
+            (string, string) key = (settlement.Entry.InsuredId, move.Accumulator);
+            _used[key] = _used.GetValueOrDefault(key) + (sign * move.Amount);
+        }
     }
 
     private Relived Named(SubLedgerEntry entry, bool standing) =>
@@ -135,8 +163,7 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
             Count(settlement);
         _settlements.Clear();
         _byId.Clear();
-        _capUsedFen.Clear();
-        _borneFen.Clear();
+        _used.Clear();
     }
 
     private void Count(Relived settlement)
@@ -172,16 +199,13 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
         });
     }
 
+    /// <summary>What a settlement moved an accumulator by.</summary>
+    private readonly record struct Move(string Accumulator, long Amount, long Limit, char Kind);
+
     /// <summary>A settlement as the other policy has it.</summary>
-    private sealed class Relived(SubLedgerEntry entry, DateOnly date)
+    private sealed class Relived(SubLedgerEntry entry)
     {
         public SubLedgerEntry Entry => entry;
-
-        public DateOnly Date => date;
-
-        public (string Insured, int Year) Year => (entry.InsuredId, date.Year);
-
-        public (string Insured, string Facility, DateOnly Day) FacilityDay => (entry.InsuredId, entry.FacilityCode, date);
 
         public bool Recalculated { get; init; }
 
@@ -189,9 +213,7 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
 
         public bool Stands { get; set; } = true;
 
-        public bool Capped { get; set; }
-
-        public long CapFen { get; set; }
+        public List<Move> Moves { get; init; } = [];
 
         public long DeductibleFen { get; set; }
 

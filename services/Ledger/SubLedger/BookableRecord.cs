@@ -10,6 +10,9 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
 {
     private const int FingerprintBytes = 16;
 
+    // More than any policy has: only so many roundings are taken for possible.
+    private const int MostBands = 16;
+
     // What is summed in the books stays far below this: caps and allowances are at most 10^9 fen. Below it, no sum over a
     // batch leaves int64. A visit's total and parts are only kept, and may be any amount that adjudication settles.
     private const long LargestSummedFen = 100_000_000_000_000;
@@ -70,21 +73,48 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         Require(deductible >= 0 && deductible <= inScope, "has a deductible outside 0 to in_scope");
         Require(fundPay >= 0 && fundPay <= total, "has a fund payment outside 0 to the total");
         Require(sign * claim.ShortfallFen >= 0, "has a shortfall with the wrong sign");
-        if (!claim.CountsAgainstCap)
-        {
-            Require(claim.ShortfallFen == 0, "has a shortfall and does not count against the cap");
-            return;
-        }
-
-        Require(fundPay <= RoundHalfUp((Int128)(inScope - deductible) * claim.RateBp, 10_000), "pays more than the rate allows");
-        if (claim.Kind != Kind.Settlement) return;
-
-        Require(claim.CapUsedBeforeFen >= 0 && claim.CapUsedAfterFen - claim.CapUsedBeforeFen == fundPay,
+        bool byRate = claim.RateBp > 0;
+        List<BookedLimit> limits = BookedLimit.Read(claim.Limits);
+        if (byRate) CheckShare(claim, limits, inScope, deductible, fundPay);
+        CheckLimits(claim, limits, sign, fundPay);
+        if (!claim.CountsAgainstCap) return;
+        Require(claim.CapUsedBeforeFen >= 0 && claim.CapUsedAfterFen - claim.CapUsedBeforeFen == claim.FundPayFen,
             "moves the cap by another sum than it pays");
-        Require(claim.CapUsedAfterFen <= Math.Max(claim.CapFen, claim.CapUsedBeforeFen), "pays beyond the cap");
+        if (claim.Kind == Kind.Settlement)
+            Require(claim.CapUsedAfterFen <= Math.Max(claim.CapFen, claim.CapUsedBeforeFen), "pays beyond the cap");
     }
 
-    private static Int128 RoundHalfUp(Int128 value, int divisor) => (value + divisor / 2) / divisor;
+    /// <summary>The highest rate of the visit's bands, and what rounding may add to each band.</summary>
+    private static void CheckShare(SettledClaim claim, List<BookedLimit> limits, long inScope, long deductible, long fundPay)
+    {
+        bool afterRate = limits.Exists(limit => limit.Kind is 'A' or 'a');
+        int bands = limits.Exists(limit => limit.Kind == 'b') ? MostBands : 1;
+        long rounding = Math.Max(claim.RoundingFen, 1);
+        Int128 share = (Int128)(afterRate ? inScope : inScope - deductible) * claim.RateBp;
+        Int128 most = RoundHalfUp(share, 10_000 * rounding) * rounding + ((bands - 1) * rounding) - (afterRate ? deductible : 0);
+        Require(fundPay <= most, "pays more than the rate allows");
+    }
+
+    /// <summary>What the fund pays moves every cap on it, and none beyond itself; nothing else moves by what no visit could.</summary>
+    private static void CheckLimits(SettledClaim claim, List<BookedLimit> limits, int sign, long fundPay)
+    {
+        bool isSettlement = claim.Kind == Kind.Settlement;
+        bool mayCut = false;
+        foreach (BookedLimit limit in limits)
+        {
+            long moved = sign * limit.Moved;
+            Require(moved >= 0 && limit.UsedBefore >= 0 && limit.Limit >= 0, "moves a limit the wrong way");
+            mayCut |= limit.Kind is 'f' or 'n';
+            Require(limit.Kind != 'f' || moved == fundPay, "moves a cap by another sum than it pays");
+            Require(limit.Kind != 's' || moved == 0, "moves a limit that is but shown");
+            if (isSettlement && limit.Kind != 'b')
+                Require(limit.UsedBefore + moved <= Math.Max(limit.Limit, limit.UsedBefore), "goes beyond a limit");
+        }
+
+        Require(mayCut || claim.ShortfallFen == 0, "has a shortfall and no cap");
+    }
+
+    private static Int128 RoundHalfUp(Int128 value, long divisor) => (value + (divisor / 2)) / divisor;
 
     private static bool IsCounty(string code) => code.Length == 6 && !code.AsSpan().ContainsAnyExceptInRange('0', '9');
 

@@ -19,7 +19,7 @@ internal sealed class EntryReader(NpgsqlDataSource database)
         await using NpgsqlCommand command = database.CreateCommand("""
             SELECT shard, sequence, coalesce(settlement_id, ''), facility_code, insured_id, request_id, visit_date, fund_pay_fen, kind,
                 original_settlement_id, visit_type, tier, total_fen, in_scope_fen, deductible_fen, cap_used_before_fen, cap_used_after_fen,
-                insured_county, policy_id
+                insured_county, policy_id, limits
             FROM sub_ledger WHERE $1 = 0 OR visit_date >= make_date($1, 1, 1) ORDER BY shard, sequence
             """);
         command.Parameters.Add(new() { Value = fromYear });
@@ -50,6 +50,7 @@ internal sealed class EntryReader(NpgsqlDataSource database)
                 CapUsedAfterFen = row.GetInt64(16),
                 InsuredCounty = row.GetString(17),
                 PolicyId = row.GetString(18),
+                Limits = row.GetString(19),
             };
         }
     }

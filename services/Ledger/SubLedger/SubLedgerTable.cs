@@ -17,10 +17,14 @@ internal static class SubLedgerTable
         "total_fen", "full_self_pay_fen", "over_limit_fen", "pre_self_pay_fen", "in_scope_fen", "deductible_fen",
         "rate_basis_points", "fund_pay_fen", "cap_fen", "cap_used_before_fen", "cap_used_after_fen", "reason_code", "policy_id",
         "policy_hash", "request_fingerprint", "shortfall_fen", "counts_against_cap",
+        "limits", "visit_id",
     ];
 
     /// <summary>What links of the chain's format 1 cover of a row.</summary>
     public static readonly string[] ColumnsOfFormat1 = Columns[..31];
+
+    /// <summary>What links of the chain's format 2 cover of a row.</summary>
+    public static readonly string[] ColumnsOfFormat2 = Columns[..33];
 
     /// <summary>What stands before a row in its hash: the table's name as a field.</summary>
     public static readonly byte[] NameField = CopyBuffer.FieldOf("sub_ledger");
@@ -106,6 +110,8 @@ internal static class SubLedgerTable
         row.Write(claim.RequestFingerprint.Span);
         row.Write(claim.ShortfallFen);
         row.Write(claim.CountsAgainstCap);
+        row.Write(claim.Limits);
+        row.Write(claim.VisitId);
     }
 
     private static string Name(VisitType type) => type switch

@@ -1,0 +1,77 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Claims.Rules;
+using StackExchange.Redis;
+
+namespace Claims.Adjudication.Store;
+
+/// <summary>
+/// The terms that stored settlements refer to by a 32-bit key, kept beside them, so that an old answer is given in its old words whatever
+/// pack is loaded today.
+/// </summary>
+public sealed class TermsStore(IDatabase redis)
+{
+    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
+    private readonly ConcurrentDictionary<(int Shard, uint Key), Terms> _known = new();
+
+    // By reference: the desk hands in the same few objects again and again, and hashing their texts took longer than the rest.
+    private readonly ConcurrentDictionary<Terms, uint> _keys = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>The key of the terms in this shard, written there first where it is not known to be.</summary>
+    /// <exception cref="StoreUnavailableException">Redis did not answer.</exception>
+    public ValueTask<uint> KeyOfAsync(ShardQueue shard, Terms terms)
+    {
+        uint key = _keys.GetOrAdd(terms,
+            static c => BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(c))));
+        return _known.ContainsKey((shard.Shard, key)) ? ValueTask.FromResult(key) : WriteAsync(shard, key, terms);
+    }
+
+    /// <summary>Without a look into Redis.</summary>
+    public bool TryRead(ShardQueue shard, uint key, [NotNullWhen(true)] out Terms? terms) =>
+        _known.TryGetValue((shard.Shard, key), out terms);
+
+    /// <exception cref="StoreUnavailableException">Redis did not answer, or the store has lost the terms.</exception>
+    public async ValueTask<Terms> ReadAsync(ShardQueue shard, uint key)
+    {
+        if (TryRead(shard, key, out Terms? terms)) return terms;
+        RedisValue stored = await GuardAsync(redis.HashGetAsync(shard.Keys.Terms, FieldOf(key)), shard);
+        if (stored.IsNull) throw new StoreUnavailableException($"Shard {shard.Shard}: the terms of a stored settlement are missing.");
+        terms = JsonSerializer.Deserialize<Terms>((byte[])stored!)!;
+        _known[(shard.Shard, key)] = terms;
+        return terms;
+    }
+
+    /// <summary>Forgets what was known to be written: after a shard was opened anew.</summary>
+    public void Forget(int shard)
+    {
+        foreach ((int Shard, uint Key) entry in _known.Keys)
+        {
+            if (entry.Shard == shard) _known.TryRemove(entry, out _);
+        }
+    }
+
+    private async ValueTask<uint> WriteAsync(ShardQueue shard, uint key, Terms terms)
+    {
+        await GuardAsync(redis.HashSetAsync(shard.Keys.Terms, FieldOf(key), JsonSerializer.SerializeToUtf8Bytes(terms)), shard);
+        _known[(shard.Shard, key)] = terms;
+        return key;
+    }
+
+    private static string FieldOf(uint key) => key.ToString("x8", CultureInfo.InvariantCulture);
+
+    private static async Task<T> GuardAsync<T>(Task<T> call, ShardQueue shard)
+    {
+        try
+        {
+            return await call.WaitAsync(CallLimit);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw new StoreUnavailableException($"Shard {shard.Shard}: Redis did not answer.", e);
+        }
+    }
+}
