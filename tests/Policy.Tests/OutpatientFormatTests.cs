@@ -304,7 +304,7 @@ public sealed class OutpatientFormatTests
     [InlineData("rows: {minor: 10, poor: 0, adult: 30}", "rows: {minor: {top: 1}, poor: 0, adult: 30}", "rows: {minor: {top: 1}",
         "'minor' is nested deeper than 'by' says: person_class")]
     [InlineData("rows: {minor: 10, poor: 0, adult: 30}", "value: 5, rows: {minor: 10, poor: 0, adult: 30}", "value: 5, rows",
-        "only one of them can stand")]
+        "only one can stand")]
     [InlineData("      by: [person_class]\n      unit: yuan\n", "      unit: yuan\n",
         "values: [{from: 2024-01-01, rows: {minor", "rows need 'by'")]
     [InlineData("by: [visit_type]", "by: [visit]", "by: [visit]", "'visit' in 'by' is not one of facility_class, person_class, visit_type")]

@@ -10,6 +10,9 @@ internal sealed class BenefitsReader
         [("visit", Period.Visit), ("day", Period.Day), ("month", Period.Month), ("quarter", Period.Quarter), ("year", Period.Year)];
 
     private const int MostEdges = 20;
+
+    /// <summary>A record of a settlement has room for no more.</summary>
+    private const int MostLimits = 16;
     private readonly Timeline time;
     private readonly ImmutableArray<string> facilityClasses;
     private readonly ImmutableArray<string> personClasses;
@@ -37,8 +40,14 @@ internal sealed class BenefitsReader
         // What is shared needs the visit types of all, so they come first.
         reader.CheckVisitTypes();
         foreach (DatedBenefit benefit in reader.benefits) reader.ReadRest(benefit);
+        foreach (DatedBenefit benefit in reader.benefits.Where(benefit => LimitsOf(benefit) > MostLimits))
+            benefit.Node.Fault("caps", $"a visit can meet {MostLimits} limits; with deductible, bands and annual cap these are {LimitsOf(benefit)}.");
         return reader.benefits;
     }
+
+    // Every answer names an annual cap, if not this benefit's then another's.
+    private static int LimitsOf(DatedBenefit benefit) => benefit.Caps.Count + 1 + (benefit.Bands is null ? 0 : 1)
+        + (benefit.Deductible is null ? 0 : benefit.Deductible.AtMost is null ? 1 : 2);
 
     private void Begin(string name, PolicyNode node)
     {
