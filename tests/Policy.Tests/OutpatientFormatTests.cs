@@ -391,6 +391,19 @@ public sealed class OutpatientFormatTests
         Faults(Changed("benefits:\n", "capitation: {}\nbenefits:\n")));
 
     [Fact]
+    public void Visit_meets_sixteen_limits_and_no_more()
+    {
+        Assert.Equal(12, Load(WithCaps(8)).Outpatient[1].Benefits[0].Caps.Length);
+        Assert.Contains(
+            Faults(WithCaps(9)),
+            fault => fault.EndsWith(
+                "a visit can meet 16 limits; with deductible, bands and annual cap these are 17.", StringComparison.Ordinal));
+
+        static string WithCaps(int more) => Changed("    caps:\n", "    caps:\n" + string.Concat(Enumerable.Range(1, more).Select(number =>
+            $"      more{number}: {{of: fund_pay, per: month, unit: yuan, values: [{{from: 2024-01-01, value: 9, source: 例医保〔2023〕1号 五}}]}}\n")));
+    }
+
+    [Fact]
     public void Row_of_a_visit_type_that_is_not_covered_yet_may_be_left_out()
     {
         const string both = "[{from: 2024-01-01, rows: {ORDINARY: 300, PRENATAL_CHECK: 400}, source: 例医保〔2023〕1号 五}]";
