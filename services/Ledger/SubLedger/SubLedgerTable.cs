@@ -108,7 +108,7 @@ internal static class SubLedgerTable
         row.Write(claim.CountsAgainstCap);
     }
 
-    private static string Name(VisitType type) => type switch
+    public static string Name(VisitType type) => type switch
     {
         VisitType.Unspecified => "",
         VisitType.Ordinary => "ORDINARY",
