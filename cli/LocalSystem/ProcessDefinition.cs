@@ -108,6 +108,7 @@ public static class ProcessDefinitions
         layout, Gateway, "Claims.Gateway", layout.GatewayPort, layout.GatewayMetricsPort, new()
         {
             ["AdjudicationAddress"] = layout.AdjudicationAddress,
+            ["LedgerAddress"] = layout.LedgerAddress,
         });
 
     private static ProcessDefinition Service(

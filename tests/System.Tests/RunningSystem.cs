@@ -49,6 +49,8 @@ public sealed class RunningSystem : IAsyncLifetime
 
     public static void AssertDone(CommandResult result) => Assert.True(result.ExitCode == 0, result.ToString());
 
+    public static string Root => RepositoryRoot();
+
     public static string VectorFile(string set, string name) => Path.Combine(RepositoryRoot(), "tests", "vectors", set, name);
 
     /// <summary>Policy of an invented city, shizhou: other counties, the same rules.</summary>
