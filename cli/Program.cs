@@ -2,8 +2,10 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using Claims.Cli;
 using Claims.Cli.Commands;
+using Claims.Cli.Operations;
 using Claims.Policy;
 using Claims.PrivateServers;
+using Grpc.Core;
 
 RootCommand root = new("Outpatient claims: settle visits, keep the books, check them.")
 {
@@ -21,6 +23,8 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     BrokerCommand.Create(),
 };
 
+NumberOptions.Explain(root);
+Interruption.Watch();
 ParseResult parsed = root.Parse(args);
 if (parsed.Action is ParseErrorAction errors)
     errors.ShowHelp = args.Length == 0;
@@ -52,7 +56,12 @@ catch (PrivateServerException e)
 catch (OperationCanceledException)
 {
     Output.Error("stopped.");
-    return ExitCodes.Failed;
+    return Interruption.ExitCode;
+}
+catch (RpcException e)
+{
+    if (!Interruption.Happened) Output.Error($"A service answered {SendSummary.StatusName(e.StatusCode)}: {Services.Reason(e)}.");
+    return Interruption.Happened ? Interruption.ExitCode : ExitCodes.Unavailable;
 }
 catch (Exception e)
 {

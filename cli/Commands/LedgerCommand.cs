@@ -5,7 +5,7 @@ namespace Claims.Cli.Commands;
 public static class LedgerCommand
 {
     public static Command Create() =>
-        new("ledger", "Read the books, reconcile hospitals with them, move the fund's money, close months and years.")
+        new Command("ledger", "Read the books, reconcile hospitals with them, move the fund's money, close months and years.")
     {
         LedgerTrialBalance.Create(),
         LedgerCloseYear.Create(),
@@ -22,5 +22,5 @@ public static class LedgerCommand
         FundingCalls.Waiting(LedgerCloseMonth.Create()),
         LedgerVouchers.ListCommand(),
         FundingCalls.Waiting(LedgerVouchers.ReverseCommand()),
-    };
+    }.Reaching();
 }
