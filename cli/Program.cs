@@ -24,7 +24,6 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
 };
 
 NumberOptions.Explain(root);
-Interruption.Watch();
 ParseResult parsed = root.Parse(args);
 if (parsed.Action is ParseErrorAction errors)
     errors.ShowHelp = args.Length == 0;
@@ -34,9 +33,8 @@ try
     return await parsed.InvokeAsync(new InvocationConfiguration
     {
         EnableDefaultExceptionHandler = false,
-        // A foreground `up` stops seven processes after Ctrl-C.
-        ProcessTerminationTimeout = TimeSpan.FromMinutes(2),
-    });
+        ProcessTerminationTimeout = null,
+    }, Interruption.Watch());
 }
 catch (CommandException e)
 {

@@ -60,13 +60,14 @@ public sealed class Services : IDisposable
     /// <exception cref="OperationCanceledException">The call ended because the command is to end.</exception>
     public static CommandException Failure(string service, string address, RpcException e)
     {
-        if (e.StatusCode == StatusCode.Cancelled && Interruption.Happened) throw new OperationCanceledException("The command is to end.", e);
+        if (e.StatusCode == StatusCode.Cancelled && Interruption.Happened)
+            throw new OperationCanceledException("The command is to end.", e);
         bool here = new Uri(address).IsLoopback;
         return new(
             ClaimsChannel.IsBroken(e)
                 ? $"{service} at {address} does not answer ({Reason(e)})"
                     + $"{(here ? "; `claims status` shows what runs, `claims up` starts it" : "")}."
-                : $"{service} at {address} answered {Operations.SendSummary.StatusName(e.StatusCode)}: {Reason(e)}.",
+                : $"{service} at {address} answered {Operations.SendSummary.StatusName(e.StatusCode)}: {Reason(e)}",
             ExitCodes.Unavailable);
     }
 

@@ -16,7 +16,6 @@ Command root = new("claims", "Measurements of the claims system: ratios in one r
     new HelpOption(),
 };
 NumberOptions.Explain(root);
-Interruption.Watch();
 ParseResult parsed = root.Parse(args);
 if (parsed.Action is ParseErrorAction errors)
     errors.ShowHelp = args.Length == 0;
@@ -24,7 +23,7 @@ if (parsed.Action is ParseErrorAction errors)
 try
 {
     return await parsed.InvokeAsync(
-        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });
+        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, Interruption.Watch());
 }
 catch (CommandException e)
 {

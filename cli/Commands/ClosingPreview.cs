@@ -17,8 +17,8 @@ internal static class ClosingPreview
     {
         FundResult result = await funding.GetResultAsync(
             new GetResultRequest { From = FundingOptions.Iso(from), To = FundingOptions.Iso(to), By = kind }, options);
-        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{what}, {from:yyyy-MM-dd} to {to:yyyy-MM-dd}{(kind == DateKind.ByPosting ? " by posting date 按记账日" : " by visit date 按就诊日")}:"));
+        string by = kind == DateKind.ByPosting ? "posting date 按记账日" : "visit date 按就诊日";
+        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}, {from:yyyy-MM-dd} to {to:yyyy-MM-dd} by {by}:"));
         Console.Error.Write(TextTable.Render(["county 县（市、区）", "", ">income 收入", ">expense 支出", ">result 结余"],
             result.Counties.Append(result.Fund).Select(county => new[]
             {

@@ -11,12 +11,16 @@ public static class ImportCommand
     private const int ChunkBytes = 256 * 1024;
     private static readonly TimeSpan ImportBound = TimeSpan.FromMinutes(10);
 
-    public static Command Create() => new Command("import", "Import a CSV file; a bad row is named by its line and nothing of the file is taken.")
+    public static Command Create()
     {
-        Of("facilities", ImportKind.Facilities, "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to"),
-        Of("insured", ImportKind.Insured, "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on"),
-        Of("catalogue", ImportKind.Catalogue, "item_code,name,class,first_self_pay_bp,price_limit_milli_fen,valid_from,valid_to"),
-    }.Reaching();
+        Command command = new("import", "Import a CSV file; a bad row is named by its line and nothing of the file is taken.")
+        {
+            Of("facilities", ImportKind.Facilities, "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to"),
+            Of("insured", ImportKind.Insured, "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on"),
+            Of("catalogue", ImportKind.Catalogue, "item_code,name,class,first_self_pay_bp,price_limit_milli_fen,valid_from,valid_to"),
+        };
+        return command.Reaching();
+    }
 
     /// <exception cref="CommandException">A row is wrong, or eligibility does not answer.</exception>
     public static async Task<long> RunAsync(

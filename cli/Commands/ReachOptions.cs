@@ -57,10 +57,11 @@ public static class ReachOptions
             if (secure && reach.Tls is null)
                 throw new CommandException($"{service} at {address} takes --certificate, --certificate-key and --authority.");
             if (!secure && reach.Tls is not null)
-                throw new CommandException($"{service} at {address} has no TLS, so it cannot be shown a certificate: it must be https://….");
+                throw new CommandException($"{service} at {address} has no TLS, so it cannot be shown a certificate: it must be "
+                    + "https://….");
             if (!secure && !new Uri(address).IsLoopback)
-                throw new CommandException($"{service} at {address} is on another machine: services speak without TLS on their own only, so "
-                    + $"it must be https://… with --certificate, --certificate-key and --authority.");
+                throw new CommandException($"{service} at {address} is on another machine: services speak without TLS on their own "
+                    + $"only, so it must be https://… with --certificate, --certificate-key and --authority.");
         }
 
         if (reach is { Identity: not null, Tls: not null })

@@ -51,7 +51,9 @@ public static class UpCommand
         if (detach)
             return ExitCodes.Done;
 
-        Output.Line(own.Count > 0 ? "Ctrl-C stops it." : "All of it ran already: Ctrl-C ends this command, `claims down` stops the system.");
+        Output.Line(own.Count > 0
+            ? "Ctrl-C stops it."
+            : "All of it ran already: Ctrl-C ends this command, `claims down` stops the system.");
         await WatchAsync(layout, cancellationToken);
         using Supervisor stopping = await Supervisor.OpenAsync(layout, Output.Line, CancellationToken.None);
         IReadOnlyList<string> others = await stopping.DownAsync(own);

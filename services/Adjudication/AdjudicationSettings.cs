@@ -74,7 +74,9 @@ public sealed class AdjudicationSettings : IValidatableObject
         }
         catch (ArgumentException refused)
         {
-            return $"is wrong: {(refused.ParamName is { Length: > 0 } part ? $"'{part}' or its value is not known to StackExchange.Redis; " : "")}{Form}";
+            return refused.ParamName is { Length: > 0 } part
+                ? $"is wrong: '{part}' or its value is not known to StackExchange.Redis; {Form}"
+                : $"is wrong: {Form}";
         }
     }
 }

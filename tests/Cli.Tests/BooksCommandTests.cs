@@ -170,8 +170,8 @@ public sealed class BooksCommandTests(FakeSystem system)
         (await system.RunAsync("ledger", "close-year", "2024", "--yes", "--json")).IsJson(0, """{"closedThrough":2026}""");
         Assert.Equal([new CloseYearRequest { Year = 2024 }, (IMessage)new CloseLedgerYearRequest { Year = 2024 }],
             system.Received.Select(call => call.Request));
-        Assert.StartsWith("Closed through 2026 已结账至2026年: ", Assert.Single((await system.RunAsync("ledger", "close-year", "2024", "--yes")).Lines),
-            StringComparison.Ordinal);
+        Assert.StartsWith("Closed through 2026 已结账至2026年: ",
+            Assert.Single((await system.RunAsync("ledger", "close-year", "2024", "--yes")).Lines), StringComparison.Ordinal);
     }
 
     [Fact]

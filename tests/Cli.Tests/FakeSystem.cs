@@ -106,7 +106,14 @@ public sealed class FakeSystem : IAsyncLifetime
     /// <summary>As the program runs a command.</summary>
     public async Task<Ran> RunAsync(params string[] arguments)
     {
-        RootCommand root = new() { SendCommand.Create(), ImportCommand.Create(), LedgerCommand.Create(), PolicyCommand.Create(), StatusCommand.Create() };
+        RootCommand root = new()
+        {
+            SendCommand.Create(),
+            ImportCommand.Create(),
+            LedgerCommand.Create(),
+            PolicyCommand.Create(),
+            StatusCommand.Create(),
+        };
         NumberOptions.Explain(root);
         TextWriter output = Console.Out;
         TextWriter errors = Console.Error;

@@ -77,7 +77,8 @@ public sealed class ReachTests(FakeSystem system) : IDisposable
     [InlineData("--at names ledger twice.", "--at", "http://127.0.0.1:5100", "--at", "ledger=http://127.0.0.1:5103")]
     [InlineData("ledger at http://10.0.0.1:5103 is on another machine: services speak without TLS on their own only, so it must be "
         + "https://… with --certificate, --certificate-key and --authority.", "--at", "ledger=http://10.0.0.1:5103")]
-    [InlineData("ledger at https://ledger:5103 takes --certificate, --certificate-key and --authority.", "--at", "ledger=https://ledger:5103")]
+    [InlineData("ledger at https://ledger:5103 takes --certificate, --certificate-key and --authority.",
+        "--at", "ledger=https://ledger:5103")]
     [InlineData("--certificate, --certificate-key and --authority are given together.", "--certificate", "a.crt")]
     [InlineData("--identity must be a URI, not 'me'.", "--identity", "me")]
     public async Task What_is_no_address_or_does_not_go_together_is_told(string sentence, params string[] options)
@@ -106,7 +107,8 @@ public sealed class ReachTests(FakeSystem system) : IDisposable
             ["ledger", "vouchers", "--at", $"ledger={app.Urls.Single().Replace("127.0.0.1", "localhost", StringComparison.Ordinal)}"];
 
         Ran ran = await system.RunAsync([.. command, "--certificate", client, "--certificate-key", clientKey, "--authority", trusted]);
-        Ran distrusted = await system.RunAsync([.. command, "--certificate", client, "--certificate-key", clientKey, "--authority", foreign]);
+        Ran distrusted =
+            await system.RunAsync([.. command, "--certificate", client, "--certificate-key", clientKey, "--authority", foreign]);
         Ran noKey = await system.RunAsync([.. command, "--certificate", client, "--certificate-key", trusted, "--authority", trusted]);
 
         Assert.Equal((0, "", "CN=operator"), (ran.ExitCode, ran.Errors, shown));

@@ -41,12 +41,18 @@ public sealed class WrongSettingsTests
 
     [Theory]
     [MemberData(nameof(Wrong))]
-    public async Task Setting_that_is_wrong_is_named_and_the_service_ends_with_78(string service, string name, string value, string sentence)
+    public async Task Setting_that_is_wrong_is_named_and_the_service_ends_with_78(
+        string service, string name, string value, string sentence)
     {
         int port = FreePort.Take(2);
         string assembly = Path.Combine(RunningSystem.RepositoryRoot(), "artifacts", "bin", $"Claims.{service}", "release",
             $"Claims.{service}.dll");
-        ProcessStartInfo start = new("dotnet", [assembly]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new("dotnet", [assembly])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         Dictionary<string, string> settings = new(StringComparer.Ordinal)
         {
             ["Port"] = port.ToString(CultureInfo.InvariantCulture),

@@ -116,7 +116,8 @@ internal static class SettingsReader
         }
 
         object? value = property.GetValue(settings);
-        foreach (ValidationAttribute rule in property.GetCustomAttributes<ValidationAttribute>().Where(rule => rule is not RequiredAttribute))
+        foreach (ValidationAttribute rule in property.GetCustomAttributes<ValidationAttribute>()
+            .Where(rule => rule is not RequiredAttribute))
         {
             if (rule.GetValidationResult(value, new ValidationContext(settings) { MemberName = property.Name }) is { } refused)
                 errors.Add($"{Named(property.Name)} is wrong: {refused.ErrorMessage?.TrimEnd('.')}.");
