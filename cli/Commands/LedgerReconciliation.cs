@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Claims.Cli.LocalSystem;
 using Claims.Cli.Reconciliation;
 using Claims.Cli.Statements;
 using Claims.V1;
@@ -48,7 +47,7 @@ public static class LedgerReconciliation
             if (code == WholeCity && claimed is not null)
                 throw new CommandException($"--totals are those of one facility, not of \"{WholeCity}\".");
 
-            using Services services = new(SystemLayout.FromEnvironment());
+            using Services services = Services.Of(result);
             string address = services.Layout.LedgerAddress;
             FileScope scope = new()
             {

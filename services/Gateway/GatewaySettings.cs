@@ -1,11 +1,12 @@
 using System.ComponentModel.DataAnnotations;
+using Claims.Hosting;
 
 namespace Claims.Gateway;
 
 /// <summary>Section <c>Claims</c>, beside what every service has.</summary>
 public sealed class GatewaySettings
 {
-    [Required, Url]
+    [Required, ServiceAddress]
     public string AdjudicationAddress { get; init; } = "";
 
     /// <summary>Whose books clinics' own are held against. Readiness does not depend on it.</summary>
