@@ -10,7 +10,7 @@ public static partial class PolicyCommand
 {
     public static Command Create() => new("policy", "Look at the policy parameters, and check them.")
     {
-        CreateCheck(), CreateShow(), CreateContribution(), CreateSubsidy(), CreateImpact(),
+        CreateCheck(), CreateShow(), CreateTry(), CreateContribution(), CreateSubsidy(), CreateImpact(),
     };
 
     private static Command CreateCheck()
@@ -147,7 +147,9 @@ public static partial class PolicyCommand
                     hash = city.Pack.Hash,
                     periods = city.Pack.Outpatient.Select(period => period.PolicyId),
                     incomplete = city.Pack.OutpatientIncomplete,
-                    floorsChecked = city.Floors.Length,
+                    floorsChecked = city.Floors.Count(check => check.Holds is not null),
+                    floorsNotCompared = city.Floors.Where(check => check.Holds is null)
+                        .Select(check => new { what = check.What, why = check.City, province = check.Province, source = check.Source }),
                 }),
             });
         }
@@ -156,8 +158,10 @@ public static partial class PolicyCommand
             foreach ((PolicyPack pack, FloorCheck[] floors) in read)
             {
                 string periods = pack.OutpatientIncomplete
-                    ?? $"{pack.Outpatient.Length} outpatient periods, {floors.Length} provincial floors compared";
+                    ?? $"{pack.Outpatient.Length} outpatient periods, {floors.Count(check => check.Holds is not null)} provincial floors compared";
                 Output.Line($"{pack.City}: {periods}, hash {pack.Hash}");
+                foreach (FloorCheck check in floors.Where(check => check.Holds is null))
+                    Output.Line($"  {check.What}: {check.City}（{check.Province}，{check.Source}）");
             }
         }
 
@@ -182,6 +186,7 @@ public static partial class PolicyCommand
                 policyId = policy.PolicyId,
                 from = policy.From,
                 to = policy.To,
+                outpatient = Data(policy),
                 sections = Notice.Of(policy).Select(section => new
                 {
                     title = section.Title,

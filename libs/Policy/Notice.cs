@@ -86,8 +86,8 @@ public static class Notice
         foreach (Cap cap in benefit.Caps)
         {
             string name = Words.NameOf(cap, policy) + Shared(policy, cap.Group, benefit);
-            foreach (NoticeLine line in Rows(cap.Limit, name, amount => Words.Amount(cap.Of, amount), cap.FacilityClasses, cap.PersonClasses))
-                yield return line;
+            Func<long, string> show = amount => Words.Amount(cap.Of, amount);
+            foreach (NoticeLine line in Rows(cap.Limit, name, show, cap.FacilityClasses, cap.PersonClasses)) yield return line;
         }
 
         IEnumerable<NoticeLine> Rows(

@@ -98,8 +98,11 @@ public static class PolicyLoader
             node.Fault("ruling", $"there is no ruling '{id}' in {RulingsFileName}.");
 
         ImmutableSortedSet<string> categories = [.. coverage.SelectMany(rules => rules.ExemptCategories.Keys.Union(rules.OtherCategories))];
-        foreach ((string category, PolicyNode when) in outpatient?.Categories.Where(named => !coverage.IsEmpty && !categories.Contains(named.Category)) ?? [])
+        foreach ((string category, PolicyNode when) in outpatient?.Categories ?? [])
+        {
+            if (categories.IsEmpty || categories.Contains(category)) continue;
             when.Fault("category", $"'{category}' is no category of {city}-coverage.yaml; known: {string.Join(", ", categories)}.");
+        }
 
         if (faults.Count > 0) throw new PolicyException([.. faults.Distinct(StringComparer.Ordinal)]);
         return new()

@@ -214,7 +214,8 @@ public sealed class OutpatientFormatTests
         string text = Changed("      order: after_rate\n", "      shared_by: [ordinary, chronic]\n      order: before_rate\n");
         OutpatientPolicy policy = Load(text).Outpatient[2];
         Assert.Equal(["ordinary+chronic", "ordinary+chronic"], policy.Benefits.Take(2).Select(benefit => benefit.Deductible!.Group));
-        Assert.Equal(3_000, policy.Benefits[1].Deductible!.Fen.For(policy.FacilityClasses[0], policy.PersonClasses[2], "PRENATAL_CHECK").Value);
+        ValueTable fen = policy.Benefits[1].Deductible!.Fen;
+        Assert.Equal(3_000, fen.For(policy.FacilityClasses[0], policy.PersonClasses[2], "PRENATAL_CHECK").Value);
     }
 
     [Fact]
@@ -300,11 +301,11 @@ public sealed class OutpatientFormatTests
     [InlineData("            poor: 90\n", "", "minor: {top", "there is no row for poor (person_class)")]
     [InlineData("            poor: 90\n", "            poor: 90\n            poor: 91\n", "poor: 91", "duplicate key poor")]
     [InlineData("            poor: 90\n", "            old: 90\n", "old: 90", "'old' is no person_class here; known: minor, poor, adult")]
-    [InlineData("rows: {minor: 10, poor: 0, adult: 30}", "rows: {minor: {top: 1}, poor: 0, adult: 30}", "values: [{from: 2024-01-01, rows: {minor: {",
+    [InlineData("rows: {minor: 10, poor: 0, adult: 30}", "rows: {minor: {top: 1}, poor: 0, adult: 30}", "rows: {minor: {top: 1}",
         "'minor' is nested deeper than 'by' says: person_class")]
     [InlineData("rows: {minor: 10, poor: 0, adult: 30}", "value: 5, rows: {minor: 10, poor: 0, adult: 30}", "value: 5, rows",
-        "only one of them can stand")]
-    [InlineData("      by: [person_class]\n      unit: yuan\n      values: [{from: 2024-01-01, rows", "      unit: yuan\n      values: [{from: 2024-01-01, rows",
+        "only one can stand")]
+    [InlineData("      by: [person_class]\n      unit: yuan\n", "      unit: yuan\n",
         "values: [{from: 2024-01-01, rows: {minor", "rows need 'by'")]
     [InlineData("by: [visit_type]", "by: [visit]", "by: [visit]", "'visit' in 'by' is not one of facility_class, person_class, visit_type")]
     [InlineData("by: [visit_type]", "by: [band]", "by: [band]", "'band' in 'by' is not one of facility_class, person_class, visit_type")]
@@ -315,10 +316,10 @@ public sealed class OutpatientFormatTests
         "'minor' is no person_class here; known: poor, adult")]
     // Benefits
     [InlineData("      ORDINARY: [{from: 2024-01-01, source: 例医保〔2023〕1号 一}]\n",
-        "      ORDINARY: [{from: 2024-01-01, source: 例医保〔2023〕1号 一}]\n      DELIVERY_NATURAL: [{from: 2026-01-01, source: 例医保〔2023〕1号 一}]\n",
+        "      ORDINARY: [{from: 2024-01-01, source: 例医保〔2023〕1号 一}]\n"
+        + "      DELIVERY_NATURAL: [{from: 2026-01-01, source: 例医保〔2023〕1号 一}]\n",
         "DELIVERY_NATURAL: [{from: 2024-01-01", "DELIVERY_NATURAL belongs to 'ordinary' at that time already")]
-    [InlineData("    fixed_sum:\n", "    rate: {unit: percent, values: [{from: 2024-01-01, value: 60, source: 例医保〔2023〕1号 六}]}\n    fixed_sum:\n",
-        "rate: {unit: percent, values: [{from: 2024-01-01, value: 60", "a benefit of fixed sums has no rate")]
+    [InlineData("    fixed_sum:\n", "    rate: {}\n    fixed_sum:\n", "rate: {}", "a benefit of fixed sums has no rate")]
     [InlineData("    fixed_sum:\n", "    bands: {}\n    fixed_sum:\n", "bands: {}", "a benefit of fixed sums has no bands")]
     [InlineData("    fixed_sum:\n", "    deductible: {}\n    fixed_sum:\n", "deductible: {}", "a benefit of fixed sums has no deductible")]
     [InlineData("    fixed_sum:\n", "    entry_at_least: {}\n    fixed_sum:\n", "entry_at_least: {}",
@@ -334,10 +335,12 @@ public sealed class OutpatientFormatTests
     // Deductibles and caps
     [InlineData("      per: visit\n", "      per: week\n", "per: week", "'week' in 'per' is not one of visit, day, month, quarter, year")]
     [InlineData("      per: visit\n", "      per: month\n", "per: month", "key 'at' is missing")]
-    [InlineData("      per: visit\n", "      per: month\n      at: county\n", "at: county", "'county' in 'at' is not one of facility, anywhere")]
+    [InlineData("      per: visit\n", "      per: month\n      at: county\n", "at: county",
+        "'county' in 'at' is not one of facility, anywhere")]
     [InlineData("order: after_rate", "order: later", "order: later", "'later' in 'order' is not one of before_rate, after_rate")]
     [InlineData("undo: free", "undo: any", "undo: any", "'any' in 'undo' is not one of reverse_order, free")]
-    [InlineData("at_most: {per: year,", "at_most: {per: visit,", "at_most:", "needs a period that is no shorter than the deductible's")]
+    [InlineData("at_most: {per: year,", "at_most: {per: visit,", "at_most:",
+        "the period must be no shorter than the deductible's, and longer than a visit")]
     [InlineData("        of: cost\n", "        of: price\n", "of: price", "'price' in 'of' is not one of fund_pay, cost, count")]
     [InlineData("unit: visits", "unit: yuan", "times:", "unit 'yuan' is not one of visits")]
     [InlineData("value: 5,", "value: 2.5,", "times:", "2.5 visits in 'value' is not a whole number of visits")]
@@ -353,7 +356,8 @@ public sealed class OutpatientFormatTests
         "'shared_by' leaves out 'ordinary', under which it stands")]
     [InlineData("shared_by: [chronic, ordinary]", "shared_by: [chronic, ordinary, other]", "shared_by:",
         "'other' in 'shared_by' is no benefit; known: ordinary, chronic, birth")]
-    [InlineData("      order: after_rate\n", "      order: after_rate\n      shared_by: [ordinary, birth]\n", "shared_by: [ordinary, birth]",
+    [InlineData("      order: after_rate\n", "      order: after_rate\n      shared_by: [ordinary, birth]\n",
+        "shared_by: [ordinary, birth]",
         "'birth' is a benefit of fixed sums, which has no deductible")]
     // Rounding
     [InlineData("unit: jiao", "unit: li", "rounding:", "'li' in 'unit' is not one of fen, jiao, yuan")]
@@ -385,6 +389,19 @@ public sealed class OutpatientFormatTests
     public void What_is_out_of_reach_is_not_called_unknown() => Assert.Equal(
         ["example-outpatient.yaml:12: capitation is out of reach: visits are paid one by one here, not by head."],
         Faults(Changed("benefits:\n", "capitation: {}\nbenefits:\n")));
+
+    [Fact]
+    public void Visit_meets_sixteen_limits_and_no_more()
+    {
+        Assert.Equal(12, Load(WithCaps(8)).Outpatient[1].Benefits[0].Caps.Length);
+        Assert.Contains(
+            Faults(WithCaps(9)),
+            fault => fault.EndsWith(
+                "a visit can meet 16 limits; with deductible, bands and annual cap these are 17.", StringComparison.Ordinal));
+
+        static string WithCaps(int more) => Changed("    caps:\n", "    caps:\n" + string.Concat(Enumerable.Range(1, more).Select(number =>
+            $"      more{number}: {{of: fund_pay, per: month, unit: yuan, values: [{{from: 2024-01-01, value: 9, source: 例医保〔2023〕1号 五}}]}}\n")));
+    }
 
     [Fact]
     public void Row_of_a_visit_type_that_is_not_covered_yet_may_be_left_out()

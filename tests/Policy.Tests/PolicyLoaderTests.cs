@@ -42,8 +42,8 @@ public sealed class PolicyLoaderTests : IDisposable
     [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value: [300]\n", "value: [300]", "must have one value, not a list")]
     [InlineData("zhengzhou-outpatient.yaml", "value: 300\n", "value:\n", "            value:\n", "key 'value' has no value")]
     [InlineData("zhengzhou-outpatient.yaml", "province_3a: 45\n", "province_3a: 101\n", "province_3a: 101", "is more than 100 percent")]
-    [InlineData("zhengzhou-outpatient.yaml", "        per: year\n        unit: yuan\n", "        per: year\n        unit: rmb\n", "unit: rmb",
-        "unit 'rmb' is not one of yuan, fen")]
+    [InlineData("zhengzhou-outpatient.yaml", "        per: year\n        unit: yuan\n", "        per: year\n        unit: rmb\n",
+        "unit: rmb", "unit 'rmb' is not one of yuan, fen")]
     [InlineData("zhengzhou-outpatient.yaml", "      unit: percent\n", "      unit: yuan # rate\n", "      unit: yuan # rate",
         "unit 'yuan' is not one of percent, basis_points")]
     [InlineData("zhengzhou-coverage.yaml", "      unit: days\n", "      unit: weeks\n", "unit: weeks", "unit 'weeks' is not one of days")]

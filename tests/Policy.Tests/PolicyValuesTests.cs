@@ -201,7 +201,8 @@ public sealed class PolicyValuesTests
     {
         OutpatientPolicy policy = Zhengzhou.Outpatient[0];
         Assert.DoesNotContain((Zhengzhou with { Outpatient = [kept(policy)] }).CheckAgainstFloors(), check => check.Holds != true);
-        FloorCheck failed = Assert.Single((Zhengzhou with { Outpatient = [missed(policy)] }).CheckAgainstFloors(), check => check.Holds != true);
+        FloorCheck failed = Assert.Single(
+            (Zhengzhou with { Outpatient = [missed(policy)] }).CheckAgainstFloors(), check => check.Holds != true);
         Assert.EndsWith($" {what}", failed.What, StringComparison.Ordinal);
     }
 

@@ -36,12 +36,14 @@ public sealed class FolderArrowTests
         ["services/Gateway"] = new(StringComparer.Ordinal),
         ["cli"] = new(StringComparer.Ordinal)
         {
-            ["Commands"] = ["Audit", "Demo", "LocalSystem", "Operations", "PolicyImpact", "Reconciliation", "SampleCity", "Statements"],
+            ["Commands"] =
+                ["Audit", "Demo", "LocalSystem", "Operations", "PolicyImpact", "PolicyTrial", "Reconciliation", "SampleCity", "Statements"],
             ["Demo"] = ["Audit", "LocalSystem", "Operations", "Reconciliation"],
             ["Audit"] = [],
             ["LocalSystem"] = [],
             ["Operations"] = [],
             ["PolicyImpact"] = [],
+            ["PolicyTrial"] = [],
             ["Reconciliation"] = ["Operations"],
             ["SampleCity"] = [],
             ["Statements"] = [],

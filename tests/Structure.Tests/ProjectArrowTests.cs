@@ -17,10 +17,11 @@ public sealed class ProjectArrowTests
         ["services/Eligibility"] = ["protos", "libs/Policy", "libs/Hosting"],
         ["services/Ledger"] = ["protos", "libs/Policy", "libs/Rules", "libs/Hosting", "libs/Kafka"],
         ["services/Gateway"] = ["protos", "libs/Hosting"],
-        ["cli"] = ["protos", "libs/Policy", "libs/Hosting", "libs/Kafka", "libs/PrivateServers"],
+        ["cli"] = ["protos", "libs/Policy", "libs/Rules", "libs/Hosting", "libs/Kafka", "libs/PrivateServers"],
         // The instrument runs the settlement script and reads stored records by themselves.
         ["load-tests"] = ["cli", "services/Adjudication"],
         ["load-tests/micro"] = ["services/Adjudication"],
+        ["samples/csharp"] = [],
     };
 
     public static TheoryData<string> Projects =>

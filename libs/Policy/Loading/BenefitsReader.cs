@@ -10,6 +10,9 @@ internal sealed class BenefitsReader
         [("visit", Period.Visit), ("day", Period.Day), ("month", Period.Month), ("quarter", Period.Quarter), ("year", Period.Year)];
 
     private const int MostEdges = 20;
+
+    /// <summary>A record of a settlement has room for no more.</summary>
+    private const int MostLimits = 16;
     private readonly Timeline time;
     private readonly ImmutableArray<string> facilityClasses;
     private readonly ImmutableArray<string> personClasses;
@@ -37,8 +40,14 @@ internal sealed class BenefitsReader
         // What is shared needs the visit types of all, so they come first.
         reader.CheckVisitTypes();
         foreach (DatedBenefit benefit in reader.benefits) reader.ReadRest(benefit);
+        foreach (DatedBenefit benefit in reader.benefits.Where(benefit => LimitsOf(benefit) > MostLimits))
+            benefit.Node.Fault("caps", $"a visit can meet {MostLimits} limits; with deductible, bands and annual cap these are {LimitsOf(benefit)}.");
         return reader.benefits;
     }
+
+    // Every answer names an annual cap, if not this benefit's then another's.
+    private static int LimitsOf(DatedBenefit benefit) => benefit.Caps.Count + 1 + (benefit.Bands is null ? 0 : 1)
+        + (benefit.Deductible is null ? 0 : benefit.Deductible.AtMost is null ? 1 : 2);
 
     private void Begin(string name, PolicyNode node)
     {
@@ -68,7 +77,8 @@ internal sealed class BenefitsReader
             {
                 foreach (DatedBenefit earlier in benefits.TakeWhile(other => other != benefit))
                 {
-                    if (covered.Find(value => earlier.VisitTypes.GetValueOrDefault(type, []).Exists(other => Meet(value, other))) is { } twice)
+                    List<Dated<string>> before = earlier.VisitTypes.GetValueOrDefault(type, []);
+                    if (covered.Find(value => before.Exists(other => Meet(value, other))) is { } twice)
                         twice.Node.Fault($"{type} belongs to '{earlier.Name}' at that time already.");
                 }
             }
@@ -97,7 +107,8 @@ internal sealed class BenefitsReader
             if (node.OptionalChild("deductible") is { } deductible) ReadDeductible(deductible, benefit);
             if ((time.Complete ? node.Child("rate") : node.OptionalChild("rate")) is { } rate)
             {
-                benefit.RateBasisPoints = Table(rate, Quantity.Share, Of([benefit], bands: benefit.Bands?.Edges), $"{benefit.Name}.rate", [benefit]);
+                Combinations all = Of([benefit]) with { Bands = benefit.Bands?.Edges ?? [] };
+                benefit.RateBasisPoints = Table(rate, Quantity.Share, all, $"{benefit.Name}.rate", [benefit]);
                 rate.Close();
             }
         }
@@ -182,7 +193,7 @@ internal sealed class BenefitsReader
         {
             Period longer = Per(most);
             if (longer < per || longer == Period.Visit)
-                most.Fault("per", "what is borne at most needs a period that is no shorter than the deductible's, and longer than a visit.");
+                most.Fault("per", "the period must be no shorter than the deductible's, and longer than a visit.");
             atMost = new(longer, Table(most, Quantity.Money, Of(sharing), $"{benefit.Name}.deductible.at_most", sharing));
             most.Close();
         }
@@ -247,7 +258,11 @@ internal sealed class BenefitsReader
         IReadOnlyList<string> names = node.Words("shared_by");
         if (names.Contains(OutOfReach.Inpatient, StringComparer.Ordinal)) OutOfReach.RefuseInpatient(node, "shared_by");
         foreach (string name in names.Where(name => name != OutOfReach.Inpatient && !benefits.Exists(other => other.Name == name)))
-            node.Fault("shared_by", $"'{name}' in 'shared_by' is no benefit; known: {string.Join(", ", benefits.Select(one => one.Name))}.");
+        {
+            node.Fault(
+                "shared_by", $"'{name}' in 'shared_by' is no benefit; known: {string.Join(", ", benefits.Select(one => one.Name))}.");
+        }
+
         if (names.Count > 0 && !names.Contains(benefit.Name, StringComparer.Ordinal))
             node.Fault("shared_by", $"'shared_by' leaves out '{benefit.Name}', under which it stands.");
         List<DatedBenefit> sharing = benefits.FindAll(other => other == benefit || names.Contains(other.Name, StringComparer.Ordinal));
@@ -273,14 +288,14 @@ internal sealed class BenefitsReader
         PolicyNode node, Quantity quantity, Combinations all, string name, IReadOnlyList<DatedBenefit> sharing, bool? mayBeNone = null) =>
         time.Require(ValueRows.Read(node, quantity, all, mayBeNone ?? quantity != Quantity.Share), name, Covered(sharing));
 
-    private Combinations Of(IReadOnlyList<DatedBenefit> sharing, IReadOnlyList<Dated<Cited<ImmutableArray<long>>>>? bands = null) => new(
+    private Combinations Of(IReadOnlyList<DatedBenefit> sharing) => new(
         facilityClasses,
         personClasses,
         sharing.SelectMany(benefit => benefit.VisitTypes).GroupBy(type => type.Key, StringComparer.Ordinal)
             .ToDictionary(type => type.Key, type => type.SelectMany(spans => spans.Value).ToList(), StringComparer.Ordinal),
         [],
         [],
-        bands ?? []);
+        []);
 
     private static IEnumerable<Dated<string>> Covered(IEnumerable<DatedBenefit> sharing) =>
         sharing.SelectMany(benefit => benefit.VisitTypes.Values).SelectMany(spans => spans);

@@ -133,7 +133,8 @@ internal static partial class OutpatientClasses
         HashSet<int> reached = [.. firsts];
         for (int index = 0; index < classes.Count; index++)
         {
-            if (!reached.Contains(index)) classes[index].Node.Fault("when", $"nothing is left for '{classes[index].Name}': the classes before take all.");
+            if (reached.Contains(index)) continue;
+            classes[index].Node.Fault("when", $"nothing is left for '{classes[index].Name}': the classes before take all.");
         }
     }
 

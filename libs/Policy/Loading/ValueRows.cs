@@ -63,7 +63,7 @@ internal sealed class ValueRows
         string? ruling = entry.Ruling();
         if (entry.Has("rows"))
         {
-            if (entry.Has("value")) entry.Fault("value", "'value' is one number for all, and 'rows' one for each: only one of them can stand.");
+            if (entry.Has("value")) entry.Fault("value", "'value' is one number for all, 'rows' one for each: only one can stand.");
             if (by.Count == 0) entry.Fault("rows", "rows need 'by', which says what they are by.");
             else if (entry.Child("rows") is { } rows) Nest(rows, [], new Span(from, to), fen => new(fen, source, ruling), table);
             return new(table.ToImmutable());
@@ -133,11 +133,14 @@ internal sealed class ValueRows
 
     private ImmutableArray<string> NamesOf(string dimension, Span span, PolicyNode at) => dimension switch
     {
-        FacilityClass => all.OnlyFacilityClasses.IsEmpty ? all.FacilityClasses : [.. all.FacilityClasses.Where(all.OnlyFacilityClasses.Contains)],
-        PersonClass => all.OnlyPersonClasses.IsEmpty ? all.PersonClasses : [.. all.PersonClasses.Where(all.OnlyPersonClasses.Contains)],
+        FacilityClass => Only(all.FacilityClasses, all.OnlyFacilityClasses),
+        PersonClass => Only(all.PersonClasses, all.OnlyPersonClasses),
         VisitType => [.. all.VisitTypes.Keys],
         _ => [.. Enumerable.Range(1, BandsIn(span, at)).Select(band => band.ToString(CultureInfo.InvariantCulture))],
     };
+
+    private static ImmutableArray<string> Only(ImmutableArray<string> names, ImmutableSortedSet<string> meant) =>
+        meant.IsEmpty ? names : [.. names.Where(meant.Contains)];
 
     // A visit type that is covered only before or after may be left out.
     private bool IsNeeded(string dimension, string name, Span span) =>
@@ -145,7 +148,8 @@ internal sealed class ValueRows
 
     private int BandsIn(Span span, PolicyNode at)
     {
-        int[] counts = [.. all.Bands.Where(bands => span.Meets(bands.From, bands.To)).Select(bands => bands.Value.Value.Length + 1).Distinct()];
+        int[] counts =
+            [.. all.Bands.Where(bands => span.Meets(bands.From, bands.To)).Select(bands => bands.Value.Value.Length + 1).Distinct()];
         if (counts.Length > 1) at.Fault("the number of bands changes within this entry: end it there, and begin another.");
         return counts.FirstOrDefault(1);
     }
