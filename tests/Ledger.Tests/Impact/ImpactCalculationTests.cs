@@ -268,12 +268,15 @@ public sealed class ImpactCalculationTests
 
     private static long Difference(ImpactSum sum) => sum.FundPaidAfterFen - sum.FundPaidBeforeFen;
 
-    private static PolicyPack With(int? grassrootsRate = null, long? cap = null, long? otherDeductible = null) => With(benefit => benefit with
-    {
-        RateBasisPoints = Changed(benefit.RateBasisPoints, grassrootsRate, "grassroots"),
-        Caps = [.. benefit.Caps.Select(one => one with { Limit = Changed(one.Limit, cap) })],
-        Deductible = benefit.Deductible is { } deductible ? deductible with { Fen = Changed(deductible.Fen, otherDeductible, "other") } : null,
-    });
+    private static PolicyPack With(int? grassrootsRate = null, long? cap = null, long? otherDeductible = null) => With(
+        benefit => benefit with
+        {
+            RateBasisPoints = Changed(benefit.RateBasisPoints, grassrootsRate, "grassroots"),
+            Caps = [.. benefit.Caps.Select(one => one with { Limit = Changed(one.Limit, cap) })],
+            Deductible = benefit.Deductible is { } deductible
+                ? deductible with { Fen = Changed(deductible.Fen, otherDeductible, "other") }
+                : null,
+        });
 
     private static PolicyPack WithMonthCap(long fen) => With(benefit => benefit.Name != "ordinary" ? benefit : benefit with
     {
