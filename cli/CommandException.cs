@@ -13,6 +13,15 @@ public static class ExitCodes
 
     /// <summary>The system cannot be started here: a port is busy, a package is missing, a process ended.</summary>
     public const int CannotStart = 4;
+
+    /// <summary>A variable of the environment is wrong, as in sysexits.h and as the services have it.</summary>
+    public const int Configuration = 78;
+
+    /// <summary>Ctrl-C.</summary>
+    public const int Interrupted = 130;
+
+    /// <summary>SIGTERM.</summary>
+    public const int Terminated = 143;
 }
 
 /// <summary>Ends the command with one sentence on standard error.</summary>

@@ -7,6 +7,8 @@ namespace Claims.Cli;
 /// <summary>How this command writes: people read tables and lines, programs read JSON; errors are one sentence on standard error.</summary>
 public static class Output
 {
+    private const int DefaultWidth = 80;
+
     private static readonly JsonSerializerOptions JsonOptions = new(JsonSerializerDefaults.Web)
     {
         WriteIndented = true,
@@ -15,6 +17,24 @@ public static class Output
     };
 
     public static bool IsInteractive => AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
+
+    /// <summary>Columns that tables may take: $COLUMNS, else those of the terminal, else 80.</summary>
+    public static int Width
+    {
+        get
+        {
+            if (int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), out int columns) && columns > 0) return columns;
+            if (Console.IsOutputRedirected) return DefaultWidth;
+            try
+            {
+                return Console.WindowWidth > 0 ? Console.WindowWidth : DefaultWidth;
+            }
+            catch (IOException)
+            {
+                return DefaultWidth;
+            }
+        }
+    }
 
     public static void Line(string text) => Console.Out.WriteLine(text);
 

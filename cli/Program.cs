@@ -2,8 +2,10 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using Claims.Cli;
 using Claims.Cli.Commands;
+using Claims.Cli.Operations;
 using Claims.Policy;
 using Claims.PrivateServers;
+using Grpc.Core;
 
 RootCommand root = new("Outpatient claims: settle visits, keep the books, check them.")
 {
@@ -21,6 +23,7 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     BrokerCommand.Create(),
 };
 
+NumberOptions.Explain(root);
 ParseResult parsed = root.Parse(args);
 if (parsed.Action is ParseErrorAction errors)
     errors.ShowHelp = args.Length == 0;
@@ -30,9 +33,8 @@ try
     return await parsed.InvokeAsync(new InvocationConfiguration
     {
         EnableDefaultExceptionHandler = false,
-        // A foreground `up` stops seven processes after Ctrl-C.
-        ProcessTerminationTimeout = TimeSpan.FromMinutes(2),
-    });
+        ProcessTerminationTimeout = null,
+    }, Interruption.Watch());
 }
 catch (CommandException e)
 {
@@ -52,7 +54,12 @@ catch (PrivateServerException e)
 catch (OperationCanceledException)
 {
     Output.Error("stopped.");
-    return ExitCodes.Failed;
+    return Interruption.ExitCode;
+}
+catch (RpcException e)
+{
+    if (!Interruption.Happened) Output.Error($"A service answered {SendSummary.StatusName(e.StatusCode)}: {Services.Reason(e)}.");
+    return Interruption.Happened ? Interruption.ExitCode : ExitCodes.Unavailable;
 }
 catch (Exception e)
 {

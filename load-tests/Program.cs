@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Claims.Cli;
+using Claims.Cli.Commands;
 using Claims.LoadTests;
 using Claims.LoadTests.Scenarios;
 using Claims.PrivateServers;
@@ -14,6 +15,7 @@ Command root = new("claims", "Measurements of the claims system: ratios in one r
     LoadCommand.Create(),
     new HelpOption(),
 };
+NumberOptions.Explain(root);
 ParseResult parsed = root.Parse(args);
 if (parsed.Action is ParseErrorAction errors)
     errors.ShowHelp = args.Length == 0;
@@ -21,7 +23,7 @@ if (parsed.Action is ParseErrorAction errors)
 try
 {
     return await parsed.InvokeAsync(
-        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });
+        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, Interruption.Watch());
 }
 catch (CommandException e)
 {
@@ -36,7 +38,7 @@ catch (PrivateServerException e)
 catch (Exception e) when (e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
 {
     Output.Error("stopped.");
-    return ExitCodes.Failed;
+    return Interruption.ExitCode;
 }
 catch (Exception e)
 {

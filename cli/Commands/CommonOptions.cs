@@ -50,6 +50,49 @@ public static class CommonOptions
         });
     }
 
+    /// <summary>Of four digits: 25 is not 2025.</summary>
+    public static Argument<int> Year(string name, string description)
+    {
+        Argument<int> argument = new(name) { Description = description };
+        argument.Validators.Add(result => MustBeYear(name, result.Tokens, result.AddError));
+        return argument;
+    }
+
+    public static Option<int> YearOption(string name, string description)
+    {
+        Option<int> option = new(name) { Description = description, Required = true };
+        option.Validators.Add(result => MustBeYear(name, result.Tokens, result.AddError));
+        return option;
+    }
+
+    public static Argument<string> Month(string name, string description)
+    {
+        Argument<string> argument = new(name) { Description = description };
+        argument.Validators.Add(result => MustBeMonth(name, result.Tokens, result.AddError));
+        return argument;
+    }
+
+    public static Option<string> MonthOption(string name, string description)
+    {
+        Option<string> option = new(name) { Description = description, Required = true };
+        option.Validators.Add(result => MustBeMonth(name, result.Tokens, result.AddError));
+        return option;
+    }
+
+    // That something is no number is told by NumberOptions.
+    private static void MustBeYear(string name, IReadOnlyList<Token> tokens, Action<string> refuse)
+    {
+        if (tokens is [var token] && int.TryParse(token.Value, out int year) && year is < 1000 or > 9999)
+            refuse($"{name} must be a year of four digits, such as 2025, not '{tokens[0].Value}'.");
+    }
+
+    private static void MustBeMonth(string name, IReadOnlyList<Token> tokens, Action<string> refuse)
+    {
+        if (tokens is [var token] && !DateOnly.TryParseExact($"{token.Value}-01", "yyyy-MM-dd", CultureInfo.InvariantCulture,
+            DateTimeStyles.None, out _))
+            refuse($"{name} must be a month of the form yyyy-MM, such as 2025-03, not '{token.Value}'.");
+    }
+
     /// <summary>A file that is named on the command line and must be there.</summary>
     public static Argument<FileInfo> ExistingFile(string name, string description) =>
         new Argument<FileInfo>(name) { Description = description }.AcceptExistingOnly();

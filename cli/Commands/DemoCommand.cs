@@ -159,13 +159,14 @@ public static class DemoCommand
         }
     }
 
-    private static Task<IReadOnlyList<FacilityResult>> ReconcileAsync(
+    private static async Task<FacilityOutcome[]> ReconcileAsync(
         City city, Services services, ReplyBook replies, CancellationToken cancellationToken)
     {
         string[] days = [.. city.Visits.Select(visit => visit.VisitDate).Distinct().Order(StringComparer.Ordinal)];
         ReconciliationPeriod period = new() { From = days[0], To = days[^1], Basis = DayBasis.VisitDay };
-        FacilityReconciliation hospitals = new(services.Connect(services.Layout.LedgerAddress), period, alwaysLines: true);
-        return hospitals.OfCityAsync(replies.Lines, cancellationToken);
+        FileResult file = await FacilityReconciliation.AskAsync(services.Connect(services.Layout.LedgerAddress),
+            new FileScope { Period = period, AlwaysLines = true }, replies.Lines.ToAsyncEnumerable(), cancellationToken);
+        return [.. file.Facilities.Select(facility => facility.Outcome)];
     }
 
     private static async Task<Accumulators[]> ReadAccumulatorsAsync(City city, Services services, CancellationToken cancellationToken)

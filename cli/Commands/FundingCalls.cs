@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Claims.Cli.LocalSystem;
 using Claims.V1;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
@@ -22,26 +21,29 @@ internal static class FundingCalls
         return command;
     }
 
-    /// <param name="parsed">Says how long to wait for the books; null: the answer does not depend on what was settled.</param>
+    /// <param name="waits">False: the answer does not depend on what was settled.</param>
     /// <exception cref="CommandException">The ledger refuses, in its own words, or does not answer.</exception>
     public static async Task<int> CallAsync(
-        ParseResult? parsed, Func<Funding.FundingClient, CallOptions, Task<int>> call, CancellationToken cancellationToken)
+        ParseResult parsed, Func<Funding.FundingClient, CallOptions, Task<int>> call, CancellationToken cancellationToken,
+        bool waits = true)
     {
-        using Services services = new(SystemLayout.FromEnvironment());
+        using Services services = Services.Of(parsed);
         string address = services.Layout.LedgerAddress;
-        BooksReached? reached = parsed is null
+        BooksReached? reached = !waits
             ? null
             : await PostedBooks.WaitAsync(services, TimeSpan.FromSeconds(parsed.GetValue(Wait)), cancellationToken);
         try
         {
             CallInvoker ledger = services.Connect(address);
             if (reached is not null) ledger = ledger.Intercept(new BooksReachedInterceptor(reached));
-            return await call(new Funding.FundingClient(ledger),
-                new CallOptions(deadline: DateTime.UtcNow + CallBound, cancellationToken: cancellationToken));
+            return await call(new Funding.FundingClient(ledger), Options(cancellationToken));
         }
         catch (RpcException e)
         {
             throw Services.Refusal("ledger", address, e);
         }
     }
+
+    public static CallOptions Options(CancellationToken cancellationToken) =>
+        new(deadline: DateTime.UtcNow + CallBound, cancellationToken: cancellationToken);
 }

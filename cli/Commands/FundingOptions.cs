@@ -35,11 +35,11 @@ internal static class FundingOptions
 
     public static Option<string> County(bool required) => new("--county") { Description = "6-digit county code", Required = required };
 
-    public static Option<int> Year(string description) => new("--year") { Description = description, Required = true };
+    public static Option<int> Year(string description) => CommonOptions.YearOption("--year", description);
 
     public static Option<long> AmountFen() => new("--amount-fen") { Description = "In fen: 100 fen are 1 yuan", Required = true };
 
-    public static Option<string> Month() => new("--month") { Description = "Month of the visits, yyyy-MM", Required = true };
+    public static Option<string> Month() => CommonOptions.MonthOption("--month", "Month of the visits, yyyy-MM");
 
     public static Option<string> By()
     {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Claims.Cli.LocalSystem;
 using Claims.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -12,12 +11,16 @@ public static class ImportCommand
     private const int ChunkBytes = 256 * 1024;
     private static readonly TimeSpan ImportBound = TimeSpan.FromMinutes(10);
 
-    public static Command Create() => new("import", "Import a CSV file; a bad row is named by its line and nothing of the file is taken.")
+    public static Command Create()
     {
-        Of("facilities", ImportKind.Facilities, "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to"),
-        Of("insured", ImportKind.Insured, "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on"),
-        Of("catalogue", ImportKind.Catalogue, "item_code,name,class,first_self_pay_bp,price_limit_milli_fen,valid_from,valid_to"),
-    };
+        Command command = new("import", "Import a CSV file; a bad row is named by its line and nothing of the file is taken.")
+        {
+            Of("facilities", ImportKind.Facilities, "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to"),
+            Of("insured", ImportKind.Insured, "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on"),
+            Of("catalogue", ImportKind.Catalogue, "item_code,name,class,first_self_pay_bp,price_limit_milli_fen,valid_from,valid_to"),
+        };
+        return command.Reaching();
+    }
 
     /// <exception cref="CommandException">A row is wrong, or eligibility does not answer.</exception>
     public static async Task<long> RunAsync(
@@ -71,7 +74,7 @@ public static class ImportCommand
         command.SetAction(async (result, cancel) =>
         {
             FileInfo csv = result.GetRequiredValue(file);
-            using Services services = new(SystemLayout.FromEnvironment());
+            using Services services = Services.Of(result);
             await using FileStream stream = csv.OpenRead();
             long rows = await RunAsync(services, kind, csv.Name, stream, cancel);
             if (result.GetValue(json))

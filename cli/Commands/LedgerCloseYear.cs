@@ -16,14 +16,16 @@ public static class LedgerCloseYear
 
     public static Command Create()
     {
-        Argument<int> year = new("year") { Description = "Year of the visits." };
+        Argument<int> year = CommonOptions.Year("year", "Year of the visits.");
+        Option<bool> yes = ClosingPreview.YesOption();
         Option<int> wait = PostedBooks.WaitOption();
         Option<bool> json = CommonOptions.Json();
         Command command = new("close-year",
-            "Close a year of visits for good: nothing of it is settled, cancelled or booked any more.") { year, wait, json };
+            "Close a year of visits for good: nothing of it is settled, cancelled or booked any more.") { year, wait, yes, json };
         command.SetAction(async (result, cancel) =>
         {
-            using Services services = new(SystemLayout.FromEnvironment());
+            using Services services = Services.Of(result);
+            if (!result.GetValue(yes)) await AskAsync(services, result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             int closedThrough = await CloseAsync(
                 services.Connect(services.Layout.AdjudicationAddress), services.Connect(services.Layout.LedgerAddress), services.Layout,
                 result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
@@ -36,6 +38,25 @@ public static class LedgerCloseYear
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static async Task AskAsync(Services services, int year, TimeSpan bound, CancellationToken cancellationToken)
+    {
+        string named = year.ToString(CultureInfo.InvariantCulture);
+        Confirmation.RequireTerminal(named);
+        await PostedBooks.WaitAsync(services, bound, cancellationToken);
+        try
+        {
+            Funding.FundingClient funding = new(services.Connect(services.Layout.LedgerAddress));
+            await ClosingPreview.ShowAsync(funding, FundingCalls.Options(cancellationToken), named, new DateOnly(year, 1, 1),
+                new DateOnly(year, 12, 31), DateKind.ByBusiness);
+        }
+        catch (RpcException e)
+        {
+            throw NotClosed(year, "Nothing has been closed by this run.", Services.Refusal("ledger", services.Layout.LedgerAddress, e));
+        }
+
+        await Confirmation.AskAsync(named, cancellationToken);
     }
 
     /// <summary>Adjudication first, then the outbox to its end, then the books. Run again after an interruption, it goes through with what

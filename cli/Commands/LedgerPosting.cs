@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Claims.Cli.LocalSystem;
 using Claims.V1;
 using Grpc.Core;
 
@@ -18,7 +17,7 @@ public static class LedgerPosting
             "How far each shard is booked, who posts it, where it stopped; exit code 0 only when every shard posts.") { json };
         command.SetAction(async (result, cancel) =>
         {
-            using Services services = new(SystemLayout.FromEnvironment());
+            using Services services = Services.Of(result);
             ListShardsReply reply = await ListAsync(services, cancel);
             ShardLine[] shards = Lines(reply, await OutboxAsync(services, cancel));
             if (result.GetValue(json))
@@ -38,7 +37,7 @@ public static class LedgerPosting
             "Let a stopped shard go on after its last booked record, once the cause is removed.") { shard, json };
         command.SetAction(async (result, cancel) =>
         {
-            using Services services = new(SystemLayout.FromEnvironment());
+            using Services services = Services.Of(result);
             int number = result.GetValue(shard);
             ResumeShardReply reply = await ResumeAsync(services, number, cancel);
             if (result.GetValue(json))
@@ -73,7 +72,10 @@ public static class LedgerPosting
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
         {
-            throw new CommandException($"Nothing to resume: {e.Status.Detail}; `claims ledger shards` shows which have.", ExitCodes.Failed);
+            int[] shards = [.. (await ListAsync(services, cancellationToken)).Shards.Select(known => known.Shard_)];
+            throw new CommandException(shards.Length == 0 || shards.Contains(shard)
+                ? $"Nothing to resume: {e.Status.Detail}; `claims ledger shards` shows which have."
+                : string.Create(CultureInfo.InvariantCulture, $"There is no shard {shard}: they are {shards.Min()} to {shards.Max()}."));
         }
         catch (RpcException e)
         {

@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
-using Claims.Cli.LocalSystem;
 using Claims.Cli.Reconciliation;
+using Claims.Cli.Statements;
 using Claims.V1;
+using Google.Protobuf.Reflection;
 using Grpc.Core;
 
 namespace Claims.Cli.Commands;
@@ -46,27 +47,27 @@ public static class LedgerReconciliation
             if (code == WholeCity && claimed is not null)
                 throw new CommandException($"--totals are those of one facility, not of \"{WholeCity}\".");
 
-            using Services services = new(SystemLayout.FromEnvironment());
+            using Services services = Services.Of(result);
             string address = services.Layout.LedgerAddress;
-            FacilityReconciliation reconciliation = new(services.Connect(address), period, result.GetValue(lines));
+            FileScope scope = new()
+            {
+                FacilityCode = code == WholeCity ? "" : code,
+                Period = period,
+                AlwaysLines = result.GetValue(lines),
+                Stated = claimed,
+            };
             try
             {
-                List<FacilityLine> kept = [];
-                SettlementTotals totals = await ReadAsync(books, code, kept, cancel);
-                if (claimed is not null && !claimed.Equals(totals))
-                    throw new CommandException($"--totals {Text(claimed)} are not the sums of the lines of {books.Name}, {Text(totals)}; "
-                        + $"nothing was reconciled.");
                 await PostedBooks.WaitAsync(services, TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
-                IReadOnlyList<FacilityResult> results = code == WholeCity
-                    ? await reconciliation.OfCityAsync(kept, cancel)
-                    : [await reconciliation.OfFacilityAsync(code, totals, () => FacilityFile.ReadAsync(books, cancel), cancel)];
-                if (result.GetValue(json)) PrintJson(period, results);
-                else Print(period, results);
-                return results.All(one => one.Reconciled) ? ExitCodes.Done : ExitCodes.Failed;
+                FileResult file = await FacilityReconciliation.AskAsync(
+                    services.Connect(address), scope, FacilityFile.ReadAsync(books, cancel), cancel);
+                if (result.GetValue(json)) PrintJson(period, file);
+                else Print(period, file);
+                return file.Summary.Reconciled ? ExitCodes.Done : ExitCodes.Failed;
             }
             catch (RpcException e)
             {
-                throw e.StatusCode == StatusCode.InvalidArgument
+                throw e.StatusCode is StatusCode.InvalidArgument or StatusCode.NotFound
                     ? new CommandException($"{books.Name} {e.Status.Detail}; nothing was reconciled.")
                     : Services.Failure("ledger", address, e);
             }
@@ -113,58 +114,50 @@ public static class LedgerReconciliation
             : throw new CommandException("--totals must be COUNT,TOTAL_FEN,FUND_PAY_FEN.");
     }
 
-    /// <summary>Reads the whole file once, so that nothing is compared of one that has a bad line. Only a city's lines are kept.</summary>
-    private static async Task<SettlementTotals> ReadAsync(
-        FileInfo books, string code, List<FacilityLine> kept, CancellationToken cancellationToken)
-    {
-        SettlementTotals totals = new();
-        await foreach (FacilityLine line in FacilityFile.ReadAsync(books, cancellationToken))
-        {
-            if (code == WholeCity && line.FacilityCode.Length == 0)
-                throw new CommandException(string.Create(CultureInfo.InvariantCulture,
-                    $"{books.Name} line {line.LineNumber}: facility_code is missing; nothing was reconciled."));
-            if (code == WholeCity) kept.Add(line);
-            FacilityReconciliation.Add(totals, line);
-        }
-
-        return totals;
-    }
-
-    private static void Print(ReconciliationPeriod period, IReadOnlyList<FacilityResult> results)
+    private static void Print(ReconciliationPeriod period, FileResult file)
     {
         Output.Line($"{period.From} – {period.To}, by day of {(period.Basis == DayBasis.VisitDay ? "visit 按就诊日期" : "settlement 按结算日期")}");
+        if (!file.Summary.Complete) Output.Line($"The period has not ended. {file.Summary.Notice}");
         Output.Table(
-            ["facility 机构", "totals 对总账", ">count here 中心笔数", ">there 本院笔数", ">total here 中心总费用", ">there 本院总费用", ">fund here 中心基金支付",
-                ">there 本院基金支付", "lines 对明细", ">differences 差异"],
-            results.Select(result => new[]
-            {
-                result.FacilityCode,
-                TextOf(result.Outcome),
-                Count(result.Centre.Count),
-                Count(result.Facility.Count),
-                Output.Yuan(result.Centre.TotalFen),
-                Output.Yuan(result.Facility.TotalFen),
-                Output.Yuan(result.Centre.FundPayFen),
-                Output.Yuan(result.Facility.FundPayFen),
-                result.Summary is null ? "not compared 未比对" : result.Summary.Reconciled ? "agree 一致" : "differ 有差异",
-                result.Summary is null ? "" : Count(result.Summary.Differences),
-            }));
-        foreach (FacilityResult result in results.Where(result => result.Differences.Count > 0)) PrintDifferences(result);
-        long differing = results.Count(result => !result.Reconciled);
-        Output.Line(differing == 0
+            ["facility 机构", "type 类型", "totals 对总账", ">count here 中心笔数", ">there 本院笔数", ">total here 中心总费用", ">there 本院总费用",
+                ">fund here 中心基金支付", ">there 本院基金支付", "lines 对明细", ">differences 差异"],
+            file.Facilities.SelectMany(facility => facility.Outcome.Totals.Comparisons.Select(string[] (comparison) =>
+            [
+                facility.Outcome.FacilityCode,
+                TextOf(comparison.VisitType),
+                TextOf(comparison.Outcome),
+                Count(comparison.Centre.Count),
+                Count(comparison.Facility.Count),
+                Output.Yuan(comparison.Centre.TotalFen),
+                Output.Yuan(comparison.Facility.TotalFen),
+                Output.Yuan(comparison.Centre.FundPayFen),
+                Output.Yuan(comparison.Facility.FundPayFen),
+                .. LinesOf(facility.Outcome, comparison.VisitType),
+            ])));
+        foreach (FacilityResult facility in file.Facilities.Where(facility => facility.Differences.Count > 0)) PrintDifferences(facility);
+        Output.Line(file.Summary.Reconciled
             ? "Reconciled 对账一致."
-            : string.Create(CultureInfo.InvariantCulture, $"NOT RECONCILED 对账不一致: {differing} of {results.Count} facilities differ."));
+            : string.Create(CultureInfo.InvariantCulture,
+                $"NOT RECONCILED 对账不一致: {file.Summary.FacilitiesDiffering} of {file.Summary.Facilities} facilities differ."));
     }
+
+    // Lines are compared all together, so they stand beside the sum of all types.
+    private static string[] LinesOf(FacilityOutcome facility, VisitType type) => (type, facility.Lines) switch
+    {
+        (not VisitType.Unspecified, _) => ["", ""],
+        (_, null) => ["not compared 未比对", ""],
+        (_, { } lines) => [lines.Reconciled ? "agree 一致" : "differ 有差异", Count(lines.Differences)],
+    };
 
     private static void PrintDifferences(FacilityResult result)
     {
-        Output.Line($"{result.FacilityCode}:");
+        Output.Line($"{result.Outcome.FacilityCode}:");
         Output.Table(
             [">line 行", "cause 原因", "insured 人员编号", "request 请求号", "settlement 结算编号", ">here 中心基金支付", ">there 本院基金支付", "what to do 处理建议"],
             result.Differences.Take(DifferencesShown).Select(difference => new[]
             {
                 difference.Line is { } line ? line.LineNumber.ToString(CultureInfo.InvariantCulture) : "",
-                TextOf(difference),
+                $"{Cause(difference).ToLowerInvariant().Replace('_', ' ')} {difference.CauseText}",
                 difference.Line?.InsuredId ?? difference.Entry.InsuredId,
                 difference.Line?.RequestId ?? difference.Entry.RequestId,
                 difference.Line is { SettlementId.Length: > 0 } named ? named.SettlementId : difference.Entry?.SettlementId ?? "",
@@ -177,25 +170,37 @@ public static class LedgerReconciliation
                 $"{result.Differences.Count - DifferencesShown:#,##0} more 其余见 --json"));
     }
 
-    private static void PrintJson(ReconciliationPeriod period, IReadOnlyList<FacilityResult> results) => Output.WriteJson(new
+    private static void PrintJson(ReconciliationPeriod period, FileResult file) => Output.WriteJson(new
     {
-        Reconciled = results.All(result => result.Reconciled),
+        file.Summary.Reconciled,
         period.From,
         period.To,
         Basis = NameOf(ReconciliationPeriod.Descriptor.FindFieldByName("basis"), (int)period.Basis),
-        Facilities = results.Select(result => new
+        file.Summary.Complete,
+        file.Summary.Notice,
+        Facilities = file.Facilities.Select(facility => new
         {
-            result.FacilityCode,
-            result.Reconciled,
-            Outcome = NameOf(LinesSummary.Descriptor.FindFieldByName("outcome"), (int)result.Outcome),
-            Centre = Json(result.Centre),
-            Facility = Json(result.Facility),
-            LinesCompared = result.Summary is not null,
-            Differences = result.Differences.Select(difference => new
+            facility.Outcome.FacilityCode,
+            facility.Outcome.Reconciled,
+            Outcome = NameOf(facility.Outcome.Totals.Outcome),
+            Centre = Json(facility.Outcome.Totals.Comparisons[0].Centre),
+            Facility = Json(facility.Outcome.Totals.Comparisons[0].Facility),
+            VisitTypes = facility.Outcome.Totals.Comparisons.Skip(1).Select(comparison => new
             {
-                Cause = NameOf(LineDifference.Descriptor.FindFieldByName("cause"), (int)difference.Cause),
+                VisitType = NameOf(comparison.VisitType),
+                Outcome = NameOf(comparison.Outcome),
+                Centre = Json(comparison.Centre),
+                Facility = Json(comparison.Facility),
+            }),
+            LinesCompared = facility.Outcome.Lines is not null,
+            Differences = facility.Differences.Select(difference => new
+            {
+                Cause = Cause(difference),
+                difference.CauseText,
                 Action = NameOf(LineDifference.Descriptor.FindFieldByName("action"), (int)difference.Action),
                 difference.ActionText,
+                difference.TwinSettlementId,
+                difference.TwinLineNumber,
                 Line = difference.Line is not { } line ? null : new
                 {
                     line.LineNumber,
@@ -206,6 +211,7 @@ public static class LedgerReconciliation
                     line.InsuredId,
                     line.VisitDate,
                     line.SettledOn,
+                    VisitType = NameOf(line.VisitType),
                     line.TotalFen,
                     line.FundPayFen,
                 },
@@ -218,6 +224,7 @@ public static class LedgerReconciliation
                     entry.InsuredId,
                     entry.VisitDate,
                     entry.SettledOn,
+                    VisitType = NameOf(entry.VisitType),
                     entry.TotalFen,
                     entry.FundPayFen,
                 },
@@ -227,13 +234,19 @@ public static class LedgerReconciliation
         }),
     });
 
+    private static string Cause(LineDifference difference) =>
+        NameOf(LineDifference.Descriptor.FindFieldByName("cause"), (int)difference.Cause);
+
+    private static string NameOf(VisitType type) => NameOf(FacilityLine.Descriptor.FindFieldByName("visit_type"), (int)type);
+
+    private static string NameOf(TotalsOutcome outcome) => NameOf(LinesSummary.Descriptor.FindFieldByName("outcome"), (int)outcome);
+
     private static object Json(SettlementTotals totals) => new { totals.Count, totals.TotalFen, totals.FundPayFen };
 
-    private static string NameOf(Google.Protobuf.Reflection.FieldDescriptor field, int value) =>
+    private static string NameOf(FieldDescriptor field, int value) =>
         field.EnumType.FindValueByNumber(value)?.Name ?? throw CommandException.UnknownWord(field.Name, value);
 
-    private static string Text(SettlementTotals totals) =>
-        string.Create(CultureInfo.InvariantCulture, $"{totals.Count},{totals.TotalFen},{totals.FundPayFen}");
+    private static string TextOf(VisitType type) => type == VisitType.Unspecified ? "all 合计" : StatementWords.VisitTypeOf(type);
 
     private static string TextOf(TotalsOutcome outcome) => outcome switch
     {
@@ -242,20 +255,6 @@ public static class LedgerReconciliation
         TotalsOutcome.FacilityMore => "facility more 医院多",
         TotalsOutcome.Inconsistent => "inconsistent 不一致",
         _ => throw CommandException.UnknownWord("comparison of totals", outcome),
-    };
-
-    private static string TextOf(LineDifference difference) => difference.Cause switch
-    {
-        DifferenceCause.MissingHere => "missing here 中心无",
-        DifferenceCause.MissingThere => "missing there 本院无",
-        DifferenceCause.Amount => "amount 金额不符",
-        DifferenceCause.CancelledHere => "cancelled here 中心已撤销",
-        DifferenceCause.CancelledThere => "cancelled there 本院已撤销",
-        DifferenceCause.OtherDay => $"other day 日期不符 {difference.Entry.SettledOn}",
-        DifferenceCause.Duplicate => "duplicate 重复",
-        DifferenceCause.OtherFacility => "other facility 非本机构",
-        DifferenceCause.OtherId => "other id 编号不符",
-        _ => throw CommandException.UnknownWord("cause of a difference", difference.Cause),
     };
 
     private static string Count(long number) => number.ToString("#,##0", CultureInfo.InvariantCulture);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Claims.Cli.LocalSystem;
 using Claims.Cli.Statements;
 using Claims.V1;
 using Grpc.Core;
@@ -14,7 +13,7 @@ public static class LedgerStatement
     public static Command Create()
     {
         Argument<string> facility = new("FACILITY") { Description = "Code of the facility." };
-        Argument<string> month = new("MONTH") { Description = "yyyy-MM, of the posting date." };
+        Argument<string> month = CommonOptions.Month("MONTH", "yyyy-MM, of the posting date.");
         Option<string> format =
             new("--format") { Description = "table; csv: the lines; html: a page to print.", DefaultValueFactory = _ => "table" };
         format.AcceptOnlyFromAmong("table", "csv", "html");
@@ -29,7 +28,7 @@ public static class LedgerStatement
         };
         command.SetAction(async (result, cancel) =>
         {
-            using Services services = new(SystemLayout.FromEnvironment());
+            using Services services = Services.Of(result);
             await PostedBooks.WaitAsync(services, TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             FacilityStatement statement = await ReadAsync(
                 services, result.GetRequiredValue(facility), result.GetRequiredValue(month), result.GetValue(summary), cancel);

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Claims.Cli.LocalSystem;
 using Claims.V1;
 using Grpc.Core;
 
@@ -18,7 +17,7 @@ public static class LedgerTrialBalance
         Command command = new("trial-balance", "Every account's balance; exit code 0 only when debit equals credit.") { wait, json };
         command.SetAction(async (result, cancel) =>
         {
-            using Services services = new(SystemLayout.FromEnvironment());
+            using Services services = Services.Of(result);
             await PostedBooks.WaitAsync(services, TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             TrialBalance balance = await ReadAsync(services, cancel);
             if (result.GetValue(json))

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using Claims.Cli.Audit;
-using Claims.Cli.LocalSystem;
 using Claims.V1;
 using Grpc.Core;
 
@@ -9,17 +8,13 @@ namespace Claims.Cli.Commands;
 
 public static class LedgerVerify
 {
-    private const int DefaultWaitSeconds = 30;
     private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
     public static Command Create()
     {
-        Option<int> wait = new("--wait")
-        {
-            Description = "Seconds to wait at most until all that was settled is in the books, and the books are chained.",
-            DefaultValueFactory = _ => DefaultWaitSeconds,
-        };
+        Option<int> wait =
+            PostedBooks.WaitOption("Seconds to wait at most until all that was settled is in the books, and the books are chained.");
         Option<string?> expect =
             new("--expect") { Description = "LINK:HASH, a head of the chain that was noted earlier: it must still be part of it." };
         expect.Validators.Add(result =>
@@ -33,7 +28,7 @@ public static class LedgerVerify
             + "hand.") { wait, expect, json };
         command.SetAction(async (result, cancel) =>
         {
-            using Services services = new(SystemLayout.FromEnvironment());
+            using Services services = Services.Of(result);
             TimeSpan bound = TimeSpan.FromSeconds(result.GetValue(wait));
             VerifyRequest request = result.GetValue(expect) is { } text ? NotedHead.Parse(text)! : new VerifyRequest();
             return await RunAsync(services, request, bound, result.GetValue(json), cancel);

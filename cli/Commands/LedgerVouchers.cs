@@ -16,7 +16,7 @@ internal static class LedgerVouchers
         Option<bool> json = CommonOptions.Json();
         Command command = new("vouchers",
             "The vouchers of income, transfers and payments, in the order of entry") { county, from, to, number, json };
-        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(null, async (funding, options) =>
+        command.SetAction((parsed, cancel) => FundingCalls.CallAsync(parsed, async (funding, options) =>
         {
             List<Voucher> vouchers = [];
             using AsyncServerStreamingCall<Voucher> call = funding.ListVouchers(new ListVouchersRequest
@@ -43,7 +43,7 @@ internal static class LedgerVouchers
                 voucher.Memo,
             }));
             return ExitCodes.Done;
-        }, cancel));
+        }, cancel, waits: false));
         return command;
     }
 

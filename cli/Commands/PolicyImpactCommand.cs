@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Claims.Cli.LocalSystem;
 using Claims.Cli.PolicyImpact;
 using Claims.Hosting;
 using Claims.Policy;
@@ -36,7 +35,7 @@ public static partial class PolicyCommand
                 DateOnly day = parsed.GetRequiredValue(from);
                 string cityName = parsed.GetRequiredValue(city);
                 PackFiles files = PackFiles.Read(parsed.GetRequiredValue(other), parsed.GetRequiredValue(directory), cityName);
-                Impact impact = await AskAsync(files, cityName, day, cancel);
+                Impact impact = await AskAsync(parsed, files, cityName, day, cancel);
                 if (parsed.GetValue(json)) Output.WriteJson(Json(impact, day));
                 else Print(impact, day);
                 return ExitCodes.Done;
@@ -47,14 +46,15 @@ public static partial class PolicyCommand
                 return ExitCodes.Failed;
             }
         });
-        return command;
+        return command.Reaching();
     }
 
     /// <exception cref="PolicyException">The ledger found faults in the pack.</exception>
     /// <exception cref="CommandException">The ledger refuses, or does not answer.</exception>
-    private static async Task<Impact> AskAsync(PackFiles files, string city, DateOnly from, CancellationToken cancellationToken)
+    private static async Task<Impact> AskAsync(
+        ParseResult parsed, PackFiles files, string city, DateOnly from, CancellationToken cancellationToken)
     {
-        using Services services = new(SystemLayout.FromEnvironment());
+        using Services services = Services.Of(parsed);
         string address = services.Layout.LedgerAddress;
         ImpactRequest request =
             new() { Files = { files.Files }, City = city, From = from.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) };

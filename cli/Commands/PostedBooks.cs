@@ -12,11 +12,12 @@ public static class PostedBooks
     private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
-    public static Option<int> WaitOption() => new("--wait")
+    public static Option<int> WaitOption(string description = "Seconds to wait at most until all that was settled is in the books.")
     {
-        Description = "Seconds to wait at most until all that was settled is in the books.",
-        DefaultValueFactory = _ => DefaultWaitSeconds,
-    };
+        Option<int> wait = new("--wait") { Description = description, DefaultValueFactory = _ => DefaultWaitSeconds };
+        wait.Must(seconds => seconds >= 0, "at least 0");
+        return wait;
+    }
 
     /// <summary>Until the ledger has committed every record that adjudication had numbered when this was called; what comes later is not
     /// waited for.</summary>

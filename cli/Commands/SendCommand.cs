@@ -8,6 +8,8 @@ namespace Claims.Cli.Commands;
 
 public static class SendCommand
 {
+    // A file of a few is one that a person tries; more would scroll the counts away.
+    private const int ToldOneByOne = 20;
     private const int DefaultConnections = 4;
 
     public static Command Create()
@@ -30,18 +32,19 @@ public static class SendCommand
             json,
         };
         command.SetAction((result, cancel) => RunAsync(
-            result.GetRequiredValue(file), result.GetValue(output), result.GetValue(connections), result.GetValue(json), cancel));
-        return command;
+            result, result.GetRequiredValue(file), result.GetValue(output), result.GetValue(connections), result.GetValue(json), cancel));
+        return command.Reaching();
     }
 
     private static async Task<int> RunAsync(
-        FileInfo file, FileInfo? output, int connections, bool json, CancellationToken cancellationToken)
+        ParseResult parsed, FileInfo file, FileInfo? output, int connections, bool json, CancellationToken cancellationToken)
     {
         IReadOnlyList<Operation> operations = OperationFile.Read(file);
         using AnswersFile? answers = output is null ? null : AnswersFile.Open(output);
-        using Services services = new(SystemLayout.FromEnvironment());
+        using Services services = Services.Of(parsed);
         CallInvoker[] invokers = [.. Enumerable.Range(0, connections).Select(_ => services.Connect(services.Layout.AdjudicationAddress))];
 
+        string[] sentences = new string[operations.Count <= ToldOneByOne ? operations.Count : 0];
         string[] lines = new string[output is null ? 0 : operations.Count];
         SendSummary summary = new();
         long begun = Stopwatch.GetTimestamp();
@@ -51,6 +54,8 @@ public static class SendCommand
             {
                 Operation operation = operations[index];
                 summary.Add(operation, answer);
+                if (sentences.Length > 0)
+                    sentences[index] = AnswerSentence.Of(operation, answer);
                 if (output is not null)
                     lines[index] = LineOf(operation, answer);
                 advance();
@@ -63,7 +68,7 @@ public static class SendCommand
         if (json)
             summary.PrintJson(elapsed);
         else
-            summary.Print(elapsed);
+            summary.Print(elapsed, sentences);
         if (summary.Errors == 0)
             return ExitCodes.Done;
         Output.Error($"{summary.Errors} of {operations.Count} operations were left without an answer; sending the same "

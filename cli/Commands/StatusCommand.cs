@@ -1,17 +1,25 @@
 using System.CommandLine;
 using System.Globalization;
 using Claims.Cli.LocalSystem;
+using Claims.Cli.Operations;
+using Claims.Hosting;
+using Grpc.Core;
+using Grpc.Health.V1;
 
 namespace Claims.Cli.Commands;
 
 public static class StatusCommand
 {
+    private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(30);
+
     public static Command Create()
     {
         Option<bool> json = CommonOptions.Json();
         Command command = new("status", "Show what runs; exit code 0 only when everything is ready.") { json };
         command.SetAction(async (result, cancel) =>
         {
+            if (ReachOptions.Of(result) is { Addresses.Count: > 0 } reach)
+                return await ElsewhereAsync(result, reach, result.GetValue(json), cancel);
             SystemLayout layout = SystemLayout.FromEnvironment();
             ProcessStatus[] processes = await ReadAsync(layout, cancel);
             if (result.GetValue(json))
@@ -20,7 +28,32 @@ public static class StatusCommand
                 Print(processes);
             return processes.All(process => process.Ready) ? ExitCodes.Done : ExitCodes.Unavailable;
         });
-        return command;
+        return command.Reaching();
+    }
+
+    /// <summary>Of a system that this command did not start there are no processes to see: each service is asked.</summary>
+    private static async Task<int> ElsewhereAsync(ParseResult parsed, Reach reach, bool json, CancellationToken cancellationToken)
+    {
+        using Services services = Services.Of(parsed);
+        ServiceStatus[] asked = await Task.WhenAll(reach.Addresses.Select(
+            async service => new ServiceStatus(service.Key, service.Value, await StateAsync(services, service.Value, cancellationToken))));
+        if (json) Output.WriteJson(new { Ready = asked.All(service => service.Ready), Services = asked });
+        else Output.Table(["service", "address", "state"], asked.Select(service => new[] { service.Name, service.Address, service.State }));
+        return asked.All(service => service.Ready) ? ExitCodes.Done : ExitCodes.Unavailable;
+    }
+
+    private static async Task<string> StateAsync(Services services, string address, CancellationToken cancellationToken)
+    {
+        try
+        {
+            HealthCheckResponse health = await new Health.HealthClient(services.Connect(address))
+                .CheckAsync(new HealthCheckRequest(), null, DateTime.UtcNow + CallBound, cancellationToken);
+            return health.Status == HealthCheckResponse.Types.ServingStatus.Serving ? ServiceStatus.IsReady : "not ready";
+        }
+        catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            return $"{(ClaimsChannel.IsBroken(e) ? "does not answer" : SendSummary.StatusName(e.StatusCode))}: {Services.Reason(e)}";
+        }
     }
 
     private static async Task<ProcessStatus[]> ReadAsync(SystemLayout layout, CancellationToken cancellationToken)
@@ -55,4 +88,11 @@ public static class StatusCommand
         }));
 
     private sealed record ProcessStatus(string Name, string State, bool Ready, int? Pid, int[] Ports, DateTimeOffset? Since);
+
+    private sealed record ServiceStatus(string Name, string Address, string State)
+    {
+        public const string IsReady = "ready";
+
+        public bool Ready => State == IsReady;
+    }
 }

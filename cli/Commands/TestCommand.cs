@@ -28,8 +28,11 @@ public static class TestCommand
 
     private static async Task<int> RunAsync(string[] only, CancellationToken cancellationToken)
     {
-        string[] projects = [.. Directory.GetFiles(Path.Combine(Repository.Root, "tests"), "*.csproj", SearchOption.AllDirectories)
-            .Select(path => Path.GetFileNameWithoutExtension(path))
+        string[] all = [.. Directory.GetFiles(Path.Combine(Repository.Root, "tests"), "*.csproj", SearchOption.AllDirectories)
+            .Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
+        if (only.Except(all, StringComparer.Ordinal).FirstOrDefault() is { } unknown)
+            throw new CommandException($"There is no test project {unknown}; there are {string.Join(", ", all)}.");
+        string[] projects = [.. all
             .Where(project => only.Length == 0 || only.Contains(project))
             .OrderBy(project => Longest.Contains(project) ? Array.IndexOf(Longest, project) : Longest.Length)
             .ThenBy(project => project, StringComparer.Ordinal)];

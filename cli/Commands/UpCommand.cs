@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Claims.Cli.LocalSystem;
+using Claims.PrivateServers;
 
 namespace Claims.Cli.Commands;
 
@@ -36,8 +37,13 @@ public static class UpCommand
         _ = policy.Load();
         string? kafka = Environment.GetEnvironmentVariable("CLAIMS_KAFKA");
         long begun = Stopwatch.GetTimestamp();
+        IReadOnlyDictionary<string, ProcessIdentity> own;
         using (Supervisor supervisor = await Supervisor.OpenAsync(layout, Output.Line, cancellationToken))
+        {
             await supervisor.UpAsync(fresh, policy, string.IsNullOrEmpty(kafka) ? null : kafka, cancellationToken);
+            own = supervisor.StartedNow;
+        }
+
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
             $"Ready after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, "
@@ -45,11 +51,15 @@ public static class UpCommand
         if (detach)
             return ExitCodes.Done;
 
-        Output.Line("Ctrl-C stops it.");
+        Output.Line(own.Count > 0
+            ? "Ctrl-C stops it."
+            : "All of it ran already: Ctrl-C ends this command, `claims down` stops the system.");
         await WatchAsync(layout, cancellationToken);
         using Supervisor stopping = await Supervisor.OpenAsync(layout, Output.Line, CancellationToken.None);
-        await stopping.DownAsync(CancellationToken.None);
-        return ExitCodes.Done;
+        IReadOnlyList<string> others = await stopping.DownAsync(own);
+        if (others.Count > 0)
+            Output.Line($"Goes on, since another command started it: {string.Join(", ", others)}; `claims down` stops it.");
+        return cancellationToken.IsCancellationRequested ? Interruption.ExitCode : ExitCodes.Done;
     }
 
     /// <summary>Until cancelled or until nothing runs any more; says when a process ends by itself.</summary>

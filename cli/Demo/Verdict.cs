@@ -1,6 +1,5 @@
 using System.Globalization;
 using Claims.Cli.Audit;
-using Claims.Cli.Reconciliation;
 using Claims.V1;
 
 namespace Claims.Cli.Demo;
@@ -16,7 +15,7 @@ public sealed record Books(
     IReadOnlyList<InsuredYear> InsuredYears,
     IReadOnlyList<SubLedgerEntry> Entries,
     TrialBalance TrialBalance,
-    IReadOnlyList<FacilityResult> Reconciled,
+    IReadOnlyList<FacilityOutcome> Reconciled,
     AuditReport Audit);
 
 /// <summary>Four independent accounts of one day must say the same: replies, accumulators, sub-ledger, general ledger.</summary>
@@ -120,9 +119,9 @@ public static class Verdict
         balance.Balanced && balance.DebitFen == balance.CreditFen,
         $"{Output.Yuan(balance.DebitFen)}, {Output.Yuan(balance.CreditFen)}");
 
-    private static Check HospitalsReconcile(IReadOnlyList<FacilityResult> facilities)
+    private static Check HospitalsReconcile(IReadOnlyList<FacilityOutcome> facilities)
     {
-        long lines = facilities.Sum(facility => facility.Summary?.Lines ?? 0);
+        long lines = facilities.Sum(facility => facility.Lines?.Lines ?? 0);
         int differ = facilities.Count(facility => !facility.Reconciled);
         return new Check(
             "hospitals' books = ledger, line by line 医院对账（3201、3202）",

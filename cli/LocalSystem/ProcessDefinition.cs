@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Claims.PrivateServers;
 
 namespace Claims.Cli.LocalSystem;
@@ -108,6 +109,7 @@ public static class ProcessDefinitions
         layout, Gateway, "Claims.Gateway", layout.GatewayPort, layout.GatewayMetricsPort, new()
         {
             ["AdjudicationAddress"] = layout.AdjudicationAddress,
+            ["LedgerAddress"] = layout.LedgerAddress,
         });
 
     private static ProcessDefinition Service(
@@ -139,17 +141,27 @@ public static class ProcessDefinitions
         Eligibility => IsHealthyAsync(layout.EligibilityMetricsPort, cancellationToken),
         Ledger => IsHealthyAsync(layout.LedgerMetricsPort, cancellationToken),
         Adjudication => IsHealthyAsync(layout.AdjudicationMetricsPort, cancellationToken),
-        Gateway => IsHealthyAsync(layout.GatewayMetricsPort, cancellationToken),
+        Gateway => IsHealthyAsync(layout.GatewayMetricsPort, cancellationToken, serves: IsServing),
         _ => throw new ArgumentOutOfRangeException(nameof(process), process, "no such process"),
     };
 
-    private static async Task<bool> IsHealthyAsync(int metricsPort, CancellationToken cancellationToken)
+    /// <summary>The gateway stays ready while Adjudication is away, and tells clinics so; a system in which it cannot serve them is
+    /// not.</summary>
+    /// <param name="readiness">What <c>/healthz/ready</c> answers: a check that is well gives no reason.</param>
+    private static bool IsServing(JsonElement readiness) => readiness.GetProperty("checks").EnumerateObject()
+        .All(check => check.Value.GetProperty("reason").ValueKind == JsonValueKind.Null);
+
+    private static async Task<bool> IsHealthyAsync(
+        int metricsPort, CancellationToken cancellationToken, Func<JsonElement, bool>? serves = null)
     {
         try
         {
             using HttpResponseMessage reply =
                 await Http.GetAsync(new Uri($"http://127.0.0.1:{metricsPort}/healthz/ready"), cancellationToken);
-            return reply.IsSuccessStatusCode;
+            if (!reply.IsSuccessStatusCode || serves is null) return reply.IsSuccessStatusCode;
+            await using Stream body = await reply.Content.ReadAsStreamAsync(cancellationToken);
+            using JsonDocument readiness = await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken);
+            return serves(readiness.RootElement);
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
         {

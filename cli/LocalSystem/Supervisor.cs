@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Diagnostics;
 using System.Globalization;
 using Claims.PrivateServers;
@@ -18,7 +19,7 @@ public sealed class Supervisor : IDisposable
     private readonly Action<string> _report;
     private readonly FileStream _lock;
     private readonly Lock _stateGate = new();
-    private readonly List<string> _startedNow = [];
+    private readonly Dictionary<string, ProcessIdentity> _startedNow = new(StringComparer.Ordinal);
     private SystemState _state;
 
     private Supervisor(SystemLayout layout, Action<string> report, FileStream fileLock)
@@ -65,6 +66,8 @@ public sealed class Supervisor : IDisposable
     /// <exception cref="PrivateServerException">The same, of Redis or PostgreSQL.</exception>
     public async Task UpAsync(bool fresh, CityPolicy policy, string? kafka, CancellationToken cancellationToken)
     {
+        UpVariables.Require(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? "")));
         _layout.Create();
         if (fresh)
         {
@@ -88,7 +91,7 @@ public sealed class Supervisor : IDisposable
         catch
         {
             // In reverse, and even after Ctrl-C: nothing stays half up.
-            foreach (string process in ProcessDefinitions.StartOrder.Reverse().Where(_startedNow.Contains))
+            foreach (string process in ProcessDefinitions.StartOrder.Reverse().Where(_startedNow.ContainsKey))
                 await StopAsync(process);
             throw;
         }
@@ -102,6 +105,21 @@ public sealed class Supervisor : IDisposable
             cancellationToken.ThrowIfCancellationRequested();
             await StopAsync(process);
         }
+    }
+
+    /// <summary>What this supervisor has started, by name.</summary>
+    public IReadOnlyDictionary<string, ProcessIdentity> StartedNow => _startedNow;
+
+    /// <summary>Stops these very processes, last started first; what runs under their names by another's doing goes on.</summary>
+    /// <returns>The names of what goes on.</returns>
+    public async Task<IReadOnlyList<string>> DownAsync(IReadOnlyDictionary<string, ProcessIdentity> own)
+    {
+        foreach (string process in ProcessDefinitions.StartOrder.Reverse())
+        {
+            if (own.TryGetValue(process, out ProcessIdentity mine) && _state.Running(process)?.Identity == mine) await StopAsync(process);
+        }
+
+        return [.. ProcessDefinitions.StartOrder.Where(process => _state.Running(process) is not null)];
     }
 
     public void Dispose() => _lock.Dispose();
@@ -175,7 +193,7 @@ public sealed class Supervisor : IDisposable
     {
         lock (_stateGate)
         {
-            _startedNow.Add(definition.Name);
+            _startedNow[definition.Name] = process;
             Update(_state.With(
                 definition.Name, new ProcessRecord(
                     process.Pid, process.StartTicks, definition.Fingerprint, TimeProvider.System.GetUtcNow())));

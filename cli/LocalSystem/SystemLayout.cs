@@ -21,9 +21,10 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public int RedisPort => PortBase + 21;
     public int PostgresPort => PortBase + 22;
 
-    public string AdjudicationAddress => $"http://127.0.0.1:{AdjudicationPort}";
-    public string EligibilityAddress => $"http://127.0.0.1:{EligibilityPort}";
-    public string LedgerAddress => $"http://127.0.0.1:{LedgerPort}";
+    // Of a system elsewhere they are given.
+    public string AdjudicationAddress { get => field ?? $"http://127.0.0.1:{AdjudicationPort}"; init; }
+    public string EligibilityAddress { get => field ?? $"http://127.0.0.1:{EligibilityPort}"; init; }
+    public string LedgerAddress { get => field ?? $"http://127.0.0.1:{LedgerPort}"; init; }
     public string GatewayAddress => $"http://127.0.0.1:{GatewayPort}";
 
     public string RedisDirectory => Path.Combine(DataDirectory, "redis");

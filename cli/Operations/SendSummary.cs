@@ -40,8 +40,10 @@ public sealed class SendSummary
         }
     }
 
-    public void Print(TimeSpan elapsed)
+    /// <param name="sentences">What is told of each operation, before the counts; empty where there are too many.</param>
+    public void Print(TimeSpan elapsed, IReadOnlyList<string> sentences)
     {
+        foreach (string sentence in sentences) Output.Line(sentence);
         Output.Table(
             ["operation", "outcome", "reason", ">count"],
             _counts.Select(count => new[]
@@ -72,10 +74,10 @@ public sealed class SendSummary
 
     private long PerSecond(TimeSpan elapsed) => (long)(_answers / Math.Max(elapsed.TotalSeconds, 0.001));
 
-    private static string NameOf(SettleReply reply) =>
+    public static string NameOf(SettleReply reply) =>
         SettleReply.Descriptor.FindFieldByName("decision").EnumType.FindValueByNumber((int)reply.Decision)?.Name
             ?? $"{(int)reply.Decision}";
 
-    private static string NameOf(ReverseReply.Types.Outcome outcome) =>
+    public static string NameOf(ReverseReply.Types.Outcome outcome) =>
         ReverseReply.Descriptor.FindFieldByName("outcome").EnumType.FindValueByNumber((int)outcome)?.Name ?? $"{(int)outcome}";
 }

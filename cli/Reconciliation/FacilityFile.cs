@@ -6,6 +6,7 @@ using Claims.Cli.Operations;
 using Claims.Hosting;
 using Claims.V1;
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 
 namespace Claims.Cli.Reconciliation;
 
@@ -21,10 +22,11 @@ public static class FacilityFile
     private static readonly string[] Columns =
     [
         "kind", "settlement_id", "request_id", "original_request_id", "insured_id", "visit_date", "settled_on", "total_fen", "fund_pay_fen",
-        "facility_code",
+        "facility_code", "visit_type",
     ];
 
     private static readonly string[] RequiredColumns = ["kind", "insured_id", "total_fen", "fund_pay_fen"];
+    private static readonly EnumDescriptor VisitTypes = FacilityLine.Descriptor.FindFieldByName("visit_type").EnumType;
     private static readonly JsonParser Parser = new(JsonParser.Settings.Default);
     private static readonly JsonParser AnswerParser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
 
@@ -52,6 +54,7 @@ public static class FacilityFile
             InsuredId = reply.InsuredId,
             TotalFen = reply.TotalFen,
             FundPayFen = reply.FundPayFen,
+            VisitType = reply.VisitType,
         };
     }
 
@@ -122,9 +125,15 @@ public static class FacilityFile
             case "visit_date": line.VisitDate = value; break;
             case "settled_on": line.SettledOn = value; break;
             case "facility_code": line.FacilityCode = value; break;
+            case "visit_type": line.VisitType = TypeOf(); break;
             case "total_fen": line.TotalFen = Fen(); break;
             case "fund_pay_fen": line.FundPayFen = Fen(); break;
         }
+
+        VisitType TypeOf() => value.Length == 0 ? VisitType.Unspecified
+            : VisitTypes.FindValueByName(value.ToUpperInvariant()) is { Number: not 0 } type ? (VisitType)type.Number
+            : throw Fault(name, line.LineNumber,
+                $"visit_type is none of {string.Join(", ", VisitTypes.Values.Skip(1).Select(one => one.Name))}");
 
         long Fen() => long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long fen)
             ? fen

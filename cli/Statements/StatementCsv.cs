@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Claims.Hosting;
 using Claims.V1;
 
 namespace Claims.Cli.Statements;
@@ -9,7 +10,6 @@ namespace Claims.Cli.Statements;
 public static class StatementCsv
 {
     // A spreadsheet keeps 15 digits of a number.
-    private const int MostDigits = 15;
 
     public static string Render(FacilityStatement statement)
     {
@@ -23,18 +23,11 @@ public static class StatementCsv
     private static string Field(StatementColumn<StatementLine> column, StatementLine line) => column.Unit switch
     {
         ColumnUnit.Text => column.Text(line),
-        ColumnUnit.Id or ColumnUnit.InsuredId => Id(column.Text(line)),
+        ColumnUnit.Id or ColumnUnit.InsuredId => SpreadsheetId.Write(column.Text(line)),
         ColumnUnit.Count => ((long)column.Value(line)).ToString(CultureInfo.InvariantCulture),
         ColumnUnit.Fen => StatementWords.Yuan((long)column.Value(line)),
         _ => throw new InvalidOperationException($"{column.Name} is of no unit."),
     };
-
-    /// <summary>An id as another system gave it. An apostrophe before it keeps a spreadsheet from running it as a formula, or from rounding
-    /// its digits.</summary>
-    private static string Id(string id) =>
-        id.Length > 0 && (id[0] is '=' or '+' or '-' or '@' or '\t' or '\r' || (id.Length > MostDigits && id.All(char.IsAsciiDigit)))
-            ? "'" + id
-            : id;
 
     private static void Row(StringBuilder csv, IEnumerable<string> fields) => csv.AppendJoin(',', fields.Select(Quoted)).Append("\r\n");
 

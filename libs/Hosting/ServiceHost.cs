@@ -104,6 +104,8 @@ public static class ServiceHost
         this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc) where TSettings : class, new()
     {
         List<string> errors = [];
+        SettingsReader.RefuseUnknown(builder.Configuration, [typeof(HostSettings), typeof(TSettings)], errors);
+        SettingsReader.RefuseUnknownLevels(builder.Configuration, errors);
         HostSettings host = SettingsReader.Read<HostSettings>(builder.Configuration, errors);
         TSettings settings = SettingsReader.Read<TSettings>(builder.Configuration, errors);
         if (errors.Count > 0) throw new SettingsException(errors);

@@ -25,7 +25,7 @@ public sealed class KafkaSettings
     public static IReadOnlyList<(string Setting, string Problem)> Problems(IReadOnlyDictionary<string, string> properties)
     {
         List<(string, string)> problems = [];
-        if (!properties.Keys.Any(key => Dotted(key) == "bootstrap.servers"))
+        if (!properties.Any(property => Dotted(property.Key) == "bootstrap.servers" && !string.IsNullOrWhiteSpace(property.Value)))
             problems.Add(("Kafka:bootstrap.servers", "is missing: host:port of a Kafka broker, several with commas"));
 
         foreach (IGrouping<string, string> twice in properties.Keys.GroupBy(Dotted, StringComparer.Ordinal)

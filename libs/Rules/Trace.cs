@@ -130,6 +130,7 @@ public static class Trace
         long costFen = inScopeFen;
         long costBeforeFen = 0;
         long deductibleFen = 0;
+        long deductibleAfterFen = 0;
         bool hasDeductible = false;
         for (int index = 0; index < uses.Length; index++)
         {
@@ -154,6 +155,7 @@ public static class Trace
                     break;
                 case LimitKind.DeductibleAfterInOrder or LimitKind.DeductibleAfter:
                     hasDeductible = true;
+                    deductibleAfterFen = uses[index].Moved;
                     break;
             }
         }
@@ -174,7 +176,10 @@ public static class Trace
             long upTo = part.UpToFen == 0 ? to : Math.Min(part.UpToFen, to);
             if (upTo <= from && !single) continue;
             long partFen = Math.Max(upTo - from, 0);
-            long shareFen = Adjudicator.ShareHalfUp(partFen, part.RateBasisPoints, terms.RoundingFen);
+            // One share is what was decided; of several only their sum is stored.
+            long shareFen = single
+                ? settlement.UncappedFen + deductibleAfterFen
+                : Adjudicator.ShareHalfUp(partFen, part.RateBasisPoints, terms.RoundingFen);
             Number(text, step++);
             Write(text, $"{terms.FacilityClassLabel}{terms.PersonClassLabel}");
             if (!single) Write(text, $"第{Digits(band + 1)}费用段");

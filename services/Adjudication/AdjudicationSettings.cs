@@ -1,6 +1,8 @@
 using System.ComponentModel.DataAnnotations;
+using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Policy;
+using StackExchange.Redis;
 
 namespace Claims.Adjudication;
 
@@ -11,10 +13,10 @@ public sealed class AdjudicationSettings : IValidatableObject
     [Required]
     public string Redis { get; set; } = "";
 
-    [Required, Url]
+    [Required, ServiceAddress]
     public string EligibilityAddress { get; set; } = "";
 
-    [Required, Url]
+    [Required, ServiceAddress]
     public string LedgerAddress { get; set; } = "";
 
     [Required]
@@ -56,7 +58,25 @@ public sealed class AdjudicationSettings : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach ((string setting, string problem) in KafkaSettings.Problems(Kafka)) yield return new ValidationResult(problem, [setting]);
-        if (PolicyLoader.Problem(PolicyDirectory, City) is { } fault)
-            yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
+        foreach ((string setting, string problem) in PolicySettings.Problems(PolicyDirectory, City))
+            yield return new ValidationResult(problem, [setting]);
+        if (RedisProblem() is { } fault) yield return new ValidationResult(fault, [nameof(Redis)]);
+    }
+
+    // Never the text itself: it has a password.
+    private string? RedisProblem()
+    {
+        const string Form = "it must be of the form HOST:PORT,password=…";
+        if (string.IsNullOrWhiteSpace(Redis)) return null;
+        try
+        {
+            return ConfigurationOptions.Parse(Redis).EndPoints.Count == 0 ? $"is wrong: it names no host; {Form}" : null;
+        }
+        catch (ArgumentException refused)
+        {
+            return refused.ParamName is { Length: > 0 } part
+                ? $"is wrong: '{part}' or its value is not known to StackExchange.Redis; {Form}"
+                : $"is wrong: {Form}";
+        }
     }
 }

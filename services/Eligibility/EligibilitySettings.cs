@@ -1,12 +1,14 @@
 using System.ComponentModel.DataAnnotations;
+using Claims.Hosting;
+using Claims.Policy;
 
 namespace Claims.Eligibility;
 
 /// <summary>Section <c>Claims</c>, beside what every service has.</summary>
-public sealed class EligibilitySettings
+public sealed class EligibilitySettings : IValidatableObject
 {
     /// <summary>Npgsql connection string.</summary>
-    [Required]
+    [Required, PostgresConnection]
     public string Postgres { get; init; } = "";
 
     /// <summary>Directory of the policy pack's YAML files.</summary>
@@ -14,6 +16,9 @@ public sealed class EligibilitySettings
     public string PolicyDirectory { get; init; } = "";
 
     /// <summary>Whose pack of that directory is in force here.</summary>
-    [MinLength(1)]
+    [Required]
     public string City { get; init; } = "zhengzhou";
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        PolicySettings.Problems(PolicyDirectory, City).Select(fault => new ValidationResult(fault.Problem, [fault.Setting]));
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Google.Protobuf;
@@ -43,6 +44,14 @@ internal sealed record Answer(int Status, string Json)
         StatusCodes.Status413PayloadTooLarge, "REQUEST_TOO_LARGE",
         string.Create(CultureInfo.InvariantCulture, $"请求正文超过 {bytes} 字节，本次请求未办理，请核对费用明细条数。"));
 
+    public static Answer BooksTooLarge(int bytes) => Of(
+        StatusCodes.Status413PayloadTooLarge, "REQUEST_TOO_LARGE",
+        string.Create(CultureInfo.InvariantCulture, $"对账明细超过 {bytes} 字节，未对账，请缩短对账期分次对账。"));
+
+    /// <summary>As many files as may be are being compared; this one was not looked at.</summary>
+    public static Answer TooManyFiles { get; } =
+        Of(StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, "正在对账的机构较多，未对账，请稍后重新对账。");
+
     /// <summary>Nothing was served: no such path, or another method than POST.</summary>
     public static Answer NotServed(int status) => status == StatusCodes.Status405MethodNotAllowed
         ? Of(status, "METHOD_NOT_ALLOWED", "本接口只接受 POST 请求。")
@@ -53,10 +62,12 @@ internal sealed record Answer(int Status, string Json)
         Of(StatusCodes.Status500InternalServerError, StatusCode.Internal, Unknown("系统出现异常", takesEffect));
 
     /// <param name="takesEffect">Whether the call may have taken effect, so that it must be sent again under its own id.</param>
+    /// <param name="tell">Puts the names of fields as the clinic wrote them.</param>
     /// <remarks>A repeat may have met another fate than the call before it: no text says that nothing has happened.</remarks>
-    public static Answer Of(RpcException failure, bool takesEffect) => failure.StatusCode switch
+    public static Answer Of(RpcException failure, bool takesEffect, Func<string, string>? tell = null) => failure.StatusCode switch
     {
-        StatusCode.InvalidArgument => Malformed(failure.Status.Detail),
+        StatusCode.InvalidArgument => Malformed(ReasonOf(failure) is { } reason ? tell?.Invoke(reason) ?? reason : failure.Status.Detail),
+        StatusCode.NotFound when ReasonOf(failure) is { } reason => Of(StatusCodes.Status404NotFound, failure.StatusCode, reason),
         StatusCode.Unauthenticated => Of(StatusCodes.Status401Unauthorized, failure.StatusCode, "身份未通过验证，请联系医保经办机构核对接入证书。"),
         StatusCode.PermissionDenied => Of(StatusCodes.Status403Forbidden, failure.StatusCode, "无权办理此项业务，请联系医保经办机构。"),
         StatusCode.ResourceExhausted => Of(StatusCodes.Status429TooManyRequests, failure.StatusCode, Busy),
@@ -64,6 +75,10 @@ internal sealed record Answer(int Status, string Json)
         StatusCode.DeadlineExceeded => Of(StatusCodes.Status504GatewayTimeout, failure.StatusCode, Unknown("系统未能在规定时间内答复", takesEffect)),
         _ => Of(StatusCodes.Status502BadGateway, failure.StatusCode, Unknown("系统出现异常", takesEffect)),
     };
+
+    // The ledger speaks English to operators, and Chinese to clerks in the trailer that its contract names.
+    private static string? ReasonOf(RpcException failure) =>
+        failure.Trailers.GetValueBytes("reason-text-bin") is { } text ? Encoding.UTF8.GetString(text) : null;
 
     private static string Unknown(string why, bool takesEffect) => takesEffect
         ? $"{why}，办理结果未知：请稍后用同一请求编号原样重发，或发起冲正，请勿换号重发。"

@@ -13,7 +13,8 @@ namespace Claims.Gateway;
 /// <summary>The calls of the contract as <c>POST /v1/…</c>: one message in, one message out, in proto3 JSON. A refusal is an answer,
 /// 200.</summary>
 internal sealed class ClinicApi(
-    AdjudicationClient adjudication, CallsInProgress calls, GatewaySettings settings, TimeProvider time, ILogger<ClinicApi> logger)
+    AdjudicationClient adjudication, HospitalBooks books, CallsInProgress calls, GatewaySettings settings, TimeProvider time,
+    ILogger<ClinicApi> logger)
 {
     public void Map(WebApplication app)
     {
@@ -25,12 +26,16 @@ internal sealed class ClinicApi(
         Post<GetSettlementRequest>("get-settlement", takesEffect: false, async request => await adjudication.GetSettlementAsync(request));
         Post<GetAccumulatorsRequest>("get-accumulators", takesEffect: false,
             async request => await adjudication.GetAccumulatorsAsync(request));
+        Post<ReconcileTotalsRequest>("reconcile-totals", takesEffect: false, books.TotalsAsync);
+        Serve(new Operation<FacilityBooks>("reconcile-lines", TakesEffect: false, books.LinesAsync) { Files = books.Files });
 
         void Post<TRequest>(string name, bool takesEffect, Func<TRequest, Task<IMessage>> ask) where TRequest : class, IMessage, new()
         {
-            Operation<TRequest> operation = new(name, takesEffect, ask);
-            app.MapPost($"/v1/{name}", context => ServeAsync(context, operation));
+            Serve(new Operation<TRequest>(name, takesEffect, ask));
         }
+
+        void Serve<TRequest>(Operation<TRequest> operation) where TRequest : class, IMessage, new() =>
+            app.MapPost($"/v1/{operation.Name}", context => ServeAsync(context, operation));
     }
 
     private async Task ServeAsync<TRequest>(HttpContext context, Operation<TRequest> operation) where TRequest : class, IMessage, new()
@@ -39,7 +44,7 @@ internal sealed class ClinicApi(
         bool begun = calls.TryBegin();
         try
         {
-            Answer answer = begun ? await AnswerAsync(context, operation) : Answer.TooManyInProgress;
+            Answer answer = begun ? await WithinFilesAsync(context, operation) : Answer.TooManyInProgress;
             if (context.RequestAborted.IsCancellationRequested) GatewayMetrics.CountHungUp(operation.Name);
             await WriteAsync(context, answer);
             GatewayMetrics.Answered(operation.Name, answer.Status, time.GetElapsedTime(started));
@@ -50,10 +55,25 @@ internal sealed class ClinicApi(
         }
     }
 
+    private async Task<Answer> WithinFilesAsync<TRequest>(HttpContext context, Operation<TRequest> operation)
+        where TRequest : class, IMessage, new()
+    {
+        if (operation.Files is not { } files) return await AnswerAsync(context, operation);
+        if (!files.Wait(TimeSpan.Zero)) return Answer.TooManyFiles;
+        try
+        {
+            return await AnswerAsync(context, operation);
+        }
+        finally
+        {
+            files.Release();
+        }
+    }
+
     private async Task<Answer> AnswerAsync<TRequest>(HttpContext context, Operation<TRequest> operation) where TRequest : class,
     IMessage, new()
     {
-        (byte[]? body, Answer? unread) = await ReadBodyAsync(context);
+        (byte[]? body, Answer? unread) = await ReadBodyAsync(context, ofBooks: operation.Files is not null);
         if (body is null) return unread!;
         (TRequest? request, string? fault) = RequestJson.Read<TRequest>(body);
         if (request is null) return Answer.Malformed(fault!);
@@ -66,7 +86,9 @@ internal sealed class ClinicApi(
         }
         catch (RpcException e)
         {
-            Answer answer = Answer.Of(e, operation.TakesEffect);
+            Answer answer = operation.Files is not null && e.StatusCode == StatusCode.ResourceExhausted
+                ? Answer.TooManyFiles
+                : Answer.Of(e, operation.TakesEffect, reason => FieldNames.AsWritten(reason, body, request.Descriptor));
             if (answer.Status >= StatusCodes.Status500InternalServerError)
             {
                 logger.LogWarning(new EventId(1, "not_answered"),
@@ -88,8 +110,9 @@ internal sealed class ClinicApi(
     }
 
     /// <returns>The body, or the answer to one that is too large, too slow or broken off.</returns>
-    private async Task<(byte[]? Body, Answer? Unread)> ReadBodyAsync(HttpContext context)
+    private async Task<(byte[]? Body, Answer? Unread)> ReadBodyAsync(HttpContext context, bool ofBooks)
     {
+        int most = ofBooks ? settings.BooksBytes : settings.BodyBytes;
         using CancellationTokenSource late = new(TimeSpan.FromSeconds(settings.BodySeconds), time);
         PipeReader reader = context.Request.BodyReader;
         try
@@ -97,7 +120,7 @@ internal sealed class ClinicApi(
             while (true)
             {
                 ReadResult read = await reader.ReadAsync(late.Token);
-                bool tooLarge = read.Buffer.Length > settings.BodyBytes;
+                bool tooLarge = read.Buffer.Length > most;
                 if (!tooLarge && !read.IsCompleted)
                 {
                     reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
@@ -106,7 +129,7 @@ internal sealed class ClinicApi(
 
                 byte[]? body = tooLarge ? null : read.Buffer.ToArray();
                 reader.AdvanceTo(read.Buffer.End);
-                return (body, tooLarge ? Answer.TooLarge(settings.BodyBytes) : null);
+                return (body, tooLarge ? ofBooks ? Answer.BooksTooLarge(most) : Answer.TooLarge(most) : null);
             }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
@@ -130,5 +153,9 @@ internal sealed class ClinicApi(
         request.Descriptor.FindFieldByName(name)?.Accessor.GetValue(request) as string;
 
     /// <param name="TakesEffect">Whether a call whose outcome is unknown may have changed something.</param>
-    private sealed record Operation<TRequest>(string Name, bool TakesEffect, Func<TRequest, Task<IMessage>> Ask);
+    private sealed record Operation<TRequest>(string Name, bool TakesEffect, Func<TRequest, Task<IMessage>> Ask)
+    {
+        /// <summary>Of a call that brings a file: how many may be read and compared at once; null for every other.</summary>
+        public SemaphoreSlim? Files { get; init; }
+    }
 }

@@ -17,19 +17,23 @@ internal static partial class FieldNames
     {
         if (reply.Descriptor.FindFieldByName("reason_text")?.Accessor is not { } reasonText) return;
         string text = (string)reasonText.GetValue(reply);
-        if (!text.StartsWith("请求字段 ", StringComparison.Ordinal)) return;
+        if (text.StartsWith("请求字段 ", StringComparison.Ordinal)) reasonText.SetValue(reply, AsWritten(text, body, request));
+    }
 
+    /// <returns>The sentence with the names of fields as the request has them.</returns>
+    public static string AsWritten(string text, byte[] body, MessageDescriptor request)
+    {
         using JsonDocument document = JsonDocument.Parse(body);
         HashSet<string> written = [];
         AddNames(document.RootElement, written);
         bool asContract = written.Any(name => name.Contains('_', StringComparison.Ordinal));
         Dictionary<string, string> jsonNames = [];
         AddJsonNames(request, jsonNames);
-        reasonText.SetValue(reply, Word().Replace(text, found =>
+        return Word().Replace(text, found =>
         {
             if (!jsonNames.TryGetValue(found.Value, out string? jsonName) || written.Contains(found.Value)) return found.Value;
             return asContract && !written.Contains(jsonName) ? found.Value : jsonName;
-        }));
+        });
     }
 
     private static void AddNames(JsonElement json, HashSet<string> names)

@@ -1,12 +1,17 @@
 using System.ComponentModel.DataAnnotations;
+using Claims.Hosting;
 
 namespace Claims.Gateway;
 
 /// <summary>Section <c>Claims</c>, beside what every service has.</summary>
 public sealed class GatewaySettings
 {
-    [Required, Url]
+    [Required, ServiceAddress]
     public string AdjudicationAddress { get; init; } = "";
+
+    /// <summary>Whose books clinics' own are held against. Readiness does not depend on it.</summary>
+    [Required, Url]
+    public string LedgerAddress { get; init; } = "";
 
     /// <summary>How long Adjudication may take to answer, repeats included; then 504.</summary>
     [Range(1, 60)]
@@ -19,4 +24,12 @@ public sealed class GatewaySettings
     /// <summary>A request's body may have so many bytes; a longer one gets 413. One with 500 fee lines has some 100 kB.</summary>
     [Range(1_000, 10_000_000)]
     public int BodyBytes { get; init; } = 262_144;
+
+    /// <summary>Likewise of a reconciliation's lines, of which one has some 250 bytes.</summary>
+    [Range(1_000, 50_000_000)]
+    public int BooksBytes { get; init; } = 4_194_304;
+
+    /// <summary>How long the ledger may take to compare; then 504.</summary>
+    [Range(1, 600)]
+    public int ReconcileSeconds { get; init; } = 60;
 }

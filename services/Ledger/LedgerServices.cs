@@ -39,7 +39,9 @@ internal static class LedgerServices
         services.AddSingleton<ClosedYears>();
         services.AddFunding();
         services.AddSingleton<TotalsReader>();
+        services.AddSingleton<FileSlots>();
         services.AddSingleton<LineReconciliation>();
+        services.AddSingleton<FileReconciliation>();
         services.AddSingleton<StatementReader>();
         services.AddSingleton<PolicyImpactService>();
         services.AddSingleton<LedgerMetrics>();

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Policy;
 
@@ -8,17 +9,20 @@ namespace Claims.Ledger;
 public sealed class LedgerSettings : IValidatableObject
 {
     /// <summary>Npgsql connection string of the ledger's own database.</summary>
-    [Required]
+    [Required, PostgresConnection]
     public string Postgres { get; init; } = "";
 
     /// <summary>Npgsql connection string of the login that owns the tables and migrates them; empty: that of
     /// <see cref="Postgres"/>.</summary>
+    [PostgresConnection]
     public string PostgresOwner { get; init; } = "";
 
     /// <summary>Where Eligibility answers, whose heads assessments count; empty: nothing can be assessed.</summary>
+    [ServiceAddress]
     public string EligibilityAddress { get; init; } = "";
 
     /// <summary>Where Adjudication answers, whose accumulators the books are compared with; empty: they cannot be compared.</summary>
+    [ServiceAddress]
     public string AdjudicationAddress { get; init; } = "";
 
     /// <summary>The YAML files of the policy: the counties' names, amounts per head, and whose account pays.</summary>
@@ -30,7 +34,8 @@ public sealed class LedgerSettings : IValidatableObject
     public string City { get; init; } = "zhengzhou";
 
     /// <summary>Per cent of a county's plan at which the ledger warns, ascending.</summary>
-    [RegularExpression("[1-9][0-9]{0,2}(,[1-9][0-9]{0,2}){0,9}")]
+    [RegularExpression("[1-9][0-9]{0,2}(,[1-9][0-9]{0,2}){0,9}",
+        ErrorMessage = "it must be one to ten whole numbers from 1 to 999 with commas between them")]
     public string PlanWarningPercents { get; init; } = "80,90,100";
 
     /// <summary>librdkafka properties; <c>bootstrap.servers</c> is the one that must be there.</summary>
@@ -47,7 +52,10 @@ public sealed class LedgerSettings : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach ((string setting, string problem) in KafkaSettings.Problems(Kafka)) yield return new ValidationResult(problem, [setting]);
-        if (PolicyLoader.Problem(PolicyDirectory, City) is { } fault)
-            yield return new ValidationResult($"cannot be used: {fault}", [nameof(PolicyDirectory)]);
+        foreach ((string setting, string problem) in PolicySettings.Problems(PolicyDirectory, City))
+            yield return new ValidationResult(problem, [setting]);
+        int[] percents = [.. PlanWarningPercents.Split(',').Select(text => int.TryParse(text, out int percent) ? percent : 0)];
+        if (percents.Zip(percents.Skip(1)).Any(pair => pair.First >= pair.Second))
+            yield return new ValidationResult($"is '{PlanWarningPercents}', which does not ascend", [nameof(PlanWarningPercents)]);
     }
 }

@@ -143,7 +143,11 @@ public sealed class BooksCommandTests(FakeSystem system)
     {
         system.Begin().Answer<ResumeShardRequest>("LedgerShards/ResumeShard", request => request.Shard == 7
             ? new ResumeShardReply { Sequence = 41, Stopped = "the record names no county" }
-            : throw new RpcException(new Status(StatusCode.FailedPrecondition, "shard 8 has not stopped")));
+            : throw new RpcException(new Status(StatusCode.FailedPrecondition, $"shard {request.Shard} has not stopped")))
+            .Answer<ListShardsRequest>("LedgerShards/ListShards", _ => new ListShardsReply
+            {
+                Shards = { Enumerable.Range(0, 32).Select(shard => new ListShardsReply.Types.Shard { Shard_ = shard }) },
+            });
 
         (await system.RunAsync("ledger", "resume", "7", "--json"))
             .IsJson(0, """{"shard":7,"sequence":41,"stopped":"the record names no county"}""");
@@ -152,6 +156,8 @@ public sealed class BooksCommandTests(FakeSystem system)
         Ran refused = await system.RunAsync("ledger", "resume", "8");
         Assert.Equal((1, "Nothing to resume: shard 8 has not stopped; `claims ledger shards` shows which have."),
             (refused.ExitCode, refused.Errors));
+        Ran unknown = await system.RunAsync("ledger", "resume", "99");
+        Assert.Equal((1, "There is no shard 99: they are 0 to 31."), (unknown.ExitCode, unknown.Errors));
     }
 
     [Fact]
@@ -161,11 +167,11 @@ public sealed class BooksCommandTests(FakeSystem system)
             .Answer<CloseYearRequest>("AdjudicationOperations/CloseYear", request => new CloseYearReply { ClosedThrough = request.Year })
             .Answer<CloseLedgerYearRequest>("Ledger/CloseYear", _ => new CloseLedgerYearReply { ClosedThrough = 2026 });
 
-        (await system.RunAsync("ledger", "close-year", "2024", "--json")).IsJson(0, """{"closedThrough":2026}""");
+        (await system.RunAsync("ledger", "close-year", "2024", "--yes", "--json")).IsJson(0, """{"closedThrough":2026}""");
         Assert.Equal([new CloseYearRequest { Year = 2024 }, (IMessage)new CloseLedgerYearRequest { Year = 2024 }],
             system.Received.Select(call => call.Request));
-        Assert.StartsWith("Closed through 2026 已结账至2026年: ", Assert.Single((await system.RunAsync("ledger", "close-year", "2024")).Lines),
-            StringComparison.Ordinal);
+        Assert.StartsWith("Closed through 2026 已结账至2026年: ",
+            Assert.Single((await system.RunAsync("ledger", "close-year", "2024", "--yes")).Lines), StringComparison.Ordinal);
     }
 
     [Fact]

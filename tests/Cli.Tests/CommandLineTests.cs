@@ -38,7 +38,7 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
-    [InlineData("adjudication", "ledger", "close-year", "2024")]
+    [InlineData("adjudication", "ledger", "close-year", "2024", "--yes")]
     [InlineData("ledger", "ledger", "shards")]
     [InlineData("ledger", "ledger", "resume", "7")]
     [InlineData("adjudication", "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1", "--key", "K")]
@@ -103,8 +103,6 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("import", "facilities", "no-such-file.csv")]
     [InlineData("up", "--detatch")]
     [InlineData("demo", "--visits", "5")]
-    [InlineData("demo", "--visits", "abc")]
-    [InlineData("send", "FILE", "--connections", "abc")]
     [InlineData("no-such-command")]
     public async Task Wrong_command_line_fails_with_a_message(params string[] arguments)
     {
@@ -115,6 +113,92 @@ public sealed class CommandLineTests : IDisposable
         Assert.NotEmpty(errors);
         Assert.DoesNotContain("Exception", errors, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--visits must be a whole number, not 'abc'.", "demo", "--visits", "abc")]
+    [InlineData("--visits must be a whole number, not '1e3'.", "demo", "--visits", "1e3")]
+    [InlineData("--seed must be from -2147483648 to 2147483647, not '99999999999'.", "demo", "--seed", "99999999999")]
+    [InlineData("--connections must be a whole number, not 'abc'.", "send", "FILE", "--connections", "abc")]
+    [InlineData("--wait must be a whole number, not 'abc'.", "ledger", "trial-balance", "--wait", "abc")]
+    [InlineData("--wait must be at least 0.", "ledger", "verify", "--wait", "-1")]
+    [InlineData("--amount-fen must be a whole number, not '1.5'.",
+        "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1.5", "--key", "K")]
+    [InlineData("--number must be a whole number, not 'abc'.", "ledger", "vouchers", "--number", "abc")]
+    [InlineData("--year must be a year of four digits, such as 2025, not '25'.", "ledger", "plan", "show", "--year", "25")]
+    [InlineData("year must be a year of four digits, such as 2025, not '25'.", "ledger", "close-year", "25", "--yes")]
+    [InlineData("year must be a whole number, not 'abc'.", "ledger", "close-year", "abc", "--yes")]
+    [InlineData("month must be a month of the form yyyy-MM, such as 2025-03, not '2025-13'.", "ledger", "close-month", "2025-13", "--yes")]
+    [InlineData("--month must be a month of the form yyyy-MM, such as 2025-03, not '202503'.",
+        "ledger", "pay", "run", "--county", "410105", "--month", "202503", "--dry-run")]
+    [InlineData("shard must be a whole number, not 'abc'.", "ledger", "resume", "abc")]
+    [InlineData("--rounds must be a whole number, not 'abc'.", "bench", "--rounds", "abc")]
+    [InlineData("--rate-scale must be a number, not 'abc'.", "load", "all", "--rate-scale", "abc")]
+    [InlineData("--seconds must be a whole number, not 'abc'.", "load", "all", "--seconds", "abc")]
+    public async Task Value_that_is_not_what_the_option_takes_is_told_in_a_sentence(string sentence, params string[] arguments)
+    {
+        (int exitCode, string errors) =
+            await RunAsync(FreePort.Take(23), [.. arguments.Select(argument => argument == "FILE" ? Write("ops.jsonl", "") : argument)]);
+
+        Assert.Equal((ExitCodes.Failed, sentence), (exitCode, errors.Trim()));
+    }
+
+    [Theory]
+    [InlineData("2024", "close-year", "2024")]
+    [InlineData("2025-03", "close-month", "2025-03")]
+    public async Task Closing_without_a_terminal_and_without_yes_asks_no_service(string named, params string[] arguments)
+    {
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), ["ledger", .. arguments]);
+
+        Assert.Equal((ExitCodes.Failed, $"claims: {named} is not closed: there is no terminal to ask at, and --yes is not given.\n"),
+            (exitCode, errors));
+    }
+
+    [Fact]
+    public async Task Test_of_a_project_that_there_is_not_names_those_that_there_are()
+    {
+        (int exitCode, string errors) = await RunAsync(FreePort.Take(23), "test", "--only", "Nope");
+
+        Assert.Equal(ExitCodes.Failed, exitCode);
+        Assert.StartsWith("claims: There is no test project Nope; there are Adjudication.Tests, Cli.Tests, ", errors,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Claims__Redsi", "The environment variable Claims__Redsi is not known; the nearest is Claims__Redis.")]
+    [InlineData("Claims__Redis", "The environment variable Claims__Redis has no effect on a system that this command starts, which sets it "
+        + "itself: unset it; CLAIMS_DATA chooses where its Redis keeps its data.")]
+    [InlineData("Claims__Kafka__bootstrap_servers", "The environment variable Claims__Kafka__bootstrap_servers has no effect on a system "
+        + "that this command starts, which sets it itself: unset it; CLAIMS_KAFKA names another broker.")]
+    [InlineData("CLAIMS__CITY", "The environment variable CLAIMS__CITY is written Claims__City.")]
+    public async Task Variable_that_up_would_ignore_is_refused_before_anything_is_removed(string variable, string sentence)
+    {
+        Directory.CreateDirectory(Path.Combine(_directory.FullName, "data"));
+        Write("data/.claims-data", "");
+        string kept = Write("data/kept.txt", "mine");
+
+        (int exitCode, string errors) = await RunAsync(
+            FreePort.Take(23).ToString(CultureInfo.InvariantCulture), new() { [variable] = "x" }, ["up", "--fresh", "--detach"]);
+
+        Assert.Equal((ExitCodes.Configuration, $"claims: {sentence}\n"), (exitCode, errors));
+        Assert.Equal("mine", await File.ReadAllTextAsync(kept));
+    }
+
+    [Fact]
+    public async Task Interrupted_command_ends_with_130()
+    {
+        // A port that takes connections and says nothing: the command waits.
+        int portBase = FreePort.Take(23);
+        using TcpListener silent = new(IPAddress.Loopback, portBase + 1);
+        silent.Start();
+        using Process process = Process.Start(Command(portBase.ToString(CultureInfo.InvariantCulture), [], ["ledger", "trial-balance"]))!;
+        using TcpClient connected = await silent.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromMinutes(1));
+
+        ProcessIdentity.Of(process.Id)!.Value.Signal(ProcessSignal.Interrupt);
+        string errors = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+
+        Assert.Equal((ExitCodes.Interrupted, "claims: stopped.\n"), (process.ExitCode, errors));
     }
 
     [Fact]
@@ -190,9 +274,21 @@ public sealed class CommandLineTests : IDisposable
 
     private async Task<(int ExitCode, string Errors)> RunAsync(string portBase, Dictionary<string, string> environment, string[] arguments)
     {
+        using Process process = Process.Start(Command(portBase, environment, arguments))!;
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        string errors = await process.StandardError.ReadToEndAsync();
+        await output;
+        await process.WaitForExitAsync();
+        return (process.ExitCode, errors);
+    }
+
+    private ProcessStartInfo Command(string portBase, Dictionary<string, string> environment, string[] arguments)
+    {
         ProcessStartInfo start = new("dotnet", [typeof(CommandException).Assembly.Location, .. arguments])
         {
             UseShellExecute = false,
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = _directory.FullName,
@@ -203,11 +299,6 @@ public sealed class CommandLineTests : IDisposable
             },
         };
         foreach ((string name, string value) in environment) start.Environment[name] = value;
-        using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        string errors = await process.StandardError.ReadToEndAsync();
-        await output;
-        await process.WaitForExitAsync();
-        return (process.ExitCode, errors);
+        return start;
     }
 }

@@ -15,9 +15,9 @@ public sealed class FacilityFileTests : IDisposable
     public async Task Csv_is_read_by_its_header_in_whatever_order_with_the_lines_of_the_file()
     {
         List<FacilityLine> lines = await ReadAsync("books.csv", """
-            insured_id,kind,request_id,total_fen,fund_pay_fen,settled_on
-            P1,settle,R1,12000,3300,2025-06-18
-            "P,2",cancel,R2,-12000,-3300,
+            insured_id,kind,request_id,total_fen,fund_pay_fen,settled_on,visit_type
+            P1,settle,R1,12000,3300,2025-06-18,PRENATAL_CHECK
+            "P,2",cancel,R2,-12000,-3300,,
             """);
 
         Assert.Equal(
@@ -31,6 +31,7 @@ public sealed class FacilityFileTests : IDisposable
                 TotalFen = 12_000,
                 FundPayFen = 3_300,
                 SettledOn = "2025-06-18",
+                VisitType = VisitType.PrenatalCheck,
             },
             new FacilityLine
             {
@@ -57,6 +58,8 @@ public sealed class FacilityFileTests : IDisposable
         "line 2: total_fen is not a whole number of fen")]
     [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nsettle,P1,12,1e3,R1",
         "line 2: fund_pay_fen is not a whole number of fen")]
+    [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id,visit_type\nsettle,P1,1,1,R1,门诊",
+        "line 2: visit_type is none of ORDINARY, PRENATAL_CHECK, DELIVERY_NATURAL, DELIVERY_CAESAREAN")]
     [InlineData("kind,insured_id,total_fen,fund_pay_fen,request_id\nsettle,P1,1,1,\"R1",
         "line 2: the quoted field that begins here has no end")]
     public async Task Bad_line_of_a_csv_file_is_named(string csv, string fault)
@@ -117,7 +120,8 @@ public sealed class FacilityFileTests : IDisposable
             (7L, FacilityLine.Types.Kind.Cancel, "C1", "R3", "R1", -3_300L),
             (8L, FacilityLine.Types.Kind.Settle, "S1", "R1", "", 3_300L),
         ], lines.Select(line => (line.LineNumber, line.Kind, line.SettlementId, line.RequestId, line.OriginalRequestId, line.FundPayFen)));
-        Assert.All(lines, line => Assert.Equal(("H1", "P1"), (line.FacilityCode, line.InsuredId)));
+        Assert.All(lines, line => Assert.Equal(
+            ("H1", "P1", VisitType.DeliveryNatural), (line.FacilityCode, line.InsuredId, line.VisitType)));
     }
 
     private static SettleReply Reply(Decision decision, string settlementId, string requestId) => new()
@@ -127,6 +131,7 @@ public sealed class FacilityFileTests : IDisposable
         RequestId = requestId,
         FacilityCode = "H1",
         InsuredId = "P1",
+        VisitType = VisitType.DeliveryNatural,
         TotalFen = 12_000,
         FundPayFen = 3_300,
     };

@@ -40,6 +40,11 @@ public sealed class FakeSystem : IAsyncLifetime
     private readonly int _portBase = FreePort.Take(23);
     private WebApplication? _app;
 
+    public int PortBase => _portBase;
+
+    /// <summary>Of the last call, in lower case.</summary>
+    public IHeaderDictionary Headers { get; private set; } = new HeaderDictionary();
+
     public DirectoryInfo Directory { get; } = System.IO.Directory.CreateTempSubdirectory("claims fake ");
 
     /// <summary>Every message of every call but those for the outbox, in order, without what the books must have reached.</summary>
@@ -101,12 +106,22 @@ public sealed class FakeSystem : IAsyncLifetime
     /// <summary>As the program runs a command.</summary>
     public async Task<Ran> RunAsync(params string[] arguments)
     {
-        RootCommand root = new() { SendCommand.Create(), ImportCommand.Create(), LedgerCommand.Create(), PolicyCommand.Create() };
+        RootCommand root = new()
+        {
+            SendCommand.Create(),
+            ImportCommand.Create(),
+            LedgerCommand.Create(),
+            PolicyCommand.Create(),
+            StatusCommand.Create(),
+        };
+        NumberOptions.Explain(root);
         TextWriter output = Console.Out;
         TextWriter errors = Console.Error;
         using StringWriter said = new() { NewLine = "\n" };
         using StringWriter complained = new() { NewLine = "\n" };
         Environment.SetEnvironmentVariable("CLAIMS_PORT_BASE", _portBase.ToString(CultureInfo.InvariantCulture));
+        // Tests look for rows, not for how they are broken.
+        Environment.SetEnvironmentVariable("COLUMNS", "400");
         try
         {
             Console.SetOut(said);
@@ -123,6 +138,7 @@ public sealed class FakeSystem : IAsyncLifetime
             Console.SetOut(output);
             Console.SetError(errors);
             Environment.SetEnvironmentVariable("CLAIMS_PORT_BASE", null);
+            Environment.SetEnvironmentVariable("COLUMNS", null);
         }
     }
 
@@ -131,6 +147,7 @@ public sealed class FakeSystem : IAsyncLifetime
         MethodDescriptor method = Methods[context.Request.Path.Value!];
         using MemoryStream body = new();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        Headers = new HeaderDictionary(context.Request.Headers.ToDictionary());
         List<IMessage> requests = [.. Messages(method, body.ToArray())];
         TakeReached(method, requests);
         if (method.Name != "GetOutbox")

@@ -315,10 +315,10 @@ public sealed class FundingCommandTests(FakeSystem system)
     public async Task Month_is_closed_and_vouchers_are_listed()
     {
         Answer("Funding/CloseMonth", new CloseMonthReply { ClosedThrough = "2025-03" });
-        (await system.RunAsync("ledger", "close-month", "2025-02", "--json")).IsJson(0, """{"closedThrough":"2025-03"}""");
+        (await system.RunAsync("ledger", "close-month", "2025-02", "--yes", "--json")).IsJson(0, """{"closedThrough":"2025-03"}""");
         Assert.Equal(new CloseMonthRequest { Month = "2025-02" }, Assert.Single(system.Received).Request);
         Assert.StartsWith("Closed through 2025-03 已结账至2025-03: ",
-            Assert.Single((await system.RunAsync("ledger", "close-month", "2025-02")).Lines), StringComparison.Ordinal);
+            Assert.Single((await system.RunAsync("ledger", "close-month", "2025-02", "--yes")).Lines), StringComparison.Ordinal);
 
         Voucher reversal = Entered.Clone();
         (reversal.VoucherId, reversal.Reverses, reversal.ReversedBy, reversal.AmountFen) = (77, 1_234, 0, -78_000);

@@ -54,6 +54,58 @@ public sealed class SendAndImportTests(FakeSystem system)
     }
 
     [Fact]
+    public async Task Few_operations_are_told_one_by_one_as_the_cashier_tells_the_patient()
+    {
+        system.Begin()
+            .Answer<SettleRequest>("Adjudication/Settle", request => request.RequestId switch
+            {
+                "R1" => new SettleReply { Decision = Decision.Settled, TotalFen = 10_000, FundPayFen = 6_500, SelfPayFen = 3_500 },
+                "R2" => new SettleReply
+                {
+                    Decision = Decision.Settled,
+                    ReasonCode = "CAP_REACHED",
+                    ReasonText = "年度限额已用完",
+                    TotalFen = 200,
+                    FundPayFen = 50,
+                    SelfPayFen = 150,
+                },
+                "R3" => new SettleReply { Decision = Decision.Refused, ReasonCode = "INSURED_UNKNOWN", ReasonText = "查无此人" },
+                _ => throw new RpcException(new Status(StatusCode.Internal, "it failed")),
+            })
+            .Answer<ReverseRequest>("Adjudication/Reverse", _ => new ReverseReply
+            {
+                Outcome = ReverseReply.Types.Outcome.NothingToUndo,
+                ReasonText = "未见过该请求",
+            })
+            .Answer<GetAccumulatorsRequest>("Adjudication/GetAccumulators",
+                _ => new Accumulators { Year = 2025, FundPaidFen = 9_900, CapRemainingFen = 20_100 });
+        string lines = """
+            {"settle":{"requestId":"R1","insuredId":"P1"}}
+            {"settle":{"requestId":"R2","insuredId":"P2"}}
+            {"settle":{"requestId":"R3","insuredId":"P3"}}
+            {"settle":{"requestId":"R4","insuredId":"P4"}}
+            {"reverse":{"requestId":"R5","insuredId":"P5"}}
+            {"getAccumulators":{"insuredId":"P1","year":2025}}
+            """;
+
+        Ran few = await system.RunAsync("send", system.Write("few.jsonl", lines));
+        Ran many = await system.RunAsync("send",
+            system.Write("many.jsonl", string.Join('\n', Enumerable.Range(0, 21).Select(_ => lines.Split('\n')[0]))));
+
+        Assert.Equal(
+            [
+                "line 1 settle: SETTLED 总费用 ¥100.00，基金支付 ¥65.00，个人支付 ¥35.00",
+                "line 2 settle: SETTLED 总费用 ¥2.00，基金支付 ¥0.50，个人支付 ¥1.50；年度限额已用完",
+                "line 3 settle: REFUSED 查无此人",
+                "line 4 settle: ERROR INTERNAL: it failed",
+                "line 5 reverse: NOTHING_TO_UNDO 未见过该请求",
+                "line 6 getAccumulators: ANSWERED 2025年基金已支付 ¥99.00，年度限额尚余 ¥201.00",
+            ],
+            few.Lines[..6]);
+        Assert.DoesNotContain("总费用", many.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Operation_that_is_left_without_an_answer_ends_the_command_with_3()
     {
         Adjudicate();

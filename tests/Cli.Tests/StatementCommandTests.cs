@@ -105,9 +105,9 @@ public sealed class StatementCommandTests(FakeSystem system)
         system.Answer<LookupRequest>("Eligibility/Lookup", _ => new LookupReply());
         Assert.Equal("H1, 2025-03-01 – 2025-03-31", (await system.RunAsync("ledger", "statement", "H1", "2025-03")).Lines[0]);
         system.List<GetStatementRequest>(
-            "Reconciliation/GetStatement", _ => throw new RpcException(new Status(StatusCode.InvalidArgument, "'2025' is not a month")));
-        Ran refused = await system.RunAsync("ledger", "statement", "H1", "2025");
-        Assert.Equal((1, "'2025' is not a month."), (refused.ExitCode, refused.Errors));
+            "Reconciliation/GetStatement", _ => throw new RpcException(new Status(StatusCode.InvalidArgument, "'2025-03' is not a month")));
+        Ran refused = await system.RunAsync("ledger", "statement", "H1", "2025-03");
+        Assert.Equal((1, "'2025-03' is not a month."), (refused.ExitCode, refused.Errors));
     }
 
     [Theory]

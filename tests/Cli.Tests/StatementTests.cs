@@ -121,7 +121,7 @@ public sealed class StatementTests
         FacilityStatement statement = Sample();
 
         JsonNode json = JsonNode.Parse(StatementJson.Render(statement))!;
-        string table = StatementTable.Render(statement);
+        string table = StatementTable.Render(statement, width: 400);
 
         string[] names = ["totalFen", "fullSelfPayFen", "overLimitFen", "preSelfPayFen", "inScopeFen"];
         Assert.Equal([24_100, 2_101, 1_202, 697, 20_100], names.Select(name => json["groups"]![0]!["figures"]![name]!.GetValue<long>()));

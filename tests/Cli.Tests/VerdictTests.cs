@@ -1,6 +1,5 @@
 using Claims.Cli.Audit;
 using Claims.Cli.Demo;
-using Claims.Cli.Reconciliation;
 using Claims.V1;
 
 namespace Claims.Cli.Tests;
@@ -75,7 +74,7 @@ public sealed class VerdictTests
     [Fact]
     public void Hospital_whose_lines_differ_although_its_totals_balance_is_noticed() => AssertFails(
         day =>
-            day.Hospital = day.Hospital with { Summary = new LinesSummary { Reconciled = false, Differences = 2 } },
+            day.Hospital.Reconciled = false,
             "hospitals' books = ledger");
 
     [Theory]
@@ -141,8 +140,8 @@ public sealed class VerdictTests
         public TrialBalance Balance { get; } =
             new() { Balanced = true, DebitFen = 400, CreditFen = 400, StandingSettlements = Visits, FundPaidFen = 400 };
 
-        public FacilityResult Hospital { get; set; } =
-            new("H1", TotalsOutcome.Balanced, new(), new(), new LinesSummary { Reconciled = true, Lines = Visits }, []);
+        public FacilityOutcome Hospital { get; } =
+            new() { FacilityCode = "H1", Reconciled = true, Lines = new LinesSummary { Reconciled = true, Lines = Visits } };
 
         public Finding Chain { get; set; } = new("CHAIN", "chain of hashes", Holds: true, Examined: 1, "");
 

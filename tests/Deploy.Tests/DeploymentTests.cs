@@ -55,6 +55,7 @@ public sealed class DeploymentTests
     [InlineData("adjudication", "eligibility", "Claims__EligibilityAddress")]
     [InlineData("adjudication", "ledger", "Claims__LedgerAddress")]
     [InlineData("gateway", "adjudication", "Claims__AdjudicationAddress")]
+    [InlineData("gateway", "ledger", "Claims__LedgerAddress")]
     [InlineData("ledger", "adjudication", "Claims__AdjudicationAddress")]
     public void Addresses_name_the_service_its_port_and_tls(string caller, string callee, string variable)
     {
@@ -127,6 +128,7 @@ public sealed class DeploymentTests
     [InlineData("ledger", "eligibility")]
     [InlineData("adjudication", "ledger")]
     [InlineData("gateway", "adjudication")]
+    [InlineData("gateway", "ledger")]
     public void Network_policies_let_a_service_reach_what_it_calls(string caller, string callee)
     {
         Yaml rule = Assert.Single(Object("NetworkPolicy", callee)["spec"]["ingress"].Items);

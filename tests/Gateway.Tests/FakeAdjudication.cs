@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Gateway.Tests;
 
-/// <summary>Adjudication as a function of this process, served over gRPC on loopback.</summary>
+/// <summary>Adjudication, and the ledger's reconciliation, as a function of this process, served over gRPC on loopback.</summary>
 internal sealed class FakeAdjudication : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -37,18 +37,22 @@ internal sealed class FakeAdjudication : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(
             kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
         ConcurrentQueue<IMessage> requests = new();
-        builder.Services.AddSingleton(new Service((request, context) =>
-        {
-            requests.Enqueue(request);
-            return answer(request, context);
-        }));
+        builder.Services.AddSingleton(new Service(Answer));
+        builder.Services.AddSingleton(new Books(Answer));
         builder.Services.AddGrpc();
         builder.Services.AddGrpcHealthChecks().AddCheck("up", () => HealthCheckResult.Healthy());
         WebApplication app = builder.Build();
         app.MapGrpcService<Service>();
+        app.MapGrpcService<Books>();
         app.MapGrpcHealthChecksService();
         await app.StartAsync();
         return new FakeAdjudication(app, requests);
+
+        Task<IMessage> Answer(IMessage request, ServerCallContext context)
+        {
+            requests.Enqueue(request);
+            return answer(request, context);
+        }
     }
 
     /// <summary>Settles each request id once; the same again gets the stored answer.</summary>
@@ -103,5 +107,28 @@ internal sealed class FakeAdjudication : IAsyncDisposable
             AnswerAsync<Accumulators>(request, context);
 
         private async Task<T> AnswerAsync<T>(IMessage request, ServerCallContext context) => (T)await answer(request, context);
+    }
+
+    /// <summary>The lines of a call are one request, FacilityBooks, and its answer one reply.</summary>
+    private sealed class Books(Func<IMessage, ServerCallContext, Task<IMessage>> answer) : Reconciliation.ReconciliationBase
+    {
+        public override async Task<ReconcileTotalsReply> ReconcileTotals(ReconcileTotalsRequest request, ServerCallContext context) =>
+            (ReconcileTotalsReply)await answer(request, context);
+
+        public override async Task ReconcileLines(IAsyncStreamReader<ReconcileLinesRequest> requestStream,
+            IServerStreamWriter<ReconcileLinesReply> responseStream, ServerCallContext context)
+        {
+            FacilityBooks books = new();
+            await foreach (ReconcileLinesRequest request in requestStream.ReadAllAsync())
+            {
+                books.Scope ??= request.Scope;
+                books.Lines.AddRange(request.Lines?.Lines ?? []);
+            }
+
+            FacilityBooksReply reply = (FacilityBooksReply)await answer(books, context);
+            foreach (LineDifference difference in reply.Differences)
+                await responseStream.WriteAsync(new ReconcileLinesReply { Difference = difference });
+            await responseStream.WriteAsync(new ReconcileLinesReply { Summary = reply.Summary });
+        }
     }
 }

@@ -8,11 +8,29 @@ public sealed class GatewaySettingsTests
     [Fact]
     public void Settings_have_these_defaults()
     {
-        GatewaySettings settings = new() { AdjudicationAddress = "http://127.0.0.1:1" };
+        GatewaySettings settings = new() { AdjudicationAddress = "http://127.0.0.1:1", LedgerAddress = "http://127.0.0.1:2" };
 
         Assert.Empty(Faults(settings));
         Assert.Equal((10, 30, 262_144), (settings.AnswerSeconds, settings.BodySeconds, settings.BodyBytes));
+        Assert.Equal((4_194_304, 60), (settings.BooksBytes, settings.ReconcileSeconds));
     }
+
+    [Theory]
+    [InlineData("", 1_000, 1, "LedgerAddress")]
+    [InlineData("127.0.0.1:1", 1_000, 1, "LedgerAddress")]
+    [InlineData("http://a", 999, 1, "BooksBytes")]
+    [InlineData("http://a", 50_000_001, 1, "BooksBytes")]
+    [InlineData("http://a", 1_000, 0, "ReconcileSeconds")]
+    [InlineData("http://a", 1_000, 601, "ReconcileSeconds")]
+    [InlineData("http://a", 50_000_000, 600, "")]
+    public void Setting_of_reconciliation_beyond_its_bounds_is_named(string ledger, int booksBytes, int reconcileSeconds, string fault) =>
+        Assert.Equal(fault, string.Join(' ', Faults(new GatewaySettings
+        {
+            AdjudicationAddress = "http://a",
+            LedgerAddress = ledger,
+            BooksBytes = booksBytes,
+            ReconcileSeconds = reconcileSeconds,
+        })));
 
     [Theory]
     [InlineData("", 10, 30, 262_144, "AdjudicationAddress")]
@@ -29,6 +47,7 @@ public sealed class GatewaySettingsTests
         Assert.Equal(fault, string.Join(' ', Faults(new GatewaySettings
         {
             AdjudicationAddress = address,
+            LedgerAddress = "http://a",
             AnswerSeconds = answerSeconds,
             BodySeconds = bodySeconds,
             BodyBytes = bodyBytes,

@@ -41,7 +41,8 @@ internal sealed class RunningGateway : IAsyncDisposable
     public static async Task<RunningGateway> StartAsync(string adjudication, Action<IServiceCollection> replace, params string[] settings)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
-            ["--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:AdjudicationAddress={adjudication}", .. settings], "gateway");
+            ["--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:AdjudicationAddress={adjudication}",
+                $"--Claims:LedgerAddress={adjudication}", .. settings], "gateway");
         LogLines log = new();
         builder.Logging.ClearProviders().AddProvider(log);
         builder.AddGateway(builder.AddSettings<GatewaySettings>(MainPort.Http));

@@ -31,6 +31,31 @@ public sealed class SettingsTests
         { "Town= ", "Town) is missing." },
         { "Copies=0", "Copies) is wrong: The field Copies must be between 1 and 10." },
         { "Copies=11", "Copies) is wrong: The field Copies must be between 1 and 10." },
+        { "Home=ftp://127.0.0.1:21", "Home) is wrong: it must be of the form http://HOST:PORT or https://HOST:PORT." },
+        { "Home=127.0.0.1:5101", "Home) is wrong: it must be of the form http://HOST:PORT or https://HOST:PORT." },
+        { "Home=http://127.0.0.1:5101/v1", "Home) is wrong: it must be of the form http://HOST:PORT or https://HOST:PORT." },
+        {
+            "Store=foo",
+            "Store) is wrong: it must be of the form Host=…;Port=…;Database=…;Username=…;Password=…."
+        },
+        {
+            "Store=Host=db;foo=bar",
+            "Store) is wrong: 'foo' or its value is not known to Npgsql; it must be of the form "
+                + "Host=…;Port=…;Database=…;Username=…;Password=…."
+        },
+        {
+            "Store=Host=db;Port=abc",
+            "Store) is wrong: 'port' or its value is not known to Npgsql; it must be of the form "
+                + "Host=…;Port=…;Database=…;Username=…;Password=…."
+        },
+        {
+            "Store=Database=ledger",
+            "Store) is wrong: Host is not in it; it must be of the form Host=…;Port=…;Database=…;Username=…;Password=…."
+        },
+        { "Twon=x", "Twon) is not known; the nearest is Claims__Town." },
+        { "Redsi=x", "Redsi) is not known; the nearest is Claims__Redis." },
+        { "Tls:Certficate=x", "Tls__Certficate) is not known; the nearest is Claims__Tls__Certificate." },
+        { "Town:Name=x", "Town__Name) is not known; the nearest is Claims__Town." },
         { "Loud=2", "Loud) is '2', which is not true or false." },
     };
 
@@ -45,6 +70,34 @@ public sealed class SettingsTests
 
         Assert.Equal([$"Setting Claims:{name} (environment variable Claims__{sentence}"], refused.Errors);
     }
+
+    [Theory]
+    [InlineData("Redis=localhost")]
+    [InlineData("Shards=16")]
+    [InlineData("Redsi=")]
+    public void Setting_that_another_service_reads_or_that_is_empty_is_no_mistake(string setting) =>
+        Assert.Equal("Zhengzhou", Read([.. Ports, "--Claims:Town=Zhengzhou", $"--Claims:{setting}"]).Own.Town);
+
+    [Fact]
+    public void Setting_with_a_value_in_place_of_its_parts_is_named() => Assert.StartsWith(
+        "Setting Claims:Tls (environment variable Claims__Tls) ",
+        Assert.Single(Assert.Throws<SettingsException>(() => Read([.. Ports, "--Claims:Town=Zhengzhou", "--Claims:Tls=on"])).Errors),
+        StringComparison.Ordinal);
+
+    [Fact]
+    public void Faults_of_one_setting_and_of_several_are_told_together() => Assert.Equal(
+        [
+            "Setting Claims:Copies (environment variable Claims__Copies) is wrong: The field Copies must be between 1 and 10.",
+            "Setting Claims:Kafka:linger.ms (environment variable Claims__Kafka__linger_ms) is not known.",
+        ],
+        Assert.Throws<SettingsException>(
+            () => Read([.. Ports, "--Claims:Town=Zhengzhou", "--Claims:Copies=0", "--Claims:Kafka:linger.ms=1"])).Errors);
+
+    [Fact]
+    public void Level_of_logging_that_there_is_not_is_named() => Assert.Equal(
+        ["Setting Logging:LogLevel:Default (environment variable Logging__LogLevel__Default) is 'Loud', which is none of Trace, Debug, "
+            + "Information, Warning, Error, Critical, None."],
+        Assert.Throws<SettingsException>(() => Read([.. Ports, "--Claims:Town=Zhengzhou", "--Logging:LogLevel:Default=Loud"])).Errors);
 
     [Fact]
     public void Settings_that_are_missing_are_named_each()
@@ -113,6 +166,12 @@ public sealed class SettingsTests
         public int Copies { get; init; } = 1;
 
         public bool Loud { get; init; }
+
+        [ServiceAddress]
+        public string Home { get; init; } = "";
+
+        [PostgresConnection]
+        public string Store { get; init; } = "";
 
         public Dictionary<string, string> Kafka { get; init; } = [];
 

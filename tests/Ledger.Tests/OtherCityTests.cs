@@ -92,9 +92,9 @@ public sealed class OtherCityTests(LedgerDatabase databases)
     }
 
     [Theory]
-    [InlineData("", "zhengzhou", "PolicyDirectory field is required")]
-    [InlineData("policy", "nowhere", "cannot be used: There is no nowhere-outpatient.yaml")]
-    public void Ledger_without_a_policy_does_not_start(string directory, string city, string named)
+    [InlineData("", "zhengzhou", nameof(LedgerSettings.PolicyDirectory), "PolicyDirectory field is required")]
+    [InlineData("policy", "nowhere", nameof(LedgerSettings.City), "is 'nowhere', and ")]
+    public void Ledger_without_a_policy_does_not_start(string directory, string city, string setting, string named)
     {
         LedgerSettings settings = new()
         {
@@ -108,7 +108,7 @@ public sealed class OtherCityTests(LedgerDatabase databases)
         Assert.False(Validator.TryValidateObject(settings, new ValidationContext(settings), problems, validateAllProperties: true));
 
         ValidationResult problem = Assert.Single(problems);
-        Assert.Equal([nameof(LedgerSettings.PolicyDirectory)], problem.MemberNames);
+        Assert.Equal([setting], problem.MemberNames);
         Assert.Contains(named, problem.ErrorMessage, StringComparison.Ordinal);
     }
 

@@ -21,6 +21,7 @@ public sealed class ProjectArrowTests
         // The instrument runs the settlement script and reads stored records by themselves.
         ["load-tests"] = ["cli", "services/Adjudication"],
         ["load-tests/micro"] = ["services/Adjudication"],
+        ["samples/csharp"] = [],
     };
 
     public static TheoryData<string> Projects =>

@@ -211,6 +211,7 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
         CommandResult behind = await _system.RunAsync("ledger", "trial-balance", "--wait", "0");
         string[] stoppedMetrics = await day.ScrapeAsync();
         CommandResult other = await _system.RunAsync("ledger", "resume", "29");
+        CommandResult unknown = await _system.RunAsync("ledger", "resume", "99");
         CommandResult resumed = await _system.RunAsync("ledger", "resume", $"{Shard}", "--json");
         CommandResult booked = await _system.RunAsync("ledger", "trial-balance", "--json", "--wait", "60");
         CommandResult after = await _system.RunAsync("ledger", "shards", "--json");
@@ -237,6 +238,7 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
         Assert.Equal((3, "claims: After 0 s the ledger is still 1 records behind adjudication.\n"), (behind.ExitCode, behind.Errors));
         Assert.Equal(1, other.ExitCode);
         Assert.Equal("claims: Nothing to resume: shard 29 has not stopped; `claims ledger shards` shows which have.\n", other.Errors);
+        Assert.Equal((1, "claims: There is no shard 99: they are 0 to 31.\n"), (unknown.ExitCode, unknown.Errors));
         RunningSystem.AssertDone(resumed);
         Assert.Equal(
             SettledDay.Normal($$"""{"shard":{{Shard}},"sequence":0,"stopped":"the record at offset 0 {{Reason}}"}"""),
@@ -258,8 +260,8 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
         Adjudication.AdjudicationClient adjudication = new(_system.Connect(_system.PortBase + 1));
         int thisYear = SettledDay.Now().Year;
 
-        CommandResult early = await _system.RunAsync("ledger", "close-year", $"{thisYear}", "--wait", "60");
-        CommandResult closed = await _system.RunAsync("ledger", "close-year", "2024", "--json", "--wait", "60");
+        CommandResult early = await _system.RunAsync("ledger", "close-year", $"{thisYear}", "--yes", "--wait", "60");
+        CommandResult closed = await _system.RunAsync("ledger", "close-year", "2024", "--yes", "--json", "--wait", "60");
 
         Assert.Equal(1, early.ExitCode);
         const string NothingClosed = "is not closed. Nothing has been closed by this run. The adjudication service says: ";
@@ -280,8 +282,8 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
     [Fact]
     public async Task Past_month_is_closed_and_the_present_one_is_not()
     {
-        CommandResult early = await _system.RunAsync("ledger", "close-month", Month(0));
-        CommandResult closed = await _system.RunAsync("ledger", "close-month", Month(-1), "--json");
+        CommandResult early = await _system.RunAsync("ledger", "close-month", Month(0), "--yes");
+        CommandResult closed = await _system.RunAsync("ledger", "close-month", Month(-1), "--yes", "--json");
 
         Assert.Equal(1, early.ExitCode);
         Assert.StartsWith("claims: The ledger service says: ", early.Errors, StringComparison.Ordinal);

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using Claims.PrivateServers;
 using Claims.V1;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
@@ -24,6 +26,82 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
 
         Assert.Equal(before, await PidsAsync());
         Assert.Equal(Processes, before.Keys);
+    }
+
+    [Fact]
+    public async Task Interrupted_up_stops_what_it_has_started_and_nothing_else()
+    {
+        Dictionary<string, int> before = await PidsAsync();
+        (int nothingStarted, string saidOfNothing) = await InterruptedUpAsync("All of it ran already");
+        Dictionary<string, int> after = await PidsAsync();
+        await system.KillAsync("gateway");
+        (int oneStarted, string saidOfOne) = await InterruptedUpAsync("Ctrl-C stops it.");
+        CommandResult status = await system.RunAsync("status", "--json");
+
+        RunningSystem.AssertDone(await system.RunAsync("up", "--detach"));
+
+        Assert.Equal((130, 130), (nothingStarted, oneStarted));
+        Assert.Equal(before, after);
+        Assert.DoesNotContain("stopped", saidOfNothing, StringComparison.Ordinal);
+        Assert.Contains("gateway      stopped", saidOfOne, StringComparison.Ordinal);
+        Assert.Contains("Goes on, since another command started it: redis, postgres, broker, eligibility, ledger, adjudication;", saidOfOne,
+            StringComparison.Ordinal);
+        Assert.Equal(["gateway"], StatesOf(status).Where(process => process.State != "ready").Select(process => process.Name));
+    }
+
+    /// <summary>A foreground <c>up</c> that gets Ctrl-C once it has said this.</summary>
+    private async Task<(int ExitCode, string Said)> InterruptedUpAsync(string until)
+    {
+        using CancellationTokenSource bound = new(TimeSpan.FromMinutes(2));
+        using Process up = system.Start("up");
+        StringBuilder said = new();
+        while (!said.ToString().Contains(until, StringComparison.Ordinal))
+            said.AppendLine(await up.StandardOutput.ReadLineAsync(bound.Token) ?? throw new InvalidOperationException($"up ended: {said}"));
+        ProcessIdentity.Of(up.Id)!.Value.Signal(ProcessSignal.Interrupt);
+        said.Append(await up.StandardOutput.ReadToEndAsync(bound.Token));
+        await up.WaitForExitAsync(bound.Token);
+        return (up.ExitCode, said.ToString());
+    }
+
+    [Fact]
+    public async Task Ready_up_serves_clinics_at_once_although_adjudication_was_away()
+    {
+        await system.KillAsync("adjudication");
+
+        RunningSystem.AssertDone(await system.RunAsync("up", "--detach"));
+
+        using HttpClient clinic = new();
+        using StringContent question = new("{\"insuredId\":\"OG000001\",\"year\":2025}", Encoding.UTF8, "application/json");
+        using HttpResponseMessage answer =
+            await clinic.PostAsync(new Uri($"http://127.0.0.1:{system.PortBase + 4}/v1/get-accumulators"), question);
+        Assert.Equal(200, (int)answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Gateway_that_cannot_serve_clinics_is_not_ready_to_status()
+    {
+        await system.KillAsync("adjudication");
+
+        CommandResult status = await system.RunAsync("status", "--json");
+
+        RunningSystem.AssertDone(await system.RunAsync("up", "--detach"));
+        Assert.Equal([("adjudication", "ended"), ("gateway", "not ready")],
+            StatesOf(status).Where(process => process.State != "ready").Select(process => (process.Name, process.State)));
+    }
+
+    [Fact]
+    public async Task System_is_reached_by_its_address()
+    {
+        string address = $"http://localhost:{system.PortBase}";
+
+        CommandResult status = await system.RunAsync("status", "--json", "--at", address);
+        CommandResult balance = await system.RunAsync("ledger", "trial-balance", "--json", "--at", address);
+
+        RunningSystem.AssertDone(status);
+        Assert.Equal(["adjudication ready", "eligibility ready", "ledger ready"],
+            status.Json.GetProperty("services").EnumerateArray()
+                .Select(service => $"{service.GetProperty("name").GetString()} {service.GetProperty("state").GetString()}"));
+        RunningSystem.AssertDone(balance);
     }
 
     [Theory]

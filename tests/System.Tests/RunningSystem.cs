@@ -49,6 +49,8 @@ public sealed class RunningSystem : IAsyncLifetime
 
     public static void AssertDone(CommandResult result) => Assert.True(result.ExitCode == 0, result.ToString());
 
+    public static string Root => RepositoryRoot();
+
     public static string VectorFile(string set, string name) => Path.Combine(RepositoryRoot(), "tests", "vectors", set, name);
 
     /// <summary>Policy of an invented city, shizhou: other counties, the same rules.</summary>
@@ -68,21 +70,7 @@ public sealed class RunningSystem : IAsyncLifetime
 
     public async Task<CommandResult> RunAsync(params string[] arguments)
     {
-        string command = Path.Combine(RepositoryRoot(), "artifacts", "bin", "Claims.Cli", "release", "claims.dll");
-        ProcessStartInfo start = new("dotnet", [command, .. arguments])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = _directory.FullName,
-            Environment =
-            {
-                ["CLAIMS_DATA"] = FilePath("data"),
-                ["CLAIMS_PORT_BASE"] = _portBase.ToString(CultureInfo.InvariantCulture),
-                ["CLAIMS_KAFKA"] = "",
-            },
-        };
-        using Process process = Process.Start(start)!;
+        using Process process = Start(arguments);
         using CancellationTokenSource bound = new(CommandBound);
         Task<string> output = process.StandardOutput.ReadToEndAsync(bound.Token);
         Task<string> errors = process.StandardError.ReadToEndAsync(bound.Token);
@@ -96,6 +84,31 @@ public sealed class RunningSystem : IAsyncLifetime
             process.Kill();
             throw new TimeoutException($"claims {string.Join(' ', arguments)} did not end within {CommandBound.TotalSeconds} s.", e);
         }
+    }
+
+    /// <summary>The command as it runs, with its output to be read.</summary>
+    public Process Start(params string[] arguments)
+    {
+        string command = Path.Combine(RepositoryRoot(), "artifacts", "bin", "Claims.Cli", "release", "claims.dll");
+        ProcessStartInfo start = new("dotnet", [command, .. arguments])
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _directory.FullName,
+            Environment =
+            {
+                ["CLAIMS_DATA"] = FilePath("data"),
+                ["CLAIMS_PORT_BASE"] = _portBase.ToString(CultureInfo.InvariantCulture),
+                ["CLAIMS_KAFKA"] = "",
+                // Tests look for rows, not for how they are broken.
+                ["COLUMNS"] = "400",
+            },
+        };
+        Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        return process;
     }
 
     /// <summary>SIGKILL to one process of the system, found as an operator would find it.</summary>
@@ -196,7 +209,7 @@ public sealed class RunningSystem : IAsyncLifetime
         return channel.CreateCallInvoker();
     }
 
-    private static string RepositoryRoot()
+    public static string RepositoryRoot()
     {
         DirectoryInfo? directory = new(AppContext.BaseDirectory);
         while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Claims.sln")))

@@ -49,17 +49,8 @@ internal sealed class Channels(HostSettings settings) : IDisposable
         lock (_gate)
         {
             if (_channels.TryGetValue(address, out GrpcChannel? channel)) return channel;
-            SocketsHttpHandler handler = ClaimsChannel.CreateHandler();
-            if (settings.Tls.IsConfigured)
-            {
-                Tls tls = Tls.Load(settings.Tls);
-                handler.SslOptions.ClientCertificates = [tls.Certificate];
-                handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => tls.Certificate;
-                handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, errors) =>
-                    tls.TrustsServer(certificate, errors);
-            }
-
-            return _channels[address] = ClaimsChannel.To(address, handler);
+            return _channels[address] = ClaimsChannel.To(
+                address, settings.Tls.IsConfigured ? ClaimsChannel.CreateHandler(settings.Tls) : ClaimsChannel.CreateHandler());
         }
     }
 

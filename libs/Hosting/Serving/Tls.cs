@@ -31,7 +31,7 @@ internal sealed class Tls(X509Certificate2 certificate, X509Certificate2Collecti
         catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException)
         {
             throw new SettingsException([$"Setting Claims:Tls:{setting} (environment variable Claims__Tls__{setting}) cannot be read as "
-                + $"PEM: {exception.Message.TrimEnd('.')}."]);
+                + $"PEM: {exception.Message.TrimEnd('.')}."], exception.Message.TrimEnd('.'));
         }
     }
 

@@ -23,11 +23,11 @@ if committed > tonumber(shard[3]) then
 end
 
 -- A record as it was appended: what was cancelled, undone or restored since has another state or order, and nothing else.
--- Format 1 has: format (1 byte), kind, state, basis, sequence (6 bytes), order (6 bytes). Another format goes out as it is, and who
+-- Format 2 has: format (1 byte), kind, state, basis, sequence (6 bytes), order (6 bytes). Another format goes out as it is, and who
 -- reads it says so.
 local function as_appended(record)
   local kind = string.sub(record, 2, 2)
-  if string.byte(record) ~= 1 or (kind ~= 'S' and kind ~= 'C') then return record end
+  if string.byte(record) ~= 2 or (kind ~= 'S' and kind ~= 'C') then return record end
   local seq = string.sub(record, 5, 10)
   return string.sub(record, 1, 2) .. 'A' .. string.sub(record, 4, 10) .. seq .. string.sub(record, 17)
 end

@@ -545,7 +545,8 @@ public sealed class SettlementDesk
         Span<long> before = stackalloc long[uses.Length];
         Span<long> moved = stackalloc long[uses.Length];
         for (int index = 0; index < uses.Length; index++) before[index] = uses[index].UsedBefore;
-        Settlement rules = _formula(terms, answer.Stored.TotalFen, answer.Stored.InScopeFen, before, moved);
+        Settlement rules = _formula(
+            terms, answer.Stored.TotalFen, Math.Min(answer.Stored.InScopeFen, Step.BaseLimitFen), before, moved);
         bool same = rules == record.Header.Outcome;
         for (int index = 0; index < uses.Length; index++) same &= uses[index].Moved == moved[index];
         if (same) return;

@@ -35,7 +35,7 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
     /// Largest base that the script computes with, 10^14 fen: exact in its doubles, and so large that the smallest rate
     /// (1 basis point gives 10^10 fen) passes the largest cap or allowance of a policy (10^9 fen). Amounts above it settle the same.
     /// </summary>
-    private const long BaseLimitFen = 100_000_000_000_000;
+    internal const long BaseLimitFen = 100_000_000_000_000;
 
     private const int ModeBytes = 1;
     private const int VisitBytes = 29;

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
+using System.Text;
 using Claims.Ledger.Reconciliation;
 using Claims.Ledger.Statements;
+using Claims.Ledger.SubLedger;
 using Claims.V1;
 using Grpc.Core;
 using Npgsql;
@@ -10,7 +12,8 @@ namespace Claims.Ledger.Api;
 /// <summary>Reconciliation and statements over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked, RESOURCE_EXHAUSTED while too many
 /// files are compared.</summary>
 internal sealed class ReconciliationService(
-    TotalsReader totals, LineReconciliation lineReconciliation, StatementReader statements, ILogger<ReconciliationService> logger)
+    TotalsReader totals, LineReconciliation lineReconciliation, FileReconciliation fileReconciliation, StatementReader statements,
+    TimeProvider clock, ILogger<ReconciliationService> logger)
     : V1.Reconciliation.ReconciliationBase
 {
     private const int MostFigures = 5;
@@ -24,34 +27,46 @@ internal sealed class ReconciliationService(
     {
         string facilityCode = FacilityOf(request.FacilityCode);
         Period period = Period.Of(request.Period);
-        if (request.Figures.Count is 0 or > MostFigures) throw new ReconciliationRequestException($"figures are not 1 to {MostFigures}");
+        if (request.Figures.Count is 0 or > MostFigures)
+            throw new ReconciliationRequestException($"figures are not 1 to {MostFigures}", $"合计（figures）应为 1 至 {MostFigures} 组");
         if (request.Figures.DistinctBy(figure => figure.VisitType).Count() < request.Figures.Count)
-            throw new ReconciliationRequestException("a visit type has figures twice");
-        return TotalsComparison.Compare(await totals.ByVisitTypeAsync(facilityCode, period, context.CancellationToken), request.Figures);
+            throw new ReconciliationRequestException("a visit type has figures twice", "同一就诊类型的合计（figures）填了两次");
+        Dictionary<VisitType, SettlementTotals> centre =
+            await totals.ByVisitTypeAsync(facilityCode, period, context.CancellationToken);
+        if (centre.Count == 0) await totals.RequireKnownAsync(facilityCode, context.CancellationToken);
+        ReconcileTotalsReply reply = TotalsComparison.Compare(centre, request.Figures);
+        (reply.Complete, reply.Notice) = (period.IsComplete(clock), period.NoticeOf(clock));
+        return reply;
     });
 
     public override Task ReconcileLines(
         IAsyncStreamReader<ReconcileLinesRequest> requestStream, IServerStreamWriter<ReconcileLinesReply> responseStream,
-        ServerCallContext context) => Answer(async () =>
+        ServerCallContext context) => Answer(() => WithinBoundAsync(context, async cancel =>
     {
-        using CancellationTokenSource bound = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
-        bound.CancelAfter(FileBound);
-        try
-        {
-            ReconciliationScope scope = await ScopeAsync(requestStream, bound.Token);
-            string facilityCode = FacilityOf(scope.FacilityCode);
-            Period period = Period.Of(scope.Period);
-            await foreach (ReconcileLinesReply reply in lineReconciliation.ReconcileAsync(
-                facilityCode, period, LinesAsync(requestStream, bound.Token), bound.Token))
-                await responseStream.WriteAsync(reply);
-            return true;
-        }
-        catch (OperationCanceledException) when (bound.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
-        {
-            throw new RpcException(new Status(
-                StatusCode.DeadlineExceeded, $"the file was not compared within {FileBound.TotalMinutes} minutes"));
-        }
-    });
+        ReconciliationScope scope =
+            await requestStream.MoveNext(cancel) && requestStream.Current.Scope is { } first ? first : throw NoScope();
+        string facilityCode = FacilityOf(scope.FacilityCode);
+        Period period = Period.Of(scope.Period);
+        await totals.RequireKnownAsync(facilityCode, cancel);
+        IAsyncEnumerable<FacilityLine> lines = LinesAsync(requestStream, request => request.Lines, cancel);
+        await foreach (ReconcileLinesReply reply in lineReconciliation.ReconcileAsync(facilityCode, period, lines, cancel))
+            await responseStream.WriteAsync(reply, cancel);
+    }));
+
+    public override Task ReconcileFile(
+        IAsyncStreamReader<ReconcileFileRequest> requestStream, IServerStreamWriter<ReconcileFileReply> responseStream,
+        ServerCallContext context) => Answer(() => WithinBoundAsync(context, async cancel =>
+    {
+        FileScope scope = await requestStream.MoveNext(cancel) && requestStream.Current.Scope is { } first ? first : throw NoScope();
+        string facilityCode = scope.FacilityCode.Length == 0 ? "" : FacilityOf(scope.FacilityCode);
+        Period period = Period.Of(scope.Period);
+        if (facilityCode.Length == 0 && scope.Stated is not null)
+            throw new ReconciliationRequestException("stated are the totals of one facility, not of all", "所报合计（stated）只能是一家机构的");
+        IAsyncEnumerable<FacilityLine> lines = LinesAsync(requestStream, request => request.Lines, cancel);
+        await foreach (ReconcileFileReply reply in fileReconciliation.ReconcileAsync(
+            facilityCode, period, scope.AlwaysLines, scope.Stated, lines, cancel))
+            await responseStream.WriteAsync(reply, cancel);
+    }));
 
     public override Task ListFacilityTotals(ListFacilityTotalsRequest request, IServerStreamWriter<FacilityTotals> responseStream,
         ServerCallContext context) => Answer(async () =>
@@ -66,25 +81,21 @@ internal sealed class ReconciliationService(
     {
         string facilityCode = FacilityOf(request.FacilityCode);
         StatementMonth month = StatementMonth.Parse(request.Month)
-            ?? throw new ReconciliationRequestException("month is not of the form yyyy-MM");
+            ?? throw new ReconciliationRequestException("month is not of the form yyyy-MM", "月份（month）应为 yyyy-MM 形式");
         await foreach (StatementPart part in statements.ReadAsync(facilityCode, month, request.WithoutLines, context.CancellationToken))
             await responseStream.WriteAsync(part);
         return true;
     });
 
-    private static async Task<ReconciliationScope> ScopeAsync(
-        IAsyncStreamReader<ReconcileLinesRequest> requestStream, CancellationToken cancellationToken) =>
-        await requestStream.MoveNext(cancellationToken) && requestStream.Current.Scope is { } scope
-            ? scope
-            : throw new ReconciliationRequestException("the first message is not the scope");
+    private static ReconciliationRequestException NoScope() => new("the first message is not the scope", "第一条消息应为对账范围（scope）");
 
-    private static async IAsyncEnumerable<FacilityLine> LinesAsync(
-        IAsyncStreamReader<ReconcileLinesRequest> requestStream, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<FacilityLine> LinesAsync<TRequest>(IAsyncStreamReader<TRequest> requestStream,
+        Func<TRequest, FacilityLines?> linesOf, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (await requestStream.MoveNext(cancellationToken))
         {
-            if (requestStream.Current.Lines is not { } lines)
-                throw new ReconciliationRequestException("a message after the first has no lines");
+            if (linesOf(requestStream.Current) is not { } lines)
+                throw new ReconciliationRequestException("a message after the first has no lines", "第一条之后的消息应为明细（lines）");
             foreach (FacilityLine line in lines.Lines) yield return line;
         }
     }
@@ -92,7 +103,26 @@ internal sealed class ReconciliationService(
     private static string FacilityOf(string code) =>
         code.Length is > 0 and <= MaxFacilityCodeLength && !code.Any(char.IsControl)
             ? code
-            : throw new ReconciliationRequestException("facility_code is missing or no code");
+            : throw new ReconciliationRequestException("facility_code is missing or no code", "机构编码（facility_code）未填或有误");
+
+    private static async Task<bool> WithinBoundAsync(ServerCallContext context, Func<CancellationToken, Task> compare)
+    {
+        using CancellationTokenSource bound = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        bound.CancelAfter(FileBound);
+        try
+        {
+            await compare(bound.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (bound.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(
+                StatusCode.DeadlineExceeded, $"the file was not compared within {FileBound.TotalMinutes} minutes"));
+        }
+    }
+
+    private static RpcException Refused(StatusCode status, string reason, string text) => new(
+        new Status(status, reason), new Metadata { { "reason-text-bin", Encoding.UTF8.GetBytes($"{text}。") } });
 
     private async Task<T> Answer<T>(Func<Task<T>> answer)
     {
@@ -102,11 +132,11 @@ internal sealed class ReconciliationService(
         }
         catch (ReconciliationRequestException exception)
         {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, exception.Message));
+            throw Refused(StatusCode.InvalidArgument, exception.Message, exception.Text);
         }
         catch (UnknownFacilityException exception)
         {
-            throw new RpcException(new Status(StatusCode.NotFound, exception.Message));
+            throw Refused(StatusCode.NotFound, exception.Message, exception.Text);
         }
         catch (TooManyFilesException exception)
         {

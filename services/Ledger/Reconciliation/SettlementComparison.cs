@@ -1,14 +1,81 @@
+using System.Globalization;
 using Claims.V1;
 
 namespace Claims.Ledger.Reconciliation;
+
+/// <summary>A kind of difference: what it is, what the facility's staff should do about it, and both in their words.</summary>
+/// <remarks>A new kind is a row here, with the lines below that find it, and its names in reconciliation.proto. Readers draw what they
+/// are given.</remarks>
+internal sealed record DifferenceKind(DifferenceCause Cause, ProposedAction Action, string CauseText, string ActionText)
+{
+    public static readonly DifferenceKind NeverArrived = new(DifferenceCause.MissingHere, ProposedAction.SendAgain,
+        "中心无", "中心无此笔结算：请用原请求号（request_id）原样重新发送结算请求；若就诊未发生，从本院账中去掉该行。");
+
+    public static readonly DifferenceKind ReversedBeforeItCame = new(DifferenceCause.MissingHere, ProposedAction.SendAsNew,
+        "中心无，请求号已被冲正", "该请求号已被冲正，不能再用：确需结算的，换新请求号重新发送；不需结算的，从本院账中去掉该行。");
+
+    public static readonly DifferenceKind SameBillUnderAnotherRequest = new(
+        DifferenceCause.MissingHere, ProposedAction.CheckBeforeSending,
+        "中心无此请求，但已有同人、同日、同额的一笔",
+        "中心已有同一人员、同日、同金额的结算：系同一次就诊的，不要再发送，按中心的编号改正该行；确系另一次就诊的，用原请求号原样发送。");
+
+    public static readonly DifferenceKind CancelsWhatNeverArrived = new(DifferenceCause.MissingHere, ProposedAction.RemoveLine,
+        "中心无", "中心无此笔结算，也就无可撤销：请核对后从本院账中去掉该行。");
+
+    public static readonly DifferenceKind NotListed = new(DifferenceCause.MissingThere, ProposedAction.RecordOrCancel,
+        "本院无", "中心有而本院未列：请按结算编号查询（GetSettlement）后补记本院账；若就诊未发生，向中心发送撤销请求（Cancel）。");
+
+    public static readonly DifferenceKind SettledTwice = new(DifferenceCause.SettledTwice, ProposedAction.CancelOrRecord,
+        "疑重复结算",
+        "中心另有一笔同一人员、同日、同类型、同金额的结算，本院已列：系同一次就诊的，向中心撤销（Cancel）本笔，不要补记；确系两次就诊的，补记本院账。");
+
+    public static readonly DifferenceKind RestorationNotListed = new(DifferenceCause.MissingThere, ProposedAction.RecordRestoration,
+        "本院无", "该笔的撤销已被冲正，结算重新有效：请在本院账中恢复该笔。");
+
+    public static readonly DifferenceKind OtherAmount = new(DifferenceCause.Amount, ProposedAction.CorrectAmount,
+        "金额不符", "金额以中心结算结果为准：请改正本院账；若费用本身有误，先撤销（Cancel）再换新请求号按正确费用结算。");
+
+    public static readonly DifferenceKind PairThatDoesNotCancelOut = new(DifferenceCause.Amount, ProposedAction.RemoveLine,
+        "金额不符", "本院列了结算和撤销而金额不等，中心均无：请核对后从本院账中去掉这两行。");
+
+    public static readonly DifferenceKind CancelledHere = new(DifferenceCause.CancelledHere, ProposedAction.RecordCancellation,
+        "中心已撤销", "中心已撤销而本院未记：请在本院账中补记撤销并核对退费；若系误撤，换新请求号重新结算。");
+
+    public static readonly DifferenceKind CancelledThere = new(DifferenceCause.CancelledThere, ProposedAction.SendCancel,
+        "本院已撤销", "本院已撤销而中心仍有效：请向中心发送撤销请求（Cancel）；若并未退费，在本院账中恢复该笔。");
+
+    public static readonly DifferenceKind OtherDay = new(DifferenceCause.OtherDay, ProposedAction.CorrectDay,
+        "日期不符", "日期以中心记录为准：请在本院账中改记到中心的日期，并按该日期对账；若就诊日期本身有误，先撤销再重新结算。");
+
+    public static readonly DifferenceKind ListedTwice = new(DifferenceCause.Duplicate, ProposedAction.RemoveLine,
+        "重复", "该行与前面的行是同一笔，只应列一次：请从本院账中去掉该行，不要再发送，也不要撤销。");
+
+    public static readonly DifferenceKind OfAnotherFacility = new(DifferenceCause.OtherFacility, ProposedAction.RemoveLine,
+        "非本机构", "该结算编号是其他机构的：请核对后从本院账中去掉该行。");
+
+    public static readonly DifferenceKind OtherId = new(DifferenceCause.OtherId, ProposedAction.CorrectId,
+        "编号不符", "编号与中心记录不符：请按中心返回的结算编号、请求号和人员编号改正本院账。");
+
+    public static readonly DifferenceKind OtherVisitType = new(DifferenceCause.OtherVisitType, ProposedAction.CorrectVisitType,
+        "就诊类型不符", "就诊类型以中心结算结果为准：请改正本院账；若就诊类型本身有误，先撤销（Cancel）再换新请求号重新结算。");
+
+    /// <summary>In the order of their causes.</summary>
+    public static readonly IReadOnlyList<DifferenceKind> All =
+    [
+        NeverArrived, ReversedBeforeItCame, SameBillUnderAnotherRequest, CancelsWhatNeverArrived, NotListed, RestorationNotListed,
+        OtherAmount, PairThatDoesNotCancelOut, CancelledHere, CancelledThere, OtherDay, ListedTwice, OfAnotherFacility, OtherId,
+        OtherVisitType, SettledTwice,
+    ];
+}
 
 /// <summary>Everything either side has of one settlement, its cancellations and restorations included.</summary>
 /// <param name="Entries">The centre's, of any day, in the order of the books.</param>
 /// <param name="Lines">The facility's, in the order of its file.</param>
 /// <param name="Foreign">The settlement_id on the lines is another facility's.</param>
 /// <param name="Reversed">The request on the lines was reversed before it came: its request_id is used up.</param>
+/// <param name="Twin">The centre's other settlement of the same insured, day, type and total; empty: it has none.</param>
 internal sealed record SettlementCase(
-    IReadOnlyList<CentreRecord> Entries, IReadOnlyList<ListedLine> Lines, bool Foreign = false, bool Reversed = false);
+    IReadOnlyList<CentreRecord> Entries, IReadOnlyList<ListedLine> Lines, bool Foreign = false, bool Reversed = false, string Twin = "");
 
 /// <summary>Finds the differences in one settlement [3202].</summary>
 /// <remarks>
@@ -40,17 +107,20 @@ internal static class SettlementComparison
         if (settlement.Entries.Count == 0) CancelOut(settles, cancels, differences);
 
         differences.AddRange(settles.Select(line => OfSettleLine(period, settlement, outside, line)));
-        differences.AddRange(cancels.Select(line => OfCancelLine(settlement, outside, line)));
-        differences.AddRange(settled.Select(entry => Difference(
-            DifferenceCause.MissingThere, entry.Kind == "RESTORATION" ? ProposedAction.RecordRestoration : ProposedAction.RecordOrCancel,
-            null, entry, entry.Totals, new())));
-        differences.AddRange(cancelled.Select(entry => Difference(
-            DifferenceCause.CancelledHere, ProposedAction.RecordCancellation, null, entry, entry.Totals, new())));
+        differences.AddRange(cancels.Select(line => OfCancelLine(period, settlement, outside, line)));
+        differences.AddRange(settled.Select(entry => OfEntry(settlement, entry)));
+        differences.AddRange(cancelled.Select(entry => Difference(DifferenceKind.CancelledHere, null, entry, entry.Totals, new())));
         return differences;
     }
 
-    public static LineDifference Duplicate(ListedLine line) =>
-        Difference(DifferenceCause.Duplicate, ProposedAction.RemoveLine, line, null, new(), line.Totals);
+    /// <param name="first">The line that lists it before.</param>
+    public static LineDifference Duplicate(ListedLine line, ListedLine first)
+    {
+        LineDifference difference = Difference(DifferenceKind.ListedTwice, line, null, new(), line.Totals);
+        difference.TwinLineNumber = first.Number;
+        difference.CauseText += string.Create(CultureInfo.InvariantCulture, $"，与第 {first.Number} 行同一笔");
+        return difference;
+    }
 
     private static List<ListedLine> MatchingFirst(Period period, SettlementCase settlement, bool cancels) =>
     [
@@ -62,7 +132,7 @@ internal static class SettlementComparison
 
     private static void SetDuplicatesAside(List<ListedLine> lines, int allowed, List<LineDifference> differences)
     {
-        differences.AddRange(lines.Skip(allowed).OrderBy(line => line.Number).Select(Duplicate));
+        differences.AddRange(lines.Skip(allowed).OrderBy(line => line.Number).Select(line => Duplicate(line, lines[0])));
         if (lines.Count > allowed) lines.RemoveRange(allowed, lines.Count - allowed);
     }
 
@@ -75,11 +145,13 @@ internal static class SettlementComparison
             CentreRecord entry = entries.Find(entry => SameDay(period, line, entry)) ?? entries[0];
             entries.Remove(entry);
             if (!SameAmounts(line, entry))
-                differences.Add(Difference(DifferenceCause.Amount, ProposedAction.CorrectAmount, line, entry, entry.Totals, line.Totals));
+                differences.Add(Difference(DifferenceKind.OtherAmount, line, entry, entry.Totals, line.Totals));
             else if (!SameDay(period, line, entry))
-                differences.Add(Difference(DifferenceCause.OtherDay, ProposedAction.CorrectDay, line, entry, entry.Totals, line.Totals));
+                differences.Add(OtherDay(period, line, entry, entry.Totals));
             else if (!SameIds(settlement, line))
-                differences.Add(Difference(DifferenceCause.OtherId, ProposedAction.CorrectId, line, entry, entry.Totals, line.Totals));
+                differences.Add(Difference(DifferenceKind.OtherId, line, entry, entry.Totals, line.Totals));
+            else if (line.VisitType != VisitType.Unspecified && line.VisitType != entry.VisitType)
+                differences.Add(Difference(DifferenceKind.OtherVisitType, line, entry, entry.Totals, line.Totals));
         }
 
         lines.RemoveRange(0, pairs);
@@ -99,7 +171,7 @@ internal static class SettlementComparison
         {
             SettlementTotals left = TotalsComparison.Sum([settle.Totals, cancel.Totals]);
             if (left is not { TotalFen: 0, FundPayFen: 0 })
-                differences.Add(Difference(DifferenceCause.Amount, ProposedAction.RemoveLine, cancel, null, new(), left));
+                differences.Add(Difference(DifferenceKind.PairThatDoesNotCancelOut, cancel, null, new(), left));
         }
 
         settles.RemoveRange(0, both);
@@ -108,24 +180,29 @@ internal static class SettlementComparison
 
     private static LineDifference OfSettleLine(Period period, SettlementCase settlement, List<CentreRecord> outside, ListedLine line)
     {
-        if (settlement.Foreign) return Difference(DifferenceCause.OtherFacility, ProposedAction.RemoveLine, line, null, new(), line.Totals);
+        if (settlement.Foreign) return Difference(DifferenceKind.OfAnotherFacility, line, null, new(), line.Totals);
         if (settlement.Entries.Count == 0)
-            return Difference(DifferenceCause.MissingHere, settlement.Reversed ? ProposedAction.SendAsNew : ProposedAction.SendAgain, line,
-                null, new(), line.Totals);
+        {
+            DifferenceKind kind = settlement.Twin.Length > 0 ? DifferenceKind.SameBillUnderAnotherRequest
+                : settlement.Reversed ? DifferenceKind.ReversedBeforeItCame
+                : DifferenceKind.NeverArrived;
+            return WithTwin(settlement, Difference(kind, line, null, new(), line.Totals));
+        }
+
         if (outside.LastOrDefault(entry => !entry.Cancels) is { } elsewhere && StandsOutside(period, outside))
-            return Difference(DifferenceCause.OtherDay, ProposedAction.CorrectDay, line, elsewhere, new(), line.Totals);
-        return Difference(DifferenceCause.CancelledHere, ProposedAction.RecordCancellation, line,
+            return OtherDay(period, line, elsewhere, new());
+        return Difference(DifferenceKind.CancelledHere, line,
             settlement.Entries.LastOrDefault(entry => entry.Cancels), new(), line.Totals);
     }
 
-    private static LineDifference OfCancelLine(SettlementCase settlement, List<CentreRecord> outside, ListedLine line)
+    private static LineDifference OfCancelLine(Period period, SettlementCase settlement, List<CentreRecord> outside, ListedLine line)
     {
-        if (settlement.Foreign) return Difference(DifferenceCause.OtherFacility, ProposedAction.RemoveLine, line, null, new(), line.Totals);
+        if (settlement.Foreign) return Difference(DifferenceKind.OfAnotherFacility, line, null, new(), line.Totals);
         if (settlement.Entries.Count == 0)
-            return Difference(DifferenceCause.MissingHere, ProposedAction.RemoveLine, line, null, new(), line.Totals);
+            return Difference(DifferenceKind.CancelsWhatNeverArrived, line, null, new(), line.Totals);
         if (outside.LastOrDefault(entry => entry.Cancels) is { } elsewhere && Net(settlement.Entries) <= 0)
-            return Difference(DifferenceCause.OtherDay, ProposedAction.CorrectDay, line, elsewhere, new(), line.Totals);
-        return Difference(DifferenceCause.CancelledThere, ProposedAction.SendCancel, line,
+            return OtherDay(period, line, elsewhere, new());
+        return Difference(DifferenceKind.CancelledThere, line,
             settlement.Entries.LastOrDefault(entry => !entry.Cancels), new(), line.Totals);
     }
 
@@ -157,19 +234,51 @@ internal static class SettlementComparison
         && (line.Cancels || line.RequestId.Length == 0
             || settlement.Entries.Any(entry => entry.RequestId == line.RequestId || entry.OriginalRequestId == line.RequestId));
 
-    private static LineDifference Difference(
-        DifferenceCause cause, ProposedAction action, ListedLine? line, CentreRecord? entry, SettlementTotals centre,
-        SettlementTotals facility)
+    private static LineDifference OfEntry(SettlementCase settlement, CentreRecord entry)
     {
-        return new LineDifference
+        DifferenceKind kind = entry.Kind == "RESTORATION" ? DifferenceKind.RestorationNotListed
+            : settlement.Twin.Length > 0 ? DifferenceKind.SettledTwice
+            : DifferenceKind.NotListed;
+        LineDifference difference = Difference(kind, null, entry, entry.Totals, new());
+        return kind == DifferenceKind.SettledTwice ? WithTwin(settlement, difference) : difference;
+    }
+
+    private static LineDifference WithTwin(SettlementCase settlement, LineDifference difference)
+    {
+        if (settlement.Twin.Length == 0) return difference;
+        difference.TwinSettlementId = settlement.Twin;
+        difference.CauseText += $"（{settlement.Twin}）";
+        return difference;
+    }
+
+    /// <summary>Names every day of the two that differs, of either side; where the line agrees or gives none, the centre's day lies outside
+    /// the period.</summary>
+    private static LineDifference OtherDay(Period period, ListedLine line, CentreRecord entry, SettlementTotals centre)
+    {
+        LineDifference difference = Difference(DifferenceKind.OtherDay, line, entry, centre, line.Totals);
+        List<string> days = [];
+        Add("就诊日期", line.VisitDate, entry.VisitDate, period.Basis == DayBasis.VisitDay);
+        Add("结算日期", line.SettledOn, entry.SettledOn, period.Basis == DayBasis.SettlementDay);
+        difference.CauseText += $"：{string.Join('；', days)}";
+        return difference;
+
+        void Add(string name, DateOnly? there, DateOnly here, bool counts)
         {
-            Cause = cause,
-            Action = action,
-            ActionText = Proposals.TextOf(action),
+            if (there is { } given && given != here) days.Add($"{name}本院 {Period.Text(given)}、中心 {Period.Text(here)}");
+            else if (counts && (here < period.From || here > period.To)) days.Add($"{name}中心 {Period.Text(here)}，不在对账期内");
+        }
+    }
+
+    private static LineDifference Difference(
+        DifferenceKind kind, ListedLine? line, CentreRecord? entry, SettlementTotals centre, SettlementTotals facility) => new()
+        {
+            Cause = kind.Cause,
+            Action = kind.Action,
+            CauseText = kind.CauseText,
+            ActionText = kind.ActionText,
             Line = line?.ToMessage(),
             Entry = entry?.ToMessage(),
             Centre = centre,
             Facility = facility,
         };
-    }
 }

@@ -114,7 +114,7 @@ internal static class SubLedgerTable
         row.Write(claim.VisitId);
     }
 
-    private static string Name(VisitType type) => type switch
+    public static string Name(VisitType type) => type switch
     {
         VisitType.Unspecified => "",
         VisitType.Ordinary => "ORDINARY",

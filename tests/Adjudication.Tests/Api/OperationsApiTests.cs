@@ -25,7 +25,7 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
     {
         await using StoreFixture own = await StoreFixture.StartAsync(shards: 2);
         ModelVisit visit = new(OfShard(1, 2), "H1", "r1", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 4000, 30_000, null);
-        own.Citations = await own.Store.Citations.KeyOfAsync(own.Store.Shards[1], new Claims.Rules.Citations("p", "h", "v", "d", "r", "c"));
+        own.Terms = await own.Store.Terms.KeyOfAsync(own.Store.Shards[1], SampleTerms.Of(5_500, 4_000, 30_000));
         for (int request = 1; request <= 5; request++) await own.RunAsync(StepMode.Settle, visit with { Request = $"r{request}" });
         own.Store.Shards[0].Close("its node is away");
 
@@ -106,8 +106,12 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
                     {
                         InsuredId = insured,
                         Records = 1,
-                        Years = { new UsedYear { Year = 2025, UsedFen = 3_850, StandingSettlements = 1 } },
-                        Days = { new BorneDay { VisitDate = "2025-03-05", FacilityCode = Hospital, DeductibleFen = 4_000 } },
+                        StandingSettlements = 1,
+                        Accumulators =
+                        {
+                            new HeldAccumulator { Name = $"bordinary:20250305:{Hospital}", Amount = 4_000 },
+                            new HeldAccumulator { Name = "fordinary.year:2025", Amount = 3_850 },
+                        },
                     },
                 },
                 new ShardAccumulators { Sequence = sequence },

@@ -61,9 +61,9 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
         Known[] known = await Task.WhenAll(_directory.FindAsync("H1", "P1", []).AsTask(), _directory.FindAsync("H2", "P1", []).AsTask(),
             _directory.FindAsync("H9", "P1", []).AsTask());
 
-        Assert.Equal(new FacilityTerms("H1", "410102", Tier.Province3A, new DateOnly(2024, 1, 2), new DateOnly(2025, 3, 4)),
+        Assert.Equal(new FacilityTerms("H1", "410102", "province", "3A", new DateOnly(2024, 1, 2), new DateOnly(2025, 3, 4)),
             known[0].Facility);
-        Assert.Equal(new FacilityTerms("H2", "410122", Tier.Grassroots, null, null), known[1].Facility);
+        Assert.Equal(new FacilityTerms("H2", "410122", "village", "none", null, null), known[1].Facility);
         Assert.Null(known[2].Facility);
     }
 

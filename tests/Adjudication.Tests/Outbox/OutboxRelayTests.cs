@@ -19,7 +19,7 @@ namespace Adjudication.Tests.Outbox;
 public sealed class OutboxRelayTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-    private static readonly Citations Cited = new("p", new string('0', 64), "v", "d", "r", "c");
+    private static readonly Terms Cited = SampleTerms.Of(5_500, 4_000, 30_000);
 
     [Fact]
     public async Task Follow_ledger_that_connects_gets_each_shard_from_its_watermark_and_so_does_one_that_connects_again()
@@ -148,7 +148,7 @@ public sealed class OutboxRelayTests
         {
             bool owns = fixture is null;
             fixture ??= await StoreFixture.StartAsync(shards: 2);
-            foreach (ShardQueue shard in fixture.Store.Shards) fixture.Citations = await fixture.Store.Citations.KeyOfAsync(shard, Cited);
+            foreach (ShardQueue shard in fixture.Store.Shards) fixture.Terms = await fixture.Store.Terms.KeyOfAsync(shard, Cited);
             Relays relays = new(fixture, broker ?? EmbeddedBroker.Start(ClaimsTopic.Name, 2), owns, window);
             await relays._relay.StartAsync(CancellationToken.None);
             return relays;

@@ -8,7 +8,7 @@ namespace Adjudication.Tests.Outbox;
 
 public sealed class RecentRecordsTests
 {
-    private static readonly Citations Cited = new("p", new string('0', 64), "v", "d", "r", "c");
+    private static readonly Terms Cited = SampleTerms.Of(5_500, 4_000, 30_000);
 
     [Fact]
     public async Task Record_at_hand_says_what_the_outbox_says()

@@ -18,7 +18,7 @@ namespace Adjudication.Tests.Outbox;
 public sealed class RelayTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-    private static readonly Citations Cited = new("p", new string('0', 64), "v", "d", "r", "c");
+    private static readonly Terms Cited = SampleTerms.Of(5_500, 4_000, 30_000);
 
     [Fact]
     public async Task Run_appended_records_are_published_in_order_and_trimmed_once_committed()
@@ -179,11 +179,11 @@ public sealed class RelayTests
     }
 
     [Fact]
-    public async Task Run_citations_that_this_instance_has_not_read_yet_are_found()
+    public async Task Run_terms_that_this_instance_has_not_read_yet_are_found()
     {
         await using Bench bench = await Bench.StartAsync(window: 1_000);
-        Citations others = Cited with { PolicyId = "p2", PolicyHash = "h2" };
-        bench.Fixture.Citations = await new CitationStore(bench.Fixture.Redis).KeyOfAsync(bench.Shard, others);
+        Terms others = Cited with { PolicyId = "p2", PolicyHash = "h2" };
+        bench.Fixture.Terms = await new TermsStore(bench.Fixture.Redis).KeyOfAsync(bench.Shard, others);
         await bench.SettleAsync(1, 2);
         bench.Relay.Commit(0, "connect");
 
@@ -399,7 +399,7 @@ public sealed class RelayTests
         public static async Task<Bench> StartAsync(int window, long longestOutbox = 1_000_000, TimeProvider? time = null)
         {
             StoreFixture fixture = await StoreFixture.StartAsync(shards: 1, longestOutbox);
-            fixture.Citations = await fixture.Store.Citations.KeyOfAsync(fixture.Store.Shards[0], Cited);
+            fixture.Terms = await fixture.Store.Terms.KeyOfAsync(fixture.Store.Shards[0], Cited);
             return new Bench(fixture, window, time ?? TimeProvider.System);
         }
 

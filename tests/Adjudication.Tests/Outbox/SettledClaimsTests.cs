@@ -10,15 +10,26 @@ namespace Adjudication.Tests.Outbox;
 public sealed class SettledClaimsTests
 {
     private const string Epoch = "0123456789abcdef0123456789abcdef";
-    private static readonly Citations Cited = new("p1", "h2", "v3", "d4", "r5", "c6");
+    private static readonly Terms Cited = SampleTerms.Of(5_500, 4_000, 30_000, facilityClass: "grassroots") with
+    {
+        PolicyId = "p1",
+        PolicyHash = "h2",
+        RoundingFen = 10,
+    };
+
+    private static readonly Terms FixedSum = SampleTerms.Of(0, 0, 30_000, 90_000, facilityClass: "grassroots") with
+    {
+        PolicyId = "p1",
+        PolicyHash = "h2",
+        RoundingFen = 10,
+    };
+
     private static readonly byte[] OfSettlement = [.. Enumerable.Range(1, 16).Select(number => (byte)number)];
     private static readonly byte[] OfUndoing = [.. Enumerable.Range(101, 16).Select(number => (byte)number)];
 
     /// <summary>Of 100 000 fen with 20 050 in scope: (20 050 - 1 000) x 55% = 10 477.5, of which the cap leaves 9 001.</summary>
     private static readonly RecordHeader Header = new(
-        RecordKind.Settlement, RecordState.Active, true, 17, 18, 20240305, DeductibleFen: 1_000, BorneBeforeFen: 3_000, FundPayFen: 9_001,
-        CapUsedBeforeFen: 20_999,
-        TariffFen: 4_000, CapFen: 30_000, ShortfallFen: 1_477);
+        RecordKind.Settlement, RecordState.Active, true, 17, 18, 20240305, DeductibleFen: 1_000, FundPayFen: 9_001, ShortfallFen: 1_477);
 
     private static readonly StoredRequest Request = new()
     {
@@ -28,12 +39,9 @@ public sealed class SettledClaimsTests
         OverLimitFen = 42,
         PreSelfPayFen = 43,
         InScopeFen = 20_050,
-        RateBp = 5_500,
-        AllowanceFen = 90_000,
-        Tier = (int)Tier.Grassroots,
         InsuredCounty = 410_105,
         FacilityCounty = 90_122,
-        Citations = 7,
+        Terms = 7,
         SettledAtUnixMs = 1_700_000_000_001,
     };
 
@@ -73,7 +81,10 @@ public sealed class SettledClaimsTests
         PolicyHash = "h2",
         RequestFingerprint = ByteString.CopyFrom(OfSettlement),
         OriginalRequestId = "",
-        Format = 1,
+        Format = 2,
+        Limits = "D 4000 3000 1000 bordinary:20240305:H1\nf 30000 20999 9001 fordinary.year:2024",
+        RoundingFen = 10,
+        VisitId = "就1",
     };
 
     private static SettledClaim Cancellation => new(Settlement)
@@ -94,6 +105,7 @@ public sealed class SettledClaimsTests
         ShortfallFen = -1_477,
         CapUsedBeforeFen = 29_000,
         CapUsedAfterFen = 19_999,
+        Limits = "D 4000 3500 -1000 bordinary:20240305:H1\nf 30000 29000 -9001 fordinary.year:2024",
         ReasonCode = "",
         RequestFingerprint = ByteString.CopyFrom(OfUndoing),
         OriginalRequestId = "r1",
@@ -105,54 +117,81 @@ public sealed class SettledClaimsTests
     [Fact]
     public void Settlement_is_told_with_the_reason_of_what_the_fund_pays()
     {
-        RecordHeader whole = Header with { FundPayFen = 10_478, CapUsedBeforeFen = 19_522, ShortfallFen = 0 };
-        AssertTold(new SettledClaim(Settlement) { FundPayFen = 10_478, CapUsedBeforeFen = 19_522, ShortfallFen = 0, ReasonCode = "" }, "r1",
-            new OutboxRecord(whole, Stored(whole), null));
-        RecordHeader none = Header with { FundPayFen = 0, CapUsedBeforeFen = 30_000, ShortfallFen = 10_478 };
+        RecordHeader whole = Header with { FundPayFen = 10_478, ShortfallFen = 0 };
         AssertTold(
-            new SettledClaim(Settlement) { FundPayFen = 0, CapUsedBeforeFen = 30_000, ShortfallFen = 10_478, ReasonCode = "CAP_EXHAUSTED" },
-            "r1", new OutboxRecord(none, Stored(none), null));
+            new SettledClaim(Settlement)
+            {
+                FundPayFen = 10_478,
+                CapUsedBeforeFen = 19_522,
+                ShortfallFen = 0,
+                ReasonCode = "",
+                Limits = "D 4000 3000 1000 bordinary:20240305:H1\nf 30000 19522 10478 fordinary.year:2024",
+            },
+            "r1", new OutboxRecord(whole, Stored(whole, Met(3_000, 19_522, 10_478)), null));
+        RecordHeader none = Header with { FundPayFen = 0, ShortfallFen = 10_478 };
+        AssertTold(
+            new SettledClaim(Settlement)
+            {
+                FundPayFen = 0,
+                CapUsedBeforeFen = 30_000,
+                ShortfallFen = 10_478,
+                ReasonCode = "CAP_EXHAUSTED",
+                Limits = "D 4000 3000 1000 bordinary:20240305:H1\nf 30000 30000 0 fordinary.year:2024",
+            },
+            "r1", new OutboxRecord(none, Stored(none, Met(3_000, 30_000, 0)), null));
     }
 
     [Fact]
-    public void Settlement_at_a_fixed_allowance_leaves_the_cap_where_it_was()
+    public void Settlement_at_a_fixed_sum_leaves_the_cap_where_it_was()
     {
-        RecordHeader header = Header with { Capped = false, DeductibleFen = 0, FundPayFen = 90_000, ShortfallFen = 0 };
+        RecordHeader header = Header with { ByRate = false, DeductibleFen = 0, FundPayFen = 90_000, ShortfallFen = 0 };
         AssertTold(
             new SettledClaim(Settlement)
             {
                 DeductibleFen = 0,
+                RateBp = 0,
                 FundPayFen = 90_000,
                 ShortfallFen = 0,
                 CountsAgainstCap = false,
                 CapUsedAfterFen = 20_999,
                 ReasonCode = "",
+                Limits = "s 30000 20999 0 fordinary.year:2024",
             },
             "r1",
-            new OutboxRecord(header, Stored(header), null));
+            new OutboxRecord(header, Stored(header, Shown(20_999)), null), FixedSum);
     }
 
-    [Theory]
-    [InlineData(Tier.Province3A, "province_3a")]
-    [InlineData(Tier.Other, "other")]
-    public void Settlement_is_told_with_its_tier(Tier tier, string name)
-    {
-        StoredRecord stored = new(Header, OfSettlement, new StoredRequest(Request) { Tier = (int)tier });
-        AssertTold(new SettledClaim(Settlement) { Tier = name }, "r1", new OutboxRecord(Header, stored, null));
-    }
+    [Fact]
+    public void Settlement_is_told_with_its_facility_class() => AssertTold(
+        new SettledClaim(Settlement) { Tier = "fourth" }, "r1", new OutboxRecord(Header, Stored(Header), null),
+        Cited with { FacilityClass = "fourth" });
+
+    [Fact]
+    public void Settlement_of_a_city_without_an_annual_cap_names_none() => AssertTold(
+        new SettledClaim(Settlement) { CountsAgainstCap = false, CapFen = 0, CapUsedBeforeFen = 0, CapUsedAfterFen = 0 }, "r1",
+        new OutboxRecord(Header, Stored(Header), null),
+        SampleTerms.Rebuilt(Cited with { Limits = [Cited.Limits[0], Cited.Limits[1] with { IsAnnualCap = false }] })
+);
 
     [Theory]
     [InlineData(RecordKind.Cancellation, RecordState.Active)]
     [InlineData(RecordKind.Reversal, RecordState.UndidSettlement)]
     public void Cancellation_is_told_as_the_negative_mirror(RecordKind kind, RecordState state)
     {
-        RecordHeader header = Header with { Kind = kind, State = state, Sequence = 21, Order = 22, CapUsedBeforeFen = 29_000 };
+        RecordHeader header = Header with { Kind = kind, State = state, Sequence = 21, Order = 22 };
 
-        AssertTold(Cancellation, "c1", new OutboxRecord(header, null, Undoing(header)));
+        AssertTold(Cancellation, "c1", new OutboxRecord(header, null, Undoing(header, Met(3_500, 29_000, 9_001))));
 
-        RecordHeader allowance = header with { Capped = false };
-        AssertTold(new SettledClaim(Cancellation) { CountsAgainstCap = false, CapUsedAfterFen = 29_000 }, "c1",
-            new OutboxRecord(allowance, null, Undoing(allowance)));
+        RecordHeader fixedSum = header with { ByRate = false };
+        AssertTold(
+            new SettledClaim(Cancellation)
+            {
+                CountsAgainstCap = false,
+                RateBp = 0,
+                CapUsedAfterFen = 29_000,
+                Limits = "s 30000 29000 0 fordinary.year:2024",
+            },
+            "c1", new OutboxRecord(fixedSum, null, Undoing(fixedSum, Shown(29_000))), FixedSum);
     }
 
     [Fact]
@@ -164,7 +203,6 @@ public sealed class SettledClaimsTests
             State = RecordState.UndidCancellation,
             Sequence = 31,
             Order = 32,
-            CapUsedBeforeFen = 5_000,
         };
 
         AssertTold(
@@ -178,22 +216,23 @@ public sealed class SettledClaimsTests
                 SettledAtUnixMs = 1_700_000_000_002,
                 CapUsedBeforeFen = 5_000,
                 CapUsedAfterFen = 14_001,
+                Limits = "D 4000 0 1000 bordinary:20240305:H1\nf 30000 5000 9001 fordinary.year:2024",
                 ReasonCode = "",
                 RequestFingerprint = ByteString.CopyFrom(OfUndoing),
                 OriginalRequestId = "r1",
             },
             "v1",
-            new OutboxRecord(header, null, Undoing(header)));
+            new OutboxRecord(header, null, Undoing(header, Met(0, 5_000, 9_001))));
     }
 
     [Fact]
     public void Request_only_is_told_without_money()
     {
-        RecordHeader header = new(RecordKind.Reversal, RecordState.UndidNothing, false, 41, 41, 0, 0, 0, 0, 0, 0, 0, 0);
+        RecordHeader header = new(RecordKind.Reversal, RecordState.UndidNothing, false, 41, 41, 0, 0, 0, 0);
         OutboxRecord record = new(header, null,
-            new UndoingRecord(header, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nnever", 0, [], null));
+            new UndoingRecord(header, default, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nnever", 0, [], null));
 
-        Assert.Null(record.Citations);
+        Assert.Null(record.Terms);
         AssertTold(
             new SettledClaim
             {
@@ -209,7 +248,7 @@ public sealed class SettledClaimsTests
                 Scheme = "resident",
                 RequestFingerprint = ByteString.CopyFrom(OfUndoing),
                 OriginalRequestId = "never",
-                Format = 1,
+                Format = 2,
             },
             "v9",
             record,
@@ -217,16 +256,16 @@ public sealed class SettledClaimsTests
     }
 
     [Fact]
-    public void Record_names_the_citations_and_the_trace_that_are_its_own()
+    public void Record_names_the_terms_and_the_trace_that_are_its_own()
     {
         ByteString trace = ByteString.CopyFrom([.. Enumerable.Range(0x10, 24).Select(number => (byte)number)]);
         RecordHeader header = Header with { Kind = RecordKind.Cancellation };
         UndoingRecord traced = Undoing(header) with { Own = new StoredUndoing { Trace = trace } };
 
-        Assert.Equal((7u, null), (new OutboxRecord(Header, Stored(Header), null).Citations,
+        Assert.Equal((7u, null), (new OutboxRecord(Header, Stored(Header), null).Terms,
             new OutboxRecord(Header, Stored(Header), null).TraceParent));
         Assert.Equal((7u, "00-101112131415161718191a1b1c1d1e1f-2021222324252627-01"),
-            (new OutboxRecord(header, null, traced).Citations, new OutboxRecord(header, null, traced).TraceParent));
+            (new OutboxRecord(header, null, traced).Terms, new OutboxRecord(header, null, traced).TraceParent));
     }
 
     [Fact]
@@ -238,20 +277,26 @@ public sealed class SettledClaimsTests
     }
 
     /// <summary>The same whether the claim is new or has said something else.</summary>
-    private static void AssertTold(SettledClaim expected, string requestId, in OutboxRecord record, Citations? citations)
+    private static void AssertTold(SettledClaim expected, string requestId, in OutboxRecord record, Terms? terms)
     {
-        Assert.Equal(expected, SettledClaims.Of(3, Epoch, "P1", "H1", requestId, record, citations));
+        Assert.Equal(expected, SettledClaims.Of(3, Epoch, "P1", "H1", requestId, record, terms));
         SettledClaim used = Used.Message<SettledClaim>();
-        SettledClaims.Fill(used, 3, Epoch, "", "P1", "H1", requestId, record, citations);
+        SettledClaims.Fill(used, 3, Epoch, "", "P1", "H1", requestId, record, terms);
         Assert.Equal(expected, used);
     }
 
     private static void AssertTold(SettledClaim expected, string requestId, in OutboxRecord record) =>
         AssertTold(expected, requestId, record, Cited);
 
-    private static StoredRecord Stored(RecordHeader header) => new(header, OfSettlement, Request);
+    private static StoredLimits Met(long borneBeforeFen, long usedBeforeFen, long fundPayFen) => SampleTerms.Limits(
+        ('D', 4_000, borneBeforeFen, 1_000, "bordinary:20240305:H1"), ('f', 30_000, usedBeforeFen, fundPayFen, "fordinary.year:2024"));
 
-    private static UndoingRecord Undoing(RecordHeader header) =>
-        new(header, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nr1", 17,
-            [new CutSettlement(18, 5, 20240306, "H2")], Stored(header));
+    private static StoredLimits Shown(long usedBeforeFen) => SampleTerms.Limits(('s', 30_000, usedBeforeFen, 0, "fordinary.year:2024"));
+
+    private static StoredRecord Stored(RecordHeader header, StoredLimits? limits = null) =>
+        new(header, limits ?? Met(3_000, 20_999, 9_001), OfSettlement, Request) { VisitId = "就1" };
+
+    private static UndoingRecord Undoing(RecordHeader header, StoredLimits? limits = null) =>
+        new(header, limits ?? Met(3_000, 20_999, 9_001), OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nr1", 17,
+            [new CutSettlement(18, 5, 20240306, "H2")], Stored(header, limits));
 }

@@ -4,9 +4,9 @@ namespace Adjudication.Tests.Rules;
 
 public sealed class AdjudicatorTests
 {
-    private static readonly Terms Province3A = new(4500, 4000, 30_000, null);
-    private static readonly Terms Other = new(5500, 4000, 30_000, null);
-    private static readonly Terms Grassroots = new(6500, 0, 30_000, null);
+    private static readonly Terms Province3A = SampleTerms.Of(4500, 4000, 30_000);
+    private static readonly Terms Other = SampleTerms.Of(5500, 4000, 30_000);
+    private static readonly Terms Grassroots = SampleTerms.Of(6500, 0, 30_000);
 
     public static TheoryData<string, long, long, long, long, long, string> Golden => new()
     {
@@ -39,8 +39,8 @@ public sealed class AdjudicatorTests
     {
         Terms terms = tier switch { "province_3a" => Province3A, "other" => Other, _ => Grassroots };
 
-        Settlement settlement = Adjudicator.Adjudicate(
-            terms, inScopeFen == 0 ? 1 : inScopeFen, inScopeFen, new Standing(capUsedFen, borneFen));
+        Settlement settlement = SampleTerms.Adjudicate(
+            terms, inScopeFen == 0 ? 1 : inScopeFen, inScopeFen, capUsedFen, borneFen);
 
         Assert.Equal((deductibleFen, fundPayFen, reason), (settlement.DeductibleFen, settlement.FundPayFen, settlement.ReasonCode));
     }
@@ -52,9 +52,9 @@ public sealed class AdjudicatorTests
     [InlineData(1, 1)]
     public void Adjudicate_allowance_pays_the_fixed_sum_but_never_more_than_the_total(long totalFen, long fundPayFen)
     {
-        Terms natural = new(0, 0, 30_000, 100_000);
+        Terms natural = SampleTerms.Of(0, 0, 30_000, 100_000);
 
-        Settlement settlement = Adjudicator.Adjudicate(natural, totalFen, inScopeFen: 0, new Standing(30_000, 0));
+        Settlement settlement = SampleTerms.Adjudicate(natural, totalFen, inScopeFen: 0, 30_000, 0);
 
         Assert.Equal((0, fundPayFen, ""), (settlement.DeductibleFen, settlement.FundPayFen, settlement.ReasonCode));
     }
@@ -62,7 +62,7 @@ public sealed class AdjudicatorTests
     [Fact]
     public void Adjudicate_cap_lowered_below_what_was_used_pays_nothing()
     {
-        Settlement settlement = Adjudicator.Adjudicate(Grassroots with { CapFen = 15_000 }, 10_000, 10_000, new Standing(20_000, 0));
+        Settlement settlement = SampleTerms.Adjudicate(SampleTerms.Of(6500, 0, 15_000), 10_000, 10_000, 20_000, 0);
 
         Assert.Equal((0, "CAP_EXHAUSTED"), (settlement.FundPayFen, settlement.ReasonCode));
     }

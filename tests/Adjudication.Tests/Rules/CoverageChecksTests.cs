@@ -8,7 +8,8 @@ namespace Adjudication.Tests.Rules;
 public sealed class CoverageChecksTests
 {
     private static readonly FacilityTerms Township =
-        new("H4", "410182", Tier.Grassroots, new DateOnly(2023, 1, 1), new DateOnly(2025, 6, 30));
+        new("H4", "410182", "township", "none", new DateOnly(2023, 1, 1), new DateOnly(2025, 6, 30));
+    private static readonly TermsCatalogue Zhengzhou = new(Packs.Zhengzhou);
     private static readonly EnrolmentTerms Enrolled =
         new(2024, "resident", "410105", true, new DateOnly(2024, 3, 1), new DateOnly(2024, 3, 31), new DateOnly(2024, 12, 31));
 
@@ -31,13 +32,13 @@ public sealed class CoverageChecksTests
     [InlineData("2024-03-30", "参保人尚在待遇等待期内，自2024年3月31日起享受待遇；等待期内的费用统筹基金不予支付。")]
     [InlineData("2024-10-02", "参保人的待遇已于2024年10月1日终止，请核对参保缴费情况。")]
     public void Check_of_cover_names_the_day_or_year(string date, string text) => Assert.Equal(
-        text, CoverageChecks.Check(Packs.Zhengzhou, VisitOn(date), Township,
+        text, CoverageChecks.Check(Zhengzhou, VisitOn(date), Township,
             new InsuredTerms("P01", [Enrolled with { CoveredTo = new DateOnly(2024, 10, 1) }])).Refusal?.Text);
 
     [Fact]
     public void Check_of_an_unpaid_enrolment_says_so() => Assert.Equal(
         new Refusal("NOT_COVERED_ON_DATE", "参保人2024年度已登记、尚未缴费，请核对参保缴费情况。"),
-        CoverageChecks.Check(Packs.Zhengzhou, VisitOn("2024-05-05"), Township, new InsuredTerms("P01", [Enrolled with { Paid = false }]))
+        CoverageChecks.Check(Zhengzhou, VisitOn("2024-05-05"), Township, new InsuredTerms("P01", [Enrolled with { Paid = false }]))
             .Refusal);
 
     [Theory]
@@ -48,19 +49,18 @@ public sealed class CoverageChecksTests
     [InlineData("resident", "410105", 2023, "NO_POLICY_IN_FORCE")]
     public void CapOf_is_that_of_the_years_policy_or_says_why_there_is_none(string scheme, string county, int year, string code)
     {
-        (OutpatientPolicy? policy, Refusal? refusal) =
+        (long? capFen, Refusal? refusal) =
             CoverageChecks.CapOf(Packs.Zhengzhou, new InsuredTerms("P01", [Enrolled with { Scheme = scheme, County = county }]), year);
 
-        Assert.Equal((code, code.Length == 0), (refusal?.Code ?? "", policy is not null));
-        Assert.Equal(code.Length == 0 ? 30_000 : null, policy?.AnnualCapFen.Value);
+        Assert.Equal((code, code.Length == 0 ? 30_000L : null), (refusal?.Code ?? "", capFen));
         Assert.Equal((null, Refusal.Of("INSURED_UNKNOWN")), CoverageChecks.CapOf(Packs.Zhengzhou, null, year));
     }
 
     [Fact]
     public void Check_several_faults_gives_the_first_in_order()
     {
-        Assert.Equal("FACILITY_UNKNOWN", CoverageChecks.Check(Packs.Zhengzhou, VisitOn("2023-05-05"), null, null).Refusal!.Code);
-        Assert.Equal("INSURED_UNKNOWN", CoverageChecks.Check(Packs.Zhengzhou, VisitOn("2023-05-05"), Township, null).Refusal!.Code);
+        Assert.Equal("FACILITY_UNKNOWN", CoverageChecks.Check(Zhengzhou, VisitOn("2023-05-05"), null, null).Refusal!.Code);
+        Assert.Equal("INSURED_UNKNOWN", CoverageChecks.Check(Zhengzhou, VisitOn("2023-05-05"), Township, null).Refusal!.Code);
         EnrolmentTerms unpaidEmployeeOfGongyi = Enrolled with { Scheme = "employee", County = "410181", Paid = false };
         Assert.Equal("WRONG_SCHEME", ReasonOf("2024-05-05", Township, unpaidEmployeeOfGongyi));
         Assert.Equal("OUTSIDE_POOLING_AREA", ReasonOf("2024-05-05", Township, unpaidEmployeeOfGongyi with { Scheme = "resident" }));
@@ -89,26 +89,40 @@ public sealed class CoverageChecksTests
     }
 
     [Theory]
-    [InlineData(AdminLevel.Province, "3A", Tier.Province3A, 4500, 4000)]
-    [InlineData(AdminLevel.Province, "3B", Tier.Other, 5500, 4000)]
-    [InlineData(AdminLevel.City, "3A", Tier.Other, 5500, 4000)]
-    [InlineData(AdminLevel.County, "2A", Tier.Other, 5500, 4000)]
-    [InlineData(AdminLevel.Township, "3A", Tier.Grassroots, 6500, 0)]
-    [InlineData(AdminLevel.Community, "none", Tier.Grassroots, 6500, 0)]
-    [InlineData(AdminLevel.Village, "none", Tier.Grassroots, 6500, 0)]
-    public void TermsOf_tier_follows_from_level_and_grade(AdminLevel level, string grade, Tier tier, int rateBasisPoints, long tariffFen)
+    [InlineData("province", "3A", "province_3a", 4500, 4000)]
+    [InlineData("province", "3B", "other", 5500, 4000)]
+    [InlineData("city", "3A", "other", 5500, 4000)]
+    [InlineData("county", "2A", "other", 5500, 4000)]
+    [InlineData("township", "3A", "grassroots", 6500, 0)]
+    [InlineData("community", "none", "grassroots", 6500, 0)]
+    [InlineData("village", "none", "grassroots", 6500, 0)]
+    public void Terms_follow_from_level_and_grade(string level, string grade, string name, int rateBasisPoints, long deductibleFen)
     {
-        Assert.Equal(tier, Tiers.Of(level, grade));
-        Assert.Equal(new Terms(rateBasisPoints, tariffFen, 30_000, null),
-            CoverageChecks.TermsOf(Packs.Zhengzhou.OutpatientOn(new DateOnly(2024, 1, 1))!, tier, VisitType.Ordinary));
+        Terms terms = Find(level, grade, VisitType.Ordinary);
+
+        Assert.Equal((name, rateBasisPoints, 30_000), (terms.FacilityClass, terms.RateBasisPoints, terms.Limits[terms.AnnualCap].Limit));
+        Assert.Equal(deductibleFen, terms.Limits.SingleOrDefault(limit => limit.Name == "deductible")?.Limit ?? 0);
+        Assert.True(terms.Capped);
+        Assert.Same(terms, Find(level, grade, VisitType.Ordinary));
     }
 
     [Theory]
     [InlineData(VisitType.DeliveryNatural, 100_000)]
     [InlineData(VisitType.DeliveryCaesarean, 200_000)]
-    public void TermsOf_delivery_is_a_fixed_sum(VisitType type, long allowanceFen) =>
-        Assert.Equal(new Terms(0, 0, 30_000, allowanceFen, NotAgainWithinDays: 180),
-            CoverageChecks.TermsOf(Packs.Zhengzhou.OutpatientOn(new DateOnly(2024, 1, 1))!, Tier.Other, type));
+    public void Terms_of_a_delivery_are_a_fixed_sum(VisitType type, long fixedSumFen)
+    {
+        Terms terms = Find("county", "2A", type);
+
+        Assert.Equal((fixedSumFen, 180, 0), (terms.FixedSumFen, terms.NotAgainWithinDays, terms.RateBasisPoints));
+        Assert.Equal((LimitKind.Shown, 30_000L), (Assert.Single(terms.Limits).Kind, terms.Limits[0].Limit));
+        Assert.False(terms.Capped);
+    }
+
+    private static Terms Find(string level, string grade, VisitType type)
+    {
+        OutpatientPolicy policy = Packs.Zhengzhou.OutpatientOn(new DateOnly(2024, 1, 1))!;
+        return Zhengzhou.Find(policy, level, grade, policy.PersonClasses[0], type)!;
+    }
 
     [Fact]
     public void Check_facility_comes_before_the_insured_and_the_insured_before_the_policy()
@@ -116,7 +130,7 @@ public sealed class CoverageChecksTests
         EnrolmentTerms waitingIn2023 =
             new(2023, "resident", "410105", true, new DateOnly(2023, 1, 1), new DateOnly(2023, 6, 1), new DateOnly(2023, 12, 31));
 
-        Assert.Equal("FACILITY_NOT_POOLED", CoverageChecks.Check(Packs.Zhengzhou, VisitOn("2025-07-01"), Township, null).Refusal!.Code);
+        Assert.Equal("FACILITY_NOT_POOLED", CoverageChecks.Check(Zhengzhou, VisitOn("2025-07-01"), Township, null).Refusal!.Code);
         Assert.Equal("NOT_COVERED_ON_DATE", ReasonOf("2023-05-05", Township, Enrolled with { Scheme = "employee", County = "410181" }));
         Assert.Equal("IN_WAITING_PERIOD", ReasonOf("2023-05-31", Township, waitingIn2023, VisitType.PrenatalCheck));
         Assert.Equal("NO_POLICY_IN_FORCE", ReasonOf("2023-06-01", Township, waitingIn2023, VisitType.PrenatalCheck));
@@ -157,14 +171,13 @@ public sealed class CoverageChecksTests
             new DateOnly(2025, 12, 31));
         EnrolmentTerms after = before with { PlanYear = 2025, CoveredTo = new DateOnly(2025, 12, 31) };
         Visit visit = VisitOn("2024-05-05");
-        FacilityTerms hospital = Township with { Tier = Tier.Province3A };
+        FacilityTerms hospital = Township with { AdminLevel = "province", Grade = "3A" };
 
         (CoveredVisit? covered, Refusal? refusal) =
-            CoverageChecks.Check(Packs.Zhengzhou, visit, hospital, new InsuredTerms("P01", [before, Enrolled, after]));
+            CoverageChecks.Check(Zhengzhou, visit, hospital, new InsuredTerms("P01", [before, Enrolled, after]));
 
         Assert.Null(refusal);
-        Assert.Equal(new CoveredVisit(visit, hospital, Enrolled, Packs.Zhengzhou.OutpatientOn(new DateOnly(2024, 5, 5))!,
-            new Terms(4_500, 4_000, 30_000, null)), covered);
+        Assert.Equal(new CoveredVisit(visit, hospital, Enrolled, Find("province", "3A", VisitType.Ordinary)), covered);
     }
 
     [Fact]
@@ -175,26 +188,29 @@ public sealed class CoverageChecksTests
             Outpatient = [Invented("old", 1, new DateOnly(2024, 1, 1), new DateOnly(2024, 5, 4)),
                 Invented("new", 2, new DateOnly(2024, 5, 5), null)],
         };
+        TermsCatalogue terms = new(pack);
         InsuredTerms insured = new("P01", [Enrolled]);
 
-        CoveredVisit last = CoverageChecks.Check(pack, VisitOn("2024-05-04"), Township, insured).Covered!.Value;
-        CoveredVisit first = CoverageChecks.Check(
-            pack, VisitOn("2024-05-05", VisitType.PrenatalCheck), Township with { Tier = Tier.Other }, insured).Covered!.Value;
-        CoveredVisit fixedSum = CoverageChecks.Check(
-            pack, VisitOn("2024-05-05", VisitType.DeliveryCaesarean), Township with { Tier = Tier.Province3A }, insured).Covered!.Value;
+        Terms last = CoverageChecks.Check(terms, VisitOn("2024-05-04"), Township, insured).Covered!.Value.Terms;
+        Terms first = CoverageChecks.Check(terms, VisitOn("2024-05-05", VisitType.PrenatalCheck),
+            Township with { AdminLevel = "county" }, insured).Covered!.Value.Terms;
+        Terms fixedSum = CoverageChecks.Check(terms, VisitOn("2024-05-05", VisitType.DeliveryCaesarean),
+            Township with { AdminLevel = "province", Grade = "3A" }, insured).Covered!.Value.Terms;
 
-        Assert.Equal(("old", new Terms(1_003, 103, 1_000, null)), (last.Policy.PolicyId, last.Terms));
-        Assert.Equal(("new", new Terms(2_002, 202, 2_000, null)), (first.Policy.PolicyId, first.Terms));
-        Assert.Equal(("new", new Terms(0, 0, 2_000, 2_005)), (fixedSum.Policy.PolicyId, fixedSum.Terms));
+        Assert.Equal("old old ordinary; 1003 old grassroots rate; deductible 103 old grassroots deductible; year 1000 old cap", Said(last));
+        Assert.Equal("new new prenatal; 2002 new other rate; deductible 202 new other deductible; year 2000 new cap", Said(first));
+        Assert.Equal("new new caesarean; 2005; year 2000 new cap", Said(fixedSum));
+        Assert.Equal(pack.Hash, last.PolicyHash);
         Assert.Equal("VISIT_TYPE_NOT_COVERED",
-            CoverageChecks.Check(pack, VisitOn("2024-05-05", VisitType.DeliveryNatural), Township, insured).Refusal!.Code);
-        Assert.Equal(new Citations("old", pack.Hash, "old ordinary", "old grassroots deductible", "old grassroots rate", "old cap"),
-            Citations.For(pack, last.Policy, Tier.Grassroots, VisitType.Ordinary));
-        Assert.Equal(new Citations("new", pack.Hash, "new prenatal", "new other deductible", "new other rate", "new cap"),
-            Citations.For(pack, first.Policy, Tier.Other, VisitType.PrenatalCheck));
-        Assert.Equal(
-            new Citations("new", pack.Hash, "new caesarean", "new province deductible", "new province rate", "new cap"),
-            Citations.For(pack, fixedSum.Policy, Tier.Province3A, VisitType.DeliveryCaesarean));
+            CoverageChecks.Check(terms, VisitOn("2024-05-05", VisitType.DeliveryNatural), Township, insured).Refusal!.Code);
+
+        static string Said(Terms terms) => string.Join("; ",
+        [
+            $"{terms.PolicyId} {terms.VisitTypeSource}",
+            .. terms.Parts.Select(part => $"{part.RateBasisPoints} {part.Source}"),
+            .. terms.FixedSumFen is { } sum ? [$"{sum}"] : Array.Empty<string>(),
+            .. terms.Limits.Select(limit => $"{limit.Name} {limit.Limit} {limit.Source}"),
+        ]);
     }
 
     [Theory]
@@ -205,38 +221,45 @@ public sealed class CoverageChecksTests
     public void WireName_of_a_visit_type_is_that_of_the_policy_files(VisitType type, string name) =>
         Assert.Equal(name, VisitTypes.WireName(type));
 
-    [Theory]
-    [InlineData(Tier.Province3A, 1, "province_3a")]
-    [InlineData(Tier.Other, 2, "other")]
-    [InlineData(Tier.Grassroots, 3, "grassroots")]
-    public void Tier_has_its_number_and_its_name_on_the_wire(Tier tier, int stored, string name) =>
-        Assert.Equal((stored, name), ((int)tier, tier.WireName()));
-
-    [Fact]
-    public void Tier_of_an_unknown_level_is_not_guessed() =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => Tiers.Of(AdminLevel.Unspecified, "3A"));
-
     /// <summary>One with another value and another source in every place.</summary>
-    private static OutpatientPolicy Invented(string id, int digit, DateOnly from, DateOnly? to) => new()
+    private static OutpatientPolicy Invented(string id, int digit, DateOnly from, DateOnly? to)
     {
-        PolicyId = id,
-        From = from,
-        To = to,
-        AnnualCapFen = new Cited<long>(1_000 * digit, $"{id} cap"),
-        Province3A = new TierTerms(new Cited<int>((1_000 * digit) + 1, $"{id} province rate"),
-            new Cited<long>((100 * digit) + 1, $"{id} province deductible")),
-        Other = new TierTerms(new Cited<int>((1_000 * digit) + 2, $"{id} other rate"),
-            new Cited<long>((100 * digit) + 2, $"{id} other deductible")),
-        Grassroots = new TierTerms(new Cited<int>((1_000 * digit) + 3, $"{id} grassroots rate"),
-            new Cited<long>((100 * digit) + 3, $"{id} grassroots deductible")),
-        PooledVisitTypes = ImmutableDictionary.CreateRange(StringComparer.Ordinal,
-            [KeyValuePair.Create("ORDINARY", $"{id} ordinary"), KeyValuePair.Create("PRENATAL_CHECK", $"{id} prenatal")]),
-        FixedAllowanceFen = ImmutableDictionary.CreateRange(
-            StringComparer.Ordinal, [KeyValuePair.Create("DELIVERY_CAESAREAN", new Cited<long>((1_000 * digit) + 5, $"{id} caesarean"))]),
-    };
+        OutpatientPolicy shape = Packs.Zhengzhou.OutpatientOn(new DateOnly(2025, 1, 1))!;
+        (string Class, string Word, int Last)[] classes = [("province_3a", "province", 1), ("other", "other", 2), ("grassroots", "grassroots", 3)];
+        string[] types = ["ORDINARY", "PRENATAL_CHECK"];
+        Benefit ordinary = shape.Benefits[0], delivery = shape.Benefits[1];
+        return shape with
+        {
+            PolicyId = id,
+            From = from,
+            To = to,
+            Benefits =
+            [
+                ordinary with
+                {
+                    VisitTypes = ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal,
+                        [KeyValuePair.Create("ORDINARY", $"{id} ordinary"), KeyValuePair.Create("PRENATAL_CHECK", $"{id} prenatal")]),
+                    Deductible = ordinary.Deductible! with { Fen = Table(one => new((100 * digit) + one.Last, $"{id} {one.Word} deductible")) },
+                    RateBasisPoints = Table(one => new((1_000 * digit) + one.Last, $"{id} {one.Word} rate")),
+                    Caps = [ordinary.Caps[0] with { Limit = Table(_ => new(1_000 * digit, $"{id} cap")) }],
+                },
+                delivery with
+                {
+                    VisitTypes = ImmutableSortedDictionary.CreateRange(
+                        StringComparer.Ordinal, [KeyValuePair.Create("DELIVERY_CAESAREAN", $"{id} caesarean")]),
+                    FixedSum = new FixedSum(new ValueTable(classes.ToImmutableDictionary(
+                        one => new ValueKey(one.Class, "all", "DELIVERY_CAESAREAN", 1), _ => new Cited<long>((1_000 * digit) + 5, "sum"))), null),
+                },
+            ],
+        };
+
+        ValueTable Table(Func<(string Class, string Word, int Last), Cited<long>> value) => new(classes
+            .SelectMany(one => types.Select(type => (Key: new ValueKey(one.Class, "all", type, 1), Value: value(one))))
+            .ToImmutableDictionary(row => row.Key, row => row.Value));
+    }
 
     private static string ReasonOf(string date, FacilityTerms facility, EnrolmentTerms enrolment, VisitType type = VisitType.Ordinary) =>
-        CoverageChecks.Check(Packs.Zhengzhou, VisitOn(date, type), facility, new InsuredTerms("P01", [enrolment])).Refusal?.Code ?? "";
+        CoverageChecks.Check(Zhengzhou, VisitOn(date, type), facility, new InsuredTerms("P01", [enrolment])).Refusal?.Code ?? "";
 
     private static Visit VisitOn(string date, VisitType type = VisitType.Ordinary) =>
         new(new SettleRequest { VisitDate = date, VisitType = type, TotalFen = 100, InScopeFen = 100 },

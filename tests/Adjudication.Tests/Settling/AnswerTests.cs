@@ -11,13 +11,10 @@ namespace Adjudication.Tests.Settling;
 
 public sealed class AnswerTests
 {
-    private static readonly Citations Cited =
-        new("p", new string('0', 64), "郑医保〔2023〕6号 三", "郑医保〔2023〕6号 三", "郑医保〔2023〕6号 三", "郑医保〔2023〕6号 三");
-
     [Fact]
     public void Serialize_of_a_settlement_gives_the_whole_message()
     {
-        Answer answer = Settled(new Answer(), new Terms(5_500, 4_000, 30_000, null), 123_456);
+        Answer answer = Settled(new Answer(), SampleTerms.Of(5_500, 4_000, 30_000), 123_456);
 
         SettleReply sent = SettleReply.Parser.ParseFrom(Serialized(answer));
 
@@ -41,7 +38,7 @@ public sealed class AnswerTests
     [Fact]
     public void Settle_in_an_answer_that_said_something_else_leaves_nothing_of_it()
     {
-        Terms allowance = new(0, 0, 30_000, 100_000);
+        Terms allowance = SampleTerms.Of(0, 0, 30_000, 100_000);
         Answer used = new();
         used.Reply.MergeFrom(Used.Message<SettleReply>());
         used.Stored.MergeFrom(Used.Message<StoredRequest>());
@@ -64,25 +61,18 @@ public sealed class AnswerTests
 
     private static Answer Settled(Answer answer, Terms terms, long totalFen)
     {
-        Standing before = new(20_000, 0);
-        Settlement settlement = Adjudicator.Adjudicate(terms, totalFen, totalFen, before);
+        Calculation calculation = SampleTerms.Calculate(terms, new FeeParts(0, 0, 0, totalFen), capUsedFen: 20_000, borneFen: 0);
+        Settlement settlement = calculation.Settlement;
         RecordHeader header = new(
-            RecordKind.Settlement, RecordState.Active, terms.Capped, 7, 7, 20250618, settlement.DeductibleFen, 0, settlement.FundPayFen,
-            20_000, terms.TariffFen, terms.CapFen,
-            settlement.UncappedFen - settlement.FundPayFen);
-        StoredRequest stored = new()
-        {
-            VisitType = 1,
-            TotalFen = totalFen,
-            InScopeFen = totalFen,
-            RateBp = terms.RateBasisPoints,
-            AllowanceFen = terms.AllowanceFen ?? 0,
-            Tier = 2,
-        };
+            RecordKind.Settlement, RecordState.Active, terms.FixedSumFen is null, 7, 7, 20250618, settlement.DeductibleFen,
+            settlement.FundPayFen, settlement.UncappedFen - settlement.FundPayFen);
+        StoredLimits limits = SampleTerms.Limits([.. terms.Limits.Select((limit, index) =>
+            ((char)limit.Kind, limit.Limit, calculation.Uses.Span[index].UsedBefore, calculation.Uses.Span[index].Moved, "x"))]);
+        StoredRequest stored = new() { VisitType = 1, TotalFen = totalFen, InScopeFen = totalFen };
         StoredRecord.Clear(answer.Stored);
         answer.Stored.MergeFrom(stored);
-        Replies.Settle(answer, Decision.Settled, "2025-03-0000000007", "r", "f", "i", new StoredRecord(header, default, answer.Stored),
-            Cited, replayed: false);
+        Replies.Settle(answer, Decision.Settled, "2025-03-0000000007", "r", "f", "i", new StoredRecord(header, limits, default, answer.Stored),
+            terms, replayed: false);
         return answer;
     }
 

@@ -13,7 +13,7 @@ namespace Adjudication.Tests.Settling;
 /// <summary>An answer is what was decided when it was given, whatever today's program would decide.</summary>
 public sealed class DecidedOnceTests : IAsyncLifetime
 {
-    private const string DeductibleRule = "deductible = min(in_scope, max(tariff - borne, 0))";
+    private const string DeductibleRule = "deductible = min(base, max(limits[i] - used[i], 0))";
     private StoreFixture _fixture = null!;
     private EligibilityDirectory _eligibility = null!;
 
@@ -46,14 +46,16 @@ public sealed class DecidedOnceTests : IAsyncLifetime
 
         await using SettlementStore sameRedis = new(
             _fixture.Redis, shardCount: 1, longestOutbox: 1_000_000,
-            Script.FromResource("settle.lua").Mutated(DeductibleRule, "deductible = min(in_scope, 777)"));
+            Script.FromResource("settle.lua").Mutated(DeductibleRule, "deductible = min(base, 777)"));
         sameRedis.Shards[0].Open(StoreFixture.Epoch, 0);
-        SettlementDesk later = new(sameRedis, _eligibility, Packs.Zhengzhou, TimeProvider.System, (terms, _, inScopeFen, before) =>
-        {
-            long deductibleFen = Math.Min(inScopeFen, 777);
-            long uncappedFen = (((inScopeFen - deductibleFen) * terms.RateBasisPoints) + 5_000) / 10_000;
-            return new Settlement(deductibleFen, uncappedFen, Math.Min(uncappedFen, Math.Max(terms.CapFen - before.CapUsedFen, 0)));
-        });
+        SettlementDesk later = new(sameRedis, _eligibility, Packs.Zhengzhou, TimeProvider.System,
+            (terms, _, inScopeFen, before, moved) =>
+            {
+                long deductibleFen = moved[0] = Math.Min(inScopeFen, 777);
+                long uncappedFen = (((inScopeFen - deductibleFen) * terms.RateBasisPoints) + 5_000) / 10_000;
+                moved[1] = Math.Min(uncappedFen, Math.Max(terms.Limits[1].Limit - before[1], 0));
+                return new Settlement(deductibleFen, uncappedFen, moved[1]);
+            });
 
         Assert.Equal(777, (await later.QuoteAsync(Request("R9", inScopeFen: 10_000))).DeductibleFen);
         Assert.Equal(Replayed(plain), await later.SettleAsync(Request("R1", inScopeFen: 10_000)));
@@ -71,11 +73,25 @@ public sealed class DecidedOnceTests : IAsyncLifetime
     public async Task Settle_where_script_and_rules_differ_in_the_reason_alone_answers_nothing()
     {
         SettlementDesk desk = new(_fixture.Store, _eligibility, Packs.Zhengzhou, TimeProvider.System,
-            (terms, totalFen, inScopeFen, before) =>
-        {
-            Settlement rules = Adjudicator.Adjudicate(terms, totalFen, inScopeFen, before);
-            return rules with { UncappedFen = rules.UncappedFen + 1 };
-        });
+            (terms, totalFen, inScopeFen, before, moved) =>
+            {
+                Settlement rules = Adjudicator.Adjudicate(terms, totalFen, inScopeFen, before, moved);
+                return rules with { UncappedFen = rules.UncappedFen + 1 };
+            });
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => desk.SettleAsync(Request("R1", inScopeFen: 10_000)).AsTask());
+    }
+
+    [Fact]
+    public async Task Settle_where_script_and_rules_differ_in_what_a_limit_moves_by_alone_answers_nothing()
+    {
+        SettlementDesk desk = new(_fixture.Store, _eligibility, Packs.Zhengzhou, TimeProvider.System,
+            (terms, totalFen, inScopeFen, before, moved) =>
+            {
+                Settlement rules = Adjudicator.Adjudicate(terms, totalFen, inScopeFen, before, moved);
+                moved[1]++;
+                return rules;
+            });
 
         await Assert.ThrowsAsync<InvalidOperationException>(() => desk.SettleAsync(Request("R1", inScopeFen: 10_000)).AsTask());
     }

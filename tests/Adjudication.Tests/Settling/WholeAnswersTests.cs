@@ -18,8 +18,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
     private const string RequestReversed = "该请求已被冲正，如需结算请使用新的请求编号。";
 
     private const string Settled =
-        "一、费用总额123.45元，其中全自费10.00元、超限价3.00元、先行自付0.45元、政策范围内110.00元，以此为计算基数（郑医保〔2023〕6号 三）。二、起付标准40.00元，本次负担起付标准40.00元（郑医保〔2023〕6号 三）。" +
-        "三、省、市、县其他等级定点医疗机构支付比例55%：（110.00－40.00）×55%＝38.50元（郑医保〔2023〕6号 三）。" +
+        "一、费用总额123.45元，其中全自费10.00元、超限价3.00元、先行自付0.45元、政策范围内110.00元，以此为计算基数（郑医保〔2023〕6号 三）。二、起付标准（每日每机构）40.00元，本次负担起付标准40.00元（郑医保〔2023〕6号 三）。" +
+        "三、省市县其他等级支付比例55%：（110.00－40.00）×55%＝38.50元（郑医保〔2023〕6号 三）。" +
         "四、年度最高支付限额300.00元，此前已用13.00元，本次未超过限额（郑医保〔2023〕6号 三）。五、统筹基金支付38.50元，个人负担84.95元。";
 
     [Fact]
@@ -58,7 +58,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         mirror.CapUsedBeforeFen = 5_800;
         mirror.CapUsedAfterFen = 1_950;
         mirror.CapRemainingFen = 28_050;
-        mirror.Trace = $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付38.50元，退回个人负担84.95元。三、恢复起付标准40.00元；年度已用限额由58.00元恢复为19.50元。";
+        mirror.Limits.Add([Deductible(4_000, 0), Year(5_800, 1_950)]);
+        mirror.Trace = $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付38.50元，退回个人负担84.95元。三、恢复起付标准40.00元；年度最高支付限额已用由58.00元恢复为19.50元。";
         SettleReply cancelled = await fixture.Desk.CancelAsync(
             new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId });
         Assert.Matches($@"^2025-{Shards.Of("P2", 4):00}-\d{{10}}$", cancelled.SettlementId);
@@ -85,7 +86,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         restored.CapUsedBeforeFen = 1_950;
         restored.CapUsedAfterFen = 5_800;
         restored.CapRemainingFen = 24_200;
-        restored.Trace = $"一、撤销已冲正，结算{settlement.SettlementId}恢复有效，费用总额123.45元。二、统筹基金支付38.50元，个人负担84.95元。三、年度已用限额由19.50元变为58.00元。";
+        restored.Limits[1] = Year(1_950, 5_800);
+        restored.Trace = $"一、撤销已冲正，结算{settlement.SettlementId}恢复有效，费用总额123.45元。二、统筹基金支付38.50元，个人负担84.95元。三、负担起付标准40.00元；年度最高支付限额已用由19.50元变为58.00元。";
         ReverseReply undone = await fixture.Desk.ReverseAsync(Reversal("V1", "P2", "C1"));
         Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.CancellationUndone, Mirror = restored }, undone);
         Assert.Equal(restored, await FindAsync("P2", "V1"));
@@ -106,7 +108,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         mirror.CapUsedBeforeFen = 5_150;
         mirror.CapUsedAfterFen = 1_300;
         mirror.CapRemainingFen = 28_700;
-        mirror.Trace = $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付38.50元，退回个人负担84.95元。三、恢复起付标准40.00元；年度已用限额由51.50元恢复为13.00元。";
+        mirror.Limits.Add([Deductible(4_000, 0), Year(5_150, 1_300)]);
+        mirror.Trace = $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付38.50元，退回个人负担84.95元。三、恢复起付标准40.00元；年度最高支付限额已用由51.50元恢复为13.00元。";
         ReverseReply undone = await fixture.Desk.ReverseAsync(Reversal("V1", "P3", "R1"));
         mirror.SettlementId = undone.Mirror.SettlementId;
         Assert.NotEqual(settlement.SettlementId, undone.Mirror.SettlementId);
@@ -161,6 +164,7 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         expected.VisitType = VisitType.DeliveryNatural;
         (expected.DeductibleFen, expected.RateBp, expected.FundPayFen, expected.SelfPayFen) = (0, 0, 12_345, 0);
         (expected.CapUsedBeforeFen, expected.CapUsedAfterFen, expected.CapRemainingFen) = (1_300, 1_300, 28_700);
+        expected.Limits.Clear();
         expected.Trace = "一、生育医疗补助定额1000.00元，费用总额123.45元，按两者中较低者支付，不设起付标准，不占门诊统筹年度限额（郑医保〔2023〕6号 四）。二、统筹基金支付123.45元，个人负担0.00元。";
 
         SettleReply settlement = await fixture.Desk.SettleAsync(visit);
@@ -174,9 +178,9 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
             (cancelled.DeductibleFen, cancelled.FundPayFen, cancelled.SelfPayFen, cancelled.CapUsedBeforeFen, cancelled.CapUsedAfterFen,
             cancelled.CapRemainingFen));
         Assert.Equal(
-            $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付123.45元，退回个人负担0.00元。三、恢复起付标准0.00元；年度已用限额由13.00元恢复为13.00元。",
+            $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付123.45元，退回个人负担0.00元。三、恢复起付标准0.00元。",
             cancelled.Trace);
-        Assert.Equal($"一、撤销已冲正，结算{settlement.SettlementId}恢复有效，费用总额123.45元。二、统筹基金支付123.45元，个人负担0.00元。三、年度已用限额由13.00元变为13.00元。",
+        Assert.Equal($"一、撤销已冲正，结算{settlement.SettlementId}恢复有效，费用总额123.45元。二、统筹基金支付123.45元，个人负担0.00元。三、负担起付标准0.00元。",
             restored.Mirror.Trace);
     }
 
@@ -376,8 +380,7 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
     {
         SettleReply first = await fixture.Desk.SettleAsync(VisitOf(10_000, "R1", "P11"));
         ImmutableArray<OutpatientPolicy> lowered =
-            [.. Packs.Zhengzhou.Outpatient.Select(
-            policy => policy with { PolicyId = "lowered", AnnualCapFen = new Cited<long>(2_000, "降低") })];
+            [.. Packs.Zhengzhou.Outpatient.Select(policy => policy with { PolicyId = "lowered", Benefits = Lowered(policy.Benefits) })];
         var desk = fixture.DeskUnder(Packs.Zhengzhou with { Hash = new string('f', 64), Outpatient = lowered });
 
         SettleReply again = await desk.SettleAsync(VisitOf(10_000, "R1", "P11"));
@@ -393,6 +396,13 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         Assert.Equal((3_300, 2_000, true, 0L), (year.FundPaidFen, year.CapFen, year.HasCapRemainingFen, year.CapRemainingFen));
     }
 
+    private static ImmutableArray<Benefit> Lowered(ImmutableArray<Benefit> benefits)
+    {
+        Cap cap = benefits[0].Caps[0];
+        ValueTable limit = new(cap.Limit.Rows.ToImmutableDictionary(row => row.Key, _ => new Cited<long>(2_000, "降低")));
+        return benefits.SetItem(0, benefits[0] with { Caps = [cap with { Limit = limit }] });
+    }
+
     [Fact]
     public async Task Settlement_is_handed_on_with_county_of_insured_and_of_facility_tier_and_time()
     {
@@ -403,7 +413,7 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
 
         SettledClaim claim = SettledClaims.Of(
             shard.Shard, "e", "P12", entry.FacilityCode, entry.RequestId, entry.Record,
-            await fixture.Store.Store.Citations.ReadAsync(shard, entry.Record.Citations!.Value));
+            await fixture.Store.Store.Terms.ReadAsync(shard, entry.Record.Terms!.Value));
 
         Assert.Equal(("410105", "410102", "province_3a", VisitType.DeliveryCaesarean),
             (claim.InsuredCounty, claim.FacilityCounty, claim.Tier, claim.VisitType));
@@ -448,6 +458,29 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         VisitType = VisitType.Ordinary,
         VisitId = "M1",
         SettledAt = Now,
+        Limits = { Deductible(0, 4_000), Year(1_300, 5_150) },
+    };
+
+    private static Limit Deductible(long before, long after) => new()
+    {
+        Name = "deductible",
+        Label = "起付标准（每日每机构）",
+        Period = "2025-03-05",
+        Limit_ = 4_000,
+        UsedBefore = before,
+        UsedAfter = after,
+        Remaining = 4_000 - after,
+    };
+
+    private static Limit Year(long before, long after) => new()
+    {
+        Name = "year",
+        Label = "年度最高支付限额",
+        Period = "2025",
+        Limit_ = 30_000,
+        UsedBefore = before,
+        UsedAfter = after,
+        Remaining = 30_000 - after,
     };
 
     /// <summary>Of <see cref="ExpectedSettlement"/>, without what depends on the standing.</summary>

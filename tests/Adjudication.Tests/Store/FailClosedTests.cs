@@ -38,7 +38,7 @@ public sealed class FailClosedTests
             "foreign" => fixture.Redis.HashSetAsync(shard.Keys.Shard, "epoch", "ffffffffffffffffffffffffffffffff"),
             _ => fixture.Redis.HashSetAsync(shard.Keys.Shard, "seq", 0),
         });
-        byte[]? before = await fixture.Redis.HashGetAsync(shard.Keys.Insured(Visit.Insured), "u2024");
+        byte[]? before = await fixture.Redis.HashGetAsync(shard.Keys.Insured(Visit.Insured), "fordinary.year:2024");
 
         foreach (StepMode mode in (StepMode[])[StepMode.Settle, StepMode.Quote, StepMode.Look])
         {
@@ -47,7 +47,7 @@ public sealed class FailClosedTests
 
         await Assert.ThrowsAsync<StoreUnavailableException>(() => shard.ReadInsuredAsync(Visit.Insured));
         Assert.Null(shard.Status.Epoch);
-        Assert.Equal(before, (byte[]?)await fixture.Redis.HashGetAsync(shard.Keys.Insured(Visit.Insured), "u2024"));
+        Assert.Equal(before, (byte[]?)await fixture.Redis.HashGetAsync(shard.Keys.Insured(Visit.Insured), "fordinary.year:2024"));
     }
 
     [Fact]

@@ -61,7 +61,7 @@ public sealed class LinearizabilityTests
         IReadOnlyList<(string Field, byte[] Value)> stored = await fixture.Store.ShardOf("P").ReadInsuredAsync("P");
         Assert.Equal(one.PaidFen("P", 2024),
             stored.Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>()
-            .Where(field => field.Day is null).Sum(field => field.AmountFen));
+            .Where(field => field.Day is null).Sum(field => field.Amount));
     }
 
     /// <summary>The content follows from the request, so that a repeat is a repeat.</summary>

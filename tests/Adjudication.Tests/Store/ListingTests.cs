@@ -27,11 +27,12 @@ public sealed class ListingTests
                 {
                     InsuredId = "P01",
                     Records = 4,
-                    Years = { new UsedYear { Year = 2024, UsedFen = 6_600, StandingSettlements = 2 } },
-                    Days =
+                    StandingSettlements = 2,
+                    Accumulators =
                     {
-                        new BorneDay { VisitDate = "2024-03-04", FacilityCode = "H2", DeductibleFen = 4_000 },
-                        new BorneDay { VisitDate = "2024-03-05", FacilityCode = "H1", DeductibleFen = 4_000 },
+                        new HeldAccumulator { Name = "bordinary:20240304:H2", Amount = 4_000 },
+                        new HeldAccumulator { Name = "bordinary:20240305:H1", Amount = 4_000 },
+                        new HeldAccumulator { Name = "fordinary.year:2024", Amount = 6_600 },
                     },
                 },
                 new InsuredAccumulators { InsuredId = "P02", Records = 1 },

@@ -135,22 +135,22 @@ public sealed class OpeningTests
     }
 
     [Fact]
-    public async Task Open_again_after_a_shard_closed_opens_that_one_only_and_forgets_its_citations()
+    public async Task Open_again_after_a_shard_closed_opens_that_one_only_and_forgets_its_terms()
     {
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 2);
         await using Opening opening = await Opening.StartAsync(fixture, new KnownStore { Initialised = true });
         await opening.UntilAsync(["open 0", "open 0"]);
-        Citations cited = new("p", "h", "v", "d", "r", "c");
-        uint key = await opening.Store.Citations.KeyOfAsync(opening.Store.Shards[0], cited);
-        await opening.Store.Citations.KeyOfAsync(opening.Store.Shards[1], cited);
+        Terms cited = SampleTerms.Of(5_500, 4_000, 30_000);
+        uint key = await opening.Store.Terms.KeyOfAsync(opening.Store.Shards[0], cited);
+        await opening.Store.Terms.KeyOfAsync(opening.Store.Shards[1], cited);
         await fixture.Redis.HashSetAsync(opening.Store.Shards[0].Keys.Shard, "seq", 7);
         await fixture.Redis.HashSetAsync(opening.Store.Shards[1].Keys.Shard, "seq", 8);
 
         opening.Store.Shards[0].Close("closed by the test");
 
         await opening.UntilAsync(["open 7", "open 0"]);
-        Assert.False(opening.Store.Citations.TryRead(opening.Store.Shards[0], key, out _));
-        Assert.True(opening.Store.Citations.TryRead(opening.Store.Shards[1], key, out _));
+        Assert.False(opening.Store.Terms.TryRead(opening.Store.Shards[0], key, out _));
+        Assert.True(opening.Store.Terms.TryRead(opening.Store.Shards[1], key, out _));
         Assert.Equal(
             [$"Opened 2 shards of store {StoreFixture.Epoch}", $"Opened 1 shards of store {StoreFixture.Epoch}"],
             opening.Log.Lines.Where(line => line.Level is LogLevel.Information).Select(line => line.Sentence));

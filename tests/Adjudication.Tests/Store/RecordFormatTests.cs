@@ -7,41 +7,43 @@ namespace Adjudication.Tests.Store;
 /// <summary>What lies in Redis says its format: a record of today is read for good, one of another format is refused by name.</summary>
 public sealed class RecordFormatTests
 {
-    private const string SettlementOfFormat1 =
-        "015341500000000000010000000000010134fffa00000fa00000000000000ce40000000000000fa000007530000000000000" +
-        "000000e2f8141eec370e6726d77eee67b9fdb310b96030904e38fc2a480250f98319588a84196507000000";
-    private const string CancellationOfFormat1 =
-        "014341500000000000020000000000020134fffa00000fa000000fa000000ce400000ce400000fa000007530000000000000" +
-        "0000009661731d12b3d1627032404b9a02c72e00067148310a523100070880d095ffbc310000000000010000e2f8141eec37" +
-        "0e6726d77eee67b9fdb310b96030904e38fc2a480250f98319588a84196507000000";
+    private const string SettlementOfFormat2 =
+        "025341500000000000010000000000010134fffa000000000fa0000000000ce400000000000000000002005044000000000f" +
+        "a0000000000000000000000fa015626f7264696e6172793a32303235303631383a4831660000000075300000000000000000" +
+        "00000ce413666f7264696e6172792e796561723a32303235e2f8141eec370e6726d77eee67b9fdb310b96030904e50f98319" +
+        "588a84196507000000";
+    private const string CancellationOfFormat2 =
+        "024341500000000000020000000000020134fffa000000000fa0000000000ce400000000000000000002005044000000000f" +
+        "a0000000000fa0000000000fa015626f7264696e6172793a32303235303631383a483166000000007530000000000ce40000" +
+        "00000ce413666f7264696e6172792e796561723a323032359661731d12b3d1627032404b9a02c72e00067148310a52310007" +
+        "0880d095ffbc310000000000010000e2f8141eec370e6726d77eee67b9fdb310b96030904e50f98319588a84196507000000";
 
     private static readonly ModelVisit Visit = new("P1", "H1", "R1", new DateOnly(2025, 6, 18), 12_345, 10_000, 5_500, 4_000, 30_000, null);
 
     [Fact]
-    public void Recorded_settlement_of_format_1_is_read()
+    public void Recorded_settlement_of_format_2_is_read()
     {
-        StoredRecord record = StoredRecord.Read(Convert.FromHexString(SettlementOfFormat1));
+        StoredRecord record = StoredRecord.Read(Convert.FromHexString(SettlementOfFormat2));
 
         Assert.Equal(
-            new RecordHeader(RecordKind.Settlement, RecordState.Active, Capped: true, Sequence: 1, Order: 1, VisitDay: 20250618,
-                DeductibleFen: 4_000, BorneBeforeFen: 0, FundPayFen: 3_300, CapUsedBeforeFen: 0, TariffFen: 4_000, CapFen: 30_000,
-                ShortfallFen: 0),
+            new RecordHeader(RecordKind.Settlement, RecordState.Active, ByRate: true, Sequence: 1, Order: 1, VisitDay: 20250618,
+                DeductibleFen: 4_000, FundPayFen: 3_300, ShortfallFen: 0, LimitCount: 2, LimitBytes: 80),
             record.Header);
-        Assert.Equal((12_345, 10_000, 5_500, 2),
-            (record.Request.TotalFen, record.Request.InScopeFen, record.Request.RateBp, record.Request.Tier));
-        Assert.Equal((410105, 410122, 7u), (record.Request.InsuredCounty, record.Request.FacilityCounty, record.Request.Citations));
+        Assert.Equal("D 4000 0 4000 bordinary:20250618:H1\nf 30000 0 3300 fordinary.year:2025", record.Limits.Text(1));
+        Assert.Equal((12_345, 10_000), (record.Request.TotalFen, record.Request.InScopeFen));
+        Assert.Equal((410105, 410122, 7u), (record.Request.InsuredCounty, record.Request.FacilityCounty, record.Request.Terms));
     }
 
     [Fact]
-    public void Recorded_cancellation_of_format_1_is_read()
+    public void Recorded_cancellation_of_format_2_is_read()
     {
-        UndoingRecord record = UndoingRecord.Read(Convert.FromHexString(CancellationOfFormat1));
+        UndoingRecord record = UndoingRecord.Read(Convert.FromHexString(CancellationOfFormat2));
 
         Assert.Equal(
-            new RecordHeader(RecordKind.Cancellation, RecordState.Active, Capped: true, Sequence: 2, Order: 2, VisitDay: 20250618,
-                DeductibleFen: 4_000, BorneBeforeFen: 4_000, FundPayFen: 3_300, CapUsedBeforeFen: 3_300, TariffFen: 4_000, CapFen: 30_000,
-                ShortfallFen: 0),
+            new RecordHeader(RecordKind.Cancellation, RecordState.Active, ByRate: true, Sequence: 2, Order: 2, VisitDay: 20250618,
+                DeductibleFen: 4_000, FundPayFen: 3_300, ShortfallFen: 0, LimitCount: 2, LimitBytes: 80),
             record.Header);
+        Assert.Equal("D 4000 4000 -4000 bordinary:20250618:H1\nf 30000 3300 -3300 fordinary.year:2025", record.Limits.Text(-1));
         Assert.Equal(("qH1\nR1", 1L, 1_700_000_000_000), (record.TargetField, record.TargetSequence, record.Own.UndoneAtUnixMs));
         Assert.Equal((12_345L, 10_000L), (record.Target!.Value.Request.TotalFen, record.Target.Value.Request.InScopeFen));
     }
@@ -50,12 +52,12 @@ public sealed class RecordFormatTests
     public async Task Records_are_written_as_they_were_recorded()
     {
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
-        fixture.Citations = 7;
+        fixture.Terms = 7;
 
         await fixture.RunAsync(StepMode.Settle, Visit);
-        Assert.Equal(SettlementOfFormat1, await StoredAsync(fixture, "qH1\nR1"));
+        Assert.Equal(SettlementOfFormat2, await StoredAsync(fixture, "qH1\nR1"));
         await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "R2", "qH1\nR1");
-        Assert.Equal(CancellationOfFormat1, await StoredAsync(fixture, "qH1\nR2"));
+        Assert.Equal(CancellationOfFormat2, await StoredAsync(fixture, "qH1\nR2"));
     }
 
     [Fact]
@@ -79,7 +81,7 @@ public sealed class RecordFormatTests
 
         Assert.Equal(StepOutcome.New, (await fixture.RunAsync(StepMode.Settle, Visit with { Insured = "P2" })).Outcome);
         StoreUnavailableException refused = Assert.Throws<StoreUnavailableException>(() => StoredRecord.Read(record));
-        Assert.Equal("A stored record has format 9, and this program reads format 1.", refused.Message);
+        Assert.Equal("A stored record has format 9, and this program reads format 2.", refused.Message);
     }
 
     private static async Task<string> StoredAsync(StoreFixture fixture, string field) =>

@@ -24,8 +24,8 @@ internal sealed class StoreFixture : IAsyncDisposable
 
     public SettlementStore Store { get; }
 
-    /// <summary>Key of the citations that settlements refer to.</summary>
-    public uint Citations { get; set; }
+    /// <summary>Key of the terms that settlements refer to.</summary>
+    public uint Terms { get; set; }
 
     public IDatabase Redis => _connection.GetDatabase();
 
@@ -51,11 +51,10 @@ internal sealed class StoreFixture : IAsyncDisposable
     public async Task<StepReply> RunAsync(StepMode mode, ModelVisit visit) =>
         await Store.ShardOf(visit.Insured).RunAsync(StepOf(mode, visit));
 
-    public Step StepOf(StepMode mode, ModelVisit visit) => StepOf(mode, visit, Citations);
+    public Step StepOf(StepMode mode, ModelVisit visit) => StepOf(mode, visit, Terms);
 
-    public static Step StepOf(StepMode mode, ModelVisit visit, uint citations)
+    public static Step StepOf(StepMode mode, ModelVisit visit, uint terms)
     {
-        Terms terms = new(visit.RateBasisPoints, visit.TariffFen, visit.CapFen, visit.AllowanceFen, visit.NotAgainWithinDays);
         SettleRequest request = new()
         {
             RequestId = visit.Request,
@@ -72,15 +71,22 @@ internal sealed class StoreFixture : IAsyncDisposable
         {
             TotalFen = visit.TotalFen,
             InScopeFen = visit.InScopeFen,
-            RateBp = visit.RateBasisPoints,
-            AllowanceFen = visit.AllowanceFen ?? 0,
-            Tier = 2,
             InsuredCounty = 410105,
             FacilityCounty = 410122,
-            Citations = citations,
+            Terms = terms,
             Trace = StoredTrace.OfCall(),
         };
-        return Step.Visit(mode, request, visit.Day, terms, visit.TotalFen, visit.InScopeFen, stored);
+        return Step.Visit(mode, request, visit.Day, TermsOf(visit), visit.TotalFen, visit.InScopeFen, stored);
+    }
+
+    public static Terms TermsOf(ModelVisit visit) => SampleTerms.Of(
+        visit.RateBasisPoints, visit.TariffFen, visit.CapFen, visit.AllowanceFen, visit.NotAgainWithinDays);
+
+    /// <summary>What was used of the annual cap, the last of the limits of <see cref="SampleTerms"/>.</summary>
+    public static long CapUsedBefore(in StepReply reply)
+    {
+        StoredLimits limits = StoredLimits.Read(reply.Header, reply.Bytes);
+        return limits.Count == 0 ? 0 : limits[limits.Count - 1].UsedBefore;
     }
 
     public async Task<StepReply> UndoAsync(StepMode mode, string insured, string facility, string request, string target) =>
@@ -105,7 +111,7 @@ internal sealed class StoreFixture : IAsyncDisposable
             RecordState.FoundUndone => "nothing any more",
             _ => "",
         };
-        return new ModelAnswer(outcome, reply.Header.DeductibleFen, reply.Header.FundPayFen, reply.Header.CapUsedBeforeFen, did);
+        return new ModelAnswer(outcome, reply.Header.DeductibleFen, reply.Header.FundPayFen, CapUsedBefore(reply), did);
     }
 
     public async ValueTask DisposeAsync()

@@ -22,72 +22,25 @@ public sealed class StoreRecordsTests
     public async Task Records_and_accumulators_have_every_figure_right()
     {
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
-        RecordHeader settlement = new(
-            RecordKind.Settlement, RecordState.Active, true, 1, 1, 20240305, 4_000, 0, 2_752, 0, 4_000, 30_000, 0);
-
-        RecordHeader[] settled =
+        string[] settled =
         [
-            (await fixture.RunAsync(StepMode.Settle, First)).Header,
-            (await fixture.RunAsync(StepMode.Settle, CutByCap)).Header,
-            (await fixture.RunAsync(StepMode.Settle, OtherYear)).Header,
-            (await fixture.RunAsync(StepMode.Settle, Fixed)).Header,
-            (await fixture.RunAsync(StepMode.Settle, Exhausted)).Header,
-            (await fixture.RunAsync(StepMode.Quote, Exhausted)).Header,
+            Told(await fixture.RunAsync(StepMode.Settle, First)),
+            Told(await fixture.RunAsync(StepMode.Settle, CutByCap)),
+            Told(await fixture.RunAsync(StepMode.Settle, OtherYear)),
+            Told(await fixture.RunAsync(StepMode.Settle, Fixed)),
+            Told(await fixture.RunAsync(StepMode.Settle, Exhausted)),
+            Told(await fixture.RunAsync(StepMode.Quote, Exhausted)),
         ];
+
+        // Kind, state, basis, sequence, order, day; deductible, fund pay, shortfall; then each limit with used before and moved.
         Assert.Equal(
             [
-                settlement,
-                settlement with
-                {
-                    Sequence = 2,
-                    Order = 2,
-                    DeductibleFen = 0,
-                    BorneBeforeFen = 4_000,
-                    FundPayFen = 27_248,
-                    CapUsedBeforeFen = 2_752,
-                    ShortfallFen = 5_752,
-                },
-                settlement with
-                {
-                    Sequence = 3,
-                    Order = 3,
-                    VisitDay = 20250106,
-                    DeductibleFen = 0,
-                    FundPayFen = 651,
-                    TariffFen = 0,
-                    CapFen = 40_000,
-                },
-                settlement with
-                {
-                    Sequence = 4,
-                    Order = 4,
-                    VisitDay = 20240306,
-                    Capped = false,
-                    DeductibleFen = 0,
-                    FundPayFen = 90_000,
-                    CapUsedBeforeFen = 30_000,
-                    TariffFen = 0,
-                },
-                settlement with
-                {
-                    Sequence = 5,
-                    Order = 5,
-                    VisitDay = 20240401,
-                    FundPayFen = 0,
-                    CapUsedBeforeFen = 30_000,
-                    ShortfallFen = 2_700,
-                },
-                settlement with
-                {
-                    Sequence = 0,
-                    Order = 0,
-                    VisitDay = 20240401,
-                    DeductibleFen = 0,
-                    BorneBeforeFen = 4_000,
-                    FundPayFen = 0,
-                    CapUsedBeforeFen = 30_000,
-                    ShortfallFen = 4_500,
-                },
+                "SAP 1 1 20240305; 4000 2752 0; D 4000 0 4000 bordinary:20240305:H1; f 30000 0 2752 fordinary.year:2024",
+                "SAP 2 2 20240305; 0 27248 5752; D 4000 4000 0 bordinary:20240305:H1; f 30000 2752 27248 fordinary.year:2024",
+                "SAP 3 3 20250106; 0 651 0; f 40000 0 651 fordinary.year:2025",
+                "SAF 4 4 20240306; 0 90000 0; s 30000 30000 0 fordinary.year:2024",
+                "SAP 5 5 20240401; 4000 0 2700; D 4000 0 4000 bordinary:20240401:H3; f 30000 30000 0 fordinary.year:2024",
+                "SAP 0 0 20240401; 0 0 4500; D 4000 4000 0 bordinary:20240401:H3; f 30000 30000 0 fordinary.year:2024",
             ],
             settled);
         Assert.Equal(("30000", "651", "4000", "4000"), await FieldsAsync(fixture));
@@ -104,50 +57,16 @@ public sealed class StoreRecordsTests
             await UndoneAsync(fixture, StepMode.Reverse, "H2", "v9", RequestField.Of("H2", "never")),
         ];
 
-        RecordHeader cancellation = settlement with { Kind = RecordKind.Cancellation, CapUsedBeforeFen = 30_000 };
         Assert.Equal(
             [
-                cancellation with
-                {
-                    Sequence = 6,
-                    Order = 6,
-                    DeductibleFen = 0,
-                    BorneBeforeFen = 4_000,
-                    FundPayFen = 27_248,
-                    ShortfallFen = 5_752,
-                },
-                cancellation with { Sequence = 7, Order = 7, BorneBeforeFen = 4_000, CapUsedBeforeFen = 2_752 },
-                cancellation with
-                {
-                    Sequence = 8,
-                    Order = 8,
-                    Kind = RecordKind.Reversal,
-                    State = RecordState.UndidCancellation,
-                    DeductibleFen = 0,
-                    FundPayFen = 27_248,
-                    CapUsedBeforeFen = 0,
-                    ShortfallFen = 5_752,
-                },
-                cancellation with
-                {
-                    Sequence = 9, Order = 9, Kind = RecordKind.Reversal, State = RecordState.UndidSettlement, VisitDay =
-                        20250106, DeductibleFen = 0, FundPayFen = 651, CapUsedBeforeFen = 651,
-                    TariffFen = 0, CapFen = 40_000,
-                },
-                cancellation with
-                {
-                    Sequence = 10,
-                    Order = 10,
-                    VisitDay = 20240306,
-                    Capped = false,
-                    DeductibleFen = 0,
-                    FundPayFen = 90_000,
-                    CapUsedBeforeFen = 27_248,
-                    TariffFen = 0,
-                },
-                new RecordHeader(RecordKind.Reversal, RecordState.UndidNothing, false, 11, 11, 0, 0, 0, 0, 0, 0, 0, 0),
+                "CAP 6 6 20240305; 0 27248 5752; D 4000 4000 0 bordinary:20240305:H1; f 30000 30000 27248 fordinary.year:2024",
+                "CAP 7 7 20240305; 4000 2752 0; D 4000 4000 4000 bordinary:20240305:H1; f 30000 2752 2752 fordinary.year:2024",
+                "V2P 8 8 20240305; 0 27248 5752; D 4000 0 0 bordinary:20240305:H1; f 30000 0 27248 fordinary.year:2024",
+                "V1P 9 9 20250106; 0 651 0; f 40000 651 651 fordinary.year:2025",
+                "CAF 10 10 20240306; 0 90000 0; s 30000 27248 0 fordinary.year:2024",
+                "V3F 11 11 0; 0 0 0",
             ],
-            undone.Select(record => record.Header));
+            undone.Select(record => Told(record.Header, record.Limits)));
         Assert.Equal(
             [("qH1\nr2", 2L), ("qH1\nr1", 1L), ("qH1\nr2", 2L), ("qH2\nr3", 3L), ("qH2\nr4", 4L), ("qH2\nnever", 0L)],
             undone.Select(record => (record.TargetField, record.TargetSequence)));
@@ -173,8 +92,9 @@ public sealed class StoreRecordsTests
 
         // The outbox has them as they were appended, whatever has become of them since.
         Assert.Equal(
-            settled.Take(5).Concat(undone.Select(record => record.Header)),
-            (await OutboxReader.ReadAsync(fixture.Store.Shards[0], StoreFixture.Epoch)).Select(entry => entry.Record.Header));
+            settled.Take(5).Concat(undone.Select(record => Told(record.Header, record.Limits))),
+            (await OutboxReader.ReadAsync(fixture.Store.Shards[0], StoreFixture.Epoch)).Select(entry =>
+                Told(entry.Record.Header, entry.Record.Settlement?.Limits ?? entry.Record.Undoing!.Limits)));
     }
 
     [Fact]
@@ -253,7 +173,19 @@ public sealed class StoreRecordsTests
         Dictionary<string, string> fields = (await fixture.Store.Shards[0].ReadInsuredAsync("P1"))
             .Where(field => field.Field[0] != 'q')
                 .ToDictionary(field => field.Field, field => Encoding.ASCII.GetString(field.Value), StringComparer.Ordinal);
-        Assert.Equal(["d20240305:H1", "d20240401:H3", "u2024", "u2025"], fields.Keys.Order(StringComparer.Ordinal));
-        return (fields["u2024"], fields["u2025"], fields["d20240305:H1"], fields["d20240401:H3"]);
+        Assert.Equal(["bordinary:20240305:H1", "bordinary:20240401:H3", "fordinary.year:2024", "fordinary.year:2025"],
+            fields.Keys.Order(StringComparer.Ordinal));
+        return (fields["fordinary.year:2024"], fields["fordinary.year:2025"], fields["bordinary:20240305:H1"],
+            fields["bordinary:20240401:H3"]);
     }
+
+    private static string Told(StepReply reply) => Told(reply.Header, reply.Limits);
+
+    private static string Told(RecordHeader header, StoredLimits limits) => string.Join("; ",
+    [
+        string.Create(CultureInfo.InvariantCulture,
+            $"{(char)header.Kind}{(char)header.State}{(header.ByRate ? 'P' : 'F')} {header.Sequence} {header.Order} {header.VisitDay}"),
+        string.Create(CultureInfo.InvariantCulture, $"{header.DeductibleFen} {header.FundPayFen} {header.ShortfallFen}"),
+        .. limits.Count == 0 ? [] : limits.Text(1).Split('\n'),
+    ]);
 }

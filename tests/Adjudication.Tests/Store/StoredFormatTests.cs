@@ -32,12 +32,9 @@ public sealed class StoredFormatTests
         OverLimitFen = 2,
         PreSelfPayFen = 3,
         InScopeFen = 9_003,
-        RateBp = 5_500,
-        AllowanceFen = 100_000,
-        Tier = 3,
         InsuredCounty = 410_105,
         FacilityCounty = 410_122,
-        Citations = 0xCAFE,
+        Terms = 0xCAFE,
         SettledAtUnixMs = 1_700_000_000_001,
         Lines = { new StoredLine { LineId = "L1", FullSelfPayFen = 4, OverLimitFen = 5, PreSelfPayFen = 6, InScopeFen = 7 } },
         Trace = ByteString.CopyFromUtf8("trace"),
@@ -51,7 +48,7 @@ public sealed class StoredFormatTests
     [InlineData(StepMode.Look, "L")]
     public void Visit_is_packed_as_the_script_reads_it(StepMode mode, string letter)
     {
-        Step step = Step.Visit(mode, Request, new DateOnly(2024, 3, 5), new Terms(5_500, 4_000, 30_000, null), totalFen: 10_007,
+        Step step = Step.Visit(mode, Request, new DateOnly(2024, 3, 5), SampleTerms.Of(5_500, 4_000, 30_000), totalFen: 10_007,
             inScopeFen: 9_003, Stored);
 
         byte[] fingerprint = new byte[16];
@@ -59,9 +56,11 @@ public sealed class StoredFormatTests
         byte[] content = [.. fingerprint, .. Stored.ToByteArray(), .. Text("就")];
         Assert.Equal(
             [
-                .. Text(letter), .. Text("P20240305"), .. Big(6, 9_003), .. Big(6, 10_007), .. Big(4, 4_000), .. Big(4, 5_500),
-                .. Big(4, 30_000), .. Big(4, 0),
-                4, 8, 3, .. Big(2, 0), .. Text("qH院\nr1"), .. content,
+                .. Text(letter), .. Text("P20240305"), .. Big(6, 9_003), .. Big(6, 0), 1, .. Big(2, 0), 4, 8, 3, 1, 2,
+                .. Big(6, 0), .. Big(2, 5_500),
+                .. Text("D"), .. Big(6, 4_000), 23, .. Text("bordinary:20240305:H院"),
+                .. Text("f"), .. Big(6, 30_000), 19, .. Text("fordinary.year:2024"),
+                .. Text("qH院\nr1"), .. content,
             ],
             step.Item);
         Assert.Equal(content, step.Content.ToArray());
@@ -69,20 +68,37 @@ public sealed class StoredFormatTests
     }
 
     [Fact]
-    public void Visit_for_a_fixed_allowance_is_packed_with_it_and_with_amounts_that_the_script_can_compute_with()
+    public void Visit_for_a_fixed_sum_is_packed_with_it_and_with_amounts_that_the_script_can_compute_with()
     {
         const long Largest = 100_000_000_000_000;
-        Step step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000, 40_001),
-            totalFen: Largest + 2, inScopeFen: Largest + 1, stored: null);
+        Terms terms = SampleTerms.Of(0, 0, 30_000, 100_000, 40_001);
+        Step step = Step.Visit(
+            StepMode.Settle, Request, new DateOnly(2025, 12, 31), terms, totalFen: Largest + 2, inScopeFen: Largest + 1, stored: null);
 
-        Assert.Equal([.. Text("SF20251231"), .. Big(6, Largest), .. Big(6, Largest), .. Big(4, 0), .. Big(4, 0), .. Big(4, 30_000),
-            .. Big(4, 100_000)], step.Item[..38]);
-        Assert.Equal([4, 8, 3, .. Big(2, 40_001)], step.Item[38..43]);
+        Assert.Equal(
+            [.. Text("SF20251231"), .. Big(6, Largest), .. Big(6, 100_000), 1, .. Big(2, 40_001), 4, 8, 3, 0, 1,
+                .. Text("s"), .. Big(6, 30_000), 19, .. Text("fordinary.year:2025"), .. Text("qH院\nr1")],
+            step.Item[..^19]);
         Assert.Equal(16 + 3, step.Content.Length);
 
-        step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), new Terms(0, 0, 30_000, 100_000), totalFen: Largest - 1,
-            inScopeFen: Largest - 2, stored: null);
-        Assert.Equal([.. Big(6, Largest - 2), .. Big(6, Largest - 1)], step.Item[10..22]);
+        step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), terms, totalFen: 99_999, inScopeFen: 2, stored: null);
+        Assert.Equal([.. Big(6, 2), .. Big(6, 99_999)], step.Item[10..22]);
+    }
+
+    [Fact]
+    public void Visit_below_the_entry_is_packed_with_limits_that_are_but_shown_and_no_rate()
+    {
+        Terms terms = SampleTerms.Of(5_500, 4_000, 30_000) with { EntryAtLeastFen = 9_004, RoundingFen = 10 };
+
+        byte[] item = Step.Visit(
+            StepMode.Settle, Request, new DateOnly(2024, 3, 5), terms, totalFen: 10_007, inScopeFen: 9_003, stored: null).Item;
+        byte[] entered = Step.Visit(
+            StepMode.Settle, Request, new DateOnly(2024, 3, 5), terms, totalFen: 10_007, inScopeFen: 9_004, stored: null).Item;
+
+        Assert.Equal([10, .. Big(2, 0), 4, 8, 3, 1, 2, .. Big(6, 0), .. Big(2, 0), (byte)'s'], item[22..39]);
+        Assert.Equal((byte)'s', item[69]);
+        Assert.Equal([10, .. Big(2, 0), 4, 8, 3, 1, 2, .. Big(6, 0), .. Big(2, 5_500), (byte)'D'], entered[22..39]);
+        Assert.Equal((byte)'f', entered[69]);
     }
 
     [Theory]
@@ -107,7 +123,7 @@ public sealed class StoredFormatTests
     public void Visit_whose_names_do_not_fit_is_not_packed() =>
         Assert.Throws<OverflowException>(() => Step.Visit(
             StepMode.Settle, new SettleRequest(Request) { FacilityCode = new string('H', 256) }, new DateOnly(2024, 3, 5),
-            new Terms(1, 2, 3, null), 1, 1, null));
+            SampleTerms.Of(1, 2, 3), 1, 1, null));
 
     [Fact]
     public void Replies_of_a_batch_are_told_in_the_order_of_its_items()
@@ -144,7 +160,7 @@ public sealed class StoredFormatTests
     [InlineData(StepOutcome.AllowancePaid)]
     public void Refusal_names_the_record_that_it_speaks_of_where_there_is_one(StepOutcome outcome)
     {
-        byte[] record = [.. Packed(Header), .. Fingerprint, .. Stored.ToByteArray()];
+        byte[] record = [.. Packed(Header), .. Met, .. Fingerprint, .. Stored.ToByteArray()];
 
         StoredAnswer named = Assert.IsType<StoredAnswer>(
             new StepReply(outcome, (byte[])[.. Big(2, 8), .. Text("qH院\nr1"), .. record]).Named());
@@ -160,14 +176,14 @@ public sealed class StoredFormatTests
     {
         RecordHeader expected = new(
             RecordKind.Reversal, RecordState.UndidCancellation, true, 70_000_000_001, 80_000_000_002, 20240305,
-            4_000_000_003, 4_000_000_004, 4_000_000_005, 4_000_000_006, 4_000_000_007, 4_000_000_008, 90_000_000_009,
-            VisitIdBytes: 201, NotAgainWithinDays: 40_001);
+            90_000_000_003, 90_000_000_005, 90_000_000_009, VisitIdBytes: 201, NotAgainWithinDays: 40_001, LimitCount: 9,
+            LimitBytes: 40_002);
 
         Assert.Equal(expected, RecordHeader.Read(Packed(expected)));
-        Assert.Equal(expected with { Capped = false }, RecordHeader.Read(Packed(expected with { Capped = false })));
+        Assert.Equal(expected with { ByRate = false }, RecordHeader.Read(Packed(expected with { ByRate = false })));
         Assert.Equal(70_000_000_001, RecordHeader.ReadSequence(Packed(expected)));
-        Assert.Equal((new Standing(4_000_000_006, 4_000_000_004), new DateOnly(2024, 3, 5)), (expected.Before, expected.VisitDate));
-        Assert.Equal((4_000_000_005, 0), (expected.CappedFundPayFen, (expected with { Capped = false }).CappedFundPayFen));
+        Assert.Equal((new DateOnly(2024, 3, 5), 40_046), (expected.VisitDate, expected.ContentStart));
+        Assert.Equal(new Settlement(90_000_000_003, 180_000_000_014, 90_000_000_005), expected.Outcome);
         Assert.Equal("SCVT", string.Concat(
             Enum.GetValues<RecordKind>().OrderBy(kind => "SCVT".IndexOf((char)kind, StringComparison.Ordinal)).Select(kind => (char)kind)));
         Assert.Equal(
@@ -185,11 +201,11 @@ public sealed class StoredFormatTests
     [Fact]
     public void Settlement_is_read_whole_also_into_a_request_that_said_something_else()
     {
-        byte[] bytes = [.. Packed(Header), .. Fingerprint, .. Stored.ToByteArray()];
+        byte[] bytes = [.. Packed(Header), .. Met, .. Fingerprint, .. Stored.ToByteArray()];
 
         StoredRecord read = StoredRecord.Read(bytes);
-        StoredRecord used = StoredRecord.Read(Header, bytes.AsMemory(RecordHeader.Bytes), Used.Message<StoredRequest>());
-        StoredRecord empty = StoredRecord.Read(Header, Fingerprint, Used.Message<StoredRequest>());
+        StoredRecord used = StoredRecord.Read(Header, Limits, bytes.AsMemory(Header.ContentStart), Used.Message<StoredRequest>());
+        StoredRecord empty = StoredRecord.Read(Header, default, Fingerprint, Used.Message<StoredRequest>());
 
         Assert.Equal((Header, Stored), (read.Header, read.Request));
         Assert.Equal((Header, Stored), (used.Header, used.Request));
@@ -197,14 +213,15 @@ public sealed class StoredFormatTests
         Assert.Equal(Fingerprint, read.Fingerprint.ToArray());
         Assert.Equal(Fingerprint, used.Fingerprint.ToArray());
         Assert.Equal(("", "", ""), (read.VisitId, used.VisitId, empty.VisitId));
-        Assert.Equal(new Terms(5_500, 4_000, 30_000, null), read.Terms);
-        Assert.Equal(new Terms(5_500, 4_000, 30_000, 100_000, 40_001),
-            (read with { Header = Header with { Capped = false, NotAgainWithinDays = 40_001 } }).Terms);
+        Assert.Equal((2, "D 4000 12 4001 bordinary:20240305:H院\nf 30000 13 2752 fordinary.year:2024"),
+            (read.Limits.Count, read.Limits.Text(1)));
+        Assert.Equal("D 4000 12 -4001 bordinary:20240305:H院\nf 30000 13 -2752 fordinary.year:2024", used.Limits.Text(-1));
+        Assert.Equal(new LimitUse(30_000, 13, 2_752), read.Limits[1]);
 
         RecordHeader numbered = Header with { VisitIdBytes = 3 };
-        bytes = [.. Packed(numbered), .. Fingerprint, .. Stored.ToByteArray(), .. Text("就")];
+        bytes = [.. Packed(numbered), .. Met, .. Fingerprint, .. Stored.ToByteArray(), .. Text("就")];
         read = StoredRecord.Read(bytes);
-        used = StoredRecord.Read(numbered, bytes.AsMemory(RecordHeader.Bytes), Used.Message<StoredRequest>());
+        used = StoredRecord.Read(numbered, Limits, bytes.AsMemory(numbered.ContentStart), Used.Message<StoredRequest>());
         Assert.Equal(("就", Stored, "就", Stored), (read.VisitId, read.Request, used.VisitId, used.Request));
     }
 
@@ -216,7 +233,7 @@ public sealed class StoredFormatTests
         byte[] mark = [.. Enumerable.Repeat((byte)7, 16)];
         byte[] before =
         [
-            .. Packed(header), .. mark, .. Big(2, 8), .. Text("qH院\nr1"), .. Big(2, own.CalculateSize()), .. own.ToByteArray(),
+            .. Packed(header), .. Met, .. mark, .. Big(2, 8), .. Text("qH院\nr1"), .. Big(2, own.CalculateSize()), .. own.ToByteArray(),
             .. Big(6, 70_000_000_005), .. Big(2, 2), .. Big(6, 11), .. Big(6, 1_100), .. Big(4, 20240306), 4, .. Text("H院"), .. Big(6, 12),
             .. Big(6, 1_200), .. Big(4, 20240307), 2, .. Text("H2"),
         ];
@@ -236,7 +253,7 @@ public sealed class StoredFormatTests
     [Fact]
     public void Outbox_entries_are_taken_one_after_the_other_with_their_names()
     {
-        byte[] settlement = [.. Packed(Header), .. Fingerprint, .. Stored.ToByteArray()];
+        byte[] settlement = [.. Packed(Header), .. Met, .. Fingerprint, .. Stored.ToByteArray()];
         ReadOnlyMemory<byte> entries = (byte[])
         [
             .. Big(2, 8), .. Text("{s00}:i1"), .. Big(2, 8), .. Text("qH院\nr1"), .. Big(4, settlement.Length), .. settlement,
@@ -250,7 +267,7 @@ public sealed class StoredFormatTests
             (first.InsuredKey, first.FacilityCode, first.RequestId, first.Record.Header, first.Record.Settlement?.Request));
         Assert.Equal(("{s00}:i2", "H2", "r2", Header, Stored),
             (second.InsuredKey, second.FacilityCode, second.RequestId, second.Record.Header, second.Record.Settlement?.Request));
-        Assert.Equal((0xCAFEu, null), (first.Record.Citations, first.Record.TraceParent));
+        Assert.Equal((0xCAFEu, null), (first.Record.Terms, first.Record.TraceParent));
         Assert.True(entries.IsEmpty);
     }
 
@@ -261,13 +278,19 @@ public sealed class StoredFormatTests
         byte[] earlier = Packed(Header with { Sequence = 11, Kind = RecordKind.Cancellation });
 
         IReadOnlyList<StoredAnswer> answers =
-            StoredAnswer.AllOf([("qH2\nr2", later), ("u2024", Text("5")), ("qH院\nr1", earlier), ("d20240305:H1", Text("6"))]);
+            StoredAnswer.AllOf([("qH2\nr2", later), ("fordinary.year:2024", Text("5")), ("qH院\nr1", earlier), ("bordinary:20240305:H1", Text("6"))]);
 
         Assert.Equal([("H院", "r1", 11L, RecordKind.Cancellation), ("H2", "r2", 12L, RecordKind.Settlement)],
             answers.Select(answer => (answer.FacilityCode, answer.RequestId, answer.Header.Sequence, answer.Header.Kind)));
         Assert.Equal([earlier, later], answers.Select(answer => answer.Bytes.ToArray()));
-        Assert.Equal(new AccumulatorField(2024, null, "", 123_456), AccumulatorField.Read("u2024", "123456"u8));
-        Assert.Equal(new AccumulatorField(2025, new DateOnly(2025, 3, 5), "H:1", 4_000), AccumulatorField.Read("d20250305:H:1", "4000"u8));
+        Assert.Equal(new AccumulatorField("fordinary.year:2024", 2024, null, "", 123_456),
+            AccumulatorField.Read("fordinary.year:2024", "123456"u8));
+        Assert.Equal(new AccumulatorField("bordinary:20250305:H:1", 2025, new DateOnly(2025, 3, 5), "H:1", 4_000),
+            AccumulatorField.Read("bordinary:20250305:H:1", "4000"u8));
+        Assert.Equal(new AccumulatorField("nordinary.times:2025Q3", 2025, null, "", 4), AccumulatorField.Read("nordinary.times:2025Q3", "4"u8));
+        Assert.Equal(new AccumulatorField("cordinary.month:202503:H1", 2025, null, "H1", 5),
+            AccumulatorField.Read("cordinary.month:202503:H1", "5"u8));
+        Assert.Null(AccumulatorField.Read("vH1\nvisit", "1"u8));
         Assert.Null(AccumulatorField.Read("qH1\nr1", "1"u8));
         Assert.Equal(("H院", "r\n1"), RequestField.Parse(RequestField.Of("H院", "r\n1")));
     }
@@ -278,9 +301,9 @@ public sealed class StoredFormatTests
         ShardKeys keys = new(7);
 
         Assert.Equal(
-            ["{s07}:shard", "{s07}:outbox", "{s07}:lease", "{s07}:citations", "{s07}:nothing", "{s07}:i:P院", "{s07}:i:*", "P院",
+            ["{s07}:shard", "{s07}:outbox", "{s07}:lease", "{s07}:terms", "{s07}:nothing", "{s07}:i:P院", "{s07}:i:*", "P院",
                 "{s31}:shard"],
-            new[] { keys.Shard, keys.Outbox, keys.Lease, keys.Citations, keys.Nothing, keys.Insured("P院") }.Select(key => (string)key!)
+            new[] { keys.Shard, keys.Outbox, keys.Lease, keys.Terms, keys.Nothing, keys.Insured("P院") }.Select(key => (string)key!)
                 .Concat([(string)keys.EveryInsured!, keys.InsuredIdOf("{s07}:i:P院"), (string)new ShardKeys(31).Shard!]));
     }
 
@@ -319,15 +342,22 @@ public sealed class StoredFormatTests
     }
 
     private static readonly RecordHeader Header = new(
-        RecordKind.Settlement, RecordState.Active, true, 5, 6, 20240305, 4_001, 12, 2_752, 13, 4_000, 30_000, 14);
+        RecordKind.Settlement, RecordState.Active, true, 5, 6, 20240305, 4_001, 2_752, 14, LimitCount: 2, LimitBytes: 82);
+
+    private static readonly StoredLimits Limits = SampleTerms.Limits(
+        ('D', 4_000, 12, 4_001, "bordinary:20240305:H院"), ('f', 30_000, 13, 2_752, "fordinary.year:2024"));
+
+    private static readonly byte[] Met =
+    [
+        .. Text("D"), .. Big(6, 4_000), .. Big(6, 12), .. Big(6, 4_001), 23, .. Text("bordinary:20240305:H院"),
+        .. Text("f"), .. Big(6, 30_000), .. Big(6, 13), .. Big(6, 2_752), 19, .. Text("fordinary.year:2024"),
+    ];
 
     private static byte[] Packed(RecordHeader header) =>
     [
-        1, (byte)header.Kind, (byte)header.State, (byte)(header.Capped ? 'P' : 'F'), .. Big(6, header.Sequence), .. Big(6, header.Order),
-        .. Big(4, header.VisitDay),
-        .. Big(4, header.DeductibleFen), .. Big(4, header.BorneBeforeFen), .. Big(4, header.FundPayFen), .. Big(4, header.CapUsedBeforeFen),
-        .. Big(4, header.TariffFen), .. Big(4, header.CapFen), .. Big(6, header.ShortfallFen), (byte)header.VisitIdBytes,
-        .. Big(2, header.NotAgainWithinDays),
+        2, (byte)header.Kind, (byte)header.State, (byte)(header.ByRate ? 'P' : 'F'), .. Big(6, header.Sequence), .. Big(6, header.Order),
+        .. Big(4, header.VisitDay), .. Big(6, header.DeductibleFen), .. Big(6, header.FundPayFen), .. Big(6, header.ShortfallFen),
+        (byte)header.VisitIdBytes, .. Big(2, header.NotAgainWithinDays), (byte)header.LimitCount, .. Big(2, header.LimitBytes),
     ];
 
     private static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);

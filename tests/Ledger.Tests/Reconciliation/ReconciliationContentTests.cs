@@ -25,24 +25,21 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
 
     public async Task DisposeAsync() => await _ledger.DisposeAsync();
 
-    [Theory]
-    [InlineData(ProposedAction.SendAgain, "中心无此笔结算：请用原请求号（request_id）原样重新发送结算请求；若就诊未发生，从本院账中去掉该行。")]
-    [InlineData(ProposedAction.SendAsNew, "该请求号已被冲正，不能再用：确需结算的，换新请求号重新发送；不需结算的，从本院账中去掉该行。")]
-    [InlineData(ProposedAction.SendCancel, "本院已撤销而中心仍有效：请向中心发送撤销请求（Cancel）；若并未退费，在本院账中恢复该笔。")]
-    [InlineData(ProposedAction.RecordOrCancel, "中心有而本院未列：请按结算编号查询（GetSettlement）后补记本院账；若就诊未发生，向中心发送撤销请求（Cancel）。")]
-    [InlineData(ProposedAction.RecordCancellation, "中心已撤销而本院未记：请在本院账中补记撤销并核对退费；若系误撤，换新请求号重新结算。")]
-    [InlineData(ProposedAction.RecordRestoration, "该笔的撤销已被冲正，结算重新有效：请在本院账中恢复该笔。")]
-    [InlineData(ProposedAction.CorrectAmount, "金额以中心结算结果为准：请改正本院账；若费用本身有误，先撤销（Cancel）再换新请求号按正确费用结算。")]
-    [InlineData(ProposedAction.CorrectDay, "日期以中心记录为准：请在本院账中改记到中心的日期，并按该日期对账；若就诊日期本身有误，先撤销再重新结算。")]
-    [InlineData(ProposedAction.CorrectId, "编号与中心记录不符：请按中心返回的结算编号、请求号和人员编号改正本院账。")]
-    [InlineData(ProposedAction.RemoveLine, "该行不应在本期账中：请核对后从本院账中去掉该行。")]
-    public void Every_action_has_its_own_sentence(ProposedAction action, string text) => Assert.Equal(text, Proposals.TextOf(action));
-
     [Fact]
-    public void No_action_is_without_a_sentence() => Assert.Equal(
-        Enum.GetValues<ProposedAction>().Length - 1,
-        Enum.GetValues<ProposedAction>().Where(action => action != ProposedAction.ActionUnspecified).Select(Proposals.TextOf)
-            .Distinct(StringComparer.Ordinal).Count());
+    public void Every_cause_and_action_is_of_a_kind_and_every_kind_has_a_sentence_of_its_own()
+    {
+        Assert.Equal(
+            Enum.GetValues<DifferenceCause>().Where(cause => cause != DifferenceCause.CauseUnspecified),
+            DifferenceKind.All.Select(kind => kind.Cause).Distinct().Order());
+        Assert.Equal(
+            Enum.GetValues<ProposedAction>().Where(action => action != ProposedAction.ActionUnspecified),
+            DifferenceKind.All.Select(kind => kind.Action).Distinct().Order());
+        Assert.Equal(DifferenceKind.All.Count, DifferenceKind.All.Select(kind => kind.ActionText).Distinct(StringComparer.Ordinal).Count());
+        Assert.All(DifferenceKind.All, kind => Assert.EndsWith("。", kind.ActionText, StringComparison.Ordinal));
+        Assert.All(DifferenceKind.All, kind => Assert.NotEmpty(kind.CauseText));
+        Assert.Equal(
+            typeof(DifferenceKind).GetFields().Count(field => field.FieldType == typeof(DifferenceKind)), DifferenceKind.All.Count);
+    }
 
     [Fact]
     public async Task Difference_shows_the_line_as_it_came_and_the_entry_as_it_stands()
@@ -87,8 +84,9 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
                     Difference = new()
                     {
                         Cause = DifferenceCause.Amount,
+                        CauseText = "金额不符",
                         Action = ProposedAction.CorrectAmount,
-                        ActionText = Proposals.TextOf(ProposedAction.CorrectAmount),
+                        ActionText = DifferenceKind.OtherAmount.ActionText,
                         Line = amount,
                         Entry = new()
                         {
@@ -99,6 +97,7 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
                             InsuredId = "P-1",
                             VisitDate = "2025-06-08",
                             SettledOn = "2025-06-10",
+                            VisitType = VisitType.Ordinary,
                             TotalFen = -1_000,
                             FundPayFen = -520,
                         },
@@ -111,8 +110,9 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
                     Difference = new()
                     {
                         Cause = DifferenceCause.OtherDay,
+                        CauseText = "日期不符：结算日期中心 2025-06-11，不在对账期内",
                         Action = ProposedAction.CorrectDay,
-                        ActionText = Proposals.TextOf(ProposedAction.CorrectDay),
+                        ActionText = DifferenceKind.OtherDay.ActionText,
                         Line = new FacilityLine(later) { FacilityCode = "" },
                         Entry = new()
                         {
@@ -122,6 +122,7 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
                             InsuredId = "P-4",
                             VisitDate = "2025-06-10",
                             SettledOn = "2025-06-11",
+                            VisitType = VisitType.Ordinary,
                             TotalFen = 800,
                             FundPayFen = 130,
                         },
@@ -134,8 +135,9 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
                     Difference = new()
                     {
                         Cause = DifferenceCause.MissingThere,
+                        CauseText = "本院无",
                         Action = ProposedAction.RecordOrCancel,
-                        ActionText = Proposals.TextOf(ProposedAction.RecordOrCancel),
+                        ActionText = DifferenceKind.NotListed.ActionText,
                         Entry = new()
                         {
                             Kind = "SETTLEMENT",
@@ -144,6 +146,7 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
                             InsuredId = "P-3",
                             VisitDate = "2025-06-07",
                             SettledOn = "2025-06-10",
+                            VisitType = VisitType.Ordinary,
                             TotalFen = 900,
                             FundPayFen = 390,
                         },
@@ -158,6 +161,7 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
                         Lines = 2,
                         Entries = 2,
                         Differences = 3,
+                        Complete = true,
                         Outcome = TotalsOutcome.CentreMore,
                         Centre = new() { Count = 0, TotalFen = -100, FundPayFen = -130 },
                         Facility = new() { Count = 0, TotalFen = -200, FundPayFen = -389 },
@@ -267,8 +271,9 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
             StatusCode.OutOfRange, (await Assert.ThrowsAsync<RpcException>(
                 () => served.Reconciliation.ReconcileTotalsAsync(TotalsOf("H1", day, 0)).ResponseAsync)).StatusCode);
         ReconcileTotalsReply longest = await served.Reconciliation.ReconcileTotalsAsync(
-            TotalsOf(new string('H', 30), new() { From = "2025-06-11", To = "2026-06-11" }, 0, 1, 2, 3, 4));
+            TotalsOf("H1", new() { From = "2025-06-11", To = "2026-06-11" }, 0, 1, 2, 3, 4));
         Assert.Equal((5, TotalsOutcome.Balanced), (longest.Comparisons.Count, longest.Outcome));
+        await UnknownAsync(new string('H', 30));
 
         await StatementRefusedAsync("facility_code is missing or no code", "", "2025-06");
         await StatementRefusedAsync("month is not of the form yyyy-MM", "H1", "2025-06-10");
@@ -281,6 +286,15 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         async Task RefusedAsync(string detail, ReconcileTotalsRequest request) =>
             Assert.Equal((StatusCode.InvalidArgument, detail),
                 Told(await Assert.ThrowsAsync<RpcException>(() => served.Reconciliation.ReconcileTotalsAsync(request).ResponseAsync)));
+
+        async Task UnknownAsync(string code)
+        {
+            RpcException refused = await Assert.ThrowsAsync<RpcException>(
+                () => served.Reconciliation.ReconcileTotalsAsync(TotalsOf(code, day, 0)).ResponseAsync);
+            Assert.Equal((StatusCode.NotFound, $"the books have no facility {code}: nothing of it was ever booked"), Told(refused));
+            Assert.Equal($"账中没有机构 {code}：从未记过它的结算，请核对机构编码。",
+                System.Text.Encoding.UTF8.GetString(refused.Trailers.GetValueBytes("reason-text-bin")!));
+        }
 
         async Task StatementRefusedAsync(string detail, string code, string month) => Assert.Equal(
             (StatusCode.InvalidArgument, detail),
@@ -336,6 +350,19 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         },
         { "visit_date is not a day of the form yyyy-MM-dd", line => line.VisitDate = "2025-6-1" },
         { "settled_on is not a day of the form yyyy-MM-dd", line => line.SettledOn = "yesterday" },
+        { "visit_type is unknown", line => line.VisitType = (VisitType)5 },
+        {
+            "insured_id was turned into a rounded number by a spreadsheet: format its column as text and export it again",
+            line => line.InsuredId = "4.10105E+17"
+        },
+        {
+            "settlement_id was turned into a rounded number by a spreadsheet: format its column as text and export it again",
+            line => line.SettlementId = "2E+15"
+        },
+        {
+            "request_id was turned into a rounded number by a spreadsheet: format its column as text and export it again",
+            line => line.RequestId = "'1.2e+20"
+        },
     };
 
     [Theory]
@@ -364,6 +391,20 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         Assert.Equal(new SettlementTotals { Count = -1, TotalFen = -1 }, cancels.Totals);
     }
 
+    [Fact]
+    public void Apostrophe_that_keeps_a_spreadsheet_from_an_id_is_taken_off_and_one_of_the_id_itself_stays()
+    {
+        FacilityLine line = Line();
+        (line.InsuredId, line.SettlementId, line.RequestId) = ("'410105198001011234", "'=S-1", "'R1E+5x");
+
+        ListedLine listed = ListedLine.Check(line, "H1", 3);
+
+        Assert.Equal(("410105198001011234", "=S-1", "'R1E+5x"), (listed.InsuredId, listed.SettlementId, listed.RequestId));
+        // Hexadecimal ids have an E too.
+        line.RequestId = "12E34";
+        Assert.Equal("12E34", ListedLine.Check(line, "H1", 3).RequestId);
+    }
+
     private static FacilityLine Line() => new()
     {
         LineNumber = 4,
@@ -373,6 +414,7 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
         InsuredId = "P-1",
         VisitDate = "2025-06-08",
         SettledOn = "2025-06-09",
+        VisitType = VisitType.Ordinary,
         TotalFen = 1_000,
         FundPayFen = 300,
     };

@@ -84,6 +84,59 @@ public sealed class SettlementComparisonTests
         Assert.Equal("MISSING_HERE SEND_AS_NEW +1 500", Text(SettlementComparison.Of(Tenth, line with { Reversed = true })));
     }
 
+    [Fact]
+    public void Bill_that_the_centre_has_under_another_request_is_neither_sent_again_nor_entered()
+    {
+        SettlementCase twin = new([], [], Twin: "2025-01-0000000077");
+
+        LineDifference unlisted = Assert.Single(SettlementComparison.Of(Tenth, twin with { Entries = EntriesOf("S 10 500") }));
+        LineDifference unknown = Assert.Single(SettlementComparison.Of(Tenth, twin with { Lines = LinesOf("S 10 500") }));
+
+        Assert.Equal(
+            (DifferenceCause.SettledTwice, ProposedAction.CancelOrRecord, "疑重复结算（2025-01-0000000077）", "2025-01-0000000077"),
+            (unlisted.Cause, unlisted.Action, unlisted.CauseText, unlisted.TwinSettlementId));
+        Assert.Equal(
+            (DifferenceCause.MissingHere, ProposedAction.CheckBeforeSending, "中心无此请求，但已有同人、同日、同额的一笔（2025-01-0000000077）"),
+            (unknown.Cause, unknown.Action, unknown.CauseText));
+        Assert.Equal("MISSING_THERE RECORD_RESTORATION -1 -500",
+            Text(SettlementComparison.Of(Tenth, twin with { Entries = EntriesOf("S 08 500, C 09 -500, R 10 500") })));
+    }
+
+    [Fact]
+    public void Duplicate_names_the_line_that_lists_it_before()
+    {
+        LineDifference difference =
+            Assert.Single(SettlementComparison.Of(Tenth, new SettlementCase(EntriesOf("S 10 500"), LinesOf("S 10 500, S 10 500"))));
+
+        Assert.Equal((2L, 1L, "重复，与第 1 行同一笔"), (difference.Line.LineNumber, difference.TwinLineNumber, difference.CauseText));
+    }
+
+    [Theory]
+    [InlineData("2025-06-09", "2025-06-10", DayBasis.SettlementDay, "日期不符：就诊日期本院 2025-06-09、中心 2025-06-10")]
+    [InlineData("2025-06-10", "2025-06-11", DayBasis.SettlementDay, "日期不符：结算日期本院 2025-06-11、中心 2025-06-10")]
+    [InlineData("2025-06-09", "2025-06-11", DayBasis.SettlementDay,
+        "日期不符：就诊日期本院 2025-06-09、中心 2025-06-10；结算日期本院 2025-06-11、中心 2025-06-10")]
+    [InlineData("2025-06-09", "", DayBasis.VisitDay, "日期不符：就诊日期本院 2025-06-09、中心 2025-06-10")]
+    public void Other_day_names_the_day_that_differs_of_either_side(string visit, string settled, DayBasis basis, string text)
+    {
+        ListedLine line = LinesOf("S 10 500")[0] with
+        {
+            VisitDate = DateOnly.Parse(visit, CultureInfo.InvariantCulture),
+            SettledOn = settled.Length == 0 ? null : DateOnly.Parse(settled, CultureInfo.InvariantCulture),
+        };
+
+        Assert.Equal(text, Assert.Single(SettlementComparison.Of(
+            Tenth with { Basis = basis }, new SettlementCase(EntriesOf("S 10 500"), [line]))).CauseText);
+    }
+
+    [Theory]
+    [InlineData(VisitType.Unspecified, "")]
+    [InlineData(VisitType.Ordinary, "")]
+    [InlineData(VisitType.PrenatalCheck, "OTHER_VISIT_TYPE CORRECT_VISIT_TYPE +0 0")]
+    public void Visit_type_is_compared_where_it_is_given(VisitType type, string expected) => Assert.Equal(expected,
+        Text(SettlementComparison.Of(
+            Tenth, new SettlementCase(EntriesOf("S 10 500"), [LinesOf("S 10 500")[0] with { VisitType = type }]))));
+
     [Theory]
     [InlineData("other insured", "OTHER_ID CORRECT_ID +0 0")]
     [InlineData("other settlement", "OTHER_ID CORRECT_ID +0 0")]
@@ -157,12 +210,13 @@ public sealed class SettlementComparisonTests
         "P1",
         new DateOnly(2025, 6, 10),
         part.Day!.Value,
+        VisitType.Ordinary,
         2 * part.FundPayFen,
         part.FundPayFen))];
 
     private static List<ListedLine> LinesOf(string text) => [.. Parts(text).Select((part, index) => new ListedLine(
         index + 1, part.Kind == 'C', "2025-01-0000000001", part.Kind == 'C' ? "" : "R1", part.Kind == 'C' ? "R1" : "", "P1", null, part.Day,
-        2 * part.FundPayFen, part.FundPayFen))];
+        VisitType.Unspecified, 2 * part.FundPayFen, part.FundPayFen))];
 
     private static IEnumerable<(char Kind, DateOnly? Day, long FundPayFen)> Parts(string text) =>
         text.Split(", ", StringSplitOptions.RemoveEmptyEntries).Select(part => part.Split(' ')).Select(part =>

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Globalization;
 using Claims.Ledger.Posting;
 using Claims.Ledger.Statements;
+using Claims.Ledger.SubLedger;
 using Claims.V1;
 using Npgsql;
 using Kind = Claims.V1.SettledClaim.Types.Kind;

@@ -46,6 +46,11 @@ internal static class ForeignProcess
         return directory;
     }
 
+    /// <summary>Runs a single source file.</summary>
+    public static string JavaWithCompiler() => IsOnPath("java") && IsOnPath("javac")
+        ? "java"
+        : throw new InvalidOperationException("javac is missing: apt-get install default-jdk-headless");
+
     /// <summary>What a program printed, once it ended well.</summary>
     public static async Task<string[]> LinesAsync(string file, IReadOnlyList<string> arguments, string directory)
     {
