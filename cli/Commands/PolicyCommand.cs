@@ -157,8 +157,9 @@ public static partial class PolicyCommand
         {
             foreach ((PolicyPack pack, FloorCheck[] floors) in read)
             {
+                int compared = floors.Count(check => check.Holds is not null);
                 string periods = pack.OutpatientIncomplete
-                    ?? $"{pack.Outpatient.Length} outpatient periods, {floors.Count(check => check.Holds is not null)} provincial floors compared";
+                    ?? $"{pack.Outpatient.Length} outpatient periods, {compared} provincial floors compared";
                 Output.Line($"{pack.City}: {periods}, hash {pack.Hash}");
                 foreach (FloorCheck check in floors.Where(check => check.Holds is null))
                     Output.Line($"  {check.What}: {check.City}（{check.Province}，{check.Source}）");

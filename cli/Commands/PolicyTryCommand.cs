@@ -21,7 +21,7 @@ public static partial class PolicyCommand
         Option<string?> person = new("--person-class") { Description = "Class of the person; may be left out where the city has one" };
         Option<string> amounts = new("--amounts")
         {
-            Description = "In-scope costs in yuan, one visit after another; 250@2025-02-01 says the day of this visit and of those after it",
+            Description = "In-scope costs in yuan, one visit after another; 250@2025-02-01 says the day of it and of those that follow",
             Required = true,
         };
         Option<DateOnly?> on = CommonOptions.OptionalDay("--on", "Day of the visits that name none, yyyy-MM-dd; without it today");
@@ -58,11 +58,14 @@ public static partial class PolicyCommand
             Output.Line($"第{Number(index + 1)}次：{visit.Trace}");
         Output.Table(
             ["限额", "期间", ">标准", ">已用", ">剩余"],
-            tried.SelectMany(LimitsOf).GroupBy(limit => (limit.Terms.Label, limit.Period)).Select(limit => limit.Last()).Select(limit => new[]
+            from limit in tried.SelectMany(LimitsOf)
+            group limit by (limit.Terms.Label, limit.Period) into uses
+            let last = uses.Last()
+            select new[]
             {
-                limit.Terms.Label, limit.Period, Amount(limit.Terms, limit.Use.Limit), Amount(limit.Terms, After(limit.Use)),
-                Amount(limit.Terms, Left(limit.Use)),
-            }));
+                last.Terms.Label, last.Period, Amount(last.Terms, last.Use.Limit), Amount(last.Terms, After(last.Use)),
+                Amount(last.Terms, Left(last.Use)),
+            });
     }
 
     private static object Json(TriedVisit visit) => new
@@ -98,7 +101,8 @@ public static partial class PolicyCommand
 
     private static long Left(LimitUse use) => Math.Max(use.Limit - After(use), 0);
 
-    private static string Amount(LimitTerms terms, long amount) => terms.Kind == LimitKind.Count ? $"{Number(amount)}次" : Output.Yuan(amount);
+    private static string Amount(LimitTerms terms, long amount) =>
+        terms.Kind == LimitKind.Count ? $"{Number(amount)}次" : Output.Yuan(amount);
 
     private static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
 

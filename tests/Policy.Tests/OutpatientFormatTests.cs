@@ -399,8 +399,12 @@ public sealed class OutpatientFormatTests
             fault => fault.EndsWith(
                 "a visit can meet 16 limits; with deductible, bands and annual cap these are 17.", StringComparison.Ordinal));
 
-        static string WithCaps(int more) => Changed("    caps:\n", "    caps:\n" + string.Concat(Enumerable.Range(1, more).Select(number =>
-            $"      more{number}: {{of: fund_pay, per: month, unit: yuan, values: [{{from: 2024-01-01, value: 9, source: 例医保〔2023〕1号 五}}]}}\n")));
+        static string WithCaps(int more)
+        {
+            const string cap = "{of: fund_pay, per: month, unit: yuan, values: [{from: 2024-01-01, value: 9, source: 例医保〔2023〕1号 五}]}";
+            return Changed(
+                "    caps:\n", "    caps:\n" + string.Concat(Enumerable.Range(1, more).Select(number => $"      more{number}: {cap}\n")));
+        }
     }
 
     [Fact]

@@ -40,8 +40,13 @@ internal sealed class BenefitsReader
         // What is shared needs the visit types of all, so they come first.
         reader.CheckVisitTypes();
         foreach (DatedBenefit benefit in reader.benefits) reader.ReadRest(benefit);
-        foreach (DatedBenefit benefit in reader.benefits.Where(benefit => LimitsOf(benefit) > MostLimits))
-            benefit.Node.Fault("caps", $"a visit can meet {MostLimits} limits; with deductible, bands and annual cap these are {LimitsOf(benefit)}.");
+        foreach (DatedBenefit benefit in reader.benefits)
+        {
+            int limits = LimitsOf(benefit);
+            if (limits <= MostLimits) continue;
+            benefit.Node.Fault("caps", $"a visit can meet {MostLimits} limits; with deductible, bands and annual cap these are {limits}.");
+        }
+
         return reader.benefits;
     }
 
