@@ -462,7 +462,9 @@ public sealed class ClinicApiTests
         string errors = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
 
-        Assert.Equal((78, "Setting Claims:AdjudicationAddress (environment variable Claims__AdjudicationAddress) is missing.\n"),
+        Assert.Equal(
+            (78, "Setting Claims:AdjudicationAddress (environment variable Claims__AdjudicationAddress) is missing.\n"
+                + "Setting Claims:LedgerAddress (environment variable Claims__LedgerAddress) is missing.\n"),
             (process.ExitCode, errors));
     }
 

@@ -12,7 +12,7 @@ public sealed class SamplesTests(RunningSystem system) : IClassFixture<RunningSy
 
     private static readonly string[] Day =
     [
-        "settle SETTLED 12000 4400",
+        "settle SETTLED 12000 7800",
         "stream SETTLED SETTLED SETTLED",
         "repeat SETTLED replayed same",
         "cancel CANCELLED -4000",
