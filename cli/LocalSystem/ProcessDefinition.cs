@@ -35,7 +35,7 @@ public static class ProcessDefinitions
         Ledger => [(layout.LedgerPort, "ledger (gRPC)"), (layout.LedgerMetricsPort, "ledger (metrics)")],
         Adjudication => [(layout.AdjudicationPort, "adjudication (gRPC)"), (layout.AdjudicationMetricsPort, "adjudication (metrics)")],
         Gateway => [(layout.GatewayPort, "gateway (HTTP)"), (layout.GatewayMetricsPort, "gateway (metrics)")],
-        _ => [],
+        _ => Observers.PortOf(layout, process) is { } port ? [(port, process)] : [],
     };
 
     private static readonly TimeSpan ReadyBound = TimeSpan.FromSeconds(60);
@@ -140,7 +140,7 @@ public static class ProcessDefinitions
         Ledger => IsHealthyAsync(layout.LedgerMetricsPort, cancellationToken),
         Adjudication => IsHealthyAsync(layout.AdjudicationMetricsPort, cancellationToken),
         Gateway => IsHealthyAsync(layout.GatewayMetricsPort, cancellationToken),
-        _ => throw new ArgumentOutOfRangeException(nameof(process), process, "no such process"),
+        _ => Observers.IsReadyAsync(layout, process, cancellationToken),
     };
 
     private static async Task<bool> IsHealthyAsync(int metricsPort, CancellationToken cancellationToken)
@@ -157,7 +157,7 @@ public static class ProcessDefinitions
         }
     }
 
-    private static async Task StartAsync(
+    internal static async Task StartAsync(
         SystemLayout layout, string name, ServerCommand command, Action<ProcessIdentity> started, CancellationToken cancellationToken)
     {
         ProcessIdentity process = ServerProcess.StartDetached(command);
