@@ -29,11 +29,13 @@ public static class UpCommand
             observe,
         };
         command.SetAction((result, cancel) => RunAsync(
-            result.GetValue(policy), result.GetValue(city), result.GetValue(fresh), result.GetValue(detach), result.GetValue(observe), cancel));
+            result.GetValue(policy), result.GetValue(city), result.GetValue(fresh), result.GetValue(detach), result.GetValue(observe),
+            cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(string? directory, string? city, bool fresh, bool detach, bool observe, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(
+        string? directory, string? city, bool fresh, bool detach, bool observe, CancellationToken cancellationToken)
     {
         SystemLayout layout = SystemLayout.FromEnvironment();
         CityPolicy policy = CityPolicy.Choose(directory, city, fresh ? null : SystemState.Read(layout.StateFile).Policy);
@@ -49,8 +51,8 @@ public static class UpCommand
                 + $"clinics' HTTP on 127.0.0.1:{layout.GatewayPort}, policy of {policy.City}, data in {layout.DataDirectory}"));
         if (observe)
         {
-            Output.Line($"Prometheus on http://127.0.0.1:{layout.PrometheusPort}, Alertmanager on http://127.0.0.1:{layout.AlertmanagerPort}"
-                + (Observers.HasGrafana
+            Output.Line($"Prometheus on http://127.0.0.1:{layout.PrometheusPort}, "
+                + $"Alertmanager on http://127.0.0.1:{layout.AlertmanagerPort}" + (Observers.HasGrafana
                     ? $", Grafana on http://127.0.0.1:{layout.GrafanaPort}"
                     : "; grafana-server is not installed: install Grafana's own package and run this again, or import "
                         + "deploy/grafana/dashboards into a Grafana of yours."));

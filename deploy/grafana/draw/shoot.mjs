@@ -35,8 +35,9 @@ try {
     const errors = [];
     page.on('pageerror', error => errors.push(String(error)));
     await page.setViewport({ width: 1448, height: 900 });
-    await page.goto(`file://${resolve('page.html')}`);
-    await page.waitForSelector('#board', { timeout: 20_000 });
+    page.setDefaultTimeout(120_000);
+    await page.goto(`file://${resolve('page.html')}`, { timeout: 120_000 });
+    await page.waitForSelector('#board');
     await page.waitForNetworkIdle({ idleTime: 500 });
     const element = await page.$('#board');
     const target = join(out, `${board.uid}.png`);

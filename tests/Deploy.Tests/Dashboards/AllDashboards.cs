@@ -9,6 +9,7 @@ internal static class AllDashboards
     private const string Answers = "claims_answers_total";
     private const string Settle = "claims_settle_duration_seconds";
     private const string FacilityAnswers = "claims_facility_answers_total";
+    private const string Named = "facility!=\"other\"";
     private const string Conflicts = "reason=~\"DUPLICATE_CONFLICT|VISIT_ALREADY_SETTLED|ALLOWANCE_ALREADY_PAID\"";
 
     public static IReadOnlyList<Dashboard> All { get; } = [Settlement, Fund, Pipeline, Facility, Supervision, Operations];
@@ -241,8 +242,8 @@ internal static class AllDashboards
         new("机构",
         [
             Top("次均基金支付最高", "所选时段内，每次就诊由基金支付最多的机构。", Unit.Yuan,
-                Yuan($"sum by (facility) (increase({Of("claims_facility_fund_fen_total")}[$__range])) / "
-                    + $"(sum by (facility) (increase({Of("claims_facility_answers_total", "decision=\"SETTLED\"")}[$__range])) > 0)")),
+                Yuan($"sum by (facility) (increase({Of("claims_facility_fund_fen_total", Named)}[$__range])) / "
+                    + $"(sum by (facility) (increase({Of(FacilityAnswers, Named, "decision=\"SETTLED\"")}[$__range])) > 0)")),
             Top("拒付占比最高", "所选时段内，拒付最多的机构。", Unit.Ratio, ShareByFacility("REFUSED")),
             Top("撤销占比最高", "所选时段内，撤销最多的机构。", Unit.Ratio, ShareByFacility("CANCELLED")),
         ]),
@@ -355,8 +356,8 @@ internal static class AllDashboards
         $"{Sum(Rate(series(FacilityAnswers, [$"decision=\"{decision}\""])))} / {Sum(Rate(series(FacilityAnswers, [])))}";
 
     private static string ShareByFacility(string decision) =>
-        $"sum by (facility) (increase({Of("claims_facility_answers_total", $"decision=\"{decision}\"")}[$__range])) / "
-            + $"(sum by (facility) (increase({Of("claims_facility_answers_total")}[$__range])) > 0)";
+        $"sum by (facility) (increase({Of(FacilityAnswers, Named, $"decision=\"{decision}\"")}[$__range])) / "
+            + $"(sum by (facility) (increase({Of(FacilityAnswers, Named)}[$__range])) > 0)";
 
     private static string Yuan(string fen) => $"({fen}) / 100";
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.Unicode;
 
 namespace Deploy.Tests.Dashboards;
 
@@ -17,7 +16,8 @@ internal static class DashboardJson
     private static readonly JsonSerializerOptions Options = new()
     {
         WriteIndented = true,
-        Encoder = JavaScriptEncoder.Create(UnicodeRanges.All),
+        // As a person would write it: the file is no part of a page.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         NewLine = "\n",
     };
 
@@ -161,7 +161,7 @@ internal static class DashboardJson
     private static JsonObject Field(Panel panel)
     {
         JsonObject field = new() { ["unit"] = Name(panel.Unit), ["color"] = new JsonObject { ["mode"] = "palette-classic" } };
-        if (panel.Unit is Unit.Ratio) field["max"] = 1;
+        if (panel is { Unit: Unit.Ratio, Kind: PanelKind.BarGauge }) field["max"] = 1;
         if (panel.Unit is not (Unit.Yuan or Unit.Days or Unit.Months)) field["min"] = 0;
         if (panel.Thresholds is { } limits)
         {
