@@ -62,6 +62,7 @@ public static class StatusCommand
         return await Task.WhenAll(ProcessDefinitions.StartOrder
             // With a Kafka of one's own there is no embedded broker to miss.
             .Where(process => process != ProcessDefinitions.Broker || state.Processes.ContainsKey(process) || state.Processes.Count == 0)
+            .Concat(Observers.StartOrder.Where(state.Processes.ContainsKey))
             .Select(async process =>
             {
                 ProcessRecord? running = state.Running(process);

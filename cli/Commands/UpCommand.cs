@@ -14,6 +14,10 @@ public static class UpCommand
     {
         Option<bool> fresh = new("--fresh") { Description = "Remove the data of an earlier run first." };
         Option<bool> detach = new("--detach") { Description = "Return once all is ready; without it, run until Ctrl-C." };
+        Option<bool> observe = new("--observe")
+        {
+            Description = "Start Prometheus with our alerts, Alertmanager and exporters too, and Grafana where it is installed.",
+        };
         Option<string?> policy = CommonOptions.Policy();
         Option<string?> city = CommonOptions.City();
         Command command = new("up", "Start the whole system on loopback; data under .claims/ or $CLAIMS_DATA, ports from "
@@ -23,13 +27,16 @@ public static class UpCommand
             city,
             fresh,
             detach,
+            observe,
         };
         command.SetAction((result, cancel) => RunAsync(
-            result.GetValue(policy), result.GetValue(city), result.GetValue(fresh), result.GetValue(detach), cancel));
+            result.GetValue(policy), result.GetValue(city), result.GetValue(fresh), result.GetValue(detach), result.GetValue(observe),
+            cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(string? directory, string? city, bool fresh, bool detach, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(
+        string? directory, string? city, bool fresh, bool detach, bool observe, CancellationToken cancellationToken)
     {
         SystemLayout layout = SystemLayout.FromEnvironment();
         CityPolicy policy = CityPolicy.Choose(directory, city, fresh ? null : SystemState.Read(layout.StateFile).Policy);
@@ -40,7 +47,7 @@ public static class UpCommand
         IReadOnlyDictionary<string, ProcessIdentity> own;
         using (Supervisor supervisor = await Supervisor.OpenAsync(layout, Output.Line, cancellationToken))
         {
-            await supervisor.UpAsync(fresh, policy, string.IsNullOrEmpty(kafka) ? null : kafka, cancellationToken);
+            await supervisor.UpAsync(fresh, policy, string.IsNullOrEmpty(kafka) ? null : kafka, observe, cancellationToken);
             own = supervisor.StartedNow;
         }
 
@@ -48,6 +55,14 @@ public static class UpCommand
             CultureInfo.InvariantCulture,
             $"Ready after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, "
                 + $"clinics' HTTP on 127.0.0.1:{layout.GatewayPort}, policy of {policy.City}, data in {layout.DataDirectory}"));
+        if (observe)
+        {
+            Output.Line($"Prometheus on http://127.0.0.1:{layout.PrometheusPort}, "
+                + $"Alertmanager on http://127.0.0.1:{layout.AlertmanagerPort}" + (Observers.HasGrafana
+                    ? $", Grafana on http://127.0.0.1:{layout.GrafanaPort}"
+                    : "; grafana-server is not installed: install Grafana's own package and run this again, or import "
+                        + "deploy/grafana/dashboards into a Grafana of yours."));
+        }
         if (detach)
             return ExitCodes.Done;
 

@@ -36,7 +36,7 @@ public static class ProcessDefinitions
         Ledger => [(layout.LedgerPort, "ledger (gRPC)"), (layout.LedgerMetricsPort, "ledger (metrics)")],
         Adjudication => [(layout.AdjudicationPort, "adjudication (gRPC)"), (layout.AdjudicationMetricsPort, "adjudication (metrics)")],
         Gateway => [(layout.GatewayPort, "gateway (HTTP)"), (layout.GatewayMetricsPort, "gateway (metrics)")],
-        _ => [],
+        _ => Observers.PortOf(layout, process) is { } port ? [(port, process)] : [],
     };
 
     private static readonly TimeSpan ReadyBound = TimeSpan.FromSeconds(60);
@@ -142,7 +142,7 @@ public static class ProcessDefinitions
         Ledger => IsHealthyAsync(layout.LedgerMetricsPort, cancellationToken),
         Adjudication => IsHealthyAsync(layout.AdjudicationMetricsPort, cancellationToken),
         Gateway => IsHealthyAsync(layout.GatewayMetricsPort, cancellationToken, serves: IsServing),
-        _ => throw new ArgumentOutOfRangeException(nameof(process), process, "no such process"),
+        _ => Observers.IsReadyAsync(layout, process, cancellationToken),
     };
 
     /// <summary>The gateway stays ready while Adjudication is away, and tells clinics so; a system in which it cannot serve them is
@@ -169,7 +169,7 @@ public static class ProcessDefinitions
         }
     }
 
-    private static async Task StartAsync(
+    internal static async Task StartAsync(
         SystemLayout layout, string name, ServerCommand command, Action<ProcessIdentity> started, CancellationToken cancellationToken)
     {
         ProcessIdentity process = ServerProcess.StartDetached(command);

@@ -61,10 +61,11 @@ public sealed class Supervisor : IDisposable
     /// <summary>Starts what is missing, restarts what is configured differently now, leaves the rest.</summary>
     /// <param name="fresh">Stops everything and removes the data first.</param>
     /// <param name="kafka">Bootstrap servers of a broker to use; null starts the embedded one.</param>
+    /// <param name="observe">Starts what watches the system too; what watches it already goes on either way.</param>
     /// <exception cref="CommandException">The data is another city's, or something cannot start; what this call had started is stopped
     /// again.</exception>
     /// <exception cref="PrivateServerException">The same, of Redis or PostgreSQL.</exception>
-    public async Task UpAsync(bool fresh, CityPolicy policy, string? kafka, CancellationToken cancellationToken)
+    public async Task UpAsync(bool fresh, CityPolicy policy, string? kafka, bool observe, CancellationToken cancellationToken)
     {
         UpVariables.Require(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? "")));
@@ -83,15 +84,17 @@ public sealed class Supervisor : IDisposable
                     + $"or remove it with `claims up --fresh`.",
                 ExitCodes.CannotStart);
         }
-        await RequireFreePortsAsync(cancellationToken);
+        IReadOnlyList<string> observers = observe ? Observers.Installed() : [];
+        await RequireFreePortsAsync(observers, cancellationToken);
         try
         {
             await StartAllAsync(policy, kafka, cancellationToken);
+            if (observe) await EnsureAllAsync(Observers.Definitions(_layout), cancellationToken);
         }
         catch
         {
             // In reverse, and even after Ctrl-C: nothing stays half up.
-            foreach (string process in ProcessDefinitions.StartOrder.Reverse().Where(_startedNow.ContainsKey))
+            foreach (string process in StopOrder.Where(_startedNow.ContainsKey))
                 await StopAsync(process);
             throw;
         }
@@ -100,7 +103,7 @@ public sealed class Supervisor : IDisposable
     /// <summary>Stops everything, last started first.</summary>
     public async Task DownAsync(CancellationToken cancellationToken)
     {
-        foreach (string process in ProcessDefinitions.StartOrder.Reverse())
+        foreach (string process in StopOrder)
         {
             cancellationToken.ThrowIfCancellationRequested();
             await StopAsync(process);
@@ -114,15 +117,18 @@ public sealed class Supervisor : IDisposable
     /// <returns>The names of what goes on.</returns>
     public async Task<IReadOnlyList<string>> DownAsync(IReadOnlyDictionary<string, ProcessIdentity> own)
     {
-        foreach (string process in ProcessDefinitions.StartOrder.Reverse())
+        foreach (string process in StopOrder)
         {
             if (own.TryGetValue(process, out ProcessIdentity mine) && _state.Running(process)?.Identity == mine) await StopAsync(process);
         }
 
-        return [.. ProcessDefinitions.StartOrder.Where(process => _state.Running(process) is not null)];
+        return [.. StopOrder.Reverse().Where(process => _state.Running(process) is not null)];
     }
 
     public void Dispose() => _lock.Dispose();
+
+    /// <summary>Who watches stops first, or every stop would be told as an outage.</summary>
+    private static IEnumerable<string> StopOrder => ProcessDefinitions.StartOrder.Concat(Observers.StartOrder).Reverse();
 
     private async Task StartAllAsync(CityPolicy policy, string? kafka, CancellationToken cancellationToken)
     {
@@ -230,10 +236,10 @@ public sealed class Supervisor : IDisposable
     }
 
     /// <remarks>A process that was killed counts as gone before its last threads have let go of its ports.</remarks>
-    private async Task RequireFreePortsAsync(CancellationToken cancellationToken)
+    private async Task RequireFreePortsAsync(IEnumerable<string> observers, CancellationToken cancellationToken)
     {
         long deadline = Environment.TickCount64 + (long)PortBound.TotalMilliseconds;
-        foreach (string process in ProcessDefinitions.StartOrder.Where(process => _state.Running(process) is null))
+        foreach (string process in ProcessDefinitions.StartOrder.Concat(observers).Where(process => _state.Running(process) is null))
         {
             foreach ((int port, string purpose) in ProcessDefinitions.PortsOf(_layout, process))
             {

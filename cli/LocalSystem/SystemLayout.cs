@@ -6,7 +6,7 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public const int DefaultPortBase = 5100;
 
     /// <summary>Neighbouring ports from the base that a system may take.</summary>
-    public const int PortCount = 23;
+    public const int PortCount = 37;
 
     private const string Marker = ".claims-data";
 
@@ -20,6 +20,12 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public int GatewayMetricsPort => PortBase + 14;
     public int RedisPort => PortBase + 21;
     public int PostgresPort => PortBase + 22;
+    public int PrometheusPort => PortBase + 30;
+    public int AlertmanagerPort => PortBase + 31;
+    public int GrafanaPort => PortBase + 32;
+    public int RedisExporterPort => PortBase + 34;
+    public int PostgresExporterPort => PortBase + 35;
+    public int NodeExporterPort => PortBase + 36;
 
     // Of a system elsewhere they are given.
     public string AdjudicationAddress { get => field ?? $"http://127.0.0.1:{AdjudicationPort}"; init; }

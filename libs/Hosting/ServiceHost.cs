@@ -119,6 +119,10 @@ public static class ServiceHost
         builder.Services.AddSingleton<Channels>();
         builder.Services.AddSingleton<CallsInProgress>();
         builder.Services.AddHealthChecks();
+        builder.Services.AddSingleton<IHealthCheckPublisher, ServiceMetrics>();
+        // Whoever watches health learns of a change within these; whoever asks is answered at once.
+        builder.Services.Configure<HealthCheckPublisherOptions>(
+            watched => (watched.Delay, watched.Period) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5)));
         builder.Services.AddSingleton(new Served(mainPort));
         if (mainPort == MainPort.Grpc)
         {
@@ -128,9 +132,6 @@ public static class ServiceHost
             builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<CallGuard>());
             builder.Services.AddGrpcHealthChecks(
                 health => health.Services.Map("", registration => registration.Tags.Contains(Readiness.Tag)));
-            // Whoever watches health learns of a change within these; whoever asks is answered at once.
-            builder.Services.Configure<HealthCheckPublisherOptions>(
-                watched => (watched.Delay, watched.Period) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5)));
             builder.Services.AddGrpcReflection();
         }
 
@@ -174,6 +175,7 @@ public static class ServiceHost
                 return exception.InnerException is AddressInUseException ? ExitUnavailable : ExitSoftware;
             }
 
+            CallsInProgress.ShowRare();
             ServiceAddresses addresses = app.Addresses();
             if (mainPort == MainPort.Grpc)
                 logger.LogInformation(new EventId(1, "started"), "Serving gRPC at {GrpcAddress} and metrics at {MetricsAddress}.",

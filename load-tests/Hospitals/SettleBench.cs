@@ -62,8 +62,8 @@ public static class SettleBench
                 process => process, process => ProcessUse.OfTree(system.PidOf(process)).CpuSeconds);
             cpu["generator"] = ProcessUse.Of(Environment.ProcessId).CpuSeconds;
             return new Counters(
-                await metrics.SumAsync(port, "claims_batch_size_count", cancellationToken),
-                await metrics.SumAsync(port, "claims_batch_size_sum", cancellationToken),
+                await metrics.SumAsync(port, "claims_batch_visits_count", cancellationToken),
+                await metrics.SumAsync(port, "claims_batch_visits_sum", cancellationToken),
                 await metrics.SumAsync(port, "dotnet_gc_heap_total_allocated_bytes_total", cancellationToken),
                 cpu);
         }

@@ -7,7 +7,7 @@ public sealed class ServiceMetrics : IDisposable
 {
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(10) };
 
-    /// <summary>The sum over all series of a name, such as <c>claims_batch_size_sum</c>; 0 while there is none.</summary>
+    /// <summary>The sum over all series of a name, such as <c>claims_batch_visits_sum</c>; 0 while there is none.</summary>
     public async Task<double> SumAsync(int metricsPort, string name, CancellationToken cancellationToken)
     {
         string text = await _http.GetStringAsync(new Uri($"http://127.0.0.1:{metricsPort}/metrics"), cancellationToken);

@@ -26,8 +26,8 @@ public static class AdjudicationMetrics
             HistogramBucketBoundaries = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
         });
 
-    private static readonly Histogram<int> BatchSize =
-        Meter.CreateHistogram("claims_batch_size", "{visits}", "Visits in one call of settle.lua.",
+    private static readonly Histogram<int> BatchVisits =
+        Meter.CreateHistogram("claims_batch_visits", "{visits}", "Visits in one call of settle.lua.",
         advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64] });
 
     // Two look-ups a visit: counted here and observed, since the tags of a counter cost as much as the look-up.
@@ -41,6 +41,9 @@ public static class AdjudicationMetrics
         description: "Eligibility look-ups, by kind and whether the cache held them.");
     private static readonly Counter<long> Published =
         Meter.CreateCounter<long>("claims_outbox_published", description: "Outbox records that Kafka acknowledged.");
+    private static readonly Counter<long> Unanswered =
+        Meter.CreateCounter<long>("claims_unanswered_total",
+            description: "Requests without an answer, by operation and why: busy (nothing happened), unknown (the sender asks again).");
     private static readonly Counter<long> Rewinds =
         Meter.CreateCounter<long>("claims_outbox_rewinds", description: "Times a relay went back to the ledger's watermark, by cause.");
 
@@ -54,9 +57,24 @@ public static class AdjudicationMetrics
         if (fundPaidFen != 0) FundPaidFen.Add(fundPaidFen);
     }
 
+    /// <summary>Shows what is rare as 0 from the start: an alert does not see the increase of a series that was not there.</summary>
+    public static void ShowRare()
+    {
+        foreach (string operation in new[] { "settle", "settle_stream", "cancel", "reverse" })
+        {
+            foreach (string why in new[] { "busy", "unknown" }) Unanswered.Add(0, new("operation", operation), new("why", why));
+        }
+
+        foreach (string cause in new[] { "connect", "gap", "stall", "delivery" })
+            Rewinds.Add(0, new KeyValuePair<string, object?>("cause", cause));
+    }
+
+    /// <param name="why"><c>busy</c> or <c>unknown</c>.</param>
+    public static void NotAnswered(string operation, string why) => Unanswered.Add(1, new("operation", operation), new("why", why));
+
     public static void Batch(int visits, TimeSpan elapsed)
     {
-        BatchSize.Record(visits);
+        BatchVisits.Record(visits);
         ScriptDuration.Record(elapsed.TotalSeconds);
     }
 
@@ -66,9 +84,13 @@ public static class AdjudicationMetrics
 
     public static void Rewound(string cause) => Rewinds.Add(1, new KeyValuePair<string, object?>("cause", cause));
 
-    /// <summary>Observes how far the ledger is behind, per shard.</summary>
-    public static void ObserveOutboxLag(Func<IEnumerable<Measurement<long>>> lag) =>
+    /// <summary>Observes how far the ledger is behind, per shard, in records and in time.</summary>
+    public static void ObserveOutbox(Func<IEnumerable<Measurement<long>>> lag, Func<IEnumerable<Measurement<double>>> oldestAge)
+    {
         Meter.CreateObservableGauge("claims_outbox_lag_records", lag, description: "Records given out but not committed by the ledger.");
+        Meter.CreateObservableGauge("claims_outbox_oldest_unbooked_age_seconds", oldestAge, "s",
+            "Since when the oldest of them waits; 0 where none does.");
+    }
 }
 
 /// <summary>What Eligibility is asked for.</summary>

@@ -59,5 +59,5 @@ internal static class SampleTerms
     private static LimitTerms Cap(LimitKind kind, long capFen) => new(
         "year", "年度最高支付限额", kind, Period.Year, AtFacility: false, Year, capFen, "限额", IsAnnualCap: true);
 
-    private static byte[] Big(long number) => [.. Enumerable.Range(0, 6).Select(place => (byte)(number >> (8 * (5 - place))))];
+    private static byte[] Big(long number) => [.. Enumerable.Range(0, 6).Select(place => (byte)((number >> (8 * (5 - place))) & 0xFF))];
 }

@@ -1,4 +1,7 @@
+using System.Collections.Frozen;
+using System.Diagnostics;
 using System.Text.RegularExpressions;
+using Deploy.Tests.Dashboards;
 
 namespace Deploy.Tests;
 
@@ -22,7 +25,191 @@ public sealed partial class PrometheusConfigurationTests
     /// <summary>By the name that is exported, which follows from the instrument's name, kind and unit, and by labels that its project
     /// names.</summary>
     [Fact]
-    public void Alerts_ask_only_for_metrics_and_labels_that_the_services_export()
+    public void Alerts_and_dashboards_ask_only_for_metrics_and_labels_that_somebody_exports()
+    {
+        Dictionary<string, string> exported = ExportedByServices();
+        Assert.All(
+            new[]
+            {
+                "claims_settle_duration_seconds_bucket", "claims_outgoing_breaker_open", "claims_ledger_gaps_total", "claims_answers_total",
+                "claims_calls_in_progress", "claims_outbox_oldest_unbooked_age_seconds", "claims_facility_fund_fen_total",
+            },
+            known => Assert.Contains(known, exported.Keys));
+        HashSet<string> others = [.. File.ReadLines(Path.Combine(Yaml.Root, "tests", "Deploy.Tests", "exported-by-others.txt"))
+            .Where(line => !line.StartsWith('#')).Select(line => line.Split(' ')[0])];
+        HashSet<string> recorded = [.. Rules.Select(rule => rule.Find("record")?.Text).OfType<string>()];
+        HashSet<string> asked = [];
+        foreach (string expression in Rules.Select(rule => rule["expr"].Text).Concat(DashboardTests.Expressions))
+        {
+            string bare = Grouping().Replace(Span().Replace(Quoted().Replace(expression, "\"\""), ""), "");
+            List<string> sources = [];
+            foreach (Match selector in Selector().Matches(bare))
+            {
+                string metric = selector.Groups["metric"].Value;
+                if (recorded.Contains(metric) || Words.Contains(metric)) continue;
+                asked.Add(metric);
+                Assert.True(exported.ContainsKey(metric) || others.Contains(metric), $"Nobody exports {metric}: {expression}");
+                if (!exported.TryGetValue(metric, out string? source)) continue;
+                sources.Add(source);
+                Assert.DoesNotContain(
+                    Selection().Matches(selector.Value).Select(match => match.Groups["label"].Value)
+                        .Except(TargetLabels, StringComparer.Ordinal),
+                    label => !source.Contains($"\"{label}\"", StringComparison.Ordinal));
+            }
+
+            if (sources.Count == 0) continue;
+            Assert.DoesNotContain(
+                Grouping().Matches(expression).SelectMany(match => match.Groups["labels"].Value.Split(", "))
+                    .Except(TargetLabels, StringComparer.Ordinal),
+                label => !sources.Exists(source => source.Contains($"\"{label}\"", StringComparison.Ordinal)));
+        }
+
+        Assert.Empty(others.Except(asked, StringComparer.Ordinal));
+        Assert.InRange(asked.Count, 50, 200);
+    }
+
+    [Fact]
+    public void Operations_document_lists_every_metric_of_the_services_and_no_other()
+    {
+        string document = File.ReadAllText(Path.Combine(Yaml.Root, "docs", "operations.md"));
+        string section = document[document.IndexOf("\n## Metrics\n", StringComparison.Ordinal)..];
+        section = section[..section.IndexOf("\n## Traces", StringComparison.Ordinal)];
+        string[] listed = [.. section.Split('\n').Where(line => line.StartsWith("| `claims_", StringComparison.Ordinal))
+            .SelectMany(line => MetricName().Matches(line.Split('|')[1]).Select(match => match.Value)).Order(StringComparer.Ordinal)];
+        string[] families = [.. ExportedByServices().Keys.Select(name => name.EndsWith("_bucket", StringComparison.Ordinal)
+                ? name[..^"_bucket".Length] : name)
+            .Where(name => !name.EndsWith("_sum", StringComparison.Ordinal) && !name.EndsWith("_count", StringComparison.Ordinal))
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+
+        Assert.Equal(families, listed);
+    }
+
+    /// <summary>As OpenMetrics has it: the unit last, of a counter before <c>_total</c>; base units.</summary>
+    [Fact]
+    public void Metrics_end_in_their_unit()
+    {
+        string[] units =
+        [
+            "seconds", "bytes", "ratio", "fen", "records", "batches", "visits", "shards", "percent", "info", "state", "version",
+            // Of these the name says what is counted, or that it is so or not.
+            "open", "broken", "progress",
+        ];
+        Assert.All(ExportedByServices().Keys.Where(name => !name.EndsWith("_total", StringComparison.Ordinal)), name =>
+        {
+            string family = name;
+            foreach (string suffix in new[] { "_bucket", "_sum", "_count" })
+                if (family.EndsWith(suffix, StringComparison.Ordinal)) family = family[..^suffix.Length];
+            Assert.Contains(family[(family.LastIndexOf('_') + 1)..], units);
+        });
+    }
+
+    [Fact]
+    public void Alerts_look_at_every_service_under_the_name_it_is_scraped_by()
+    {
+        string names = string.Join('|', DeployedService.All.Select(service => service.Name));
+        Assert.Equal($"up{{job=~\"(.*/)?({names})\"}} == 0", Alert("ClaimsServiceDown")["expr"].Text);
+        string absent = Alert("ClaimsServiceAbsent")["expr"].Text;
+        Assert.All(DeployedService.All, service =>
+            Assert.Contains($"absent(claims_build_info{{component=\"{service.Name}\"}})", absent, StringComparison.Ordinal));
+    }
+
+    /// <summary>A promise can be held only where a bucket ends.</summary>
+    [Fact]
+    public void Answers_are_late_at_the_end_of_a_bucket()
+    {
+        string source = File.ReadAllText(Path.Combine(Yaml.Root, "services", "Adjudication", "AdjudicationMetrics.cs"));
+        int instrument = source.IndexOf("\"claims_settle_duration_seconds\"", StringComparison.Ordinal);
+        Assert.Matches("[\\[ ,]1[,\\] ]", source[instrument..source.IndexOf(';', instrument)]);
+        Assert.All(Rules.Where(rule => rule.Find("record")?.Text.StartsWith("claims:answers_late", StringComparison.Ordinal) == true),
+            rule => Assert.Contains("claims_settle_duration_seconds_bucket{le=\"1\"}", rule["expr"].Text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Every_alert_says_how_urgent_it_is_what_happened_and_where_to_read_on()
+    {
+        string[] uids = [.. AllDashboards.All.Select(dashboard => dashboard.Uid)];
+        string runbooks = File.ReadAllText(Path.Combine(Yaml.Root, "docs", "runbooks.md"));
+        Assert.All(Alerts, alert =>
+        {
+            string name = alert["alert"].Text;
+            Assert.Contains(alert["labels"]["severity"].Text, new[] { "critical", "warning", "info" });
+            Assert.EndsWith(".", alert["annotations"]["summary"].Text, StringComparison.Ordinal);
+            Assert.EndsWith(".", alert["annotations"]["description"].Text, StringComparison.Ordinal);
+            Assert.Equal($"docs/runbooks.md#{name.ToLowerInvariant()}", alert["annotations"]["runbook_url"].Text);
+            Assert.Contains(alert["annotations"]["dashboard_url"].Text["/d/".Length..], uids);
+            string entry = Assert.Single(runbooks.Split("\n## "), part => part.StartsWith(name + "\n", StringComparison.Ordinal));
+            Assert.All(new[] { "**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**" },
+                part => Assert.Contains(part, entry, StringComparison.Ordinal));
+        });
+        Assert.Equal(Alerts.Select(alert => alert["alert"].Text).Order(StringComparer.Ordinal),
+            runbooks.Split("\n## ").Skip(1).Select(part => part.Split('\n')[0]).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Every_alert_is_made_to_fire_by_a_case_of_its_own()
+    {
+        IEnumerable<string> cases = Assert.Single(Yaml.Read("prometheus/claims.rules.test.yml"))["tests"].Items
+            .SelectMany(test => test.Find("alert_rule_test")?.Items ?? [])
+            .Where(test => test.Find("exp_alerts") is not null).Select(test => test["alertname"].Text);
+        Assert.Equal(Alerts.Select(alert => alert["alert"].Text).Order(StringComparer.Ordinal),
+            cases.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>By Prometheus and Alertmanager themselves; `claims test` installs their Debian packages.</summary>
+    [Theory]
+    [InlineData("promtool", "check config prometheus.yml")]
+    [InlineData("promtool", "check config prometheus.compose.yml")]
+    [InlineData("promtool", "test rules claims.rules.test.yml")]
+    [InlineData("amtool", "check-config alertmanager.yml")]
+    public async Task Configuration_is_accepted_by_its_own_tool(string tool, string arguments) => await RunAsync(tool, arguments);
+
+    [Theory]
+    [InlineData("severity=critical alertname=ClaimsBooksLate", "on-call")]
+    [InlineData("severity=warning alertname=ClaimsDiskFilling", "working-hours")]
+    [InlineData("severity=info alertname=ClaimsPlanWarning", "record")]
+    [InlineData("severity=info alertname=ClaimsWatchdog", "watchdog")]
+    public async Task Alerts_go_to_whom_their_urgency_asks_for(string labels, string receiver) =>
+        Assert.Equal(receiver, (await RunAsync("amtool", $"config routes test --config.file=alertmanager.yml {labels}")).Trim());
+
+    /// <summary>A query with a fault in it would show an empty panel.</summary>
+    [Fact]
+    public async Task Queries_of_the_dashboards_are_ones_that_prometheus_reads()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            IEnumerable<string> rules = DashboardTests.Expressions.Select((expression, index) =>
+                $"  - record: panel:number{index}\n    expr: |\n      {Filled(expression)}");
+            await File.WriteAllTextAsync(file, "groups:\n- name: panels\n  rules:\n" + string.Join('\n', rules) + "\n");
+            await RunAsync("promtool", $"check rules {file}");
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    // What Grafana puts in place of its variables.
+    private static string Filled(string expression) => expression.Replace("$__rate_interval", "1m", StringComparison.Ordinal)
+        .Replace("$__range", "1h", StringComparison.Ordinal);
+
+    private static async Task<string> RunAsync(string tool, string arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(tool, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.Combine(Yaml.Root, "deploy", "prometheus"),
+        })!;
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, $"{tool} {arguments}\n{output}{await errors}");
+        return output;
+    }
+
+    /// <summary>Each sample's name, and the source of the project that makes it.</summary>
+    private static Dictionary<string, string> ExportedByServices()
     {
         Dictionary<string, string> exported = new(StringComparer.Ordinal);
         foreach (string project in new[] { "services", "libs" }
@@ -32,56 +219,15 @@ public sealed partial class PrometheusConfigurationTests
             foreach (string name in Instrument().Matches(source).SelectMany(Exported)) exported[name] = source;
         }
 
-        Assert.All(
-            new[]
-            {
-                "claims_settle_duration_seconds_bucket", "claims_outgoing_breaker_open", "claims_ledger_gaps_total", "claims_answers_total",
-                "claims_calls_in_progress",
-            },
-            known => Assert.Contains(known, exported.Keys));
-        int asked = 0;
-        foreach (string expression in Alerts.Select(alert => alert["expr"].Text))
-        {
-            foreach (string metric in MetricName().Matches(expression).Select(match => match.Value))
-            {
-                asked++;
-                Assert.True(exported.TryGetValue(metric, out string? source), $"No service exports {metric}: {expression}");
-                Assert.DoesNotContain(Labels(expression), label => !source.Contains($"\"{label}\"", StringComparison.Ordinal));
-            }
-        }
-
-        Assert.Equal(14, asked);
+        return exported;
     }
 
-    [Fact]
-    public void Alerts_look_at_every_service_under_the_name_it_is_scraped_by()
-    {
-        string expression = Alerts.Single(alert => alert["alert"].Text == "ClaimsServiceDown")["expr"].Text;
-        Assert.Equal($"up{{job=~\"{string.Join('|', DeployedService.All.Select(service => service.Name))}\"}} == 0", expression);
-    }
+    private static Yaml Alert(string name) => Alerts.Single(alert => alert["alert"].Text == name);
 
-    /// <summary>A quantile can be compared with a number only where a bucket ends.</summary>
-    [Fact]
-    public void Slow_settlements_are_told_at_the_end_of_a_bucket()
-    {
-        string source = File.ReadAllText(Path.Combine(Yaml.Root, "services", "Adjudication", "AdjudicationMetrics.cs"));
-        int instrument = source.IndexOf("\"claims_settle_duration_seconds\"", StringComparison.Ordinal);
-        string threshold = Alerts.Single(alert => alert["alert"].Text == "ClaimsSettleSlow")["expr"].Text.Split("> ")[1];
-        Assert.Matches($"[\\[ ,]{Regex.Escape(threshold)}[,\\] ]", source[instrument..source.IndexOf(';', instrument)]);
-    }
-
-    [Fact]
-    public void Every_alert_says_how_urgent_it_is_and_what_happened()
-    {
-        Assert.All(Alerts, alert =>
-        {
-            Assert.Contains(alert["labels"]["severity"].Text, new[] { "page", "ticket" });
-            Assert.EndsWith(".", alert["annotations"]["summary"].Text, StringComparison.Ordinal);
-        });
-    }
-
-    private static IEnumerable<Yaml> Alerts =>
+    private static IEnumerable<Yaml> Rules =>
         Assert.Single(Yaml.Read("prometheus/claims.rules.yml"))["groups"].Items.SelectMany(group => group["rules"].Items);
+
+    private static IEnumerable<Yaml> Alerts => Rules.Where(rule => rule.Find("alert") is not null);
 
     /// <summary>The names of an instrument's samples, as PrometheusText writes them.</summary>
     private static IEnumerable<string> Exported(Match instrument)
@@ -96,24 +242,36 @@ public sealed partial class PrometheusConfigurationTests
             : [counter ? name + "_total" : name];
     }
 
-    // What Prometheus itself adds is no label of the instrument.
-    private static IEnumerable<string> Labels(string expression) =>
-        Grouping().Matches(expression).SelectMany(match => match.Groups["labels"].Value.Split(','))
-        .Concat(Selection().Matches(expression).Select(match => match.Groups["label"].Value))
-        .Select(label => label.Trim()).Except(["le", "job", "instance"], StringComparer.Ordinal);
+    // Of PromQL.
+    private static readonly FrozenSet<string> Words = FrozenSet.Create(StringComparer.Ordinal,
+        "sum", "rate", "increase", "max", "min", "avg", "count", "topk", "absent", "vector", "time", "histogram_quantile", "avg_over_time",
+        "or", "and", "bool");
+
+    // What Prometheus adds, and the bound of a bucket.
+    private static readonly string[] TargetLabels = ["le", "job", "instance", "namespace"];
 
     [GeneratedRegex("""Create(?<kind>(Observable)?(Counter|Gauge|UpDownCounter)|Histogram)(<\w+>)?\(\s*"(?<name>claims_\w+)"(,\s*(unit: )?"(?<unit>[^"]+)")?""",
         RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Instrument();
 
+    [GeneratedRegex(@"(?<metric>[a-zA-Z_][\w:]*)(\{[^}]*\})?", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
+        matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Selector();
+
     [GeneratedRegex(@"by \((?<labels>[^)]*)\)", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex Grouping();
+
+    [GeneratedRegex(@"\[[^\]]*\]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Span();
+
+    [GeneratedRegex("\"[^\"]*\"", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Quoted();
 
     [GeneratedRegex("(?<label>[a-z_]+)(=~|!~|!=|=)\"", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex Selection();
 
-    [GeneratedRegex("claims_[a-z_]+", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("claims_[a-z0-9_]+", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex MetricName();
 }

@@ -8,6 +8,7 @@ using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 
 namespace Hosting.Tests;
@@ -33,6 +34,10 @@ public sealed class MutualTlsTests : IDisposable
         Assert.Equal("0.0.0.0", callee.Grpc.Host);
         using HttpClient probe = new();
         Assert.Equal("live\n", await probe.GetStringAsync(new Uri($"http://127.0.0.1:{callee.Metrics.Port}/healthz/live")));
+        Assert.Contains("claims_certificate_expiry_timestamp_seconds ",
+            await probe.GetStringAsync(new Uri($"http://127.0.0.1:{callee.Metrics.Port}/metrics")), StringComparison.Ordinal);
+        Assert.Equal(new DateTimeOffset(callee.Services.GetRequiredService<Tls>().Certificate.NotAfter).ToUnixTimeSeconds(),
+            callee.Services.GetServices<IHealthCheckPublisher>().OfType<ServiceMetrics>().Single().CertificateExpiryUnixSeconds);
     }
 
     [Fact]

@@ -54,6 +54,35 @@ public sealed class OperationsEndpointTests
         Assert.Equal(status, response.StatusCode);
     }
 
+    [Theory]
+    [InlineData(HealthStatus.Healthy, 2)]
+    [InlineData(HealthStatus.Degraded, 1)]
+    [InlineData(HealthStatus.Unhealthy, 0)]
+    public async Task State_is_the_worst_of_the_checks_that_count(HealthStatus store, int state)
+    {
+        HealthReport report = new(new Dictionary<string, HealthReportEntry>(StringComparer.Ordinal)
+        {
+            ["other"] = Entry(HealthStatus.Healthy, Readiness.Tag),
+            ["store"] = Entry(store, Readiness.Tag),
+            ["curiosity"] = Entry(HealthStatus.Unhealthy),
+        }, TimeSpan.Zero);
+        await using InProcessService service = await InProcessService.StartAsync(new Behaviour());
+        using HttpClient client = new();
+
+        ServiceMetrics whole = service.Services.GetServices<IHealthCheckPublisher>().OfType<ServiceMetrics>().Single();
+        await whole.PublishAsync(report, CancellationToken.None);
+        Exposition metrics = Exposition.Parse(await client.GetStringAsync(new Uri(service.Metrics, "/metrics")));
+
+        // Not by the exposition: in this process the services of other tests have the same series.
+        Assert.Equal((state, null), (whole.State, whole.CertificateExpiryUnixSeconds));
+        Assert.Equal("gauge", metrics.Families["claims_service_state"].Type);
+        Sample build = Assert.Single(metrics.Families["claims_build_info"].Samples);
+        Assert.Equal((1, "sample", Environment.Version.ToString()), (build.Value, build.Labels["component"], build.Labels["runtime"]));
+        Assert.NotEqual("", build.Labels["version"]);
+
+        static HealthReportEntry Entry(HealthStatus status, params string[] tags) => new(status, null, TimeSpan.Zero, null, null, tags);
+    }
+
     [Fact]
     public async Task Durations_have_buckets_of_seconds_from_half_a_millisecond_and_others_those_of_their_instrument()
     {

@@ -102,6 +102,42 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
     }
 
     [Fact]
+    public async Task Fund_accounts_are_shown_with_a_month_of_benefits_and_nothing_is_once_they_cannot_be_read()
+    {
+        string postgres = await databases.CreateAsync();
+        StoppedClock clock = new(new DateTimeOffset(2025, 6, 30, 4, 0, 0, TimeSpan.Zero));
+        await using RunningLedger ledger = RunningLedger.Create(postgres, clock: clock);
+        PublishedLog log = new(1);
+        log.AddSettlement(0, record => Visit(record, "410105", "2025-03-01", 850));
+        log.AddSettlement(0, record => Visit(record, "410122", "2025-06-01", 250));
+        await ledger.OpenAsync(log);
+        await ledger.BookNewAsync(log);
+        using FundWatch watch = new(ledger.Get<NpgsqlDataSource>(), clock,
+            Microsoft.Extensions.Logging.Abstractions.NullLogger<FundWatch>.Instance);
+        List<string> shown = [];
+        using MeterListener listener = new();
+        listener.InstrumentPublished = (instrument, listening) =>
+        {
+            if (instrument.Meter.Name == "Claims.Ledger.Fund") listening.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+            shown.Add(string.Join(
+                ' ', [instrument.Name["claims_ledger_".Length..], .. tags.ToArray().Select(tag => (string)tag.Value!), $"{value}"])));
+        listener.Start();
+
+        await watch.RefreshAsync(CancellationToken.None);
+        listener.RecordObservableInstruments();
+        // Payable to facilities and the expense of allowances; posted on the day that the clock shows.
+        Assert.Equal(["account_balance_fen 2101 -1100", "account_balance_fen 5102 1100", "benefits_30_days_fen 1100"], shown);
+
+        shown.Clear();
+        await ledger.ExecuteAsync("REVOKE SELECT ON posting FROM claims_ledger");
+        await watch.RefreshAsync(CancellationToken.None);
+        listener.RecordObservableInstruments();
+        Assert.Empty(shown);
+    }
+
+    [Fact]
     public async Task Plans_of_this_and_the_last_year_are_shown_and_nothing_is_once_they_cannot_be_read()
     {
         // The last hours of 2025 in UTC are 2026 in China.
@@ -133,6 +169,8 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         };
         listener.SetMeasurementEventCallback<double>(
             (instrument, value, tags, _) => Show(instrument, value.ToString(CultureInfo.InvariantCulture), tags));
+        listener.SetMeasurementEventCallback<long>(
+            (instrument, value, tags, _) => Show(instrument, value.ToString(CultureInfo.InvariantCulture), tags));
         listener.SetMeasurementEventCallback<int>(
             (instrument, value, tags, _) => Show(instrument, value.ToString(CultureInfo.InvariantCulture), tags));
         listener.Start();
@@ -140,6 +178,9 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         await watch.RefreshAsync(CancellationToken.None);
         Assert.Equal(
             [
+                "plan_fen county=410105 year=2025 1000", "plan_fen county=410105 year=2026 2000", "plan_fen county=410122 year=2026 200",
+                "plan_spent_fen county=410105 year=2025 850", "plan_spent_fen county=410105 year=2026 0",
+                "plan_spent_fen county=410122 year=2026 250",
                 "plan_used_ratio county=410105 year=2025 0.85", "plan_used_ratio county=410105 year=2026 0",
                 "plan_used_ratio county=410122 year=2026 1.25",
                 "plan_warning_percent county=410105 year=2025 80", "plan_warning_percent county=410105 year=2026 0",
@@ -152,7 +193,7 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         Assert.Empty(Shown());
         await ledger.ExecuteAsync("GRANT SELECT ON plan_revision TO claims_ledger");
         await watch.RefreshAsync(CancellationToken.None);
-        Assert.Equal(6, Shown().Length);
+        Assert.Equal(12, Shown().Length);
 
         string[] Shown()
         {
@@ -163,12 +204,12 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
 
         void Show(Instrument instrument, string value, ReadOnlySpan<KeyValuePair<string, object?>> tags) => shown.Add(
             $"{instrument.Name["claims_ledger_".Length..]} {string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}"))} {value}");
+    }
 
-        static void Visit(SettledClaim record, string county, string visitDate, long fundPayFen)
-        {
-            (record.FacilityCounty, record.VisitDate, record.VisitType) = (county, visitDate, VisitType.DeliveryNatural);
-            (record.RateBp, record.CapUsedAfterFen, record.FullSelfPayFen) = (0, 0, 0);
-            record.TotalFen = record.InScopeFen = record.FundPayFen = fundPayFen;
-        }
+    private static void Visit(SettledClaim record, string county, string visitDate, long fundPayFen)
+    {
+        (record.FacilityCounty, record.VisitDate, record.VisitType) = (county, visitDate, VisitType.DeliveryNatural);
+        (record.RateBp, record.CapUsedAfterFen, record.FullSelfPayFen) = (0, 0, 0);
+        record.TotalFen = record.InScopeFen = record.FundPayFen = fundPayFen;
     }
 }

@@ -35,6 +35,13 @@ public sealed class CallsInProgress(HostSettings settings)
         Interlocked.Decrement(ref _inProgress);
     }
 
+    /// <summary>Shows what is rare as 0: an alert does not see the increase of a series that was not there.</summary>
+    internal static void ShowRare()
+    {
+        TurnedAway.Add(0);
+        Failed.Add(0);
+    }
+
     /// <summary>A call ended with an exception that nothing had foreseen.</summary>
     public static void CountFailure() => Failed.Add(1);
 }

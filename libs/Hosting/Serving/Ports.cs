@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Claims.Hosting;
 
@@ -29,6 +30,7 @@ internal static class Ports
         if (settings.Tls.IsConfigured)
         {
             Tls tls = Tls.Load(settings.Tls);
+            builder.Services.AddSingleton(tls);
             https = new HttpsConnectionAdapterOptions
             {
                 ServerCertificate = tls.Certificate,

@@ -25,7 +25,7 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         ReverseAsync(time.GetTimestamp(), desk.ReverseAsync(request));
 
     public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) =>
-        GuardAsync(desk.FindAsync(request));
+        GuardAsync(desk.FindAsync(request), "get_settlement");
 
     public override Task<V1.Accumulators> GetAccumulators(GetAccumulatorsRequest request, ServerCallContext context)
     {
@@ -33,7 +33,7 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
             throw new RpcException(new Status(StatusCode.InvalidArgument, refusal.Text));
         return request.Year is < 2000 or > 2999
             ? throw new RpcException(new Status(StatusCode.InvalidArgument, "请求字段 year 应为四位年份。"))
-            : GuardAsync(desk.AccumulatorsAsync(request));
+            : GuardAsync(desk.AccumulatorsAsync(request), "get_accumulators");
     }
 
     /// <summary>
@@ -67,21 +67,21 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
 
         void Fail(Exception e)
         {
-            Interlocked.CompareExchange(ref failure, StatusOf(e) is { } status ? new RpcException(status) : e, null);
+            Interlocked.CompareExchange(ref failure, StatusOf(e, "settle_stream") is { } status ? new RpcException(status) : e, null);
             _ = broken.CancelAsync();
         }
     }
 
     private async Task<SettleReply> AnswerAsync(string operation, long started, ValueTask<SettleReply> answering)
     {
-        SettleReply reply = await GuardAsync(answering);
+        SettleReply reply = await GuardAsync(answering, operation);
         Count(operation, started, reply);
         return reply;
     }
 
     private async Task<ReverseReply> ReverseAsync(long started, ValueTask<ReverseReply> answering)
     {
-        ReverseReply reply = await GuardAsync(answering);
+        ReverseReply reply = await GuardAsync(answering, "reverse");
         bool replayed = reply.Mirror?.Replayed ?? false;
         string outcome = replayed ? "REPLAYED" : OutcomeName(reply.Outcome);
         AdjudicationMetrics.Answer("reverse", outcome, reply.ReasonCode, replayed ? 0 : reply.Mirror?.FundPayFen ?? 0,
@@ -94,6 +94,7 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         long paidFen = reply is { Decision: Decision.Settled or Decision.Cancelled, Replayed: false } ? reply.FundPayFen : 0;
         string decision = reply.Replayed ? "REPLAYED" : DecisionName(reply.Decision);
         AdjudicationMetrics.Answer(operation, decision, reply.ReasonCode, paidFen, time.GetElapsedTime(started));
+        FacilityMetrics.Shared.Answered(reply);
     }
 
     private static string DecisionName(Decision decision) => decision switch
@@ -114,27 +115,29 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         _ => "UNSPECIFIED",
     };
 
-    private async Task<T> GuardAsync<T>(ValueTask<T> answering)
+    private async Task<T> GuardAsync<T>(ValueTask<T> answering, string operation)
     {
         try
         {
             return await answering;
         }
-        catch (Exception e) when (StatusOf(e) is { } status)
+        catch (Exception e) when (StatusOf(e, operation) is { } status)
         {
             throw new RpcException(status);
         }
     }
 
     /// <returns>The status by which a caller learns of the failure; null where it is none of those that are foreseen.</returns>
-    private Status? StatusOf(Exception failure)
+    private Status? StatusOf(Exception failure, string operation)
     {
         switch (failure)
         {
             case StoreBusyException:
+                AdjudicationMetrics.NotAnswered(operation, "busy");
                 log.LogWarning("Turned away: {Reason}", failure.Message);
                 return new Status(StatusCode.ResourceExhausted, "系统繁忙，本次请求未处理，请稍后以同一请求编号重试。");
             case StoreUnavailableException or EligibilityUnavailableException:
+                AdjudicationMetrics.NotAnswered(operation, "unknown");
                 log.LogWarning("Not answered: {Reason} {Cause}", failure.Message, failure.InnerException?.Message);
                 return new Status(StatusCode.Unavailable, "系统暂时无法确认结算结果，请以同一请求编号重试，或发起冲正。");
             default:

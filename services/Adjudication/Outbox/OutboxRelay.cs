@@ -27,9 +27,12 @@ public sealed class OutboxRelay : BackgroundService
         _ledger = ledger;
         _time = time;
         _log = log;
-        AdjudicationMetrics.ObserveOutboxLag(() => store.Shards.Zip(_relays, (shard, relay) =>
-            new Measurement<long>(Math.Max(0, shard.LowestSequence - Math.Max(0, relay.Committed)),
-                new KeyValuePair<string, object?>("shard", shard.Shard))));
+        AdjudicationMetrics.ObserveOutbox(
+            () => store.Shards.Zip(_relays, (shard, relay) =>
+                new Measurement<long>(Math.Max(0, shard.LowestSequence - Math.Max(0, relay.Committed)), Label(shard))),
+            () => store.Shards.Zip(_relays, (shard, relay) => new Measurement<double>(relay.OldestUnbookedAge.TotalSeconds, Label(shard))));
+
+        static KeyValuePair<string, object?> Label(ShardQueue shard) => new("shard", shard.Shard);
     }
 
     public (long Committed, long Published) PositionOf(int shard) => (Math.Max(0, _relays[shard].Committed), _relays[shard].Published);
@@ -40,9 +43,12 @@ public sealed class OutboxRelay : BackgroundService
         foreach (ShardRelay relay in _relays) relay.Dispose();
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll([FollowAsync(stoppingToken),
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        AdjudicationMetrics.ShowRare();
+        return Task.WhenAll([FollowAsync(stoppingToken),
             .. _relays.Select(relay => Task.Run(() => relay.RunAsync(stoppingToken), CancellationToken.None))]);
+    }
 
     private async Task FollowAsync(CancellationToken cancellation)
     {

@@ -70,6 +70,8 @@ public sealed class ShardRelay : IDisposable
     private long _lookedAt;
     private long _stoodBackAt;
     private bool _leaseHeld;
+    private readonly UnbookedAge _age;
+    private long _firstSettledAtUnixMs;
 
     public ShardRelay(ShardQueue shard, SettlementStore store, KafkaPublisher kafka, string name, int window, TimeProvider time,
         ILogger log)
@@ -81,6 +83,7 @@ public sealed class ShardRelay : IDisposable
         _window = window;
         _time = time;
         _progressAt = time.GetTimestamp();
+        _age = new UnbookedAge(time);
         _log = log;
         VisitsWait = () => store.IsOverloaded;
         shard.Appended = Wake;
@@ -94,6 +97,9 @@ public sealed class ShardRelay : IDisposable
 
     /// <summary>The last number that Kafka acknowledged.</summary>
     public long Published => Volatile.Read(ref _published);
+
+    /// <summary>Since when the oldest record waits that the ledger has not committed; zero where none does.</summary>
+    public TimeSpan OldestUnbookedAge => _age.Of(Math.Max(0, Committed), _shard.LowestSequence);
 
     /// <param name="rewindCause">Why to publish again from the watermark, or null.</param>
     public void Commit(long watermark, string? rewindCause)
@@ -128,6 +134,7 @@ public sealed class ShardRelay : IDisposable
         while (!cancellation.IsCancellationRequested)
         {
             long committed = Committed;
+            _age.Look(Math.Max(0, committed), _shard.LowestSequence);
             if (committed < 0 || _shard.Status.Epoch is not { } epoch)
             {
                 await WaitAsync(Idle, cancellation);
@@ -292,6 +299,7 @@ public sealed class ShardRelay : IDisposable
     private bool Gather(string? traceParent)
     {
         if ((traceParent is not null || !_message.Takes(_claim)) && !HandOver()) return false;
+        if (_message.Records == 0) _firstSettledAtUnixMs = _claim.SettledAtUnixMs;
         _message.Add(_claim);
         return traceParent is null || HandOver(traceParent);
     }
@@ -303,6 +311,7 @@ public sealed class ShardRelay : IDisposable
         long last = _position + _message.Records;
         if (!_kafka.TryPublish(_shard.Shard, _message.Take(), traceParent, DeliveredUpTo(last))) return false;
         _position = last;
+        _age.HandedOver(last, _firstSettledAtUnixMs);
         return true;
     }
 

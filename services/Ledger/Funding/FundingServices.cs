@@ -16,5 +16,6 @@ internal static class FundingServices
         services.AddSingleton<ClosedMonths>();
         services.AddSingleton<ReachedBooks>();
         services.AddHostedService<PlanWatch>();
+        services.AddHostedService<FundWatch>();
     }
 }

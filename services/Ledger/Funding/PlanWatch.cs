@@ -22,6 +22,10 @@ internal sealed class PlanWatch : BackgroundService
         (_plans, _clock, _logger) = (plans, clock, logger);
         _meter.CreateObservableGauge("claims_ledger_plan_used_ratio", () => Observe(plan => (double)plan.SpentFen / plan.PlanFen),
             description: "Benefit expense of the year's visits, of the county's plan.");
+        _meter.CreateObservableGauge("claims_ledger_plan_fen", () => Observe(plan => plan.PlanFen),
+            description: "The county's plan for the year's visits, in fen.");
+        _meter.CreateObservableGauge("claims_ledger_plan_spent_fen", () => Observe(plan => plan.SpentFen),
+            description: "Benefit expense of the year's visits, in fen.");
         _meter.CreateObservableGauge("claims_ledger_plan_warning_percent", () => Observe(plan => plan.WarningPercent),
             description: "The highest threshold of the county's plan that is reached; 0 for none.");
     }

@@ -24,6 +24,7 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
     [Fact]
     public async Task Full_outbox_is_told_as_busy_and_not_as_away()
     {
+        using Counts counts = new();
         await using SettlementStore full = new(fixture.Store.Redis, shardCount: 4, longestOutbox: 0);
         foreach (ShardQueue shard in full.Shards) shard.Open(StoreFixture.Epoch, 0);
         AdjudicationApi api = Api(fixture.DeskOn(full));
@@ -38,11 +39,15 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
             new TestCall())));
         Assert.Equal(Busy, await StatusOf(
             () => api.SettleStream(new Requests(endless: true, Visit("R1", "P40")), new Answers(), new TestCall()).WaitAsync(Bound)));
+        Assert.Equal(
+            ["cancel busy", "pre_settle busy", "reverse busy", "settle busy", "settle_stream busy"],
+            counts.Unanswered.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public async Task Closed_store_is_told_as_away()
     {
+        using Counts counts = new();
         await using SettlementStore closed = new(fixture.Store.Redis, shardCount: 4, longestOutbox: 1_000);
         AdjudicationApi api = Api(fixture.DeskOn(closed));
 
@@ -58,6 +63,12 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
             new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P41", RequestId = "R1" }, new TestCall())));
         Assert.Equal(Away, await StatusOf(
             () => api.GetAccumulators(new GetAccumulatorsRequest { InsuredId = "P41", Year = 2025 }, new TestCall())));
+        Assert.Equal(
+            [
+                "cancel unknown", "get_accumulators unknown", "get_settlement unknown", "pre_settle unknown", "reverse unknown",
+                "settle unknown",
+            ],
+            counts.Unanswered.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -280,13 +291,17 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
         {
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Name is "claims_answers" or "claims_fund_paid_fen" or "claims_settle_duration_seconds")
+                if (instrument.Name is "claims_unanswered_total" or "claims_answers" or "claims_fund_paid_fen"
+                    or "claims_settle_duration_seconds")
                     listener.EnableMeasurementEvents(instrument);
             };
             _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
             {
                 if (instrument.Name == "claims_fund_paid_fen") PaidFen.Enqueue(value);
-                else Answers.Enqueue(string.Join(' ', tags.ToArray().Select(tag => tag.Value)));
+                else if (instrument.Name != "claims_unanswered_total")
+                    Answers.Enqueue(string.Join(' ', tags.ToArray().Select(tag => tag.Value)));
+                else if (value > 0)
+                    Unanswered.Enqueue(string.Join(' ', tags.ToArray().Select(tag => tag.Value)));
             });
             _listener.SetMeasurementEventCallback<double>((_, value, tags, _) => Durations.Enqueue(((string)tags[0].Value!, value)));
             _listener.Start();
@@ -294,6 +309,9 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
 
         /// <summary>Operation, decision, reason.</summary>
         public ConcurrentQueue<string> Answers { get; } = new();
+
+        /// <summary>Operation, why.</summary>
+        public ConcurrentQueue<string> Unanswered { get; } = new();
 
         public ConcurrentQueue<long> PaidFen { get; } = new();
 

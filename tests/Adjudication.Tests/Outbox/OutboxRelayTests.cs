@@ -19,7 +19,7 @@ namespace Adjudication.Tests.Outbox;
 public sealed class OutboxRelayTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-    private static readonly Terms Cited = SampleTerms.Of(5_500, 4_000, 30_000);
+    private static readonly Terms Cited = SampleTerms.Of(5_500, 0, 30_000);
 
     [Fact]
     public async Task Follow_ledger_that_connects_gets_each_shard_from_its_watermark_and_so_does_one_that_connects_again()

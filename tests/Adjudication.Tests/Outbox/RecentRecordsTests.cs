@@ -8,7 +8,7 @@ namespace Adjudication.Tests.Outbox;
 
 public sealed class RecentRecordsTests
 {
-    private static readonly Terms Cited = SampleTerms.Of(5_500, 4_000, 30_000);
+    private static readonly Terms Cited = SampleTerms.Of(5_500, 0, 30_000);
 
     [Fact]
     public async Task Record_at_hand_says_what_the_outbox_says()

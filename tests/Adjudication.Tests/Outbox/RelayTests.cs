@@ -18,7 +18,7 @@ namespace Adjudication.Tests.Outbox;
 public sealed class RelayTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-    private static readonly Terms Cited = SampleTerms.Of(5_500, 4_000, 30_000);
+    private static readonly Terms Cited = SampleTerms.Of(5_500, 0, 30_000);
 
     [Fact]
     public async Task Run_appended_records_are_published_in_order_and_trimmed_once_committed()
