@@ -25,7 +25,7 @@ public static class LedgerCloseYear
         {
             using Services services = new(SystemLayout.FromEnvironment());
             int closedThrough = await CloseAsync(
-                services.Connect(services.Layout.AdjudicationAddress), services.Connect(services.Layout.LedgerAddress), services.Layout,
+                services.Connect(services.Layout.AdjudicationOperatorsAddress), services.Connect(services.Layout.LedgerAddress), services.Layout,
                 result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             if (result.GetValue(json))
                 Output.WriteJson(new { ClosedThrough = closedThrough });
@@ -53,13 +53,13 @@ public static class LedgerCloseYear
         }
         catch (RpcException e)
         {
-            throw NotClosed(year, "Nothing has been closed by this run.", Services.Refusal("adjudication", layout.AdjudicationAddress, e));
+            throw NotClosed(year, "Nothing has been closed by this run.", Services.Refusal("adjudication", layout.AdjudicationOperatorsAddress, e));
         }
 
         const string HalfWay = "Adjudication has closed it, the books have not: run the command again to complete it.";
         try
         {
-            await PostedBooks.WaitAsync(adjudication, layout.AdjudicationAddress, bound, cancellationToken);
+            await PostedBooks.WaitAsync(adjudication, layout.AdjudicationOperatorsAddress, bound, cancellationToken);
             CloseLedgerYearReply reply = await new Ledger.LedgerClient(ledger)
                 .CloseYearAsync(new CloseLedgerYearRequest { Year = year }, null, DateTime.UtcNow + CloseBound, cancellationToken);
             return reply.ClosedThrough;

@@ -86,7 +86,7 @@ public static class LedgerPosting
     {
         try
         {
-            return await new AdjudicationOperations.AdjudicationOperationsClient(services.Connect(services.Layout.AdjudicationAddress))
+            return await new AdjudicationOperations.AdjudicationOperationsClient(services.Connect(services.Layout.AdjudicationOperatorsAddress))
                 .GetOutboxAsync(new GetOutboxRequest(), null, DateTime.UtcNow + CallBound, cancellationToken);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)

@@ -14,6 +14,7 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public int EligibilityPort => PortBase + 2;
     public int LedgerPort => PortBase + 3;
     public int GatewayPort => PortBase + 4;
+    public int AdjudicationOperatorsPort => PortBase + 6;
     public int AdjudicationMetricsPort => PortBase + 11;
     public int EligibilityMetricsPort => PortBase + 12;
     public int LedgerMetricsPort => PortBase + 13;
@@ -22,6 +23,7 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public int PostgresPort => PortBase + 22;
 
     public string AdjudicationAddress => $"http://127.0.0.1:{AdjudicationPort}";
+    public string AdjudicationOperatorsAddress => $"http://127.0.0.1:{AdjudicationOperatorsPort}";
     public string EligibilityAddress => $"http://127.0.0.1:{EligibilityPort}";
     public string LedgerAddress => $"http://127.0.0.1:{LedgerPort}";
     public string GatewayAddress => $"http://127.0.0.1:{GatewayPort}";
@@ -29,6 +31,7 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public string RedisDirectory => Path.Combine(DataDirectory, "redis");
     public string PostgresDirectory => Path.Combine(DataDirectory, "postgres");
     public string BrokerAddressFile => Path.Combine(DataDirectory, "broker.address");
+    public string KafkaKeyFile => Path.Combine(DataDirectory, "kafka.key");
     public string StateFile => Path.Combine(DataDirectory, "state.json");
     public string LockFile => Path.Combine(DataDirectory, "lock");
 

@@ -190,7 +190,7 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
         const int Shard = 30;
         const string Reason = "(sequence 1) lacks insured_id, facility_code or request_id";
         Adjudication.AdjudicationClient adjudication = new(_system.Connect(_system.PortBase + 1));
-        AdjudicationOperations.AdjudicationOperationsClient operations = new(_system.Connect(_system.PortBase + 1));
+        AdjudicationOperations.AdjudicationOperationsClient operations = new(_system.Connect(_system.PortBase + 6));
         Outbox outbox = await operations.GetOutboxAsync(new GetOutboxRequest());
         Assert.Equal(32, outbox.Shards.Count);
         SettledClaim unbookable = new()

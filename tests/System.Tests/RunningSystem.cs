@@ -117,7 +117,7 @@ public sealed class RunningSystem : IAsyncLifetime
     /// <summary>How many records adjudication has numbered so far.</summary>
     public async Task<long> RecordsAsync()
     {
-        Outbox outbox = await new AdjudicationOperations.AdjudicationOperationsClient(Connect(_portBase + 1))
+        Outbox outbox = await new AdjudicationOperations.AdjudicationOperationsClient(Connect(_portBase + 6))
             .GetOutboxAsync(new GetOutboxRequest(), null, DateTime.UtcNow.AddSeconds(10));
         return outbox.Shards.Sum(shard => shard.Sequence);
     }
