@@ -25,4 +25,7 @@ for uri in service/adjudication service/eligibility service/ledger service/gatew
   # The containers run as a user of their own, who must be able to read it.
   chmod 644 "$name.key"
 done
+# By which the ledger knows Adjudication's messages.
+[ -f kafka.key ] || openssl rand -hex 32 > kafka.key
+chmod 644 kafka.key
 echo "Certificates are in $PWD"

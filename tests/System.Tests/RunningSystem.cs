@@ -149,6 +149,7 @@ public sealed class RunningSystem : IAsyncLifetime
             ["Claims__Port"] = Text(port),
             ["Claims__MetricsPort"] = Text(port + 1),
             ["Claims__PolicyDirectory"] = Path.Combine(RepositoryRoot(), "policy"),
+            ["Claims__KafkaKeyFile"] = Path.Combine(data, "kafka.key"),
             ["Claims__Kafka__bootstrap_servers"] = await File.ReadAllTextAsync(Path.Combine(data, "broker.address")),
         };
         if (project == "Claims.Ledger")
