@@ -25,8 +25,8 @@ public static class LedgerCloseYear
         {
             using Services services = new(SystemLayout.FromEnvironment());
             int closedThrough = await CloseAsync(
-                services.Connect(services.Layout.AdjudicationOperatorsAddress), services.Connect(services.Layout.LedgerAddress), services.Layout,
-                result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
+                services.Connect(services.Layout.AdjudicationOperatorsAddress), services.Connect(services.Layout.LedgerAddress),
+                services.Layout, result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             if (result.GetValue(json))
                 Output.WriteJson(new { ClosedThrough = closedThrough });
             else
@@ -53,7 +53,8 @@ public static class LedgerCloseYear
         }
         catch (RpcException e)
         {
-            throw NotClosed(year, "Nothing has been closed by this run.", Services.Refusal("adjudication", layout.AdjudicationOperatorsAddress, e));
+            throw NotClosed(
+                year, "Nothing has been closed by this run.", Services.Refusal("adjudication", layout.AdjudicationOperatorsAddress, e));
         }
 
         const string HalfWay = "Adjudication has closed it, the books have not: run the command again to complete it.";

@@ -57,8 +57,8 @@ public sealed class KafkaReader : IDisposable
         try
         {
             if (_consumer.Consume(limit) is not { } result) return null;
-            return new ReadMessage(result.Partition.Value, result.Offset.Value, _keys.Open(result.Partition.Value, result.Message.Value ?? []),
-                TraceOf(result.Message.Headers));
+            (int partition, byte[] value) = (result.Partition.Value, result.Message.Value ?? []);
+            return new ReadMessage(partition, result.Offset.Value, _keys.Open(partition, value), TraceOf(result.Message.Headers));
         }
         catch (KafkaException exception)
         {

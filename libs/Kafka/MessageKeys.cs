@@ -4,9 +4,9 @@ using System.Security.Cryptography;
 namespace Claims.Kafka;
 
 /// <summary>
-/// The keys by which the ledger knows a message for one of Adjudication's: whoever can write to the broker cannot make one. A message ends in
-/// field 100 of SettledClaim, an HMAC-SHA256 over all that stands before it, under a key of its shard's own: a message of one partition
-/// is none of another.
+/// The keys by which the ledger knows a message for one of Adjudication's: whoever can write to the broker cannot make one. A message ends
+/// in field 100 of SettledClaim, an HMAC-SHA256 over all that stands before it, under a key of its shard's own: a message of one
+/// partition is none of another.
 /// </summary>
 public sealed class MessageKeys
 {
@@ -22,7 +22,7 @@ public sealed class MessageKeys
     {
         _keys = keys;
         // As many as a store may have shards.
-        _ofShards = [.. keys.Select(_ => new byte[]?[1024])];
+        _ofShards = [.. keys.Select(_ => (byte[]?[])new byte[1024][])];
     }
 
     /// <summary>Nothing is signed and everything is taken: on loopback, for trying.</summary>

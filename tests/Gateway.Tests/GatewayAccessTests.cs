@@ -19,7 +19,8 @@ public sealed class GatewayAccessTests
         WebApplication app = builder.Build();
         app.MapClinicApi();
 
-        IEnumerable<string?> routes = ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
+        IEnumerable<string?> routes = ((IEndpointRouteBuilder)app).DataSources
+            .SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .Select(endpoint => endpoint.RoutePattern.RawText);
 
         Assert.Equal(Permissions.Rows.Select(row => row.Method).Where(method => method.StartsWith("/v1/", StringComparison.Ordinal))

@@ -108,7 +108,8 @@ public sealed class AccessControlTests
     [InlineData("claims://facility/H1", "claims://clinic/H2", "H2", StatusCode.PermissionDenied)]
     [InlineData("nobody", null, "H1", StatusCode.Unauthenticated)]
     [InlineData("claims://role/finance", null, "H1", StatusCode.PermissionDenied)]
-    public async Task Gateway_alone_speaks_for_others_and_for_clinics_alone(string uri, string? behalf, string facility, StatusCode expected)
+    public async Task Gateway_alone_speaks_for_others_and_for_clinics_alone(
+        string uri, string? behalf, string facility, StatusCode expected)
     {
         await using InProcessService service = await InProcessService.StartAsync(new Behaviour());
         using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
@@ -194,14 +195,16 @@ public sealed class AccessControlTests
         alternative.AddDnsName("localhost");
         foreach (string name in names) alternative.AddUri(new Uri(name));
         request.CertificateExtensions.Add(alternative.Build());
-        using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1));
+        using X509Certificate2 certificate =
+            request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1));
 
         Assert.Equal(expected, CertificateNames.Load(file).IdentityOf(certificate)?.ToString());
         File.Delete(file);
     }
 
     [Theory]
-    [InlineData("claims://facility/H7 a\nclaims://facility/H8\n", "line 2 is not an identity, claims://facility/CODE for one, and a name after it")]
+    [InlineData(
+        "claims://facility/H7 a\nclaims://facility/H8\n", "line 2 is not an identity, claims://facility/CODE for one, and a name after it")]
     [InlineData("H7 a\n", "line 1 is not an identity, claims://facility/CODE for one, and a name after it")]
     [InlineData("claims://role/local a\n", "line 1 is not an identity, claims://facility/CODE for one, and a name after it")]
     [InlineData("claims://facility/H7 a\n\nclaims://facility/H8 a\n", "line 3 has a name that stands above already")]

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -12,11 +13,10 @@ internal sealed record CallerConnection(bool Secured, Identity? Identity, bool F
     /// <summary>Kestrel's connection middleware, to stand after that of TLS.</summary>
     /// <param name="identityOf">Null without TLS.</param>
     public static Func<ConnectionDelegate, ConnectionDelegate> Told(
-        Func<System.Security.Cryptography.X509Certificates.X509Certificate2, Identity?>? identityOf, bool forOperators) => next => connection =>
+        Func<X509Certificate2, Identity?>? identityOf, bool forOperators) => next => connection =>
     {
-        Identity? identity = identityOf is not null && connection.Features.Get<ITlsConnectionFeature>()?.ClientCertificate is { } certificate
-            ? identityOf(certificate)
-            : null;
+        X509Certificate2? certificate = connection.Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
+        Identity? identity = certificate is null ? null : identityOf?.Invoke(certificate);
         connection.Features.Set(new CallerConnection(identityOf is not null, identity, forOperators));
         return next(connection);
     };

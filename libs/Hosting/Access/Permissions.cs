@@ -9,7 +9,8 @@ namespace Claims.Hosting;
 /// <param name="Operators">Served on the port for operators, where the service has one, and nowhere else.</param>
 public sealed record Permission(string Method, Callers May, bool OwnFacility = false, bool Operators = false);
 
-/// <summary>The table of permissions: what has no row here is nobody's. docs/identity.md shows it, and a test holds the two together.</summary>
+/// <summary>The table of permissions: what has no row here is nobody's. docs/identity.md shows it; a test holds the two
+/// together.</summary>
 public static class Permissions
 {
     private const Callers Anyone = Facility | Clinic | Adjudication | Callers.Eligibility | Ledger | Gateway | Staff | Local;

@@ -48,7 +48,8 @@ internal sealed class Channels(HostSettings settings, ServiceName service) : IDi
     public CallInvoker CallsTo(string address)
     {
         CallInvoker calls = To(address).CreateCallInvoker();
-        if (settings.Tls.IsConfigured || !Identity.TryParse($"{Identity.Scheme}service/{service.Value}", out Identity? identity)) return calls;
+        if (settings.Tls.IsConfigured) return calls;
+        if (!Identity.TryParse($"{Identity.Scheme}service/{service.Value}", out Identity? identity)) return calls;
         string uri = identity.ToString();
         return calls.Intercept(headers =>
         {

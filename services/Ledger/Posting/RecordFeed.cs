@@ -114,8 +114,8 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
         if (taken.Length > 0) peers.AskAgain(taken);
     }
 
-    /// <summary>Skipped: whoever can write to the broker would stop a shard with it otherwise. Each is counted; a flood of them is told once
-    /// a second.</summary>
+    /// <summary>Skipped: whoever can write to the broker would stop a shard with it otherwise. Each is counted; a flood of them is told
+    /// once a second.</summary>
     private void TellUnauthentic(ReadMessage message)
     {
         metrics.Unauthentic();
