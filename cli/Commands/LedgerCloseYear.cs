@@ -27,8 +27,8 @@ public static class LedgerCloseYear
             using Services services = Services.Of(result);
             if (!result.GetValue(yes)) await AskAsync(services, result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             int closedThrough = await CloseAsync(
-                services.Connect(services.Layout.AdjudicationAddress), services.Connect(services.Layout.LedgerAddress), services.Layout,
-                result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
+                services.Connect(services.Layout.AdjudicationOperatorsAddress), services.Connect(services.Layout.LedgerAddress),
+                services.Layout, result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             if (result.GetValue(json))
                 Output.WriteJson(new { ClosedThrough = closedThrough });
             else
@@ -74,13 +74,14 @@ public static class LedgerCloseYear
         }
         catch (RpcException e)
         {
-            throw NotClosed(year, "Nothing has been closed by this run.", Services.Refusal("adjudication", layout.AdjudicationAddress, e));
+            throw NotClosed(
+                year, "Nothing has been closed by this run.", Services.Refusal("adjudication", layout.AdjudicationOperatorsAddress, e));
         }
 
         const string HalfWay = "Adjudication has closed it, the books have not: run the command again to complete it.";
         try
         {
-            await PostedBooks.WaitAsync(adjudication, layout.AdjudicationAddress, bound, cancellationToken);
+            await PostedBooks.WaitAsync(adjudication, layout.AdjudicationOperatorsAddress, bound, cancellationToken);
             CloseLedgerYearReply reply = await new Ledger.LedgerClient(ledger)
                 .CloseYearAsync(new CloseLedgerYearRequest { Year = year }, null, DateTime.UtcNow + CloseBound, cancellationToken);
             return reply.ClosedThrough;

@@ -88,7 +88,8 @@ public static class LedgerPosting
     {
         try
         {
-            return await new AdjudicationOperations.AdjudicationOperationsClient(services.Connect(services.Layout.AdjudicationAddress))
+            CallInvoker operators = services.Connect(services.Layout.AdjudicationOperatorsAddress);
+            return await new AdjudicationOperations.AdjudicationOperationsClient(operators)
                 .GetOutboxAsync(new GetOutboxRequest(), null, DateTime.UtcNow + CallBound, cancellationToken);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)

@@ -24,7 +24,8 @@ public static class PostedBooks
     /// <returns>How far that was.</returns>
     /// <exception cref="CommandException">It has not within the bound, or adjudication does not answer.</exception>
     public static Task<BooksReached> WaitAsync(Services services, TimeSpan bound, CancellationToken cancellationToken) =>
-        WaitAsync(services.Connect(services.Layout.AdjudicationAddress), services.Layout.AdjudicationAddress, bound, cancellationToken);
+        WaitAsync(services.Connect(services.Layout.AdjudicationOperatorsAddress), services.Layout.AdjudicationOperatorsAddress, bound,
+            cancellationToken);
 
     /// <inheritdoc cref="WaitAsync(Services, TimeSpan, CancellationToken)"/>
     public static async Task<BooksReached> WaitAsync(

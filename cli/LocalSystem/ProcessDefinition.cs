@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Claims.Kafka;
 using Claims.PrivateServers;
 
 namespace Claims.Cli.LocalSystem;
@@ -34,7 +35,11 @@ public static class ProcessDefinitions
         Postgres => [(layout.PostgresPort, "PostgreSQL")],
         Eligibility => [(layout.EligibilityPort, "eligibility (gRPC)"), (layout.EligibilityMetricsPort, "eligibility (metrics)")],
         Ledger => [(layout.LedgerPort, "ledger (gRPC)"), (layout.LedgerMetricsPort, "ledger (metrics)")],
-        Adjudication => [(layout.AdjudicationPort, "adjudication (gRPC)"), (layout.AdjudicationMetricsPort, "adjudication (metrics)")],
+        Adjudication =>
+        [
+            (layout.AdjudicationPort, "adjudication (gRPC)"), (layout.AdjudicationMetricsPort, "adjudication (metrics)"),
+            (layout.AdjudicationOperatorsPort, "adjudication (operators)"),
+        ],
         Gateway => [(layout.GatewayPort, "gateway (HTTP)"), (layout.GatewayMetricsPort, "gateway (metrics)")],
         _ => Observers.PortOf(layout, process) is { } port ? [(port, process)] : [],
     };
@@ -88,21 +93,24 @@ public static class ProcessDefinitions
         {
             ["Postgres"] = postgres,
             ["EligibilityAddress"] = layout.EligibilityAddress,
-            ["AdjudicationAddress"] = layout.AdjudicationAddress,
+            ["AdjudicationAddress"] = layout.AdjudicationOperatorsAddress,
             ["PolicyDirectory"] = policy.Directory,
             ["City"] = policy.City,
             ["Kafka__bootstrap_servers"] = kafka,
+            ["KafkaKeyFile"] = MadeKafkaKey(layout),
         });
 
     public static ProcessDefinition AdjudicationService(SystemLayout layout, CityPolicy policy, string redis, string kafka) => Service(
         layout, Adjudication, "Claims.Adjudication", layout.AdjudicationPort, layout.AdjudicationMetricsPort, new()
         {
+            ["OperatorsPort"] = layout.AdjudicationOperatorsPort.ToString(CultureInfo.InvariantCulture),
             ["Redis"] = redis,
             ["EligibilityAddress"] = layout.EligibilityAddress,
             ["LedgerAddress"] = layout.LedgerAddress,
             ["PolicyDirectory"] = policy.Directory,
             ["City"] = policy.City,
             ["Kafka__bootstrap_servers"] = kafka,
+            ["KafkaKeyFile"] = MadeKafkaKey(layout),
         });
 
     public static ProcessDefinition GatewayService(SystemLayout layout) => Service(
@@ -111,6 +119,21 @@ public static class ProcessDefinitions
             ["AdjudicationAddress"] = layout.AdjudicationAddress,
             ["LedgerAddress"] = layout.LedgerAddress,
         });
+
+    /// <summary>The key by which the ledger knows Adjudication's messages, of this data and readable by its owner alone.</summary>
+    private static string MadeKafkaKey(SystemLayout layout)
+    {
+        if (File.Exists(layout.KafkaKeyFile)) return layout.KafkaKeyFile;
+        FileStreamOptions own = new()
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        };
+        using StreamWriter file = new(layout.KafkaKeyFile, own);
+        file.WriteLine(MessageKeys.NewKey());
+        return layout.KafkaKeyFile;
+    }
 
     private static ProcessDefinition Service(
         SystemLayout layout, string name, string project, int port, int metricsPort, Dictionary<string, string> settings)

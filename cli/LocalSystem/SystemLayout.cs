@@ -14,6 +14,7 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public int EligibilityPort => PortBase + 2;
     public int LedgerPort => PortBase + 3;
     public int GatewayPort => PortBase + 4;
+    public int AdjudicationOperatorsPort => PortBase + 6;
     public int AdjudicationMetricsPort => PortBase + 11;
     public int EligibilityMetricsPort => PortBase + 12;
     public int LedgerMetricsPort => PortBase + 13;
@@ -29,6 +30,7 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
 
     // Of a system elsewhere they are given.
     public string AdjudicationAddress { get => field ?? $"http://127.0.0.1:{AdjudicationPort}"; init; }
+    public string AdjudicationOperatorsAddress { get => field ?? $"http://127.0.0.1:{AdjudicationOperatorsPort}"; init; }
     public string EligibilityAddress { get => field ?? $"http://127.0.0.1:{EligibilityPort}"; init; }
     public string LedgerAddress { get => field ?? $"http://127.0.0.1:{LedgerPort}"; init; }
     public string GatewayAddress => $"http://127.0.0.1:{GatewayPort}";
@@ -36,6 +38,7 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public string RedisDirectory => Path.Combine(DataDirectory, "redis");
     public string PostgresDirectory => Path.Combine(DataDirectory, "postgres");
     public string BrokerAddressFile => Path.Combine(DataDirectory, "broker.address");
+    public string KafkaKeyFile => Path.Combine(DataDirectory, "kafka.key");
     public string StateFile => Path.Combine(DataDirectory, "state.json");
     public string LockFile => Path.Combine(DataDirectory, "lock");
 

@@ -82,14 +82,17 @@ public static class ServiceHost
     /// <remarks>On a fault: one sentence per setting on standard error, and the process ends with
     /// <see cref="ExitConfiguration"/>.</remarks>
     /// <param name="mainPort">What <see cref="HostSettings.Port"/> speaks.</param>
+    /// <param name="operatorsPort">The port for operators' methods among the settings; without one they are served at the service's
+    /// own.</param>
     /// <returns>The settings, also registered as a singleton.</returns>
     public static TSettings AddSettings<TSettings>(
-        this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc) where TSettings : class, new()
+        this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc, Func<TSettings, int?>? operatorsPort = null)
+        where TSettings : class, new()
     {
         try
         {
             s_starting = builder.Environment.ApplicationName;
-            return builder.ReadSettings<TSettings>(mainPort);
+            return builder.ReadSettings(mainPort, operatorsPort);
         }
         catch (SettingsException exception)
         {
@@ -101,7 +104,8 @@ public static class ServiceHost
 
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
     internal static TSettings ReadSettings<TSettings>(
-        this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc) where TSettings : class, new()
+        this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc, Func<TSettings, int?>? operatorsPort = null)
+        where TSettings : class, new()
     {
         List<string> errors = [];
         SettingsReader.RefuseUnknown(builder.Configuration, [typeof(HostSettings), typeof(TSettings)], errors);
@@ -123,7 +127,10 @@ public static class ServiceHost
         // Whoever watches health learns of a change within these; whoever asks is answered at once.
         builder.Services.Configure<HealthCheckPublisherOptions>(
             watched => (watched.Delay, watched.Period) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5)));
-        builder.Services.AddSingleton(new Served(mainPort));
+        int? operators = operatorsPort?.Invoke(settings);
+        builder.Services.AddSingleton(new Served(mainPort, operators));
+        builder.Services.AddSingleton(services => new AccessControl(
+            operators is not null, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<AccessControl>>()));
         if (mainPort == MainPort.Grpc)
         {
             builder.Services.AddSingleton<CallGuard>();
@@ -135,7 +142,7 @@ public static class ServiceHost
             builder.Services.AddGrpcReflection();
         }
 
-        Ports.Configure(builder, host, mainPort);
+        Ports.Configure(builder, host, mainPort, operators);
         return settings;
     }
 
@@ -147,7 +154,7 @@ public static class ServiceHost
         ArgumentNullException.ThrowIfNull(app);
         string service = app.Services.GetRequiredService<ServiceName>().Value;
         s_starting = null;
-        MainPort mainPort = app.Services.GetRequiredService<Served>().MainPort;
+        (MainPort mainPort, int? operatorsPort) = app.Services.GetRequiredService<Served>();
         if (mainPort == MainPort.Grpc)
         {
             app.MapGrpcHealthChecksService();
@@ -158,7 +165,7 @@ public static class ServiceHost
         await using (app)
         {
             // Asked before anything starts, so that a second instance has touched neither database nor queue when it leaves.
-            if (Ports.Busy(app.Services.GetRequiredService<HostSettings>()) is { } busy)
+            if (Ports.Busy(app.Services.GetRequiredService<HostSettings>(), operatorsPort) is { } busy)
             {
                 await Console.Error.WriteLineAsync(CannotStart(service, busy));
                 return ExitUnavailable;
@@ -186,7 +193,8 @@ public static class ServiceHost
             if (!app.Services.GetRequiredService<HostSettings>().Tls.IsConfigured)
             {
                 logger.LogInformation(new EventId(3, "loopback_only"),
-                    "Without mutual TLS (Claims__Tls__Certificate, Claims__Tls__Key, Claims__Tls__ClientCa) only loopback is served.");
+                    "Without mutual TLS (Claims__Tls__Certificate, Claims__Tls__Key, Claims__Tls__ClientCa) only loopback is served, and a "
+                    + "caller is who its header claims-identity says, or claims://role/local.");
             }
 
             await app.WaitForShutdownAsync();
@@ -219,14 +227,15 @@ public static class ServiceHost
     {
         ArgumentNullException.ThrowIfNull(app);
         string[] addresses = [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses];
-        return new ServiceAddresses(new Uri(addresses[0]), new Uri(addresses[1]));
+        return new ServiceAddresses(new Uri(addresses[0]), new Uri(addresses[1]), addresses.Length > 2 ? new Uri(addresses[2]) : null);
     }
 }
 
 /// <param name="Main"><c>http://127.0.0.1:5101</c></param>
 /// <param name="Metrics"><c>http://127.0.0.1:5111</c></param>
-public sealed record ServiceAddresses(Uri Main, Uri Metrics);
+/// <param name="Operators">Null where the service has no port for operators.</param>
+public sealed record ServiceAddresses(Uri Main, Uri Metrics, Uri? Operators);
 
 internal sealed record ServiceName(string Value);
 
-internal sealed record Served(MainPort MainPort);
+internal sealed record Served(MainPort MainPort, int? OperatorsPort);

@@ -28,7 +28,11 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
         {
             producer.Produce(
                 new TopicPartition(ClaimsTopic.Name, shard),
-                new Message<Null, byte[]> { Value = message, Headers = traceParent is null ? Untraced : Traced(traceParent) },
+                new Message<Null, byte[]>
+                {
+                    Value = settings.Keys.Sign(shard, message),
+                    Headers = traceParent is null ? Untraced : Traced(traceParent),
+                },
                 report => delivered(report.Error.Code is ErrorCode.NoError));
             return true;
         }

@@ -11,11 +11,13 @@ public sealed class KafkaReader : IDisposable
     private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(5);
 
     private readonly IConsumer<Ignore, byte[]> _consumer;
+    private readonly MessageKeys _keys;
 
     /// <param name="traced">Whether headers are read: few deployments need what a header costs on each record.</param>
     /// <exception cref="KafkaReadException">The client library refuses to begin.</exception>
     public KafkaReader(KafkaSettings settings, bool traced, ILogger log)
     {
+        _keys = settings.Keys;
         ConsumerConfig configuration = settings.Consumer();
         configuration.ConsumeResultFields = traced ? "headers" : "none";
         _consumer = Asked(() => new ConsumerBuilder<Ignore, byte[]>(configuration)
@@ -55,8 +57,8 @@ public sealed class KafkaReader : IDisposable
         try
         {
             if (_consumer.Consume(limit) is not { } result) return null;
-            return new ReadMessage(result.Partition.Value, result.Offset.Value, result.Message.Value ?? [],
-                TraceOf(result.Message.Headers));
+            (int partition, byte[] value) = (result.Partition.Value, result.Message.Value ?? []);
+            return new ReadMessage(partition, result.Offset.Value, _keys.Open(partition, value), TraceOf(result.Message.Headers));
         }
         catch (KafkaException exception)
         {
@@ -84,9 +86,9 @@ public sealed class KafkaReader : IDisposable
     private static TopicPartition Partition(int partition) => new(ClaimsTopic.Name, partition);
 }
 
-/// <param name="Value">Empty where the message has none.</param>
+/// <param name="Value">Without its signature; null where the message is not authentic.</param>
 /// <param name="TraceParent">Its header <see cref="ClaimsTopic.TraceHeader"/>; null without one, or where headers are not read.</param>
-public readonly record struct ReadMessage(int Partition, long Offset, byte[] Value, string? TraceParent);
+public readonly record struct ReadMessage(int Partition, long Offset, byte[]? Value, string? TraceParent);
 
 /// <summary>Kafka cannot be read; the message is the client library's reason.</summary>
 public sealed class KafkaReadException(Exception cause) : Exception(cause.Message, cause);

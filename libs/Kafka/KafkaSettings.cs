@@ -14,10 +14,14 @@ public sealed class KafkaSettings
     private readonly Dictionary<string, string> _properties;
 
     /// <param name="properties">Name and value, <c>bootstrap.servers</c> or <c>bootstrap_servers</c> among them.</param>
-    public KafkaSettings(IReadOnlyDictionary<string, string> properties)
+    /// <param name="keys">By which messages are signed and known; null: they are not.</param>
+    public KafkaSettings(IReadOnlyDictionary<string, string> properties, MessageKeys? keys = null)
     {
+        Keys = keys ?? MessageKeys.None;
         _properties = properties.ToDictionary(property => Dotted(property.Key), property => property.Value, StringComparer.Ordinal);
     }
+
+    public MessageKeys Keys { get; }
 
     public string BootstrapServers => _properties["bootstrap.servers"];
 

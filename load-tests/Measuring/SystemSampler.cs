@@ -45,7 +45,7 @@ public sealed class SystemSampler : IAsyncDisposable
         _recorder = recorder;
         _taken = taken;
         _services = new Services(layout);
-        _operations = new AdjudicationOperations.AdjudicationOperationsClient(_services.Connect(layout.AdjudicationAddress));
+        _operations = new AdjudicationOperations.AdjudicationOperationsClient(_services.Connect(layout.AdjudicationOperatorsAddress));
         _looking = LookAsync();
     }
 

@@ -7,7 +7,7 @@ namespace Claims.LoadTests.Posting;
 
 /// <summary>Publishes a log as adjudication's relay does: at most a window ahead of the ledger, and again from the watermark where it
 /// asks.</summary>
-public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker ledger)
+public sealed class LogPublisher(SettledLog log, string brokers, MessageKeys keys, CallInvoker ledger)
 {
     // As RelayWindow of adjudication.
     private const int Window = 5_000;
@@ -24,7 +24,7 @@ public sealed class LogPublisher(SettledLog log, string brokers, CallInvoker led
     /// <exception cref="TimeoutException">The ledger has committed nothing for 30 s.</exception>
     public async Task PublishAsync(int perShard, CancellationToken cancellationToken)
     {
-        KafkaSettings settings = new(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = brokers });
+        KafkaSettings settings = new(new Dictionary<string, string>(StringComparer.Ordinal) { ["bootstrap.servers"] = brokers }, keys);
         using KafkaPublisher kafka = new(settings, NullLogger<KafkaPublisher>.Instance);
         using CancellationTokenSource done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task following = FollowAsync(done.Token);

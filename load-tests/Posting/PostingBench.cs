@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Claims.Cli;
 using Claims.Cli.LocalSystem;
 using Claims.LoadTests.Measuring;
+using Claims.Kafka;
 using Claims.V1;
 using Grpc.Core;
 
@@ -31,7 +32,8 @@ public static class PostingBench
         Store store = await new Ledger.LedgerClient(ledger).OpenStoreAsync(
             new OpenStoreRequest { ProposedEpoch = new string('0', 32), Shards = Shards }, cancellationToken: cancellationToken);
         SettledLog log = SettledLog.Generate(store.Epoch, store.Shards, (records + warmUp) / store.Shards);
-        LogPublisher publisher = new(log, await File.ReadAllTextAsync(system.Layout.BrokerAddressFile, cancellationToken), ledger);
+        LogPublisher publisher = new(log, await File.ReadAllTextAsync(system.Layout.BrokerAddressFile, cancellationToken),
+            MessageKeys.Load(system.Layout.KafkaKeyFile), ledger);
         int warm = warmUp / store.Shards;
         await publisher.PublishAsync(warm, cancellationToken);
 

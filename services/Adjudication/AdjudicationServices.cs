@@ -43,7 +43,7 @@ public static class AdjudicationServices
         builder.Services.AddSingleton<IServiceMethodProvider<AdjudicationApi>, AnswerStream>();
         builder.Services.AddSingleton<OperationsApi>();
 
-        builder.Services.AddSingleton(new KafkaSettings(settings.Kafka));
+        builder.Services.AddSingleton(new KafkaSettings(settings.Kafka, MessageKeys.Load(settings.KafkaKeyFile)));
         builder.Services.AddSingleton<KafkaPublisher>();
         builder.Services.AddSingleton<OutboxRelay>();
         builder.Services.AddHostedService(services => services.GetRequiredService<OutboxRelay>());

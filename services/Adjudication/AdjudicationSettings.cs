@@ -9,6 +9,11 @@ namespace Claims.Adjudication;
 /// <summary>Settings of the Adjudication service, section <c>Claims</c>.</summary>
 public sealed class AdjudicationSettings : IValidatableObject
 {
+    /// <summary>Where operators' methods are served, and nowhere else, so that hospitals' networks do not reach them. Without one they are
+    /// served at the service's own port. 0: any free port.</summary>
+    [Range(0, 65535)]
+    public int? OperatorsPort { get; set; }
+
     /// <summary>StackExchange.Redis configuration: <c>host:port,password=…</c>, several hosts for a cluster.</summary>
     [Required]
     public string Redis { get; set; } = "";
@@ -29,6 +34,13 @@ public sealed class AdjudicationSettings : IValidatableObject
     /// <summary>Properties of librdkafka by name, <c>bootstrap.servers</c> among them.</summary>
     [Required]
     public Dictionary<string, string> Kafka { get; set; } = new(StringComparer.Ordinal);
+
+    /// <summary>A file with the keys of the topic's messages, one a line: <see cref="MessageKeys"/>. Empty only on loopback, without
+    /// TLS: then nothing is signed.</summary>
+    public string KafkaKeyFile { get; set; } = "";
+
+    /// <summary>As every service has it: with mutual TLS, <see cref="KafkaKeyFile"/> is required.</summary>
+    public TlsSettings Tls { get; set; } = new();
 
     /// <summary>Fixed when a store is first opened.</summary>
     [Range(1, 1024)]
@@ -58,6 +70,9 @@ public sealed class AdjudicationSettings : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach ((string setting, string problem) in KafkaSettings.Problems(Kafka)) yield return new ValidationResult(problem, [setting]);
+        if (KafkaKeyFile.Length == 0 && Tls.IsConfigured)
+            yield return new ValidationResult("is missing: with mutual TLS the topic's messages are signed", [nameof(KafkaKeyFile)]);
+        if (MessageKeys.Problem(KafkaKeyFile) is { } unusable) yield return new ValidationResult(unusable, [nameof(KafkaKeyFile)]);
         foreach ((string setting, string problem) in PolicySettings.Problems(PolicyDirectory, City))
             yield return new ValidationResult(problem, [setting]);
         if (RedisProblem() is { } fault) yield return new ValidationResult(fault, [nameof(Redis)]);

@@ -4,7 +4,7 @@ using Claims.Hosting;
 using Claims.V1;
 
 WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "adjudication");
-AdjudicationSettings settings = builder.AddSettings<AdjudicationSettings>();
+AdjudicationSettings settings = builder.AddSettings<AdjudicationSettings>(operatorsPort: settings => settings.OperatorsPort);
 builder.AddClaimsClient<Eligibility.EligibilityClient>("eligibility", settings.EligibilityAddress, TimeSpan.FromSeconds(3), "Lookup");
 builder.AddClaimsClient<Ledger.LedgerClient>("ledger", settings.LedgerAddress, TimeSpan.FromSeconds(5), "OpenStore", "ConfirmStore");
 builder.AddAdjudication(settings);

@@ -19,17 +19,21 @@ internal sealed class ClinicApi(
     public void Map(WebApplication app)
     {
         app.UseStatusCodePages(unserved => WriteAsync(unserved.HttpContext, Answer.NotServed(unserved.HttpContext.Response.StatusCode)));
-        Post<SettleRequest>("settle", takesEffect: true, async request => await adjudication.SettleAsync(request));
-        Post<SettleRequest>("pre-settle", takesEffect: false, async request => await adjudication.PreSettleAsync(request));
-        Post<CancelRequest>("cancel", takesEffect: true, async request => await adjudication.CancelAsync(request));
-        Post<ReverseRequest>("reverse", takesEffect: true, async request => await adjudication.ReverseAsync(request));
-        Post<GetSettlementRequest>("get-settlement", takesEffect: false, async request => await adjudication.GetSettlementAsync(request));
+        app.UseAccessControl((context, refused) => WriteAsync(context, Answer.Of(new RpcException(refused), takesEffect: false)));
+        Post<SettleRequest>("settle", takesEffect: true, async (request, clinic) => await adjudication.SettleAsync(request, clinic));
+        Post<SettleRequest>(
+            "pre-settle", takesEffect: false, async (request, clinic) => await adjudication.PreSettleAsync(request, clinic));
+        Post<CancelRequest>("cancel", takesEffect: true, async (request, clinic) => await adjudication.CancelAsync(request, clinic));
+        Post<ReverseRequest>("reverse", takesEffect: true, async (request, clinic) => await adjudication.ReverseAsync(request, clinic));
+        Post<GetSettlementRequest>("get-settlement", takesEffect: false,
+            async (request, clinic) => await adjudication.GetSettlementAsync(request, clinic));
         Post<GetAccumulatorsRequest>("get-accumulators", takesEffect: false,
-            async request => await adjudication.GetAccumulatorsAsync(request));
+            async (request, clinic) => await adjudication.GetAccumulatorsAsync(request, clinic));
         Post<ReconcileTotalsRequest>("reconcile-totals", takesEffect: false, books.TotalsAsync);
         Serve(new Operation<FacilityBooks>("reconcile-lines", TakesEffect: false, books.LinesAsync) { Files = books.Files });
 
-        void Post<TRequest>(string name, bool takesEffect, Func<TRequest, Task<IMessage>> ask) where TRequest : class, IMessage, new()
+        void Post<TRequest>(string name, bool takesEffect, Func<TRequest, Metadata, Task<IMessage>> ask)
+            where TRequest : class, IMessage, new()
         {
             Serve(new Operation<TRequest>(name, takesEffect, ask));
         }
@@ -80,7 +84,7 @@ internal sealed class ClinicApi(
         try
         {
             // Without the clinic's token: where its line drops, the call runs to its end, and the same request finds its answer later.
-            IMessage reply = await operation.Ask(request);
+            IMessage reply = await operation.Ask(request, OnBehalfOf(context.CallerOf()));
             FieldNames.TellAsWritten(reply, body, request.Descriptor);
             return Answer.Of(reply);
         }
@@ -149,11 +153,13 @@ internal sealed class ClinicApi(
         await response.Body.WriteAsync(json);
     }
 
+    private static Metadata OnBehalfOf(Identity clinic) => new() { { Identity.OnBehalfHeader, clinic.ToString() } };
+
     private static string? Field(IMessage request, string name) =>
         request.Descriptor.FindFieldByName(name)?.Accessor.GetValue(request) as string;
 
     /// <param name="TakesEffect">Whether a call whose outcome is unknown may have changed something.</param>
-    private sealed record Operation<TRequest>(string Name, bool TakesEffect, Func<TRequest, Task<IMessage>> Ask)
+    private sealed record Operation<TRequest>(string Name, bool TakesEffect, Func<TRequest, Metadata, Task<IMessage>> Ask)
     {
         /// <summary>Of a call that brings a file: how many may be read and compared at once; null for every other.</summary>
         public SemaphoreSlim? Files { get; init; }

@@ -20,14 +20,15 @@ internal sealed class HospitalBooks(ReconciliationClient ledger, GatewaySettings
     /// <summary>Files that may be read and compared at this moment.</summary>
     public SemaphoreSlim Files { get; } = new(MostFilesAtOnce);
 
-    public async Task<IMessage> TotalsAsync(ReconcileTotalsRequest request) => await ledger.ReconcileTotalsAsync(request);
+    public async Task<IMessage> TotalsAsync(ReconcileTotalsRequest request, Metadata clinic) =>
+        await ledger.ReconcileTotalsAsync(request, clinic);
 
-    public async Task<IMessage> LinesAsync(FacilityBooks books)
+    public async Task<IMessage> LinesAsync(FacilityBooks books, Metadata clinic)
     {
         bool unnumbered = books.Lines.All(line => line.LineNumber == 0);
         if (unnumbered) foreach ((int index, FacilityLine line) in books.Lines.Index()) line.LineNumber = index + 1;
         using AsyncDuplexStreamingCall<ReconcileLinesRequest, ReconcileLinesReply> call =
-            ledger.ReconcileLines(deadline: (time.GetUtcNow() + TimeSpan.FromSeconds(settings.ReconcileSeconds)).UtcDateTime);
+            ledger.ReconcileLines(clinic, (time.GetUtcNow() + TimeSpan.FromSeconds(settings.ReconcileSeconds)).UtcDateTime);
         await SendAsync(call, books);
         FacilityBooksReply reply = new();
         await foreach (ReconcileLinesReply part in call.ResponseStream.ReadAllAsync())

@@ -21,7 +21,11 @@ internal static class LedgerServices
     /// <summary>Everything but the database and the wire.</summary>
     public static void AddLedger(this IServiceCollection services)
     {
-        services.AddSingleton(provider => new KafkaSettings(provider.GetRequiredService<LedgerSettings>().Kafka));
+        services.AddSingleton(provider =>
+        {
+            LedgerSettings settings = provider.GetRequiredService<LedgerSettings>();
+            return new KafkaSettings(settings.Kafka, MessageKeys.Load(settings.KafkaKeyFile));
+        });
         services.AddSingleton(provider => PolicyLoader.Load(
             provider.GetRequiredService<LedgerSettings>().PolicyDirectory, provider.GetRequiredService<LedgerSettings>().City));
         services.AddHostedService<CountyNames>();

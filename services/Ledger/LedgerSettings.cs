@@ -41,6 +41,13 @@ public sealed class LedgerSettings : IValidatableObject
     /// <summary>librdkafka properties; <c>bootstrap.servers</c> is the one that must be there.</summary>
     public Dictionary<string, string> Kafka { get; init; } = [];
 
+    /// <summary>A file with the keys of the topic's messages, one a line: <see cref="MessageKeys"/>. Empty only on loopback, without
+    /// TLS: then nothing is signed.</summary>
+    public string KafkaKeyFile { get; init; } = "";
+
+    /// <summary>As every service has it: with mutual TLS, <see cref="KafkaKeyFile"/> is required.</summary>
+    public TlsSettings Tls { get; init; } = new();
+
     /// <summary>Records in one transaction at most.</summary>
     [Range(1, 100_000)]
     public int BatchRecords { get; init; } = 10_000;
@@ -52,6 +59,9 @@ public sealed class LedgerSettings : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach ((string setting, string problem) in KafkaSettings.Problems(Kafka)) yield return new ValidationResult(problem, [setting]);
+        if (KafkaKeyFile.Length == 0 && Tls.IsConfigured)
+            yield return new ValidationResult("is missing: with mutual TLS the topic's messages are signed", [nameof(KafkaKeyFile)]);
+        if (MessageKeys.Problem(KafkaKeyFile) is { } unusable) yield return new ValidationResult(unusable, [nameof(KafkaKeyFile)]);
         foreach ((string setting, string problem) in PolicySettings.Problems(PolicyDirectory, City))
             yield return new ValidationResult(problem, [setting]);
         int[] percents = [.. PlanWarningPercents.Split(',').Select(text => int.TryParse(text, out int percent) ? percent : 0)];

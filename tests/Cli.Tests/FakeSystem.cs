@@ -59,7 +59,7 @@ public sealed class FakeSystem : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            for (int service = 1; service <= 3; service++)
+            foreach (int service in (int[])[1, 2, 3, 6])
                 kestrel.ListenLocalhost(_portBase + service, listen => listen.Protocols = HttpProtocols.Http2);
         });
         _app = builder.Build();

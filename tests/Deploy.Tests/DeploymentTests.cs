@@ -28,9 +28,11 @@ public sealed class DeploymentTests
         Assert.Equal(Variable(container, "Claims__MetricsPort"), ports["metrics"]);
         Assert.Equal(ports["metrics"], Deployment(service)["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"].Text);
 
-        Yaml port = Assert.Single(Object("Service", service)["spec"]["ports"].Items);
-        Assert.Equal(main, port["targetPort"].Text);
-        Assert.Equal(ports[main], port["port"].Text);
+        string[] served = service == "adjudication" ? [main, "operators"] : [main];
+        Assert.Equal(served.Select(name => (name, ports[name])),
+            Object("Service", service)["spec"]["ports"].Items.Select(port => (port["targetPort"].Text, port["port"].Text)));
+        Assert.Equal(served.Contains("operators"), ports.TryGetValue("operators", out string? operators));
+        if (operators is not null) Assert.Equal(Variable(container, "Claims__OperatorsPort"), operators);
         foreach ((string probe, string path) in new[]
         {
             ("startupProbe", "/healthz/live"), ("livenessProbe", "/healthz/live"), ("readinessProbe", "/healthz/ready"),
@@ -47,19 +49,22 @@ public sealed class DeploymentTests
         string main = environment["Claims__Port"].Text;
         string metrics = environment["Claims__MetricsPort"].Text;
 
-        Assert.Equal([$"127.0.0.1:{main}:{main}", $"127.0.0.1:{metrics}:{metrics}"],
-            Compose(service)["ports"].Items.Select(port => port.Text));
+        string[] operators = environment.Find("Claims__OperatorsPort") is { Text: var port } ? [$"127.0.0.1:{port}:{port}"] : [];
+        Assert.Equal(service == "adjudication", operators.Length == 1);
+        Assert.Equal([$"127.0.0.1:{main}:{main}", $"127.0.0.1:{metrics}:{metrics}", .. operators],
+            Compose(service)["ports"].Items.Select(published => published.Text));
     }
 
     [Theory]
-    [InlineData("adjudication", "eligibility", "Claims__EligibilityAddress")]
-    [InlineData("adjudication", "ledger", "Claims__LedgerAddress")]
-    [InlineData("gateway", "adjudication", "Claims__AdjudicationAddress")]
-    [InlineData("gateway", "ledger", "Claims__LedgerAddress")]
-    [InlineData("ledger", "adjudication", "Claims__AdjudicationAddress")]
-    public void Addresses_name_the_service_its_port_and_tls(string caller, string callee, string variable)
+    [InlineData("adjudication", "eligibility", "grpc", "Claims__EligibilityAddress")]
+    [InlineData("adjudication", "ledger", "grpc", "Claims__LedgerAddress")]
+    [InlineData("gateway", "adjudication", "grpc", "Claims__AdjudicationAddress")]
+    [InlineData("gateway", "ledger", "grpc", "Claims__LedgerAddress")]
+    [InlineData("ledger", "adjudication", "operators", "Claims__AdjudicationAddress")]
+    public void Addresses_name_the_service_its_port_and_tls(string caller, string callee, string port, string variable)
     {
-        string expected = $"https://{callee}:{Object("Service", callee)["spec"]["ports"].Items.Single()["port"].Text}";
+        Yaml served = Object("Service", callee)["spec"]["ports"].Items.Single(item => item["name"].Text == port);
+        string expected = $"https://{callee}:{served["port"].Text}";
 
         Assert.Equal(expected, Variable(Container(caller), variable));
         Assert.Equal(expected, Compose(caller)["environment"][variable].Text);
@@ -129,12 +134,26 @@ public sealed class DeploymentTests
     [InlineData("adjudication", "ledger")]
     [InlineData("gateway", "adjudication")]
     [InlineData("gateway", "ledger")]
-    public void Network_policies_let_a_service_reach_what_it_calls(string caller, string callee)
+    [InlineData("ledger", "adjudication", "operators")]
+    public void Network_policies_let_a_service_reach_what_it_calls(string caller, string callee, string? port = null)
     {
-        Yaml rule = Assert.Single(Object("NetworkPolicy", callee)["spec"]["ingress"].Items);
+        string reached = port ?? DeployedService.Named(callee).PortName;
+        Yaml rule = Object("NetworkPolicy", callee)["spec"]["ingress"].Items.Single(item => PortsOf(item).Contains(reached));
 
         Assert.Contains(caller, rule["from"].Items.Select(from => from.Find("podSelector")?["matchLabels"]["app.kubernetes.io/name"].Text));
-        Assert.Equal([DeployedService.Named(callee).PortName], rule["ports"].Items.Select(port => port["port"].Text));
+        Assert.Equal([reached], PortsOf(rule));
+    }
+
+    [Fact]
+    public void Hospitals_networks_reach_no_port_for_operators()
+    {
+        IEnumerable<Yaml> rules = Object("NetworkPolicy", "adjudication")["spec"]["ingress"].Items;
+
+        Assert.Equal(["grpc"], rules.Where(rule => From(rule, "hospital")).SelectMany(PortsOf));
+        Assert.Equal(["operators"], rules.Where(rule => From(rule, "operator")).SelectMany(PortsOf));
+
+        static bool From(Yaml rule, string access) => rule["from"].Items.Any(
+            from => from.Find("namespaceSelector")?["matchLabels"].Find("claims/access")?.Text == access);
     }
 
     [Fact]
@@ -165,11 +184,14 @@ public sealed class DeploymentTests
                 $"""
                 FROM base AS {service.Name}
                 COPY --from=build /out/{assembly["Claims.".Length..]} /app
-                EXPOSE {environment["Claims__Port"].Text} {environment["Claims__MetricsPort"].Text}
+                EXPOSE {environment["Claims__Port"].Text} {environment["Claims__MetricsPort"].Text}{Operators(environment)}
                 ENTRYPOINT ["dotnet", "/app/{assembly}.dll"]
                 """, dockerfile, StringComparison.Ordinal);
         }
     }
+
+    private static string Operators(Yaml environment) =>
+        environment.Find("Claims__OperatorsPort") is { Text: var port } ? $" {port}" : "";
 
     [Theory, MemberData(nameof(Services))]
     public void Operations_document_lists_every_setting_and_no_other(string service)
@@ -205,6 +227,8 @@ public sealed class DeploymentTests
         Assert.DoesNotContain(deployed.Required,
             required => !given.Any(variable => variable == required || variable.StartsWith(required + "__", StringComparison.Ordinal)));
     }
+
+    private static IEnumerable<string> PortsOf(Yaml rule) => rule["ports"].Items.Select(port => port["port"].Text);
 
     private static string Variable(Yaml container, string name) =>
         container["env"].Items.Single(variable => variable["name"].Text == name)["value"].Text;

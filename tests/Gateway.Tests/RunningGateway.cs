@@ -59,12 +59,15 @@ internal sealed class RunningGateway : IAsyncDisposable
         return new RunningGateway(app, hungUp, log);
     }
 
-    public Task<ClinicAnswer> PostAsync(string operation, string json) => SendAsync(HttpMethod.Post, $"/v1/{operation}", json);
+    public Task<ClinicAnswer> PostAsync(string operation, string json, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Post, $"/v1/{operation}", json, headers);
 
-    public async Task<ClinicAnswer> SendAsync(HttpMethod method, string path, string? json = null)
+    public async Task<ClinicAnswer> SendAsync(
+        HttpMethod method, string path, string? json = null, params (string Name, string Value)[] headers)
     {
         using HttpRequestMessage request = new(method, new Uri(_app.Addresses().Main, path));
         if (json is not null) request.Content = new StringContent(json, Encoding.UTF8, "application/json");
+        foreach ((string name, string value) in headers) request.Headers.Add(name, value);
         using HttpResponseMessage response = await _http.SendAsync(request);
         Assert.Equal(("application/json", "utf-8"),
             (response.Content.Headers.ContentType!.MediaType, response.Content.Headers.ContentType.CharSet));

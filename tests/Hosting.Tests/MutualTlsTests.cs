@@ -28,7 +28,7 @@ public sealed class MutualTlsTests : IDisposable
         await using ServiceProvider caller = Caller(callee.Grpc, authority.Issue("gateway", "gateway"));
 
         SettleReply reply = await caller.GetRequiredService<Adjudication.AdjudicationClient>()
-            .SettleAsync(new SettleRequest { RequestId = "R1" });
+            .SettleAsync(new SettleRequest { RequestId = "R1", FacilityCode = "H1" });
 
         Assert.Equal("R1", reply.RequestId);
         Assert.Equal("0.0.0.0", callee.Grpc.Host);
@@ -38,6 +38,25 @@ public sealed class MutualTlsTests : IDisposable
             await probe.GetStringAsync(new Uri($"http://127.0.0.1:{callee.Metrics.Port}/metrics")), StringComparison.Ordinal);
         Assert.Equal(new DateTimeOffset(callee.Services.GetRequiredService<Tls>().Certificate.NotAfter).ToUnixTimeSeconds(),
             callee.Services.GetServices<IHealthCheckPublisher>().OfType<ServiceMetrics>().Single().CertificateExpiryUnixSeconds);
+    }
+
+    [Theory]
+    [InlineData("claims://facility/H1", "H1", StatusCode.OK)]
+    [InlineData("claims://facility/H1", "H2", StatusCode.PermissionDenied)]
+    [InlineData("claims://role/operations", "H1", StatusCode.PermissionDenied)]
+    [InlineData(null, "H1", StatusCode.Unauthenticated)]
+    public async Task Caller_is_who_the_certificate_says_whatever_the_header_says(string? identity, string facility, StatusCode expected)
+    {
+        Authority authority = new(_directory, "bureau");
+        await using InProcessService callee =
+            await InProcessService.StartAsync(new Behaviour(), configure: null, authority.Issue("adjudication", "localhost"));
+        await using ServiceProvider caller = Caller(callee.Grpc, authority.Issue("caller", "caller", identity: identity));
+        Adjudication.AdjudicationClient client = caller.GetRequiredService<Adjudication.AdjudicationClient>();
+        Metadata headers = new() { { Identity.Header, "claims://facility/H2" } };
+
+        using AsyncUnaryCall<SettleReply> call = client.SettleAsync(new SettleRequest { FacilityCode = facility }, headers);
+        if (expected == StatusCode.OK) await call;
+        else Assert.Equal(expected, (await Assert.ThrowsAsync<RpcException>(async () => await call)).StatusCode);
     }
 
     [Fact]
@@ -270,7 +289,9 @@ public sealed class MutualTlsTests : IDisposable
 
         /// <summary>A certificate as settings: certificate, key, authority.</summary>
         /// <param name="minutesLeft">Below 0: it has expired.</param>
-        public string[] Issue(string service, string host, Usage usage = Usage.Both, int minutesLeft = 30)
+        /// <param name="identity">Its URI name.</param>
+        public string[] Issue(
+            string service, string host, Usage usage = Usage.Both, int minutesLeft = 30, string? identity = "claims://facility/H1")
         {
             using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             CertificateRequest request = new($"CN={service}", key, HashAlgorithmName.SHA256);
@@ -280,6 +301,7 @@ public sealed class MutualTlsTests : IDisposable
             request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(uses, critical: false));
             SubjectAlternativeNameBuilder names = new();
             names.AddDnsName(host);
+            if (identity is not null) names.AddUri(new Uri(identity));
             request.CertificateExtensions.Add(names.Build());
             using X509Certificate2 certificate =
                 request.Create(_root, DateTimeOffset.UtcNow.AddMinutes(-4), DateTimeOffset.UtcNow.AddMinutes(minutesLeft),

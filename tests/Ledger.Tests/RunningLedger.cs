@@ -67,17 +67,19 @@ internal sealed class RunningLedger : IAsyncDisposable
 
     /// <summary>Opens the store of <paramref name="log"/> and posts whatever arrives through the broker; reads every shard once it
     /// returns.</summary>
-    public static async Task<RunningLedger> StartAsync(string postgres, string bootstrapServers, PublishedLog log, int batchRecords = 5_000)
+    public static async Task<RunningLedger> StartAsync(
+        string postgres, string bootstrapServers, PublishedLog log, int batchRecords = 5_000, string keyFile = "")
     {
-        RunningLedger ledger = await JoinAsync(postgres, bootstrapServers, log, batchRecords);
+        RunningLedger ledger = await JoinAsync(postgres, bootstrapServers, log, batchRecords, keyFile);
         await Eventually.HoldsAsync(() => ledger.Reading == log.Shards, () => ledger.FeedProblem ?? $"{ledger.Reading} partitions");
         return ledger;
     }
 
     /// <summary>The same, next to other instances: it reads what is left to it, once it is.</summary>
-    public static async Task<RunningLedger> JoinAsync(string postgres, string bootstrapServers, PublishedLog log, int batchRecords = 5_000)
+    public static async Task<RunningLedger> JoinAsync(
+        string postgres, string bootstrapServers, PublishedLog log, int batchRecords = 5_000, string keyFile = "")
     {
-        RunningLedger ledger = Create(postgres, bootstrapServers, batchRecords);
+        RunningLedger ledger = Create(postgres, bootstrapServers, batchRecords, keyFile: keyFile);
         await ledger.OpenAsync(log);
         await ledger.StartPostingAsync();
         return ledger;
@@ -89,12 +91,13 @@ internal sealed class RunningLedger : IAsyncDisposable
 
     /// <summary>Nothing is read or posted.</summary>
     public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000,
-        TimeProvider? clock = null, Eligibility.EligibilityClient? eligibility = null, PolicyPack? policy = null)
+        TimeProvider? clock = null, Eligibility.EligibilityClient? eligibility = null, PolicyPack? policy = null, string keyFile = "")
     {
         LedgerSettings settings = new()
         {
             Postgres = postgres,
             Kafka = new(StringComparer.Ordinal) { ["bootstrap.servers"] = bootstrapServers },
+            KafkaKeyFile = keyFile,
             BatchRecords = batchRecords,
         };
         ServiceCollection services = new();

@@ -179,7 +179,8 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
         Assert.Equal(new SettleReply(settled) { Replayed = true }, again);
         RunningSystem.AssertDone(await _system.RunAsync("ledger", "trial-balance", "--wait", "60"));
         ConsumeResult<Ignore, byte[]> published = await FirstOfAsync(Shard);
-        Assert.Equal("T1", SettledMessage.Read(published.Message.Value).Single().RequestId);
+        Assert.Equal("T1", SettledMessage.Read(Keys.Open(Shard, published.Message.Value)!).Single().RequestId);
+        Assert.Null(Keys.Open(Shard + 1, published.Message.Value));
         Assert.True(published.Message.Headers.TryGetLastBytes(ClaimsTopic.TraceHeader, out byte[] parent));
         Assert.StartsWith($"00-{Trace}-", Encoding.ASCII.GetString(parent), StringComparison.Ordinal);
     }
@@ -190,7 +191,7 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
         const int Shard = 30;
         const string Reason = "(sequence 1) lacks insured_id, facility_code or request_id";
         Adjudication.AdjudicationClient adjudication = new(_system.Connect(_system.PortBase + 1));
-        AdjudicationOperations.AdjudicationOperationsClient operations = new(_system.Connect(_system.PortBase + 1));
+        AdjudicationOperations.AdjudicationOperationsClient operations = new(_system.Connect(_system.PortBase + 6));
         Outbox outbox = await operations.GetOutboxAsync(new GetOutboxRequest());
         Assert.Equal(32, outbox.Shards.Count);
         SettledClaim unbookable = new()
@@ -202,7 +203,7 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
             Kind = SettledClaim.Types.Kind.Settlement,
         };
         byte[] poison = SettledMessageOf(unbookable);
-        await PublishAsync(Shard, poison);
+        await PublishAsync(Shard, Keys.Sign(Shard, poison));
         LedgerShards.LedgerShardsClient ledger = new(_system.Connect(_system.PortBase + 3));
         await Eventually.HoldsAsync(async () => (await ledger.ListShardsAsync(new ListShardsRequest())).Shards[Shard].Stopped.Length > 0);
 
@@ -332,6 +333,36 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
         int at = text.IndexOf(old, StringComparison.Ordinal);
         return string.Concat(text.AsSpan(0, at), by, text.AsSpan(at + old.Length));
     }
+
+    [Fact]
+    public async Task Forged_message_books_nothing_and_stops_nothing()
+    {
+        const int Shard = 29;
+        AdjudicationOperations.AdjudicationOperationsClient operations = new(_system.Connect(_system.PortBase + 6));
+        SettledClaim forged = new()
+        {
+            Format = SettledMessage.Format,
+            Shard = Shard,
+            Sequence = 1,
+            Epoch = (await operations.GetOutboxAsync(new GetOutboxRequest())).Epoch,
+            Kind = SettledClaim.Types.Kind.Settlement,
+        };
+        byte[] foreign = MessageKeys.Load(_system.Write("foreign.key", MessageKeys.NewKey())).Sign(Shard, SettledMessageOf(forged));
+
+        await PublishAsync(Shard, SettledMessageOf(forged));
+        await PublishAsync(Shard, foreign);
+        await PublishAsync(Shard, Keys.Sign(Shard + 1, SettledMessageOf(forged)));
+        await PublishAsync(Shard, [0xff]);
+        await Eventually.HoldsAsync(async () =>
+            (await day.ScrapeAsync()).Contains("claims_ledger_unauthentic_messages_total 4", StringComparer.Ordinal));
+
+        ListShardsReply shards =
+            await new LedgerShards.LedgerShardsClient(_system.Connect(_system.PortBase + 3)).ListShardsAsync(new ListShardsRequest());
+        Assert.Equal(("", 0), (shards.Shards[Shard].Stopped, shards.Shards[Shard].Sequence));
+        Assert.DoesNotContain(shards.Poison, poison => poison.Shard == Shard);
+    }
+
+    private MessageKeys Keys => MessageKeys.Load(_system.FilePath(Path.Combine("data", "kafka.key")));
 
     private static byte[] SettledMessageOf(SettledClaim claim)
     {

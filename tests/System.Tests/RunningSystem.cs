@@ -130,7 +130,7 @@ public sealed class RunningSystem : IAsyncLifetime
     /// <summary>How many records adjudication has numbered so far.</summary>
     public async Task<long> RecordsAsync()
     {
-        Outbox outbox = await new AdjudicationOperations.AdjudicationOperationsClient(Connect(_portBase + 1))
+        Outbox outbox = await new AdjudicationOperations.AdjudicationOperationsClient(Connect(_portBase + 6))
             .GetOutboxAsync(new GetOutboxRequest(), null, DateTime.UtcNow.AddSeconds(10));
         return outbox.Shards.Sum(shard => shard.Sequence);
     }
@@ -162,6 +162,7 @@ public sealed class RunningSystem : IAsyncLifetime
             ["Claims__Port"] = Text(port),
             ["Claims__MetricsPort"] = Text(port + 1),
             ["Claims__PolicyDirectory"] = Path.Combine(RepositoryRoot(), "policy"),
+            ["Claims__KafkaKeyFile"] = Path.Combine(data, "kafka.key"),
             ["Claims__Kafka__bootstrap_servers"] = await File.ReadAllTextAsync(Path.Combine(data, "broker.address")),
         };
         if (project == "Claims.Ledger")

@@ -71,5 +71,9 @@ public sealed class TlsSettings
     /// <summary>The authorities whose certificates are accepted, from callers and from the services that this one calls.</summary>
     public string? ClientCa { get; init; }
 
+    /// <summary>A file that says who the holders of certificates without a claims:// name are, <c>claims://facility/CODE NAME</c> a
+    /// line.</summary>
+    public string? Identities { get; init; }
+
     public bool IsConfigured => !string.IsNullOrEmpty(Certificate) || !string.IsNullOrEmpty(Key) || !string.IsNullOrEmpty(ClientCa);
 }

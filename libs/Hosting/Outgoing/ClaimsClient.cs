@@ -32,19 +32,33 @@ public static class ClaimsClient
         {
             OutgoingCalls calls = new(name, timeout, MaxRetries, idempotent);
             return (TClient)Activator.CreateInstance(
-                typeof(TClient), services.GetRequiredService<Channels>().To(address).Intercept(calls))!;
+                typeof(TClient), services.GetRequiredService<Channels>().CallsTo(address).Intercept(calls))!;
         });
         return builder;
     }
 }
 
 /// <summary>One channel per address, for as long as the service lives.</summary>
-internal sealed class Channels(HostSettings settings) : IDisposable
+internal sealed class Channels(HostSettings settings, ServiceName service) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, GrpcChannel> _channels = new(StringComparer.Ordinal);
 
-    public GrpcChannel To(string address)
+    /// <summary>Calls that say which service makes them: its certificate does, or without TLS a header.</summary>
+    public CallInvoker CallsTo(string address)
+    {
+        CallInvoker calls = To(address).CreateCallInvoker();
+        if (settings.Tls.IsConfigured) return calls;
+        if (!Identity.TryParse($"{Identity.Scheme}service/{service.Value}", out Identity? identity)) return calls;
+        string uri = identity.ToString();
+        return calls.Intercept(headers =>
+        {
+            headers.Add(Identity.Header, uri);
+            return headers;
+        });
+    }
+
+    private GrpcChannel To(string address)
     {
         lock (_gate)
         {

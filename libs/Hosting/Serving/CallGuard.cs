@@ -7,17 +7,20 @@ using Microsoft.Extensions.Logging;
 
 namespace Claims.Hosting;
 
-/// <summary>Around every gRPC call that is served: a bound on how many run, an orderly end when the service stops, and no exception that
-/// escapes unlogged.</summary>
+/// <summary>Around every gRPC call that is served: who may call, a bound on how many run, an orderly end when the service stops, and no
+/// exception that escapes unlogged.</summary>
 internal sealed class CallGuard : Interceptor
 {
+    private readonly AccessControl _access;
     private readonly CallsInProgress _calls;
     private readonly OpenStreams _streams;
     private readonly CancellationToken _stopping;
     private readonly ILogger<CallGuard> _logger;
 
-    public CallGuard(CallsInProgress calls, OpenStreams streams, IHostApplicationLifetime lifetime, ILogger<CallGuard> logger)
+    public CallGuard(AccessControl access, CallsInProgress calls, OpenStreams streams, IHostApplicationLifetime lifetime,
+        ILogger<CallGuard> logger)
     {
+        _access = access;
         _calls = calls;
         _streams = streams;
         _stopping = lifetime.ApplicationStopping;
@@ -26,17 +29,17 @@ internal sealed class CallGuard : Interceptor
 
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync(context, request, () => continuation(request, context));
+        GuardAsync<TRequest, TResponse>(context, request, _ => continuation(request, context));
 
     // A half-read upload must not look like a whole one: it runs to its end, or into the bound on draining.
     public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream,
         ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync(context, request: null, () => continuation(requestStream, context));
+        GuardAsync<TRequest, TResponse>(context, request: null, _ => continuation(requestStream, context));
 
     // A subscription has no end of its own: it is cut when the service stops, and the caller subscribes to another replica.
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
         ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync(context, request, async () =>
+        GuardAsync<TRequest, bool>(context, request, async _ =>
         {
             // Where Grpc.AspNetCore looks for it when a context is not its own.
             context.UserState["__HttpContext"] = context.GetHttpContext();
@@ -58,12 +61,12 @@ internal sealed class CallGuard : Interceptor
     public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
         DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync(context, request: null, async () =>
+        GuardAsync<TRequest, bool>(context, request: null, async check =>
         {
             _streams.Begin();
             try
             {
-                using StoppableReader<TRequest> reader = new(requestStream, _stopping);
+                using StoppableReader<TRequest> reader = new(requestStream, check, _stopping);
                 await continuation(reader, responseStream, context);
                 return reader.Stopped ? throw Stopping() : true;
             }
@@ -73,13 +76,19 @@ internal sealed class CallGuard : Interceptor
             }
         });
 
-    private async Task<T> GuardAsync<T>(ServerCallContext context, object? request, Func<Task<T>> call)
+    /// <param name="request">The call's only one; null where they are streamed.</param>
+    /// <param name="call">Takes what each streamed message is to be checked with, null where nothing is.</param>
+    private async Task<T> GuardAsync<TRequest, T>(ServerCallContext context, TRequest? request, Func<Action<TRequest>?, Task<T>> call)
+        where TRequest : class
     {
+        (Identity caller, Permission permission) = _access.Admit(context.GetHttpContext(), context.Method);
+        Action<TRequest>? check = permission.OwnFacility && caller.IsFacility ? CheckOf<TRequest>(caller, permission.Method) : null;
+        if (request is not null) check?.Invoke(request);
         if (!_calls.TryBegin())
             throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
         try
         {
-            return await call();
+            return await call(check);
         }
         catch (Exception exception) when (exception is not RpcException && !context.CancellationToken.IsCancellationRequested)
         {
@@ -95,6 +104,12 @@ internal sealed class CallGuard : Interceptor
         }
     }
 
+    private Action<TRequest> CheckOf<TRequest>(Identity caller, string method) => message =>
+    {
+        (bool names, string? facilityCode) = FacilityOf<TRequest>.Read(message);
+        if (names) _access.RequireOwn(caller, facilityCode, method);
+    };
+
     private static RpcException Stopping() =>
         new(new Status(StatusCode.Unavailable, "The service is stopping; send again what was not answered."));
 
@@ -104,7 +119,9 @@ internal sealed class CallGuard : Interceptor
             : null;
 
     /// <summary>Ends as if the caller had said its last, once the service stops.</summary>
-    private sealed class StoppableReader<T>(IAsyncStreamReader<T> inner, CancellationToken stopping) : IAsyncStreamReader<T>, IDisposable
+    /// <param name="check">Throws for a message that is not the caller's; null where nothing is checked.</param>
+    private sealed class StoppableReader<T>(IAsyncStreamReader<T> inner, Action<T>? check, CancellationToken stopping)
+        : IAsyncStreamReader<T>, IDisposable
     {
         // One for all reads with the same token, which is usual: a visit of a stream costs no registration.
         private CancellationTokenSource? _either;
@@ -119,7 +136,9 @@ internal sealed class CallGuard : Interceptor
             if (stopping.IsCancellationRequested) return EndAsync();
             Task<bool> next = inner.MoveNext(Either(cancellationToken));
             // Under load the next message is usually there already, and costs nothing more.
-            return next.IsCompletedSuccessfully ? next : WaitAsync(next, cancellationToken);
+            if (!next.IsCompletedSuccessfully) return WaitAsync(next, cancellationToken);
+            if (check is not null && next.Result) check(inner.Current);
+            return next;
         }
 
         public void Dispose() => _either?.Dispose();
@@ -140,7 +159,9 @@ internal sealed class CallGuard : Interceptor
         {
             try
             {
-                return await next;
+                bool more = await next;
+                if (check is not null && more) check(inner.Current);
+                return more;
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {

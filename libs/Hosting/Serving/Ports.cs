@@ -20,17 +20,20 @@ public enum MainPort
     Http,
 }
 
-/// <summary>The two ports of a service: its own and that of operations.</summary>
+/// <summary>The ports of a service: its own, that of metrics and health, and Adjudication's for operators.</summary>
 internal static class Ports
 {
-    public static void Configure(WebApplicationBuilder builder, HostSettings settings, MainPort mainPort)
+    /// <param name="operatorsPort">Null: the service has none.</param>
+    public static void Configure(WebApplicationBuilder builder, HostSettings settings, MainPort mainPort, int? operatorsPort)
     {
         IPAddress address = BindingAddress(settings);
         HttpsConnectionAdapterOptions? https = null;
+        Func<X509Certificate2, Identity?>? identityOf = null;
         if (settings.Tls.IsConfigured)
         {
             Tls tls = Tls.Load(settings.Tls);
             builder.Services.AddSingleton(tls);
+            identityOf = tls.IdentityOf;
             https = new HttpsConnectionAdapterOptions
             {
                 ServerCertificate = tls.Certificate,
@@ -63,6 +66,7 @@ internal static class Ports
                     _ => HttpProtocols.Http1AndHttp2,
                 };
                 if (https is not null) listen.UseHttps(https);
+                listen.Use(CallerConnection.Told(identityOf, forOperators: false));
             });
             kestrel.Listen(address, settings.MetricsPort, listen =>
             {
@@ -73,15 +77,26 @@ internal static class Ports
                     return next(connection);
                 });
             });
+            if (operatorsPort is not { } port) return;
+            kestrel.Listen(address, port, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                if (https is not null) listen.UseHttps(https);
+                listen.Use(CallerConnection.Told(identityOf, forOperators: true));
+            });
         });
     }
 
     /// <summary>Which configured port another program holds, as a clause of a sentence; null when all are free.</summary>
-    public static string? Busy(HostSettings settings)
+    public static string? Busy(HostSettings settings, int? operatorsPort)
     {
         foreach (
             (string name,
-            int port) in new[] { (nameof(HostSettings.Port), settings.Port), (nameof(HostSettings.MetricsPort), settings.MetricsPort) })
+            int port) in new[]
+            {
+                (nameof(HostSettings.Port), settings.Port), (nameof(HostSettings.MetricsPort), settings.MetricsPort),
+                ("OperatorsPort", operatorsPort ?? 0),
+            })
         {
             if (port == 0) continue;
             using TcpListener listener = new(BindingAddress(settings), port);

@@ -10,8 +10,8 @@ internal enum TlsRole
     Server,
 }
 
-/// <summary>This service's certificate, and the authorities it accepts.</summary>
-internal sealed class Tls(X509Certificate2 certificate, X509Certificate2Collection authorities)
+/// <summary>This service's certificate, the authorities it accepts, and what the names in their certificates mean.</summary>
+internal sealed class Tls(X509Certificate2 certificate, X509Certificate2Collection authorities, CertificateNames names)
 {
     public X509Certificate2 Certificate { get; } = certificate;
 
@@ -26,7 +26,15 @@ internal sealed class Tls(X509Certificate2 certificate, X509Certificate2Collecti
             X509Certificate2Collection authorities = [];
             authorities.ImportFromPemFile(settings.ClientCa!);
             if (authorities.Count == 0) throw new CryptographicException("it holds no certificate");
-            return new Tls(certificate, authorities);
+            setting = nameof(TlsSettings.Identities);
+            CertificateNames names =
+                string.IsNullOrEmpty(settings.Identities) ? CertificateNames.None : CertificateNames.Load(settings.Identities);
+            return new Tls(certificate, authorities, names);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new SettingsException([$"Setting Claims:Tls:{setting} (environment variable Claims__Tls__{setting}) names a file that "
+                + $"cannot be used: {exception.Message}."]);
         }
         catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException)
         {
@@ -34,6 +42,9 @@ internal sealed class Tls(X509Certificate2 certificate, X509Certificate2Collecti
                 + $"PEM: {exception.Message.TrimEnd('.')}."], exception.Message.TrimEnd('.'));
         }
     }
+
+    /// <returns>Null where the certificate's names do not say who its holder is.</returns>
+    public Identity? IdentityOf(X509Certificate2 presented) => names.IdentityOf(presented);
 
     /// <summary>For a server that was called by name: its certificate carries the name and is trusted.</summary>
     public bool TrustsServer(X509Certificate? certificate, SslPolicyErrors errors) =>

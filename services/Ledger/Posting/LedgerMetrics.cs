@@ -14,6 +14,7 @@ internal sealed class LedgerMetrics : IDisposable
     private readonly Counter<long> _gaps;
     private readonly Counter<long> _poison;
     private readonly Counter<long> _retries;
+    private readonly Counter<long> _unauthentic;
 
     public LedgerMetrics(Watermarks watermarks, OwnShards own)
     {
@@ -24,6 +25,8 @@ internal sealed class LedgerMetrics : IDisposable
         _gaps = _meter.CreateCounter<long>("claims_ledger_gaps_total", description: "Gaps announced.");
         _poison = _meter.CreateCounter<long>("claims_ledger_poison_total", description: "Records set aside; each stops its shard.");
         _retries = _meter.CreateCounter<long>("claims_ledger_batch_retries_total", description: "Posting transactions tried again.");
+        _unauthentic = _meter.CreateCounter<long>("claims_ledger_unauthentic_messages_total",
+            description: "Messages of the topic that Adjudication has not signed; each is skipped.");
         _meter.CreateObservableGauge("claims_ledger_lag_records", ObserveLag,
             description: "Records in the broker that have not been read, by shard.");
         _meter.CreateObservableGauge("claims_ledger_own_shards", () => own.Shards.Count, description: "Shards that this instance posts.");
@@ -57,6 +60,8 @@ internal sealed class LedgerMetrics : IDisposable
     }
 
     public void Retried() => _retries.Add(1);
+
+    public void Unauthentic() => _unauthentic.Add(1);
 
     public void Dispose() => _meter.Dispose();
 

@@ -18,6 +18,10 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
     private static readonly TimeSpan ShortestBackOff = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
 
+    private const long QuietMilliseconds = 1_000;
+
+    private long _unauthenticToldAt = Environment.TickCount64 - QuietMilliseconds;
+
     private readonly Channel<FeedRecord[]> _messages =
         Channel.CreateBounded<FeedRecord[]>(new BoundedChannelOptions(Capacity) { SingleReader = true, SingleWriter = true });
 
@@ -76,7 +80,13 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
             if (reader.Next(PollTime) is { } message)
             {
                 positions[message.Partition] = message.Offset + 1;
-                FeedRecord[] records = Parsed(message);
+                if (message.Value is not { } value)
+                {
+                    TellUnauthentic(message);
+                    continue;
+                }
+
+                FeedRecord[] records = Parsed(message, value);
                 if (!_messages.Writer.TryWrite(records))
                     _messages.Writer.WriteAsync(records, cancellationToken).AsTask().GetAwaiter().GetResult();
             }
@@ -104,9 +114,22 @@ internal sealed class RecordFeed(KafkaSettings settings, OwnShards own, Peers pe
         if (taken.Length > 0) peers.AskAgain(taken);
     }
 
-    private static FeedRecord[] Parsed(ReadMessage message)
+    /// <summary>Skipped: whoever can write to the broker would stop a shard with it otherwise. Each is counted; a flood of them is told
+    /// once a second.</summary>
+    private void TellUnauthentic(ReadMessage message)
     {
-        (int partition, long offset, byte[] value, string? trace) = message;
+        metrics.Unauthentic();
+        long now = Environment.TickCount64;
+        if (now - _unauthenticToldAt < QuietMilliseconds) return;
+        _unauthenticToldAt = now;
+        logger.LogError(new EventId(1, "message_not_authentic"),
+            "The message at offset {Offset} of partition {Partition} was not signed by Adjudication and is skipped.", message.Offset,
+            message.Partition);
+    }
+
+    private static FeedRecord[] Parsed(ReadMessage message, byte[] value)
+    {
+        (int partition, long offset, _, string? trace) = message;
         try
         {
             return Array.ConvertAll(SettledMessage.Read(value), claim => new FeedRecord(partition, offset, value, claim, null, trace));
