@@ -142,9 +142,7 @@ public sealed class StatementTests
         statement.Statement.Groups[0].Tier = "county_2b";
 
         Assert.Contains(",province_4a,", StatementCsv.Render(statement), StringComparison.Ordinal);
-        string html = StatementHtml.Render(statement);
-        Assert.Contains("province_4a", html, StringComparison.Ordinal);
-        Assert.Contains("county_2b", html, StringComparison.Ordinal);
+        Assert.Contains("county_2b", StatementHtml.Render(statement), StringComparison.Ordinal);
     }
 
     [Fact]
