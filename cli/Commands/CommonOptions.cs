@@ -94,14 +94,23 @@ public static class CommonOptions
     }
 
     /// <summary>A file that is named on the command line and must be there.</summary>
-    public static Argument<FileInfo> ExistingFile(string name, string description) =>
-        new Argument<FileInfo>(name) { Description = description }.AcceptExistingOnly();
+    public static Argument<FileInfo> ExistingFile(string name, string description)
+    {
+        Argument<FileInfo> file = new Argument<FileInfo>(name) { Description = description }.AcceptExistingOnly();
+        file.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && Directory.Exists(token.Value))
+                result.AddError($"{name} must be a file, and {token.Value} is a directory.");
+        });
+        return file;
+    }
 
     private static DateOnly? ParseDay(ArgumentResult argument)
     {
         if (DateOnly.TryParseExact(argument.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None,
             out DateOnly day)) return day;
-        argument.AddError($"'{argument.Tokens[0].Value}' is not a date of the form yyyy-MM-dd.");
+        string option = argument.Parent is OptionResult named ? $"{named.Option.Name}: " : "";
+        argument.AddError($"{option}'{argument.Tokens[0].Value}' is not a date of the form yyyy-MM-dd.");
         return null;
     }
 }

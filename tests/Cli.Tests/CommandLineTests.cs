@@ -124,6 +124,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--wait must be at least 0.", "ledger", "verify", "--wait", "-1")]
     [InlineData("--amount-fen must be a whole number, not '1.5'.",
         "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1.5", "--key", "K")]
+    [InlineData("--on: '2025-02-30' is not a date of the form yyyy-MM-dd.", "ledger", "balance", "--on", "2025-02-30")]
+    [InlineData("FILE.csv must be a file, and / is a directory.", "import", "insured", "/")]
     [InlineData("--number must be a whole number, not 'abc'.", "ledger", "vouchers", "--number", "abc")]
     [InlineData("--year must be a year of four digits, such as 2025, not '25'.", "ledger", "plan", "show", "--year", "25")]
     [InlineData("year must be a year of four digits, such as 2025, not '25'.", "ledger", "close-year", "25", "--yes")]
