@@ -25,8 +25,11 @@ internal sealed class HospitalBooks(ReconciliationClient ledger, GatewaySettings
 
     public async Task<IMessage> LinesAsync(FacilityBooks books, Metadata clinic)
     {
-        bool unnumbered = books.Lines.All(line => line.LineNumber == 0);
-        if (unnumbered) foreach ((int index, FacilityLine line) in books.Lines.Index()) line.LineNumber = index + 1;
+        if (books.Lines.All(line => line.LineNumber == 0))
+        {
+            foreach ((int index, FacilityLine line) in books.Lines.Index()) line.LineNumber = index + 1;
+        }
+
         using AsyncDuplexStreamingCall<ReconcileLinesRequest, ReconcileLinesReply> call =
             ledger.ReconcileLines(clinic, (time.GetUtcNow() + TimeSpan.FromSeconds(settings.ReconcileSeconds)).UtcDateTime);
         await SendAsync(call, books);
