@@ -37,7 +37,7 @@ public sealed class AccessControl
     {
         CallerConnection? connection = context.Features.Get<CallerConnection>();
         Identity caller = CallerOf(context, connection, method);
-        if (Permissions.Of(method) is not { } permission || (permission.May & caller.Kind) == 0)
+        if (Permissions.Of(method) is not { } permission || (permission.May & caller.Kind) == Callers.None)
         {
             Tell("denied", caller.ToString(), method);
             throw new RpcException(new Status(StatusCode.PermissionDenied, $"{caller} 无权办理此项业务（{method}），请联系医保经办机构。"));
