@@ -106,9 +106,10 @@ public static class Adjudicator
         return sharesFen;
     }
 
+    /// <summary>At most the amount itself, which rounding to more than a fen could pass.</summary>
     internal static long ShareHalfUp(long amountFen, int rateBasisPoints, int roundingFen)
     {
         Int128 unit = (Int128)10_000 * roundingFen;
-        return (long)((((Int128)amountFen * rateBasisPoints) + (unit / 2)) / unit) * roundingFen;
+        return Math.Min(amountFen, (long)((((Int128)amountFen * rateBasisPoints) + (unit / 2)) / unit) * roundingFen);
     }
 }

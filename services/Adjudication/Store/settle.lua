@@ -134,11 +134,11 @@ local function put(fields, field, value)
 end
 
 -- Amounts stay below 2^53, so doubles are exact: the caller clamps the base to 10^14 fen, a value at which any rate has long passed any
--- cap, and takes no visit beyond 10^12 fen where no cap would stop it.
+-- cap, and takes no visit beyond 10^12 fen where no cap would stop it. A share rounded up to a jiao or a yuan is at most the amount itself.
 local function share_half_up(amount, rate, unit)
   local divisor = 10000 * unit
   local whole = floor(amount / divisor)
-  return (whole * rate + floor(((amount - whole * divisor) * rate + divisor / 2) / divisor)) * unit
+  return min(amount, (whole * rate + floor(((amount - whole * divisor) * rate + divisor / 2) / divisor)) * unit)
 end
 
 -- What an earlier request under this key means for a request to settle; nil where there was none.

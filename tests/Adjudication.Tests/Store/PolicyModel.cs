@@ -146,7 +146,7 @@ internal sealed class PolicyModel(OutpatientPolicy policy)
                 if (part <= 0) continue;
                 decimal unit = policy.Rounding.UnitFen / 100m;
                 decimal exact = part * of.RateBasisPoints!.For(visit.Facility, visit.Person, visit.VisitType, band).Value / 10_000m;
-                shares += Math.Round(exact / unit, 0, MidpointRounding.AwayFromZero) * unit;
+                shares += Math.Min(part, Math.Round(exact / unit, 0, MidpointRounding.AwayFromZero) * unit);
             }
 
             return shares;
