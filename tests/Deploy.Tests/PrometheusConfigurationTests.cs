@@ -197,6 +197,7 @@ public sealed partial class PrometheusConfigurationTests
     {
         using Process process = Process.Start(new ProcessStartInfo(tool, arguments)
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = Path.Combine(Yaml.Root, "deploy", "prometheus"),
