@@ -42,7 +42,8 @@ public static class UpCommand
             CultureInfo.InvariantCulture,
             $"Ready after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, "
                 + $"clinics' HTTP on 127.0.0.1:{layout.GatewayPort}, policy of {policy.City}, data in {layout.DataDirectory}"));
-        Output.Line("Whoever calls from this machine and sends no claims-identity is claims://role/local, which may do what the commands do.");
+        Output.Line(
+            "Whoever calls from this machine and sends no claims-identity is claims://role/local, which may do what the commands do.");
         if (detach)
             return ExitCodes.Done;
 
