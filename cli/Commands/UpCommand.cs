@@ -63,7 +63,9 @@ public static class UpCommand
                     : "; grafana-server is not installed: install Grafana's own package and run this again, or import "
                         + "deploy/grafana/dashboards into a Grafana of yours."));
         }
-        Output.Line("Whoever calls from this machine and sends no claims-identity is claims://role/local, which may do what the commands do.");
+
+        Output.Line(
+            "Whoever calls from this machine and sends no claims-identity is claims://role/local, which may do what the commands do.");
         if (detach)
             return ExitCodes.Done;
 

@@ -14,9 +14,9 @@ internal readonly record struct BookedLimit(char Kind, long Limit, long UsedBefo
     {
         List<BookedLimit> read = [];
         if (limits.Length == 0) return read;
+        Span<Range> parts = stackalloc Range[5];
         foreach (ReadOnlySpan<char> line in limits.EnumerateLines())
         {
-            Span<Range> parts = stackalloc Range[5];
             if (line.Split(parts, ' ') < 5 || line[parts[0]].Length != 1 || !Kinds.Contains(line[0], StringComparison.Ordinal)
                 || !Number(line[parts[1]], out long limit) || !Number(line[parts[2]], out long before)
                 || !Number(line[parts[3]], out long moved))
