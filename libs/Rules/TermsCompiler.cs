@@ -29,7 +29,8 @@ public static class TermsCompiler
         if (!limits.Exists(limit => limit.IsAnnualCap) && AnnualCapOf(policy) is var (of, shown))
         {
             // Another benefit's: the answer names it, and nothing of this visit counts against it.
-            limits.Add(LimitOf(policy, shown, LimitKind.Shown, shown.Limit.For(facility, person, of.VisitTypes.Keys.First()), isAnnualCap: true));
+            limits.Add(LimitOf(policy, shown, LimitKind.Shown, shown.Limit.For(facility, person, of.VisitTypes.Keys.First()),
+                isAnnualCap: true));
         }
 
         return new Terms(

@@ -19,6 +19,7 @@ public static partial class SpreadsheetId
     private static bool IsChanged(string id) =>
         id.Length > 0 && (id[0] is '=' or '+' or '-' or '@' or '\t' or '\r' || (id.Length > MostDigits && id.All(char.IsAsciiDigit)));
 
-    [GeneratedRegex(@"^'?[0-9](?:[.,][0-9]+)?E\+[0-9]+$", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 100)]
+    [GeneratedRegex(@"^'?[0-9](?:[.,][0-9]+)?E\+[0-9]+$", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase,
+        matchTimeoutMilliseconds: 100)]
     private static partial Regex Rounded();
 }

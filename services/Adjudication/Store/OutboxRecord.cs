@@ -17,7 +17,8 @@ public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Se
     {
         RecordHeader header = RecordHeader.Read(bytes.Span);
         return header.Kind is RecordKind.Settlement
-            ? new OutboxRecord(header, StoredRecord.Read(header, StoredLimits.Read(header, bytes), bytes[header.ContentStart..], into), null)
+            ? new OutboxRecord(header, StoredRecord.Read(
+                header, StoredLimits.Read(header, bytes), bytes[header.ContentStart..], into), null)
             : new OutboxRecord(header, null, UndoingRecord.Read(bytes));
     }
 }

@@ -185,7 +185,8 @@ public enum StepOutcome
 }
 
 /// <summary>What the script did for one request.</summary>
-/// <param name="Bytes">New: header and limits of a settlement or quote, the record of a cancellation or reversal. Replay: the record.</param>
+/// <param name="Bytes">New: header and limits of a settlement or quote, the record of a cancellation or reversal. Replay: the
+/// record.</param>
 /// <param name="SettlementId">The id of a new settlement; otherwise empty.</param>
 public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes, string SettlementId = "")
 {

@@ -130,7 +130,8 @@ internal sealed class AccumulatorsComparison(
         {
             long inRedis = stored.Accumulators.FirstOrDefault(held => held.Name == name)?.Amount ?? 0;
             long inBooks = books.Accumulators.FirstOrDefault(held => held.Name == name)?.Amount ?? 0;
-            if (inRedis != inBooks) return $"accumulator {name}: {Amount(name, inRedis)} in Redis, {Amount(name, inBooks)} by the sub-ledger";
+            if (inRedis != inBooks)
+                return $"accumulator {name}: {Amount(name, inRedis)} in Redis, {Amount(name, inBooks)} by the sub-ledger";
         }
 
         if (stored.StandingSettlements != books.StandingSettlements)

@@ -80,7 +80,8 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
             {
                 DeductibleFen = entry.DeductibleFen,
                 FundPayFen = entry.FundPayFen,
-                Moves = [.. BookedLimit.Read(entry.Limits).Select(limit => new Move(limit.Accumulator, limit.Moved, limit.Limit, limit.Kind))],
+                Moves = [.. BookedLimit.Read(entry.Limits)
+                    .Select(limit => new Move(limit.Accumulator, limit.Moved, limit.Limit, limit.Kind))],
             };
         }
 

@@ -230,7 +230,8 @@ public sealed class SettledClaimsTests
     {
         RecordHeader header = new(RecordKind.Reversal, RecordState.UndidNothing, false, 41, 41, 0, 0, 0, 0);
         OutboxRecord record = new(header, null,
-            new UndoingRecord(header, default, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nnever", 0, [], null));
+            new UndoingRecord(header, default, OfUndoing, new StoredUndoing { UndoneAtUnixMs = 1_700_000_000_002 }, "qH1\nnever", 0, [],
+                null));
 
         Assert.Null(record.Terms);
         AssertTold(

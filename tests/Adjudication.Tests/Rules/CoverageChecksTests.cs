@@ -225,7 +225,8 @@ public sealed class CoverageChecksTests
     private static OutpatientPolicy Invented(string id, int digit, DateOnly from, DateOnly? to)
     {
         OutpatientPolicy shape = Packs.Zhengzhou.OutpatientOn(new DateOnly(2025, 1, 1))!;
-        (string Class, string Word, int Last)[] classes = [("province_3a", "province", 1), ("other", "other", 2), ("grassroots", "grassroots", 3)];
+        (string Class, string Word, int Last)[] classes =
+            [("province_3a", "province", 1), ("other", "other", 2), ("grassroots", "grassroots", 3)];
         string[] types = ["ORDINARY", "PRENATAL_CHECK"];
         Benefit ordinary = shape.Benefits[0], delivery = shape.Benefits[1];
         return shape with
@@ -239,7 +240,8 @@ public sealed class CoverageChecksTests
                 {
                     VisitTypes = ImmutableSortedDictionary.CreateRange(StringComparer.Ordinal,
                         [KeyValuePair.Create("ORDINARY", $"{id} ordinary"), KeyValuePair.Create("PRENATAL_CHECK", $"{id} prenatal")]),
-                    Deductible = ordinary.Deductible! with { Fen = Table(one => new((100 * digit) + one.Last, $"{id} {one.Word} deductible")) },
+                    Deductible =
+                        ordinary.Deductible! with { Fen = Table(one => new((100 * digit) + one.Last, $"{id} {one.Word} deductible")) },
                     RateBasisPoints = Table(one => new((1_000 * digit) + one.Last, $"{id} {one.Word} rate")),
                     Caps = [ordinary.Caps[0] with { Limit = Table(_ => new(1_000 * digit, $"{id} cap")) }],
                 },
@@ -248,7 +250,8 @@ public sealed class CoverageChecksTests
                     VisitTypes = ImmutableSortedDictionary.CreateRange(
                         StringComparer.Ordinal, [KeyValuePair.Create("DELIVERY_CAESAREAN", $"{id} caesarean")]),
                     FixedSum = new FixedSum(new ValueTable(classes.ToImmutableDictionary(
-                        one => new ValueKey(one.Class, "all", "DELIVERY_CAESAREAN", 1), _ => new Cited<long>((1_000 * digit) + 5, "sum"))), null),
+                        one => new ValueKey(one.Class, "all", "DELIVERY_CAESAREAN", 1), _ =>
+                            new Cited<long>((1_000 * digit) + 5, "sum"))), null),
                 },
             ],
         };

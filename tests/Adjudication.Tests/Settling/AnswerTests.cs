@@ -71,7 +71,8 @@ public sealed class AnswerTests
         StoredRequest stored = new() { VisitType = 1, TotalFen = totalFen, InScopeFen = totalFen };
         StoredRecord.Clear(answer.Stored);
         answer.Stored.MergeFrom(stored);
-        Replies.Settle(answer, Decision.Settled, "2025-03-0000000007", "r", "f", "i", new StoredRecord(header, limits, default, answer.Stored),
+        Replies.Settle(answer, Decision.Settled, "2025-03-0000000007", "r", "f", "i",
+            new StoredRecord(header, limits, default, answer.Stored),
             terms, replayed: false);
         return answer;
     }

@@ -18,7 +18,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
     private const string RequestReversed = "该请求已被冲正，如需结算请使用新的请求编号。";
 
     private const string Settled =
-        "一、费用总额123.45元，其中全自费10.00元、超限价3.00元、先行自付0.45元、政策范围内110.00元，以此为计算基数（郑医保〔2023〕6号 三）。二、起付标准（每日每机构）40.00元，本次负担起付标准40.00元（郑医保〔2023〕6号 三）。" +
+        "一、费用总额123.45元，其中全自费10.00元、超限价3.00元、先行自付0.45元、政策范围内110.00元，以此为计算基数（郑医保〔2023〕6号 三）。二、起付标准（每日每机构）40.00元，"
+            + "本次负担起付标准40.00元（郑医保〔2023〕6号 三）。" +
         "三、省市县其他等级支付比例55%：（110.00－40.00）×55%＝38.50元（郑医保〔2023〕6号 三）。" +
         "四、年度最高支付限额300.00元，此前已用13.00元，本次未超过限额（郑医保〔2023〕6号 三）。五、统筹基金支付38.50元，个人负担84.95元。";
 
@@ -59,7 +60,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         mirror.CapUsedAfterFen = 1_950;
         mirror.CapRemainingFen = 28_050;
         mirror.Limits.Add([Deductible(4_000, 0), Year(5_800, 1_950)]);
-        mirror.Trace = $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付38.50元，退回个人负担84.95元。三、恢复起付标准40.00元；年度最高支付限额已用由58.00元恢复为19.50元。";
+        mirror.Trace = $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付38.50元，退回个人负担84.95元。三、恢复起付标准40.00元；"
+            + $"年度最高支付限额已用由58.00元恢复为19.50元。";
         SettleReply cancelled = await fixture.Desk.CancelAsync(
             new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P2", SettlementId = settlement.SettlementId });
         Assert.Matches($@"^2025-{Shards.Of("P2", 4):00}-\d{{10}}$", cancelled.SettlementId);
@@ -87,7 +89,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         restored.CapUsedAfterFen = 5_800;
         restored.CapRemainingFen = 24_200;
         restored.Limits[1] = Year(1_950, 5_800);
-        restored.Trace = $"一、撤销已冲正，结算{settlement.SettlementId}恢复有效，费用总额123.45元。二、统筹基金支付38.50元，个人负担84.95元。三、负担起付标准40.00元；年度最高支付限额已用由19.50元变为58.00元。";
+        restored.Trace = $"一、撤销已冲正，结算{settlement.SettlementId}恢复有效，费用总额123.45元。二、统筹基金支付38.50元，个人负担84.95元。三、负担起付标准40.00元；"
+            + $"年度最高支付限额已用由19.50元变为58.00元。";
         ReverseReply undone = await fixture.Desk.ReverseAsync(Reversal("V1", "P2", "C1"));
         Assert.Equal(new ReverseReply { Outcome = ReverseReply.Types.Outcome.CancellationUndone, Mirror = restored }, undone);
         Assert.Equal(restored, await FindAsync("P2", "V1"));
@@ -109,7 +112,8 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         mirror.CapUsedAfterFen = 1_300;
         mirror.CapRemainingFen = 28_700;
         mirror.Limits.Add([Deductible(4_000, 0), Year(5_150, 1_300)]);
-        mirror.Trace = $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付38.50元，退回个人负担84.95元。三、恢复起付标准40.00元；年度最高支付限额已用由51.50元恢复为13.00元。";
+        mirror.Trace = $"一、撤销结算{settlement.SettlementId}，费用总额123.45元。二、退回统筹基金支付38.50元，退回个人负担84.95元。三、恢复起付标准40.00元；"
+            + $"年度最高支付限额已用由51.50元恢复为13.00元。";
         ReverseReply undone = await fixture.Desk.ReverseAsync(Reversal("V1", "P3", "R1"));
         mirror.SettlementId = undone.Mirror.SettlementId;
         Assert.NotEqual(settlement.SettlementId, undone.Mirror.SettlementId);

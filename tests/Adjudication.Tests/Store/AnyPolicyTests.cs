@@ -48,16 +48,28 @@ public sealed class AnyPolicyTests
         { "a longer period's deductible does not move", "moved[at_most] = deductible", "" },
         { "the band begins anew at each visit", "cost, moved[i] = used[i], base", "cost, moved[i] = 0, base" },
         { "the cost of a band does not move", "cost, moved[i] = used[i], base", "cost = used[i]" },
-        { "the deductible is no part of the cost", "local from, to = cost + deductible, cost + base", "local from, to = cost, cost + base - deductible" },
+        {
+            "the deductible is no part of the cost", "local from, to = cost + deductible, cost + base",
+            "local from, to = cost, cost + base - deductible"
+        },
         { "every part is rounded to the fen", "rates[i], unit)", "rates[i], 1)" },
-        { "the deductible after the rate is not taken", "uncapped, deductible = uncapped - after, deductible + after", "deductible = deductible + after" },
+        {
+            "the deductible after the rate is not taken", "uncapped, deductible = uncapped - after, deductible + after",
+            "deductible = deductible + after"
+        },
         { "visits are not counted", "elseif kind == 'n' and paid > 0 then moved[i] = 1 end", "end" },
         { "a visit that is not paid for is counted", "elseif kind == 'n' and paid > 0", "elseif kind == 'n'" },
         { "the number of visits does not bind", "elseif kind == 'n' and used[i] >= limits[i] then", "elseif false then" },
         { "only the last cap binds", "allowed = allowed and min(allowed, left) or left", "allowed = left" },
-        { "a deductible that is free blocks", "IN_ORDER = { D = true, A = true }", "IN_ORDER = { D = true, A = true, d = true, a = true }" },
+        {
+            "a deductible that is free blocks", "IN_ORDER = { D = true, A = true }",
+            "IN_ORDER = { D = true, A = true, d = true, a = true }"
+        },
         { "a deductible after the rate does not block", "IN_ORDER = { D = true, A = true }", "IN_ORDER = { D = true }" },
-        { "a restoration passes a count", "if use.moved > 0 and use.kind ~= 'b'", "if use.moved > 0 and use.kind ~= 'b' and use.kind ~= 'n'" },
+        {
+            "a restoration passes a count", "if use.moved > 0 and use.kind ~= 'b'",
+            "if use.moved > 0 and use.kind ~= 'b' and use.kind ~= 'n'"
+        },
         { "a restoration asks for room in a band", "if use.moved > 0 and use.kind ~= 'b'", "if use.moved > 0" },
     };
 
@@ -95,14 +107,16 @@ public sealed class AnyPolicyTests
             {
                 case "cancel" when cancelled.Add(operation.Request):
                     StepReply undone = await fixture.UndoAsync(
-                        StepMode.Cancel, insured, operation.Facility, $"c{operation.Request}", RequestField.Of(operation.Facility, operation.Request));
+                        StepMode.Cancel, insured, operation.Facility, $"c{operation.Request}",
+                        RequestField.Of(operation.Facility, operation.Request));
                     ModelOutcome expected = model.Cancel(operation.Request);
                     Assert.Equal(expected, Said(undone));
                     if (expected.Said != "new") cancelled.Remove(operation.Request);
                     break;
                 case "restore" when cancelled.Contains(operation.Request):
                     StepReply restored = await fixture.UndoAsync(StepMode.Reverse, insured, operation.Facility,
-                        string.Create(CultureInfo.InvariantCulture, $"v{operation.Number}"), RequestField.Of(operation.Facility, $"c{operation.Request}"));
+                        string.Create(CultureInfo.InvariantCulture, $"v{operation.Number}"),
+                        RequestField.Of(operation.Facility, $"c{operation.Request}"));
                     if (!model.IsCancelled(operation.Request)) break;
                     Assert.Equal(model.Restore(operation.Request), Said(restored));
                     break;
@@ -137,7 +151,8 @@ public sealed class AnyPolicyTests
                 InScopeFen = visit.InScopeFen,
             };
             StepReply reply = await fixture.Store.ShardOf(insured).RunAsync(
-                Step.Visit(mode, request, visit.Day, terms, visit.TotalFen, visit.InScopeFen, new StoredRequest { TotalFen = visit.TotalFen }));
+                Step.Visit(mode, request, visit.Day, terms, visit.TotalFen, visit.InScopeFen,
+                    new StoredRequest { TotalFen = visit.TotalFen }));
             Assert.Equal(mode is StepMode.Quote ? model.Quote(visit) : model.Settle(visit),
                 mode is StepMode.Quote ? Said(reply) with { Said = "quoted" } : Said(reply));
             if (reply.Outcome is not StepOutcome.New) return;
@@ -152,7 +167,8 @@ public sealed class AnyPolicyTests
     }
 
     private static ModelOutcome Said(StepReply reply) => reply.Outcome is StepOutcome.New or StepOutcome.Replay
-        ? new ModelOutcome(reply.Outcome.ToString().ToLowerInvariant(), reply.Header.DeductibleFen, reply.Header.FundPayFen, reply.Header.ShortfallFen)
+        ? new ModelOutcome(reply.Outcome.ToString().ToLowerInvariant(), reply.Header.DeductibleFen, reply.Header.FundPayFen,
+            reply.Header.ShortfallFen)
         : new ModelOutcome(reply.Outcome.ToString().ToLowerInvariant(), 0, 0, 0);
 
     private static Gen<Case> Cases =>
@@ -163,12 +179,14 @@ public sealed class AnyPolicyTests
 
     /// <summary>A request has one facility, day, type and content whenever it comes.</summary>
     private static Gen<Operation> Operations =>
-        from kind in Gen.Frequency((9, Gen.Constant("settle")), (1, Gen.Constant("quote")), (3, Gen.Constant("cancel")), (2, Gen.Constant("restore")))
+        from kind in Gen.Frequency((9, Gen.Constant("settle")), (1, Gen.Constant("quote")), (3, Gen.Constant("cancel")),
+            (2, Gen.Constant("restore")))
         from number in Gen.Choose(0, 17)
         let random = new Random(number)
         select new Operation(kind, 0, $"r{number}", random.Next(3) switch { 0 => "V1", 1 => "H1", _ => "H2" },
             random.Next(8) switch { 0 => "DELIVERY_NATURAL", 1 => "PRENATAL_CHECK", _ => "ORDINARY" }, Days[random.Next(Days.Length)],
-            random.Next(4) switch { 0 => random.Next(0, 1_500), 1 => random.Next(0, 60_000), _ => random.Next(0, 12_000) }, random.Next(1, 300));
+            random.Next(4) switch { 0 => random.Next(0, 1_500), 1 => random.Next(0, 60_000), _ => random.Next(0, 12_000) },
+            random.Next(1, 300));
 
     private static IEnumerable<Case> Shrink(Case one)
     {

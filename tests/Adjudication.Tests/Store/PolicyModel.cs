@@ -97,11 +97,13 @@ internal sealed class PolicyModel(OutpatientPolicy policy)
         }
 
         decimal allowed = pay;
-        if (CapsOf(Measure.Count).Any(cap => Held(Key('n', cap.Group, cap.Per)) >= cap.Limit.For(visit.Facility, visit.Person, visit.VisitType).Value))
+        if (CapsOf(Measure.Count).Any(
+            cap => Held(Key('n', cap.Group, cap.Per)) >= cap.Limit.For(visit.Facility, visit.Person, visit.VisitType).Value))
             allowed = 0;
         foreach (Cap cap in CapsOf(Measure.FundPay)) allowed = Math.Min(allowed, Left(cap));
         foreach (Cap cap in CapsOf(Measure.Count))
-            settled.Add(Key('n', cap.Group, cap.Per), allowed > 0 ? 1 : 0, cap.Limit.For(visit.Facility, visit.Person, visit.VisitType).Value);
+            settled.Add(Key('n', cap.Group, cap.Per), allowed > 0 ? 1 : 0,
+                cap.Limit.For(visit.Facility, visit.Person, visit.VisitType).Value);
         foreach (Cap cap in CapsOf(Measure.FundPay)) settled.Add(Key('f', cap.Group, cap.Per), allowed, Yuan(cap.Limit));
         return settled.Ending(deductible, allowed, pay - allowed);
 

@@ -43,9 +43,11 @@ internal static class RandomPolicies
                 : new Bands("ordinary", One(Periods), new Cited<ImmutableArray<long>>(
                     [.. Enumerable.Range(1, bands).Select(_ => (long)random.Next(1, 30_000)).Distinct().Order()], "段")),
         };
-        ordinary = ordinary with { RateBasisPoints = Table(() => random.Next(0, 10_001), (ordinary.Bands?.EdgesFen.Value.Length ?? 0) + 1) };
+        ordinary =
+            ordinary with { RateBasisPoints = Table(() => random.Next(0, 10_001), (ordinary.Bands?.EdgesFen.Value.Length ?? 0) + 1) };
         Cap? common = shared ? CapOf("shared", "ordinary+delivery") with { Of = Chance(2) ? Measure.FundPay : Measure.Count } : null;
-        if (common is not null) common = common with { Limit = Table(() => common.Of == Measure.Count ? random.Next(1, 5) : random.Next(0, 30_000)) };
+        if (common is not null)
+            common = common with { Limit = Table(() => common.Of == Measure.Count ? random.Next(1, 5) : random.Next(0, 30_000)) };
         Benefit delivery = new()
         {
             Name = "delivery",
@@ -71,7 +73,8 @@ internal static class RandomPolicies
             Period per = One(Periods);
             Period[] longer = [.. Periods.Where(period => period > per && period != Period.Visit)];
             bool atFacility = per != Period.Visit && Chance(2);
-            return new Deductible(group, per, atFacility, AfterRate: Chance(3), ReverseOrder: Chance(2), Table(() => Chance(4) ? 0 : random.Next(1, 6_000)),
+            return new Deductible(group, per, atFacility, AfterRate: Chance(3), ReverseOrder: Chance(2),
+                Table(() => Chance(4) ? 0 : random.Next(1, 6_000)),
                 longer.Length > 0 && Chance(2) ? new AtMost(One(longer), Table(() => random.Next(0, 9_000))) : null);
         }
 
@@ -101,7 +104,8 @@ internal static class RandomPolicies
     {
         Benefit ordinary = policy.Benefits[0];
         if (ordinary.EntryAtLeastFen is not null) yield return With(ordinary with { EntryAtLeastFen = null });
-        if (ordinary.Deductible is { AtMost: not null } deductible) yield return With(ordinary with { Deductible = deductible with { AtMost = null } });
+        if (ordinary.Deductible is { AtMost: not null } deductible)
+            yield return With(ordinary with { Deductible = deductible with { AtMost = null } });
         if (ordinary.Deductible is not null) yield return With(ordinary with { Deductible = null });
         if (ordinary.Bands is not null) yield return With(ordinary with { Bands = null });
         foreach (Cap cap in ordinary.Caps) yield return With(ordinary with { Caps = ordinary.Caps.Remove(cap) });

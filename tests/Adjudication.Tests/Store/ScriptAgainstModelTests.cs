@@ -54,7 +54,10 @@ public sealed class ScriptAgainstModelTests
         { "a restored settlement keeps its old rank", "target.state, target.order = 'A', seq + 1", "target.state = 'A'" },
         { "what never came leaves no mark", "put(fields, target, pack(h))", "" },
         { "a cancelled request is settled anew as a replay", "if state == 'X' then return named('X', request, stored) end", "" },
-        { "the deductible is borne at every visit", "deductible = min(base, max(limits[i] - used[i], 0))", "deductible = min(base, limits[i])" },
+        {
+            "the deductible is borne at every visit", "deductible = min(base, max(limits[i] - used[i], 0))",
+            "deductible = min(base, limits[i])"
+        },
         { "rounding goes down", "* rate + divisor / 2) / divisor)", "* rate) / divisor)" },
         { "content is not compared", "if kind ~= 'S' or not same_content(stored, content) then", "if kind ~= 'S' then" },
         { "a quote is stored", "mode ~= 'Q' and { request, '' } or nil", "{ request, '' }" },

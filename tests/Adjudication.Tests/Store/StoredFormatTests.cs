@@ -278,7 +278,8 @@ public sealed class StoredFormatTests
         byte[] earlier = Packed(Header with { Sequence = 11, Kind = RecordKind.Cancellation });
 
         IReadOnlyList<StoredAnswer> answers =
-            StoredAnswer.AllOf([("qH2\nr2", later), ("fordinary.year:2024", Text("5")), ("qH院\nr1", earlier), ("bordinary:20240305:H1", Text("6"))]);
+            StoredAnswer.AllOf([("qH2\nr2", later), ("fordinary.year:2024", Text("5")), ("qH院\nr1", earlier),
+                ("bordinary:20240305:H1", Text("6"))]);
 
         Assert.Equal([("H院", "r1", 11L, RecordKind.Cancellation), ("H2", "r2", 12L, RecordKind.Settlement)],
             answers.Select(answer => (answer.FacilityCode, answer.RequestId, answer.Header.Sequence, answer.Header.Kind)));
@@ -287,7 +288,8 @@ public sealed class StoredFormatTests
             AccumulatorField.Read("fordinary.year:2024", "123456"u8));
         Assert.Equal(new AccumulatorField("bordinary:20250305:H:1", 2025, new DateOnly(2025, 3, 5), "H:1", 4_000),
             AccumulatorField.Read("bordinary:20250305:H:1", "4000"u8));
-        Assert.Equal(new AccumulatorField("nordinary.times:2025Q3", 2025, null, "", 4), AccumulatorField.Read("nordinary.times:2025Q3", "4"u8));
+        Assert.Equal(new AccumulatorField("nordinary.times:2025Q3", 2025, null, "", 4),
+            AccumulatorField.Read("nordinary.times:2025Q3", "4"u8));
         Assert.Equal(new AccumulatorField("cordinary.month:202503:H1", 2025, null, "H1", 5),
             AccumulatorField.Read("cordinary.month:202503:H1", "5"u8));
         Assert.Null(AccumulatorField.Read("vH1\nvisit", "1"u8));
