@@ -75,7 +75,7 @@ public static class LedgerPosting
             int[] shards = [.. (await ListAsync(services, cancellationToken)).Shards.Select(known => known.Shard_)];
             throw new CommandException(shards.Length == 0 || shards.Contains(shard)
                 ? $"Nothing to resume: {e.Status.Detail}; `claims ledger shards` shows which have."
-                : string.Create(CultureInfo.InvariantCulture, $"There is no shard {shard}: they are {shards.Min()} to {shards.Max()}."));
+                : string.Create(CultureInfo.InvariantCulture, $"There is no shard {shard}: they are {shards.Min()} to {shards.Max()}."), e);
         }
         catch (RpcException e)
         {
