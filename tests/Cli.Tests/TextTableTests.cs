@@ -35,8 +35,7 @@ public sealed class TextTableTests
               ─────  ────────────────────  ─────────
               H4101  city hospital of the      ¥1.00
                      western district 市
-                     第一人民医院（西
-                     区）
+                     第一人民医院（西区）
               H4102  b                        ¥23.00
 
             """,
