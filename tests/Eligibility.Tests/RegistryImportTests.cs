@@ -88,6 +88,7 @@ public sealed class RegistryImportTests(PostgresServer postgres)
             PlanYear = 2024,
             County = "410122",
             Category = "low_income",
+            BirthDate = 19800101,
             Paid = true,
             WaitingFrom = 20240301,
             CoveredFrom = 20240301,

@@ -14,7 +14,8 @@ public sealed class GatewayAccessTests
     public void Every_route_has_a_row_and_every_row_a_route()
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
-            ["--Claims:Port=0", "--Claims:MetricsPort=0", "--Claims:AdjudicationAddress=http://127.0.0.1:1"], "gateway");
+            ["--Claims:Port=0", "--Claims:MetricsPort=0", "--Claims:AdjudicationAddress=http://127.0.0.1:1",
+                "--Claims:LedgerAddress=http://127.0.0.1:1"], "gateway");
         builder.AddGateway(builder.AddSettings<GatewaySettings>(MainPort.Http));
         WebApplication app = builder.Build();
         app.MapClinicApi();

@@ -20,7 +20,7 @@ public sealed class ProjectArrowTests
         ["cli"] = ["protos", "libs/Policy", "libs/Rules", "libs/Hosting", "libs/Kafka", "libs/PrivateServers"],
         // The instrument runs the settlement script and reads stored records by themselves.
         ["load-tests"] = ["cli", "services/Adjudication"],
-        ["load-tests/micro"] = ["services/Adjudication"],
+        ["load-tests/micro"] = ["load-tests"],
         ["samples/csharp"] = [],
     };
 
