@@ -34,6 +34,7 @@ public sealed class Services : IDisposable
             reach.Addresses.Count == 0 ? layout : layout with
             {
                 AdjudicationAddress = reach.Addresses.GetValueOrDefault("adjudication", ""),
+                AdjudicationOperatorsAddress = reach.Addresses.GetValueOrDefault("operators", ""),
                 EligibilityAddress = reach.Addresses.GetValueOrDefault("eligibility", ""),
                 LedgerAddress = reach.Addresses.GetValueOrDefault("ledger", ""),
             }, reach);

@@ -7,15 +7,17 @@ namespace Claims.Cli.Commands;
 /// <summary>Where the services are that a command calls, and as whom: those of this machine's system unless named.</summary>
 public static class ReachOptions
 {
-    private const string Form = "--at must be ADDRESS, or SERVICE=ADDRESS of adjudication, eligibility or ledger, with an ADDRESS like "
-        + "http://HOST:PORT or https://HOST:PORT";
+    private const string Form = "--at must be ADDRESS, or SERVICE=ADDRESS of adjudication, operators, eligibility or "
+        + "ledger, with an ADDRESS "
+        + "like http://HOST:PORT or https://HOST:PORT";
 
-    private static readonly string[] ServiceNames = ["adjudication", "eligibility", "ledger"];
+    private static readonly string[] ServiceNames = ["adjudication", "operators", "eligibility", "ledger"];
 
     private static readonly Option<string[]> At = new("--at")
     {
-        Description = "SERVICE=ADDRESS of a deployed system, once for each of adjudication, eligibility, ledger that the command calls; or "
-            + "one ADDRESS whose port is the base, as CLAIMS_PORT_BASE is.",
+        Description = "SERVICE=ADDRESS of a deployed system, once for each of adjudication, operators (Adjudication's "
+            + "port for them), eligibility and ledger that the command calls; or one ADDRESS whose port is the base, as "
+                + "CLAIMS_PORT_BASE is.",
         Recursive = true,
     };
 
@@ -81,6 +83,7 @@ public static class ReachOptions
             {
                 SystemLayout layout = new("", AddressOf(one).Port);
                 Add("adjudication", AtPort(one, layout.AdjudicationPort));
+                Add("operators", AtPort(one, layout.AdjudicationOperatorsPort));
                 Add("eligibility", AtPort(one, layout.EligibilityPort));
                 Add("ledger", AtPort(one, layout.LedgerPort));
             }

@@ -191,7 +191,7 @@ public sealed class CommandLineTests : IDisposable
     {
         // A port that takes connections and says nothing: the command waits.
         int portBase = FreePort.Take(23);
-        using TcpListener silent = new(IPAddress.Loopback, portBase + 1);
+        using TcpListener silent = new(IPAddress.Loopback, portBase + 6);
         silent.Start();
         using Process process = Process.Start(Command(portBase.ToString(CultureInfo.InvariantCulture), [], ["ledger", "trial-balance"]))!;
         using TcpClient connected = await silent.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromMinutes(1));

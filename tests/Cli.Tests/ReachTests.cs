@@ -38,7 +38,7 @@ public sealed class ReachTests(FakeSystem system) : IDisposable
         Balanced();
         string ledger = $"ledger=http://localhost:{system.PortBase + 3}";
 
-        Ran ran = await system.RunAsync("ledger", "shards", "--at", ledger, "--at", $"adjudication=http://localhost:{system.PortBase + 1}");
+        Ran ran = await system.RunAsync("ledger", "shards", "--at", ledger, "--at", $"operators=http://localhost:{system.PortBase + 6}");
         Ran without = await system.RunAsync("ledger", "trial-balance", "--at", ledger);
 
         Assert.Equal((0, ""), (ran.ExitCode, ran.Errors));
@@ -70,9 +70,11 @@ public sealed class ReachTests(FakeSystem system) : IDisposable
     }
 
     [Theory]
-    [InlineData("--at must be ADDRESS, or SERVICE=ADDRESS of adjudication, eligibility or ledger, with an ADDRESS like http://HOST:PORT or "
+    [InlineData("--at must be ADDRESS, or SERVICE=ADDRESS of adjudication, operators, eligibility or ledger, with an ADDRESS like "
+        + "http://HOST:PORT or "
         + "https://HOST:PORT, not 'ftp://127.0.0.1:21'.", "--at", "ledger=ftp://127.0.0.1:21")]
-    [InlineData("--at must be ADDRESS, or SERVICE=ADDRESS of adjudication, eligibility or ledger, with an ADDRESS like http://HOST:PORT or "
+    [InlineData("--at must be ADDRESS, or SERVICE=ADDRESS of adjudication, operators, eligibility or ledger, with an ADDRESS like "
+        + "http://HOST:PORT or "
         + "https://HOST:PORT; 'books' is no service.", "--at", "books=http://127.0.0.1:21")]
     [InlineData("--at names ledger twice.", "--at", "http://127.0.0.1:5100", "--at", "ledger=http://127.0.0.1:5103")]
     [InlineData("ledger at http://10.0.0.1:5103 is on another machine: services speak without TLS on their own only, so it must be "

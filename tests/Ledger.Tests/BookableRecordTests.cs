@@ -156,6 +156,7 @@ public sealed class BookableRecordTests
         {
             (Parts(record, Most, 0, 0, 0, Most).VisitType, record.DeductibleFen, record.FundPayFen, record.CountsAgainstCap) =
                 (VisitType.DeliveryCaesarean, 0, Most, false);
+            record.RateBp = 0;
             Limited(record);
         } },
         { "half a jiao is rounded up", record => Paid(record, 2_004, 6_500, 650).RoundingFen = 10 },

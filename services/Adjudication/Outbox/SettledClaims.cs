@@ -41,6 +41,7 @@ public static class SettledClaims
         claim.RequestId = requestId;
         claim.Scheme = "resident";
         claim.Format = SettledMessage.Format;
+        claim.Mac = ByteString.Empty;
         claim.Following.Clear();
         if (record.Settlement is { } settlement)
         {

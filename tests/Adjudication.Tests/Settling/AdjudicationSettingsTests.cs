@@ -65,7 +65,7 @@ public sealed class AdjudicationSettingsTests
     {
         AdjudicationSettings settings = Complete();
         settings.City = "nowhere";
-        Assert.Equal([nameof(AdjudicationSettings.PolicyDirectory)], Faults(settings));
+        Assert.Equal([nameof(AdjudicationSettings.City)], Faults(settings));
 
         settings = Complete();
         settings.Kafka.Clear();

@@ -213,6 +213,8 @@ public sealed class FileReconciliationTests(LedgerDatabase databases)
         SettledClaim record = Settled(_log, day, shard: of.Shard);
         (record.InsuredId, record.TotalFen, record.FullSelfPayFen, record.InScopeFen, record.FundPayFen, record.CapUsedAfterFen) =
             (insuredId, of.TotalFen, of.FullSelfPayFen, of.InScopeFen, of.FundPayFen, of.CapUsedAfterFen);
+        (record.CapUsedBeforeFen, record.DeductibleFen) = (of.CapUsedBeforeFen, of.DeductibleFen);
+        record.Limits = PublishedLog.LimitsOf(record);
         return record;
     }
 
