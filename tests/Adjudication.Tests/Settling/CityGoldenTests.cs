@@ -106,16 +106,8 @@ public sealed class CityGoldenTests
     /// <summary>The city's files as Eligibility tells them. All have paid before the year, so that nobody waits.</summary>
     private sealed class Registry(string city)
     {
-        private readonly Dictionary<string, Facility> _facilities = Rows(city, "facilities.csv")
-            .ToDictionary(row => row[0], row => new Facility
-        {
-            FacilityCode = row[0],
-            County = row[2],
-            AdminLevel = Enum.Parse<AdminLevel>(row[3], ignoreCase: true),
-            Grade = row[4],
-            PooledFrom = row[6],
-            PooledTo = row[7],
-        });
+        private readonly Dictionary<string, Facility> _facilities =
+            Rows(city, "facilities.csv").Select(FacilityOf).ToDictionary(facility => facility.FacilityCode);
 
         private readonly ILookup<string, Enrolment> _enrolments = Rows(city, "insured.csv").ToLookup(row => row[0], EnrolmentOf);
 
@@ -128,6 +120,16 @@ public sealed class CityGoldenTests
                     new Enrolled { Position = position, Enrolments = { _enrolments[insured].OrderBy(one => one.PlanYear) } });
             return Task.FromResult(reply);
         }
+
+        private static Facility FacilityOf(string[] row) => new()
+        {
+            FacilityCode = row[0],
+            County = row[2],
+            AdminLevel = Enum.Parse<AdminLevel>(row[3], ignoreCase: true),
+            Grade = row[4],
+            PooledFrom = row[6],
+            PooledTo = row[7],
+        };
 
         private static Enrolment EnrolmentOf(string[] row)
         {
