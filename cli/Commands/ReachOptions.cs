@@ -11,7 +11,10 @@ public static class ReachOptions
         + "ledger, with an ADDRESS "
         + "like http://HOST:PORT or https://HOST:PORT";
 
-    private static readonly string[] ServiceNames = ["adjudication", "operators", "eligibility", "ledger"];
+    /// <summary>Not a service of its own: Adjudication's port for operators.</summary>
+    public const string Operators = "operators";
+
+    private static readonly string[] ServiceNames = ["adjudication", Operators, "eligibility", "ledger"];
 
     private static readonly Option<string[]> At = new("--at")
     {
@@ -83,7 +86,7 @@ public static class ReachOptions
             {
                 SystemLayout layout = new("", AddressOf(one).Port);
                 Add("adjudication", AtPort(one, layout.AdjudicationPort));
-                Add("operators", AtPort(one, layout.AdjudicationOperatorsPort));
+                Add(Operators, AtPort(one, layout.AdjudicationOperatorsPort));
                 Add("eligibility", AtPort(one, layout.EligibilityPort));
                 Add("ledger", AtPort(one, layout.LedgerPort));
             }

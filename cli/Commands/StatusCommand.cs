@@ -35,7 +35,7 @@ public static class StatusCommand
     private static async Task<int> ElsewhereAsync(ParseResult parsed, Reach reach, bool json, CancellationToken cancellationToken)
     {
         using Services services = Services.Of(parsed);
-        ServiceStatus[] asked = await Task.WhenAll(reach.Addresses.Select(
+        ServiceStatus[] asked = await Task.WhenAll(reach.Addresses.Where(one => one.Key != ReachOptions.Operators).Select(
             async service => new ServiceStatus(service.Key, service.Value, await StateAsync(services, service.Value, cancellationToken))));
         if (json) Output.WriteJson(new { Ready = asked.All(service => service.Ready), Services = asked });
         else Output.Table(["service", "address", "state"], asked.Select(service => new[] { service.Name, service.Address, service.State }));

@@ -15,6 +15,8 @@ public static class UpVariables
     {
         ["Port"] = "CLAIMS_PORT_BASE chooses the ports",
         ["MetricsPort"] = "CLAIMS_PORT_BASE chooses the ports",
+        ["OperatorsPort"] = "CLAIMS_PORT_BASE chooses the ports",
+        ["KafkaKeyFile"] = "it makes a key of its own below CLAIMS_DATA",
         ["Redis"] = "CLAIMS_DATA chooses where its Redis keeps its data",
         ["Postgres"] = "CLAIMS_DATA chooses where its PostgreSQL keeps its data",
         ["PostgresOwner"] = "its PostgreSQL has one login",

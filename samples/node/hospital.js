@@ -62,7 +62,7 @@ async function post(name, body) {
     signal: AbortSignal.timeout(ANSWER_MILLISECONDS),
   });
   const message = await answer.json();
-  if (!answer.ok) throw new Error(`${answer.status} ${message.code} ${message.text}`);
+  if (!answer.ok) throw Object.assign(new Error(`${answer.status} ${message.code} ${message.text}`), { status: answer.status });
   return message;
 }
 
@@ -79,7 +79,11 @@ async function reconcile() {
   const until = Date.now() + 30_000;
   let outcome;
   do {
-    ({ outcome } = await post('reconcile-totals', { ...scope, figures: [{ totals }] }));
+    // Until its first settlement is booked, the books do not know the facility.
+    ({ outcome } = await post('reconcile-totals', { ...scope, figures: [{ totals }] }).catch((error) => {
+      if (error.status !== 404 || Date.now() > until) throw error;
+      return { outcome: 'NOT_IN_THE_BOOKS' };
+    }));
     if (outcome !== 'BALANCED') await new Promise((resolve) => setTimeout(resolve, 200));
   } while (outcome !== 'BALANCED' && Date.now() < until);
   console.log('totals', outcome);

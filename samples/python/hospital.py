@@ -8,6 +8,7 @@ import json
 import pathlib
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import grpc
@@ -101,7 +102,13 @@ def reconcile(books):
               "totalFen": sum(int(line["totalFen"]) for line in books), "fundPayFen": sum(int(line["fundPayFen"]) for line in books)}
     deadline = time.monotonic() + 30
     while True:
-        outcome = post("reconcile-totals", {**scope, "figures": [{"totals": totals}]})["outcome"]
+        try:
+            outcome = post("reconcile-totals", {**scope, "figures": [{"totals": totals}]})["outcome"]
+        except urllib.error.HTTPError as error:
+            # Until its first settlement is booked, the books do not know the facility.
+            if error.code != 404 or time.monotonic() > deadline:
+                raise
+            outcome = ""
         if outcome == "BALANCED" or time.monotonic() > deadline:
             break
         time.sleep(0.2)

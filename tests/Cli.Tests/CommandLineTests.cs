@@ -287,7 +287,8 @@ public sealed class CommandLineTests : IDisposable
 
     private ProcessStartInfo Command(string portBase, Dictionary<string, string> environment, string[] arguments)
     {
-        ProcessStartInfo start = new("dotnet", [typeof(CommandException).Assembly.Location, .. arguments])
+        // What a shell starts in its background ignores Ctrl-C, and so would whatever the tests start there.
+        ProcessStartInfo start = new("env", ["--default-signal=INT", "dotnet", typeof(CommandException).Assembly.Location, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,

@@ -90,7 +90,8 @@ public sealed class RunningSystem : IAsyncLifetime
     public Process Start(params string[] arguments)
     {
         string command = Path.Combine(RepositoryRoot(), "artifacts", "bin", "Claims.Cli", "release", "claims.dll");
-        ProcessStartInfo start = new("dotnet", [command, .. arguments])
+        // What a shell starts in its background ignores Ctrl-C, and so would whatever the tests start there.
+        ProcessStartInfo start = new("env", ["--default-signal=INT", "dotnet", command, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
