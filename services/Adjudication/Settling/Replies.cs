@@ -1,4 +1,5 @@
 using Claims.Adjudication.Store;
+using Claims.Policy;
 using Claims.Rules;
 using Claims.V1;
 
@@ -49,7 +50,7 @@ public static class Replies
         SettleReply reply = answer.Reply;
         FillFigures(reply, 1, requestId, facilityCode, insuredId, record, terms);
         ReadOnlyMemory<LimitUse> uses = answer.UsesOf(record.Limits);
-        FillLimits(answer, 1, uses.Span, terms, header.VisitDate);
+        FillLimits(answer, 1, uses.Span, terms, header.VisitDay);
         reply.Decision = decision;
         reply.SettlementId = settlementId;
         reply.ReasonCode = header.ReasonCode;
@@ -144,7 +145,7 @@ public static class Replies
     {
         Answer answer = new();
         FillFigures(answer.Reply, sign, requestId, facilityCode, insuredId, record, terms);
-        FillLimits(answer, sign, answer.UsesOf(record.Limits).Span, terms, record.Header.VisitDate);
+        FillLimits(answer, sign, answer.UsesOf(record.Limits).Span, terms, record.Header.VisitDay);
         return answer.Reply;
     }
 
@@ -194,8 +195,9 @@ public static class Replies
 
     /// <summary>Every deductible and cap that the terms name; not another benefit's cap that is but shown.</summary>
     private static void FillLimits(
-        Answer answer, int sign, ReadOnlySpan<LimitUse> uses, Terms terms, DateOnly visitDate)
+        Answer answer, int sign, ReadOnlySpan<LimitUse> uses, Terms terms, int visitDay)
     {
+        DateOnly visitDate = new(visitDay / 10_000, visitDay / 100 % 100, visitDay % 100);
         for (int index = 0; index < uses.Length; index++)
         {
             LimitTerms limit = terms.Limits[index];
@@ -204,7 +206,7 @@ public static class Replies
             V1.Limit said = answer.NextLimit();
             said.Name = limit.Name;
             said.Label = limit.Label;
-            said.Period = AccumulatorNames.PeriodText(limit.Per, visitDate);
+            said.Period = limit.Per == Period.Day ? VisitDays.TextOf(visitDay) : AccumulatorNames.PeriodText(limit.Per, visitDate);
             said.Limit_ = use.Limit;
             said.UsedBefore = use.UsedBefore;
             said.UsedAfter = use.UsedBefore + (sign * use.Moved);

@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Buffers.Text;
 using System.Text;
 using Claims.Rules;
 
@@ -40,19 +40,33 @@ public readonly record struct StoredLimits(int Count, ReadOnlyMemory<byte> Packe
     /// <param name="sign">-1 for what is taken back.</param>
     public string Text(int sign)
     {
-        StringBuilder text = new();
+        // A name has at most 255 bytes, its numbers at most 50 digits.
+        Span<byte> text = stackalloc byte[Terms.MostLimits * 320];
+        int length = 0;
         ReadOnlySpan<byte> rest = Packed.Span;
         for (int index = 0; index < Count; index++)
         {
             LimitUse use = UseOf(rest);
             int nameBytes = rest[UseBytes - 1];
-            if (index > 0) text.Append('\n');
-            text.Append(CultureInfo.InvariantCulture, $"{(char)rest[0]} {use.Limit} {use.UsedBefore} {sign * use.Moved} ");
-            text.Append(Encoding.UTF8.GetString(rest.Slice(UseBytes, nameBytes)));
+            if (index > 0) text[length++] = (byte)'\n';
+            text[length++] = rest[0];
+            length += Number(text[length..], use.Limit);
+            length += Number(text[length..], use.UsedBefore);
+            length += Number(text[length..], sign * use.Moved);
+            text[length++] = (byte)' ';
+            rest.Slice(UseBytes, nameBytes).CopyTo(text[length..]);
+            length += nameBytes;
             rest = rest[(UseBytes + nameBytes)..];
         }
 
-        return text.ToString();
+        return Encoding.UTF8.GetString(text[..length]);
+    }
+
+    private static int Number(Span<byte> text, long number)
+    {
+        text[0] = (byte)' ';
+        Utf8Formatter.TryFormat(number, text[1..], out int bytes);
+        return bytes + 1;
     }
 
     private static LimitUse UseOf(ReadOnlySpan<byte> use) =>

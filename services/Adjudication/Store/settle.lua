@@ -173,27 +173,30 @@ local function allowance_near(key, date, days)
   return field, record
 end
 
+-- Used again for each visit, up to its own counts: a dozen new tables a visit cost more than the visit.
+local edges, rates, kinds, limits, names, places, used, moved, fields = {}, {}, {}, {}, {}, {}, {}, {}, {}
+
 local function settle(key, mode, item)
   local basis, date, in_scope, fixed, unit, window, facility_bytes, request_bytes, visit_bytes, part_count, limit_count, at =
     struct.unpack(VISIT, item, 2)
-  local edges, rates, kinds, limits, names, bytes = {}, {}, {}, {}, {}, nil
+  local bytes, accumulators = nil, 0
   for i = 1, part_count do edges[i], rates[i], at = struct.unpack(PART, item, at) end
-  local fields, places = {}, {}
   for i = 1, limit_count do
     kinds[i], limits[i], bytes, at = struct.unpack(LIMIT, item, at)
     names[i] = sub(item, at, at + bytes - 1)
     at = at + bytes
     if bytes > 0 then
-      fields[#fields + 1] = names[i]
-      places[i] = #fields
+      accumulators = accumulators + 1
+      fields[accumulators], places[i] = names[i], accumulators
+    else
+      places[i] = nil
     end
   end
   local request = sub(item, at, at + request_bytes - 1)
   local content = sub(item, at + request_bytes)
   local stands = visit_bytes > 0 and visit_field(sub(request, 2, 1 + facility_bytes), sub(item, -visit_bytes)) or nil
-  local accumulators = #fields
   fields[accumulators + 1], fields[accumulators + 2] = request, stands
-  local stored = call('HMGET', key, unpack(fields))
+  local stored = call('HMGET', key, unpack(fields, 1, accumulators + (stands and 2 or 1)))
   if mode ~= 'Q' then
     local earlier = earlier_settlement(request, stored[accumulators + 1], content)
     if earlier then return earlier end
@@ -208,7 +211,7 @@ local function settle(key, mode, item)
     if field then return named('P', field, record) end
   end
 
-  local used, moved, base, deductible, cost, at_most, at_most_left = {}, {}, in_scope, 0, 0, nil, nil
+  local base, deductible, cost, at_most, at_most_left = in_scope, 0, 0, nil, nil
   for i = 1, limit_count do
     local place, kind = places[i], kinds[i]
     used[i] = place and tonumber(stored[place] or 0) or 0
