@@ -159,6 +159,12 @@ public sealed class BookableRecordTests
             record.RateBp = 0;
             Limited(record);
         } },
+        { "below the entry sum", record =>
+        {
+            Paid(record, 2_000, 6_500, 0);
+            (record.DeductibleFen, record.ShortfallFen) = (0, 0);
+            record.Limits = $"s {record.CapFen} {record.CapUsedBeforeFen} 0 fordinary.year:2024";
+        } },
         { "half a jiao is rounded up", record => Paid(record, 2_004, 6_500, 650).RoundingFen = 10 },
         { "each band is rounded", record => Paid(record, 2_000, 6_500, 665).Limits += "\nb 0 0 3000 cordinary:2024" },
         { "deductible after the rate", record => AfterRate(record, 1_850) },

@@ -85,7 +85,9 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
             "moves the cap by another sum than it pays");
         if (claim.Kind == Kind.Settlement)
             Require(claim.CapUsedAfterFen <= Math.Max(claim.CapFen, claim.CapUsedBeforeFen), "pays beyond the cap");
-        Require(limits.Exists(limit => limit.Kind == 'f' && limit.Limit == claim.CapFen && limit.UsedBefore == claim.CapUsedBeforeFen),
+        // Below the entry sum the cap is but shown, and nothing is paid.
+        Require(limits.Exists(limit => (limit.Kind == 'f' || (limit.Kind == 's' && fundPay == 0)) && limit.Limit == claim.CapFen
+            && limit.UsedBefore == claim.CapUsedBeforeFen),
             "counts against a cap that is not among its limits");
     }
 
