@@ -37,15 +37,7 @@ public static class AccumulatorNames
     }
 
     /// <summary>2025, 2025-06, 2025-Q2, 2025-06-18; empty for one visit.</summary>
-    public static string PeriodText(Period per, DateOnly date) => per switch
-    {
-        Period.Visit => "",
-        Period.Day => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        Period.Month => date.ToString("yyyy-MM", CultureInfo.InvariantCulture),
-        Period.Quarter => string.Create(CultureInfo.InvariantCulture, $"{date.Year}-Q{Quarter(date)}"),
-        Period.Year => YearText(date.Year),
-        _ => throw new ArgumentOutOfRangeException(nameof(per), per, "has no text"),
-    };
+    public static string PeriodText(Period per, DateOnly date) => per == Period.Year ? YearText(date.Year) : Words.KeyOf(per, date);
 
     private static int PeriodBytes(Period per) => per switch
     {
