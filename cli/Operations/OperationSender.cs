@@ -5,7 +5,9 @@ using Grpc.Core;
 namespace Claims.Cli.Operations;
 
 /// <summary>What came of one operation: a reply, or the gRPC status that took its place.</summary>
-public readonly record struct Answer(IMessage? Reply, Status Error)
+/// <param name="Repeats">How often it was sent again because no answer came. An answer to a repeat may be marked as replayed although the
+/// operation was new.</param>
+public readonly record struct Answer(IMessage? Reply, Status Error, int Repeats)
 {
     public bool IsError => Reply is null;
 }
@@ -51,29 +53,33 @@ public sealed class OperationSender(IReadOnlyList<CallInvoker> callInvokers, Act
     {
         OutageClock mine = new(TimeProvider.System, OutageBound);
         TimeSpan pause = FirstPause;
-        while (true)
+        for (int repeats = 0; ; repeats++)
         {
             if (_outage.IsGone)
-                return new Answer(null, new Status(StatusCode.Unavailable, "not sent: adjudication has not answered for some time"));
+            {
+                Status notSent = new(StatusCode.Unavailable, "not sent: adjudication has not answered for some time");
+                return new Answer(null, notSent, repeats);
+            }
+
             try
             {
                 IMessage reply = await CallAsync(client, operation, DateTime.UtcNow + CallBound, cancellationToken);
                 _outage.Answered();
-                return new Answer(reply, Status.DefaultSuccess);
+                return new Answer(reply, Status.DefaultSuccess, repeats);
             }
             catch (RpcException e) when (OutageClock.IsPassing(e))
             {
                 _outage.Failed();
                 mine.Failed();
                 if (mine.IsGone || _outage.IsGone)
-                    return new Answer(null, e.Status);
+                    return new Answer(null, e.Status, repeats);
                 await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), cancellationToken);
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
             catch (RpcException e) when (e.StatusCode != StatusCode.Cancelled || !cancellationToken.IsCancellationRequested)
             {
                 _outage.Answered();
-                return new Answer(null, e.Status);
+                return new Answer(null, e.Status, repeats);
             }
         }
     }

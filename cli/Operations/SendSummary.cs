@@ -12,6 +12,7 @@ public sealed class SendSummary
     private long _answers;
     private long _errors;
     private long _replayed;
+    private long _repeated;
     private long _fundPayFen;
 
     /// <summary>How many operations were left with a gRPC status instead of a reply.</summary>
@@ -36,6 +37,7 @@ public sealed class SendSummary
             _answers++;
             _errors += answer.IsError ? 1 : 0;
             _replayed += replayed ? 1 : 0;
+            _repeated += answer.Repeats > 0 ? 1 : 0;
             _fundPayFen += paid;
         }
     }
@@ -54,6 +56,11 @@ public sealed class SendSummary
             CultureInfo.InvariantCulture,
             $"{_answers:#,##0} answers in {elapsed.TotalSeconds:0.0} s ({PerSecond(elapsed):#,##0}/s), {_replayed:#,##0} "
                 + $"replayed, {_errors:#,##0} errors; the fund pays {Output.Yuan(_fundPayFen)}"));
+        if (_repeated > 0)
+        {
+            Output.Line(string.Create(CultureInfo.InvariantCulture,
+                $"{_repeated:#,##0} were sent again because no answer came; such an answer may say replayed although it is new."));
+        }
     }
 
     public void PrintJson(TimeSpan elapsed) => Output.WriteJson(new
@@ -61,6 +68,7 @@ public sealed class SendSummary
         Operations = _answers,
         Errors = _errors,
         Replayed = _replayed,
+        Repeated = _repeated,
         FundPayFen = _fundPayFen,
         Seconds = Math.Round(elapsed.TotalSeconds, 3),
         PerSecond = PerSecond(elapsed),

@@ -21,7 +21,7 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
     /// brokers have it.</summary>
     /// <returns>False where the producer did not take it: it is to be handed over again after a pause.</returns>
     /// <param name="traceParent">W3C trace context of the request behind the record, or null.</param>
-    public bool TryPublish(int shard, byte[] message, string? traceParent, Action<bool> delivered)
+    public bool TryPublish(int shard, ReadOnlySpan<byte> message, string? traceParent, Action<bool> delivered)
     {
         IProducer<Null, byte[]> producer = Current();
         try

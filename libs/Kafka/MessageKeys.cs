@@ -73,13 +73,12 @@ public sealed class MessageKeys
     /// <summary>A line for such a file.</summary>
     public static string NewKey() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(MacBytes));
 
-    /// <returns>The message as it is published: signed by the first key.</returns>
-    public byte[] Sign(int shard, byte[] message)
+    /// <returns>The message as it is published, signed by the first key: an array of its own.</returns>
+    public byte[] Sign(int shard, ReadOnlySpan<byte> message)
     {
-        ArgumentNullException.ThrowIfNull(message);
-        if (!AreGiven) return message;
+        if (!AreGiven) return message.ToArray();
         byte[] signed = new byte[message.Length + Field.Length + MacBytes];
-        message.CopyTo(signed, 0);
+        message.CopyTo(signed);
         Field.CopyTo(signed, message.Length);
         HMACSHA256.HashData(KeyOf(0, shard), message, signed.AsSpan(message.Length + Field.Length));
         return signed;

@@ -10,8 +10,10 @@ namespace Claims.Kafka;
 /// </summary>
 public sealed class SettledMessage
 {
-    /// <summary>At some 200 bytes each: far below what a broker takes, and collected with what is young.</summary>
     private const int MostRecords = 250;
+
+    /// <summary>Far below what a broker takes; an array of 85 000 bytes would be collected with what is old.</summary>
+    private const int MostBytes = 64_000;
 
     private static readonly int FollowingTag = (SettledClaim.FollowingFieldNumber << 3) | (int)WireFormat.WireType.LengthDelimited;
 
@@ -23,8 +25,11 @@ public sealed class SettledMessage
 
     public int Records { get; private set; }
 
+    /// <summary>What has been added, until it is added to or cleared.</summary>
+    public ReadOnlySpan<byte> Bytes => _bytes.WrittenSpan;
+
     /// <summary>Whether the record may stand behind those that the message has.</summary>
-    public bool Takes(SettledClaim claim) => _shared is null || (Records < MostRecords
+    public bool Takes(SettledClaim claim) => _shared is null || (Records < MostRecords && _bytes.WrittenCount < MostBytes
         && claim.Shard == _shared.Shard && claim.Epoch == _shared.Epoch && claim.Scheme == _shared.Scheme
         && claim.PolicyId == _shared.PolicyId && claim.PolicyHash == _shared.PolicyHash);
 

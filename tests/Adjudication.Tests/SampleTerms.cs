@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Claims.Adjudication.Store;
@@ -48,13 +49,17 @@ internal static class SampleTerms
         return new Calculation(terms, fees, uses, settlement, new DateOnly(2025, 6, 18));
     }
 
-    /// <summary>As settle.lua packs them: kind, limit, used before, moved, accumulator.</summary>
-    public static StoredLimits Limits(params (char Kind, long Limit, long Before, long Moved, string Name)[] limits) => new(limits.Length,
-        (byte[])[.. limits.SelectMany(limit => (byte[])
+    /// <summary>As settle.lua keeps them: of terms by rate, of one part.</summary>
+    public static StoredLimits Limits(params (char Kind, long Limit, long Before, long Moved, string Name)[] limits) => new(
+        Encoding.ASCII.GetBytes(string.Join(' ', limits.Select(limit =>
+            string.Create(CultureInfo.InvariantCulture, $"{limit.Before} {limit.Before + limit.Moved}")))),
+        (byte[])
         [
-            (byte)limit.Kind, .. Big(limit.Limit), .. Big(limit.Before), .. Big(limit.Moved), (byte)Encoding.UTF8.GetByteCount(limit.Name),
-            .. Encoding.UTF8.GetBytes(limit.Name),
-        ])]);
+            (byte)'P', 1, 0, 0, 1, (byte)limits.Length, .. Big(0), 0x15, 0x7C,
+            .. limits.SelectMany(limit => (byte[])[(byte)limit.Kind, .. Big(limit.Limit), (byte)(limit.Name.Length > 0 ? 1 : 0)]),
+            .. limits.Where(limit => limit.Name.Length > 0).SelectMany(limit =>
+                (byte[])[(byte)Encoding.UTF8.GetByteCount(limit.Name), .. Encoding.UTF8.GetBytes(limit.Name)]),
+        ]);
 
     private static LimitTerms Cap(LimitKind kind, long capFen) => new(
         "year", "年度最高支付限额", kind, Period.Year, AtFacility: false, Year, capFen, "限额", IsAnnualCap: true);

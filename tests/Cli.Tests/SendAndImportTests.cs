@@ -37,7 +37,7 @@ public sealed class SendAndImportTests(FakeSystem system)
         summary.Remove("perSecond");
         // 10000 settled, 2000 replayed, 300 refused, 40000 quoted, -500 cancelled, -600 replayed, -70 reversed, -80 of a replayed mirror.
         (ran with { Output = summary.ToJsonString() }).IsJson(0, """
-            {"operations":12,"errors":0,"replayed":3,"fundPayFen":9430,"outcomes":[
+            {"operations":12,"errors":0,"replayed":3,"repeated":0,"fundPayFen":9430,"outcomes":[
             {"operation":"cancel","outcome":"CANCELLED","reasonCode":"","count":2},
             {"operation":"getAccumulators","outcome":"ANSWERED","reasonCode":"","count":1},
             {"operation":"getSettlement","outcome":"SETTLED","reasonCode":"","count":1},
@@ -51,6 +51,28 @@ public sealed class SendAndImportTests(FakeSystem system)
         Ran text = await system.RunAsync("send", file);
         Assert.Matches("^12 answers in [0-9.]+ s \\([0-9,]+/s\\), 3 replayed, 0 errors; the fund pays ¥94\\.30$", text.Lines[^1]);
         Assert.Contains("settle SETTLED CAP_REACHED 1", text.Lines);
+    }
+
+    [Fact]
+    public async Task Operation_that_found_no_answer_at_first_is_counted_as_sent_again()
+    {
+        int calls = 0;
+        system.Begin().Answer<SettleRequest>("Adjudication/Settle", request =>
+            request.RequestId == "R1" && Interlocked.Increment(ref calls) == 1
+                ? throw new RpcException(new Status(StatusCode.Unavailable, "not now"))
+                : new SettleReply { Decision = Decision.Settled, FundPayFen = 100, Replayed = request.RequestId == "R1" });
+        string file = system.Write("ops.jsonl", """
+            {"settle":{"requestId":"R1","insuredId":"P1"}}
+            {"settle":{"requestId":"R2","insuredId":"P2"}}
+            """);
+
+        Ran json = await system.RunAsync("send", file, "--json");
+        Interlocked.Exchange(ref calls, 0);
+        Ran text = await system.RunAsync("send", file);
+
+        System.Text.Json.Nodes.JsonNode counts = System.Text.Json.Nodes.JsonNode.Parse(json.Output)!;
+        Assert.Equal((1, 1, 0), ((int)counts["repeated"]!, (int)counts["replayed"]!, (int)counts["errors"]!));
+        Assert.Equal("1 were sent again because no answer came; such an answer may say replayed although it is new.", text.Lines[^1]);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -31,6 +32,31 @@ public sealed class ClaimsClientTests
 
         Assert.Equal("P1", reply.InsuredId);
         Assert.Equal(3, calls);
+    }
+
+    [Fact]
+    public async Task Call_that_is_sent_again_brings_the_headers_of_its_caller_and_one_identity()
+    {
+        ConcurrentQueue<string[]> seen = [];
+        Behaviour behaviour = new()
+        {
+            GetAccumulators = (_, context) =>
+            {
+                seen.Enqueue([.. context.RequestHeaders.Where(entry => entry.Key.StartsWith("claims-", StringComparison.Ordinal))
+                    .Select(entry => $"{entry.Key} {entry.Value}").Order(StringComparer.Ordinal)]);
+                return seen.Count < 3 ? throw new RpcException(new Status(StatusCode.Unavailable, "starting")) : Task.FromResult(new Accumulators());
+            },
+        };
+        await using InProcessService callee = await InProcessService.StartAsync(behaviour);
+        await using ServiceProvider caller = Caller(callee.Grpc, Long, "gateway");
+        Metadata headers = new() { { Identity.OnBehalfHeader, "claims://clinic/F1" } };
+
+        await caller.GetRequiredService<Adjudication.AdjudicationClient>()
+            .GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" }, headers);
+
+        string[] expected = ["claims-identity claims://service/gateway", "claims-on-behalf-of claims://clinic/F1"];
+        Assert.Equal([expected, expected, expected], seen);
+        Assert.Single(headers);
     }
 
     [Theory]
@@ -228,9 +254,9 @@ public sealed class ClaimsClientTests
     private static byte[] Frame(byte kind, byte flags, params byte[] payload) =>
         [0, 0, (byte)payload.Length, kind, flags, 0, 0, 0, 0, .. payload];
 
-    private static ServiceProvider Caller(Uri callee, TimeSpan timeout)
+    private static ServiceProvider Caller(Uri callee, TimeSpan timeout, string name = "caller")
     {
-        WebApplicationBuilder builder = ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0"], "caller");
+        WebApplicationBuilder builder = ServiceHost.CreateBuilder(["--Claims:Port=0", "--Claims:MetricsPort=0"], name);
         builder.ReadSettings<SampleCaller>();
         builder.AddClaimsClient<Adjudication.AdjudicationClient>(Guid.NewGuid().ToString("N"), callee.ToString(), timeout,
             idempotent: [nameof(Adjudication.AdjudicationClient.GetAccumulators)]);

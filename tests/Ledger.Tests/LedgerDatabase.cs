@@ -41,7 +41,7 @@ public sealed class LedgerDatabase : IAsyncLifetime
     {
         string name = $"ledger_{Interlocked.Increment(ref _databases)}";
         await using (NpgsqlDataSource server = NpgsqlDataSource.Create(Server.ConnectionString("postgres") + Unpooled))
-        await using (NpgsqlCommand copy = server.CreateCommand($"CREATE DATABASE {name} TEMPLATE {Template}"))
+        await using (NpgsqlCommand copy = server.CreateCommand($"CREATE DATABASE {name} TEMPLATE {Template} STRATEGY FILE_COPY"))
             await copy.ExecuteNonQueryAsync();
         return Server.ConnectionString(name);
     }

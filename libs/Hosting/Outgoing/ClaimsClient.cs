@@ -51,11 +51,8 @@ internal sealed class Channels(HostSettings settings, ServiceName service) : IDi
         if (settings.Tls.IsConfigured) return calls;
         if (!Identity.TryParse($"{Identity.Scheme}service/{service.Value}", out Identity? identity)) return calls;
         string uri = identity.ToString();
-        return calls.Intercept(headers =>
-        {
-            headers.Add(Identity.Header, uri);
-            return headers;
-        });
+        // A copy: a call that is made again brings the same headers, and two identities are none.
+        return calls.Intercept(headers => [.. headers, new Metadata.Entry(Identity.Header, uri)]);
     }
 
     private GrpcChannel To(string address)

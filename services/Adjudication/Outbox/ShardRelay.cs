@@ -309,7 +309,9 @@ public sealed class ShardRelay : IDisposable
     {
         if (_message.Records == 0) return true;
         long last = _position + _message.Records;
-        if (!_kafka.TryPublish(_shard.Shard, _message.Take(), traceParent, DeliveredUpTo(last))) return false;
+        bool taken = _kafka.TryPublish(_shard.Shard, _message.Bytes, traceParent, DeliveredUpTo(last));
+        _message.Clear();
+        if (!taken) return false;
         _position = last;
         _age.HandedOver(last, _firstSettledAtUnixMs);
         return true;

@@ -41,15 +41,15 @@ public static class Replies
     /// <summary>The answer to a settled or quoted visit: what the record says, the same figures and words however often and by whichever
     /// program.</summary>
     /// <param name="settlementId">Empty for a quote.</param>
+    /// <param name="uses">The record's limits, as <see cref="Answer.UsesOf"/> gives them.</param>
     public static void Settle(
         Answer answer, Decision decision, string settlementId, string requestId, string facilityCode, string insuredId,
-        in StoredRecord record, Terms terms, bool replayed)
+        in StoredRecord record, ReadOnlyMemory<LimitUse> uses, Terms terms, bool replayed)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
         SettleReply reply = answer.Reply;
-        FillFigures(reply, 1, requestId, facilityCode, insuredId, record, terms);
-        ReadOnlyMemory<LimitUse> uses = answer.UsesOf(record.Limits);
+        FillFigures(reply, 1, requestId, facilityCode, insuredId, record, uses.Span, terms);
         FillLimits(answer, 1, uses.Span, terms, header.VisitDay);
         reply.Decision = decision;
         reply.SettlementId = settlementId;
@@ -65,7 +65,8 @@ public static class Replies
         int shard, string requestId, string facilityCode, string insuredId, in StoredRecord record, Terms terms, bool replayed)
     {
         Answer answer = new();
-        Settle(answer, Decision.Settled, IdOf(shard, record.Header), requestId, facilityCode, insuredId, record, terms, replayed);
+        Settle(answer, Decision.Settled, IdOf(shard, record.Header), requestId, facilityCode, insuredId, record,
+            answer.UsesOf(record.Limits), terms, replayed);
         return answer.Whole();
     }
 
@@ -144,18 +145,20 @@ public static class Replies
         int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Terms terms)
     {
         Answer answer = new();
-        FillFigures(answer.Reply, sign, requestId, facilityCode, insuredId, record, terms);
-        FillLimits(answer, sign, answer.UsesOf(record.Limits).Span, terms, record.Header.VisitDay);
+        ReadOnlySpan<LimitUse> uses = answer.UsesOf(record.Limits).Span;
+        FillFigures(answer.Reply, sign, requestId, facilityCode, insuredId, record, uses, terms);
+        FillLimits(answer, sign, uses, terms, record.Header.VisitDay);
         return answer.Reply;
     }
 
     private static void FillFigures(
-        SettleReply reply, int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record, Terms terms)
+        SettleReply reply, int sign, string requestId, string facilityCode, string insuredId, in StoredRecord record,
+        ReadOnlySpan<LimitUse> uses, Terms terms)
     {
         StoredRequest request = record.Request;
         RecordHeader header = record.Header;
         bool hasCap = terms.AnnualCap >= 0;
-        LimitUse cap = hasCap ? record.Limits[terms.AnnualCap] : default;
+        LimitUse cap = hasCap ? uses[terms.AnnualCap] : default;
         long usedAfterFen = cap.UsedBefore + (sign * cap.Moved);
         Clear(reply);
         reply.RequestId = requestId;

@@ -382,7 +382,8 @@ public sealed class SettlementDesk
         }
 
         Terms terms = await _store.Terms.ReadAsync(shard, record.Request.Terms);
-        Settle(answer, Decision.Settled, Replies.IdOf(shard.Shard, record.Header), request, record, terms, replayed: true);
+        Settle(answer, Decision.Settled, Replies.IdOf(shard.Shard, record.Header), request, record, answer.UsesOf(record.Limits), terms,
+            replayed: true);
     }
 
     /// <summary>Whether the sums that a request with fee lines states are those that were computed when it was settled: 0 states
@@ -535,30 +536,29 @@ public sealed class SettlementDesk
         in StoredLimits limits, Terms terms)
     {
         StoredRecord record = new(header, limits, default, answer.Stored) { VisitId = request.VisitId };
-        Compare(answer, settlementId, record, terms);
-        Settle(answer, decision, settlementId, request, record, terms, replayed: false);
+        ReadOnlyMemory<LimitUse> uses = answer.UsesOf(limits);
+        Compare(answer.Stored, settlementId, header, uses.Span, terms);
+        Settle(answer, decision, settlementId, request, record, uses, terms, replayed: false);
     }
 
-    private void Compare(Answer answer, string settlementId, in StoredRecord record, Terms terms)
+    private void Compare(StoredRequest stored, string settlementId, in RecordHeader header, ReadOnlySpan<LimitUse> uses, Terms terms)
     {
-        ReadOnlySpan<LimitUse> uses = answer.UsesOf(record.Limits).Span;
         Span<long> before = stackalloc long[uses.Length];
         Span<long> moved = stackalloc long[uses.Length];
         for (int index = 0; index < uses.Length; index++) before[index] = uses[index].UsedBefore;
         Settlement rules = _formula(
-            terms, answer.Stored.TotalFen, Math.Min(answer.Stored.InScopeFen, Step.BaseLimitFen), before, moved);
-        bool same = rules == record.Header.Outcome;
+            terms, stored.TotalFen, Math.Min(stored.InScopeFen, Step.BaseLimitFen), before, moved);
+        bool same = rules == header.Outcome;
         for (int index = 0; index < uses.Length; index++) same &= uses[index].Moved == moved[index];
         if (same) return;
-        RecordHeader header = record.Header;
         throw new InvalidOperationException(
             $"Settlement {settlementId}: the script says deductible {header.DeductibleFen}, fund {header.FundPayFen} {header.ReasonCode}; "
                 + $"the rules say {rules.DeductibleFen}, {rules.FundPayFen} {rules.ReasonCode}.");
     }
 
     private static void Settle(Answer answer, Decision decision, string settlementId, SettleRequest request, in StoredRecord record,
-        Terms terms, bool replayed) =>
-        Replies.Settle(answer, decision, settlementId, request.RequestId, request.FacilityCode, request.InsuredId, record, terms,
+        ReadOnlyMemory<LimitUse> uses, Terms terms, bool replayed) =>
+        Replies.Settle(answer, decision, settlementId, request.RequestId, request.FacilityCode, request.InsuredId, record, uses, terms,
             replayed);
 }
 

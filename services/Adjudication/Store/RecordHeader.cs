@@ -46,14 +46,13 @@ public enum RecordState
 /// <param name="VisitDay">yyyymmdd.</param>
 /// <param name="ShortfallFen">What the fund would have paid besides, had there been no cap.</param>
 /// <param name="VisitIdBytes">Length of the visit id that ends the record; 0 where there is none.</param>
-/// <param name="NotAgainWithinDays">Of a fixed sum: days within which no second one is paid; 0 where there is no such rule.</param>
-/// <param name="LimitCount">Limits that the visit met; they follow the header as <see cref="StoredLimits"/>.</param>
+/// <param name="NumbersBytes">Length of what was used of each limit before and after, which follows the header.</param>
+/// <param name="LimitsBytes">Length of the terms and of the accumulators' names, which follow the numbers; 0 where there are none.</param>
 public readonly record struct RecordHeader(
     RecordKind Kind, RecordState State, bool ByRate, long Sequence, long Order, int VisitDay,
-    long DeductibleFen, long FundPayFen, long ShortfallFen, int VisitIdBytes = 0, int NotAgainWithinDays = 0,
-    int LimitCount = 0, int LimitBytes = 0)
+    long DeductibleFen, long FundPayFen, long ShortfallFen, int VisitIdBytes = 0, int NumbersBytes = 0, int LimitsBytes = 0)
 {
-    public const int Bytes = 44;
+    public const int Bytes = 43;
 
     /// <summary>The first byte of every stored record. What it means is for good: another layout takes another number.</summary>
     public const byte Format = 2;
@@ -70,7 +69,7 @@ public readonly record struct RecordHeader(
     public DateOnly VisitDate => new(VisitDay / 10_000, VisitDay / 100 % 100, VisitDay % 100);
 
     /// <summary>Where in the record its content begins.</summary>
-    public int ContentStart => Bytes + LimitBytes;
+    public int ContentStart => Bytes + NumbersBytes + LimitsBytes;
 
     /// <exception cref="StoreUnavailableException">The record has a format that this program does not know.</exception>
     public static RecordHeader Read(ReadOnlySpan<byte> bytes)
@@ -89,8 +88,7 @@ public readonly record struct RecordHeader(
             BigEndian.ReadUInt48(bytes[32..]),
             bytes[38],
             BinaryPrimitives.ReadUInt16BigEndian(bytes[39..]),
-            bytes[41],
-            BinaryPrimitives.ReadUInt16BigEndian(bytes[42..]));
+            BinaryPrimitives.ReadUInt16BigEndian(bytes[41..]));
     }
 
     public static long ReadSequence(ReadOnlySpan<byte> bytes) => BigEndian.ReadUInt48(bytes[4..]);

@@ -257,7 +257,9 @@ public sealed class ShardQueue : IAsyncDisposable
         bool appended = false;
         for (int i = 0; i < batch.Length; i++)
         {
-            if (replies[i].Outcome is not StepOutcome.New || replies[i].Sequence is not (> 0 and long sequence)) continue;
+            if (replies[i].Outcome is not StepOutcome.New) continue;
+            replies[i] = replies[i] with { LimitsBlock = batch[i].Step.Limits };
+            if (replies[i].Sequence is not (> 0 and long sequence)) continue;
             RaiseLowestSequence(sequence);
             if (batch[i].Step.Mode is StepMode.Settle)
                 replies[i] = replies[i] with { SettlementId = SettlementIds.Format(replies[i].Header.VisitDay / 10_000, Shard, sequence) };

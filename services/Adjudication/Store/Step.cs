@@ -28,8 +28,10 @@ public enum StepMode
 
 /// <summary>One item of a batch for settle.lua.</summary>
 /// <param name="Item">As the script reads it: the mode, then VISIT or UNDOING with what they name.</param>
+/// <param name="LimitsStart">Where in the item the terms begin, and behind them the names of accumulators.</param>
 /// <param name="ContentStart">Where in the item the content begins: fingerprint, and what is stored with it.</param>
-public readonly record struct Step(StepMode Mode, string InsuredId, string FacilityCode, string RequestId, byte[] Item, int ContentStart)
+public readonly record struct Step(
+    StepMode Mode, string InsuredId, string FacilityCode, string RequestId, byte[] Item, int LimitsStart, int ContentStart)
 {
     /// <summary>
     /// Largest base that the script computes with, 10^14 fen: exact in its doubles, and so large that the smallest rate
@@ -38,13 +40,14 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
     internal const long BaseLimitFen = 100_000_000_000_000;
 
     private const int ModeBytes = 1;
-    private const int VisitBytes = 29;
-    private const int PartBytes = 8;
-    private const int LimitBytes = 8;
+    private const int VisitBytes = 21;
     private const int UndoingBytes = 2;
 
     /// <summary>Fingerprint, message and visit id: what the script keeps of the request.</summary>
     public ReadOnlyMemory<byte> Content => Item.AsMemory(ContentStart);
+
+    /// <summary>Terms and names of accumulators, which the script keeps too.</summary>
+    public ReadOnlyMemory<byte> Limits => Item.AsMemory(LimitsStart..ContentStart);
 
     /// <param name="mode">Settle, Quote or Look.</param>
     /// <param name="terms">Null for a look at what is stored, which computes nothing.</param>
@@ -55,55 +58,26 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
         int facilityBytes = Encoding.UTF8.GetByteCount(request.FacilityCode);
         int requestBytes = RequestField.BytesOf(facilityBytes, request.RequestId);
         int visitIdBytes = Encoding.UTF8.GetByteCount(request.VisitId);
-        int parts = terms?.Parts.Length ?? 0;
-        int limits = terms?.Limits.Length ?? 0;
-        int contentStart = ModeBytes + VisitBytes + (parts * PartBytes) + (limits * LimitBytes) + requestBytes;
-        for (int index = 0; index < limits; index++) contentStart += AccumulatorNames.BytesOf(terms!.Limits[index], request.FacilityCode);
+        Span<byte> limits = stackalloc byte[LimitsBlock.MostBytes];
+        limits = limits[..(terms is null ? 0 : LimitsBlock.Write(terms, date, request.FacilityCode, inScopeFen, limits))];
+        int limitsStart = ModeBytes + VisitBytes + requestBytes;
+        int contentStart = limitsStart + limits.Length;
         byte[] item = new byte[contentStart + Fingerprints.Bytes + (stored?.CalculateSize() ?? 0) + visitIdBytes];
-        Span<byte> visit = item.AsSpan(ModeBytes);
         item[0] = (byte)Letter(mode);
-        visit[0] = (byte)(terms?.FixedSumFen is null ? 'P' : 'F');
-        date.TryFormat(visit[1..], out _, "yyyyMMdd", CultureInfo.InvariantCulture);
-        BigEndian.WriteUInt48(visit[9..], Math.Min(inScopeFen, BaseLimitFen));
-        BigEndian.WriteUInt48(visit[15..], Math.Min(terms?.FixedSumFen ?? 0, totalFen));
-        visit[21] = checked((byte)(terms?.RoundingFen ?? 1));
-        BinaryPrimitives.WriteUInt16BigEndian(visit[22..], checked((ushort)(terms?.NotAgainWithinDays ?? 0)));
-        visit[24] = checked((byte)facilityBytes);
-        visit[25] = checked((byte)requestBytes);
-        visit[26] = checked((byte)visitIdBytes);
-        visit[27] = checked((byte)parts);
-        visit[28] = checked((byte)limits);
-        Span<byte> rest = visit[VisitBytes..];
-        if (terms is not null) rest = WriteTerms(terms, date, request.FacilityCode, inScopeFen, rest);
-        RequestField.Write(request.FacilityCode, request.RequestId, rest);
+        Span<byte> visit = item.AsSpan(ModeBytes);
+        visit[0] = checked((byte)facilityBytes);
+        visit[1] = checked((byte)requestBytes);
+        BigEndian.WriteUInt48(visit[2..], Math.Min(inScopeFen, BaseLimitFen));
+        BigEndian.WriteUInt48(visit[8..], Math.Min(terms?.FixedSumFen ?? 0, totalFen));
+        BinaryPrimitives.WriteInt32BigEndian(visit[14..], (date.Year * 10_000) + (date.Month * 100) + date.Day);
+        visit[18] = checked((byte)visitIdBytes);
+        BinaryPrimitives.WriteUInt16BigEndian(visit[19..], checked((ushort)limits.Length));
+        RequestField.Write(request.FacilityCode, request.RequestId, visit[VisitBytes..]);
+        limits.CopyTo(item.AsSpan(limitsStart));
         Fingerprints.Write(request, item.AsSpan(contentStart));
         stored?.WriteTo(item.AsSpan((contentStart + Fingerprints.Bytes)..^visitIdBytes));
         if (visitIdBytes > 0) Encoding.UTF8.GetBytes(request.VisitId, item.AsSpan(^visitIdBytes..));
-        return new Step(mode, request.InsuredId, request.FacilityCode, request.RequestId, item, contentStart);
-    }
-
-    /// <returns>What is left of the item.</returns>
-    private static Span<byte> WriteTerms(Terms terms, DateOnly date, string facilityCode, long inScopeFen, Span<byte> rest)
-    {
-        // Below the entry nothing is paid and nothing moves: every limit is but shown, and no rate is given.
-        bool entered = terms.FixedSumFen is not null || inScopeFen >= terms.EntryAtLeastFen;
-        foreach (RatePart part in terms.Parts)
-        {
-            BigEndian.WriteUInt48(rest, part.UpToFen);
-            BinaryPrimitives.WriteUInt16BigEndian(rest[6..], checked((ushort)(entered ? part.RateBasisPoints : 0)));
-            rest = rest[PartBytes..];
-        }
-
-        foreach (LimitTerms limit in terms.Limits)
-        {
-            int bytes = AccumulatorNames.Write(limit, date, facilityCode, rest[LimitBytes..]);
-            rest[0] = (byte)(entered ? limit.Kind : LimitKind.Shown);
-            BigEndian.WriteUInt48(rest[1..], limit.Limit);
-            rest[7] = checked((byte)bytes);
-            rest = rest[(LimitBytes + bytes)..];
-        }
-
-        return rest;
+        return new Step(mode, request.InsuredId, request.FacilityCode, request.RequestId, item, limitsStart, contentStart);
     }
 
     /// <param name="mode">Cancel or Reverse.</param>
@@ -122,7 +96,7 @@ public readonly record struct Step(StepMode Mode, string InsuredId, string Facil
         RequestField.Write(facilityCode, requestId, names[targetBytes..]);
         Fingerprints.Write(Letter(mode), target, item.AsSpan(contentStart));
         stored.WriteTo(item.AsSpan(contentStart + Fingerprints.Bytes));
-        return new Step(mode, insuredId, facilityCode, requestId, item, contentStart);
+        return new Step(mode, insuredId, facilityCode, requestId, item, contentStart, contentStart);
     }
 
     /// <summary>A settlement named by year of visit and sequence, as the target of a cancellation.</summary>
@@ -185,15 +159,18 @@ public enum StepOutcome
 }
 
 /// <summary>What the script did for one request.</summary>
-/// <param name="Bytes">New: header and limits of a settlement or quote, the record of a cancellation or reversal. Replay: the
+/// <param name="Bytes">New: header and numbers of a settlement or quote, the record of a cancellation or reversal. Replay: the
 /// record.</param>
 /// <param name="SettlementId">The id of a new settlement; otherwise empty.</param>
 public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte> Bytes, string SettlementId = "")
 {
     public RecordHeader Header => RecordHeader.Read(Bytes.Span);
 
+    /// <summary>Terms and names of a new settlement or quote, from its step: the script does not say them again.</summary>
+    public ReadOnlyMemory<byte> LimitsBlock { get; init; }
+
     /// <summary>The limits of a new settlement or quote.</summary>
-    public StoredLimits Limits => StoredLimits.Read(Header, Bytes);
+    public StoredLimits Limits => new(Bytes.Slice(RecordHeader.Bytes, Header.NumbersBytes), LimitsBlock);
 
     /// <summary>The header's sequence alone.</summary>
     public long Sequence => RecordHeader.ReadSequence(Bytes.Span);

@@ -4,34 +4,35 @@ using Claims.Rules;
 
 namespace Claims.Adjudication.Store;
 
-/// <summary>The limits that a visit met, as settle.lua packs them behind the header: USE and the accumulator's name, one after the
-/// other.</summary>
-public readonly record struct StoredLimits(int Count, ReadOnlyMemory<byte> Packed)
+/// <summary>The limits that a visit met, as settle.lua keeps them behind the header.</summary>
+/// <param name="Numbers">In digits, separated by blanks: of each limit what was used before and after.</param>
+/// <param name="Block"><see cref="LimitsBlock"/>: terms and names of accumulators.</param>
+public readonly record struct StoredLimits(ReadOnlyMemory<byte> Numbers, ReadOnlyMemory<byte> Block)
 {
-    private const int UseBytes = 20;
+    public int Count => LimitsBlock.CountOf(Block.Span);
 
     /// <param name="bytes">The whole record.</param>
-    public static StoredLimits Read(in RecordHeader header, ReadOnlyMemory<byte> bytes) =>
-        new(header.LimitCount, bytes.Slice(RecordHeader.Bytes, header.LimitBytes));
+    public static StoredLimits Read(in RecordHeader header, ReadOnlyMemory<byte> bytes) => new(
+        bytes.Slice(RecordHeader.Bytes, header.NumbersBytes),
+        bytes.Slice(RecordHeader.Bytes + header.NumbersBytes, header.LimitsBytes));
 
     /// <param name="uses">Takes every limit, in the order of the terms; as long as there are limits.</param>
     public void CopyTo(Span<LimitUse> uses)
     {
-        ReadOnlySpan<byte> rest = Packed.Span;
-        for (int index = 0; index < Count; index++)
-        {
-            uses[index] = UseOf(rest);
-            rest = rest[(UseBytes + rest[UseBytes - 1])..];
-        }
+        LimitsBlock.Reader block = new(Block.Span);
+        ReadOnlySpan<byte> numbers = Numbers.Span;
+        for (int index = 0; block.MoveNext(); index++) uses[index] = Next(block.Limit, ref numbers);
     }
 
     public LimitUse this[int index]
     {
         get
         {
-            ReadOnlySpan<byte> rest = Packed.Span;
-            for (int before = 0; before < index; before++) rest = rest[(UseBytes + rest[UseBytes - 1])..];
-            return UseOf(rest);
+            LimitsBlock.Reader block = new(Block.Span);
+            ReadOnlySpan<byte> numbers = Numbers.Span;
+            LimitUse use = default;
+            for (int before = 0; before <= index && block.MoveNext(); before++) use = Next(block.Limit, ref numbers);
+            return use;
         }
     }
 
@@ -43,20 +44,19 @@ public readonly record struct StoredLimits(int Count, ReadOnlyMemory<byte> Packe
         // A name has at most 255 bytes, its numbers at most 50 digits.
         Span<byte> text = stackalloc byte[Terms.MostLimits * 320];
         int length = 0;
-        ReadOnlySpan<byte> rest = Packed.Span;
-        for (int index = 0; index < Count; index++)
+        LimitsBlock.Reader block = new(Block.Span);
+        ReadOnlySpan<byte> numbers = Numbers.Span;
+        while (block.MoveNext())
         {
-            LimitUse use = UseOf(rest);
-            int nameBytes = rest[UseBytes - 1];
-            if (index > 0) text[length++] = (byte)'\n';
-            text[length++] = rest[0];
+            LimitUse use = Next(block.Limit, ref numbers);
+            if (length > 0) text[length++] = (byte)'\n';
+            text[length++] = block.Kind;
             length += Number(text[length..], use.Limit);
             length += Number(text[length..], use.UsedBefore);
             length += Number(text[length..], sign * use.Moved);
             text[length++] = (byte)' ';
-            rest.Slice(UseBytes, nameBytes).CopyTo(text[length..]);
-            length += nameBytes;
-            rest = rest[(UseBytes + nameBytes)..];
+            block.Name.CopyTo(text[length..]);
+            length += block.Name.Length;
         }
 
         return Encoding.UTF8.GetString(text[..length]);
@@ -69,6 +69,18 @@ public readonly record struct StoredLimits(int Count, ReadOnlyMemory<byte> Packe
         return bytes + 1;
     }
 
-    private static LimitUse UseOf(ReadOnlySpan<byte> use) =>
-        new(BigEndian.ReadUInt48(use[1..]), BigEndian.ReadUInt48(use[7..]), BigEndian.ReadUInt48(use[13..]));
+    // What undoes a visit found more than it left; either way the difference is what the visit had moved.
+    private static LimitUse Next(long limit, ref ReadOnlySpan<byte> numbers)
+    {
+        long before = Take(ref numbers);
+        return new LimitUse(limit, before, Math.Abs(Take(ref numbers) - before));
+    }
+
+    private static long Take(ref ReadOnlySpan<byte> numbers)
+    {
+        if (!Utf8Parser.TryParse(numbers, out long number, out int bytes))
+            throw new InvalidDataException("A stored record has fewer numbers than limits.");
+        numbers = bytes < numbers.Length ? numbers[(bytes + 1)..] : [];
+        return number;
+    }
 }

@@ -22,7 +22,7 @@
 -- the insured's key and the request field, each ended by a zero byte. The record itself lies under them; of it only state and order
 -- ever change.
 -- A record begins with the number of its format. One of another format is not read: its request is answered 'F' and changes nothing.
--- Reply, one text: of each item four bytes of length, then 'N' new + record (a settlement's or quote's HEADER and limits only),
+-- Reply, one text: of each item four bytes of length, then 'N' new + record (a settlement's or quote's HEADER and numbers only),
 --   'R' replay + stored record, 'C' other content under this key, 'M' nothing stored, 'X' the request was cancelled, 'V' it was
 --   reversed, 'K' no such settlement, 'A' it was cancelled already, 'B' a later settlement of the day stands,
 --   'I' what a restored settlement needs has been used since, 'Y' the year of the visit is closed,
@@ -31,23 +31,29 @@
 --   'F' + the format of a stored record that this script does not read
 -- A store that cannot be trusted answers with an error and changes nothing: NOSHARD, EPOCH, STALE, OUTBOXFULL.
 
--- basis 'P' by rate or 'F' fixed, date yyyymmdd, in scope, fixed sum (fen), what parts are rounded to (fen), days within which no second
--- fixed sum is paid, bytes of facility code, request field and visit id, numbers of parts and limits; then the parts, the limits, request,
--- content, visit id
-local VISIT = '>c1c8I6I6I1I2I1I1I1I1I1'
+-- bytes of facility code and request field, in scope, fixed sum (fen), date yyyymmdd, bytes of visit id, bytes of TERMS and names; then
+-- the request field; then what the record keeps to the letter: TERMS, names, content, visit id
+local VISIT = '>I1I1I6I6I4I1I2'
+-- basis 'P' by rate or 'F' fixed, what parts are rounded to (fen), days within which no second fixed sum is paid, numbers of parts and
+-- limits; then the parts and the limits. None for a look.
+local TERMS = '>c1I1I2I1I1'
+local TERMS_BYTES = 6
 -- cost of the period up to which a rate holds (fen; 0: no end), rate (basis points)
 local PART = '>I6I2'
--- kind, limit, bytes of the accumulator's name; then the name, empty where nothing accumulates
+local PART_BYTES = 8
+-- kind, limit, 1 where something accumulates: then a NAME follows the terms
 local LIMIT = '>c1I6I1'
+local LIMIT_BYTES = 8
+local NAME = '>I1c0'
+-- Kinds of limits that are met before the rate; all others stand behind them.
+local BEFORE_RATE = { c = true, m = true, D = true, d = true, b = true }
 -- bytes of target and request field; then target, request, content
 local UNDOING = '>I1I1'
 local UNDOING_BYTES = 2
--- format, kind, state, basis, sequence, order, date, deductible, fund pay, shortfall, bytes of visit id, days within which no second
--- fixed sum is paid, number and bytes of the limits that follow, each a USE with the accumulator's name
-local HEADER = '>Bc1c1c1I6I6I4I6I6I6I1I2I1I2'
-local HEADER_BYTES = 44
--- kind, limit, used before, moved, bytes of the accumulator's name
-local USE = '>c1I6I6I6I1'
+-- format, kind, state, basis, sequence, order, date, deductible, fund pay, shortfall, bytes of visit id, bytes of the numbers, bytes of
+-- TERMS and names; then the numbers in digits, of each limit what was used before and after, then TERMS and names
+local HEADER = '>Bc1c1c1I6I6I4I6I6I6I1I2I2'
+local HEADER_BYTES = 43
 local FORMAT = 2
 local FINGERPRINT_BYTES = 16
 
@@ -62,7 +68,8 @@ if first + items - tonumber(shard[3]) > tonumber(ARGV[3]) then
   return redis.error_reply('OUTBOXFULL the ledger is too far behind')
 end
 
-local call, floor, min, max, sub, byte, format = redis.call, math.floor, math.min, math.max, string.sub, string.byte, string.format
+local call, tonumber, values, floor, min, max = redis.call, tonumber, unpack, math.floor, math.min, math.max
+local sub, byte, format, concat, packed, unpacked = string.sub, string.byte, string.format, table.concat, struct.pack, struct.unpack
 local seq = first
 local closed_through = tonumber(shard[4] or 0)
 local appended = { '' }
@@ -77,43 +84,54 @@ local function kind_of(record) return sub(record, 2, 2) end
 local function state_of(record) return sub(record, 3, 3) end
 
 local function read(record)
-  local h, format, bytes = {}, nil, nil
-  format, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.paid, h.shortfall, h.visit_bytes, h.window, h.count, bytes =
-    struct.unpack(HEADER, known(record))
-  h.uses = sub(record, HEADER_BYTES + 1, HEADER_BYTES + bytes)
+  local h, format, numbers_bytes, limits_bytes = {}, nil, nil, nil
+  format, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.paid, h.shortfall, h.visit_bytes, numbers_bytes, limits_bytes =
+    unpacked(HEADER, known(record))
+  local limits = HEADER_BYTES + numbers_bytes
+  h.numbers, h.limits = sub(record, HEADER_BYTES + 1, limits), sub(record, limits + 1, limits + limits_bytes)
   return h
 end
 
-local function pack(h)
-  return struct.pack(HEADER, FORMAT, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.paid, h.shortfall,
-    h.visit_bytes, h.window, h.count, #h.uses) .. h.uses
+-- Terms by their text: the visits of a batch have a few among them, and reading them cost as much as settling by them.
+local terms_read = {}
+
+local function terms_bytes_at(text, at)
+  local parts, limits = byte(text, at + 4, at + 5)
+  return TERMS_BYTES + parts * PART_BYTES + limits * LIMIT_BYTES
 end
 
--- The limits that a visit met, each with kind, limit, used before, moved and the accumulator's name.
-local function uses_of(h)
-  local uses, at, bytes = {}, 1, nil
-  for i = 1, h.count do
-    local use = {}
-    use.kind, use.limit, use.before, use.moved, bytes, at = struct.unpack(USE, h.uses, at)
-    use.name = sub(h.uses, at, at + bytes - 1)
-    at = at + bytes
-    uses[i] = use
+local function terms_of(text)
+  local t = terms_read[text]
+  if t then return t end
+  local at, accumulates = nil, nil
+  t = { edges = {}, rates = {}, kinds = {}, limits = {}, places = {}, accumulators = 0, before_rate = 0 }
+  t.basis, t.unit, t.window, t.part_count, t.count, at = unpacked(TERMS, text)
+  for i = 1, t.part_count do t.edges[i], t.rates[i], at = unpacked(PART, text, at) end
+  for i = 1, t.count do
+    t.kinds[i], t.limits[i], accumulates, at = unpacked(LIMIT, text, at)
+    if accumulates == 1 then
+      t.accumulators = t.accumulators + 1
+      t.places[i] = t.accumulators
+    end
+    if BEFORE_RATE[t.kinds[i]] then t.before_rate = i end
   end
-  return uses
+  terms_read[text] = t
+  return t
 end
 
-local function pack_use(kind, limit, before, moved, name) return struct.pack(USE, kind, limit, before, moved, #name) .. name end
+local function start_of_body(record)
+  local numbers_bytes, limits_bytes = unpacked('>I2I2', record, HEADER_BYTES - 3)
+  return HEADER_BYTES + numbers_bytes + limits_bytes + 1
+end
 
-local function start_of_body(record) return HEADER_BYTES + 1 + struct.unpack('>I2', record, HEADER_BYTES - 1) end
-local function body(record) return sub(record, start_of_body(record)) end
-
-local function same_content(record, content)
+-- Whether the record's content is that of the text from there on.
+local function same_content(record, text, at)
   local start = start_of_body(record)
-  return sub(record, start, start + FINGERPRINT_BYTES - 1) == sub(content, 1, FINGERPRINT_BYTES)
+  return sub(record, start, start + FINGERPRINT_BYTES - 1) == sub(text, at, at + FINGERPRINT_BYTES - 1)
 end
 
 -- NAMED: bytes of the record's field (2 bytes), the field, the record.
-local function named(outcome, field, record) return outcome .. struct.pack('>I2', #field) .. field .. record end
+local function named(outcome, field, record) return outcome .. packed('>I2', #field) .. field .. record end
 
 local function facility_of(request) return string.match(request, '^q([^\n]*)\n') end
 local function visit_field(facility, visit) return 'v' .. facility .. '\n' .. visit end
@@ -121,8 +139,8 @@ local function closed(date) return floor(date / 10000) <= closed_through end
 
 -- Whatever a step writes of one insured is one command, and the number is taken with it: a command that fails has done nothing.
 -- Numbers are written as text, since Redis would print each as a double.
-local function write(key, fields, request)
-  call('HSET', key, unpack(fields))
+local function write(key, fields, count, request)
+  call('HSET', key, values(fields, 1, count))
   seq = seq + 1
   local last = #appended
   appended[last + 1], appended[last + 2], appended[last + 3], appended[last + 4] = key, '\0', request, '\0'
@@ -142,11 +160,11 @@ local function share_half_up(amount, rate, unit)
 end
 
 -- What an earlier request under this key means for a request to settle; nil where there was none.
-local function earlier_settlement(request, stored, content)
+local function earlier_settlement(request, stored, item, content_at)
   if not known(stored) then return nil end
   local kind, state = kind_of(stored), state_of(stored)
   if kind == 'T' then return 'V' end
-  if kind ~= 'S' or not same_content(stored, content) then return named('C', request, stored) end
+  if kind ~= 'S' or not same_content(stored, item, content_at) then return named('C', request, stored) end
   if state == 'X' then return named('X', request, stored) end
   if state == 'R' then return named('V', request, stored) end
   return 'R' .. stored
@@ -173,49 +191,49 @@ local function allowance_near(key, date, days)
   return field, record
 end
 
--- Used again for each visit, up to its own counts: a dozen new tables a visit cost more than the visit.
-local edges, rates, kinds, limits, names, places, used, moved, fields = {}, {}, {}, {}, {}, {}, {}, {}, {}
+-- Used again for each visit, up to its own counts: tables that are new each time, or grow, cost more than its arithmetic.
+local used, moved, fields = { 0, 0, 0, 0 }, { 0, 0, 0, 0 }, { '', '', '', '' }
+local numbers, written = { '', '', '', '' }, { '', '', '', '', '', '', '', '' }
 
 local function settle(key, mode, item)
-  local basis, date, in_scope, fixed, unit, window, facility_bytes, request_bytes, visit_bytes, part_count, limit_count, at =
-    struct.unpack(VISIT, item, 2)
-  local bytes, accumulators = nil, 0
-  for i = 1, part_count do edges[i], rates[i], at = struct.unpack(PART, item, at) end
-  for i = 1, limit_count do
-    kinds[i], limits[i], bytes, at = struct.unpack(LIMIT, item, at)
-    names[i] = sub(item, at, at + bytes - 1)
-    at = at + bytes
-    if bytes > 0 then
-      accumulators = accumulators + 1
-      fields[accumulators], places[i] = names[i], accumulators
-    else
-      places[i] = nil
-    end
-  end
+  local facility_bytes, request_bytes, in_scope, fixed, date, visit_bytes, limits_bytes, at = unpacked(VISIT, item, 2)
   local request = sub(item, at, at + request_bytes - 1)
-  local content = sub(item, at + request_bytes)
-  local stands = visit_bytes > 0 and visit_field(sub(request, 2, 1 + facility_bytes), sub(item, -visit_bytes)) or nil
-  fields[accumulators + 1], fields[accumulators + 2] = request, stands
-  local stored = call('HMGET', key, unpack(fields, 1, accumulators + (stands and 2 or 1)))
+  local kept = at + request_bytes
+  local content = kept + limits_bytes
+  local t, accumulators = nil, 0
+  if limits_bytes > 0 then
+    at = kept + terms_bytes_at(item, kept)
+    t = terms_of(sub(item, kept, at - 1))
+    accumulators = t.accumulators
+    for i = 1, accumulators do fields[i], at = unpacked(NAME, item, at) end
+  end
+  local asked, stands = accumulators + 1, nil
+  fields[asked] = request
+  if visit_bytes > 0 then
+    stands = visit_field(sub(request, 2, 1 + facility_bytes), sub(item, -visit_bytes))
+    asked = asked + 1
+    fields[asked] = stands
+  end
+  local stored = call('HMGET', key, values(fields, 1, asked))
   if mode ~= 'Q' then
-    local earlier = earlier_settlement(request, stored[accumulators + 1], content)
+    local earlier = earlier_settlement(request, stored[accumulators + 1], item, content)
     if earlier then return earlier end
     if mode == 'L' then return 'M' end
   end
-  date = tonumber(date)
   if closed(date) then return 'Y' end
   local standing = stands and stored[accumulators + 2]
   if standing and standing ~= '' then return named('D', standing, call('HGET', key, standing)) end
-  if basis == 'F' and window > 0 then
-    local field, record = allowance_near(key, date, window)
+  if t.window > 0 then
+    local field, record = allowance_near(key, date, t.window)
     if field then return named('P', field, record) end
   end
 
+  local kinds, limits, places, limit_count, before_rate = t.kinds, t.limits, t.places, t.count, t.before_rate
+  for i = 1, limit_count do used[i], moved[i] = tonumber(stored[places[i] or 0] or 0), 0 end
+
   local base, deductible, cost, at_most, at_most_left = in_scope, 0, 0, nil, nil
-  for i = 1, limit_count do
-    local place, kind = places[i], kinds[i]
-    used[i] = place and tonumber(stored[place] or 0) or 0
-    moved[i] = 0
+  for i = 1, before_rate do
+    local kind = kinds[i]
     if kind == 'D' or kind == 'd' then
       deductible = min(base, max(limits[i] - used[i], 0))
       if at_most then
@@ -235,19 +253,20 @@ local function settle(key, mode, item)
 
   -- The cost lies in the bands after what was used before; the deductible is the first part of it.
   local uncapped = fixed
-  if basis == 'P' then
+  if t.basis == 'P' then
     local from, to = cost + deductible, cost + base
-    for i = 1, part_count do
-      local up_to = edges[i] == 0 and to or min(edges[i], to)
+    for i = 1, t.part_count do
+      local edge = t.edges[i]
+      local up_to = edge == 0 and to or min(edge, to)
       if up_to > from then
-        uncapped = uncapped + share_half_up(up_to - from, rates[i], unit)
+        uncapped = uncapped + share_half_up(up_to - from, t.rates[i], t.unit)
         from = up_to
       end
     end
   end
 
   local allowed = nil
-  for i = 1, limit_count do
+  for i = before_rate + 1, limit_count do
     local kind = kinds[i]
     if kind == 'f' then
       local left = max(limits[i] - used[i], 0)
@@ -266,219 +285,254 @@ local function settle(key, mode, item)
   end
   local paid = allowed and min(uncapped, allowed) or uncapped
 
-  local uses, written = '', mode ~= 'Q' and { request, '' } or nil
+  local count = 2
   for i = 1, limit_count do
-    local kind = kinds[i]
+    local kind, place = kinds[i], places[i]
     if kind == 'f' then moved[i] = paid
     elseif kind == 'n' and paid > 0 then moved[i] = 1 end
-    uses = uses .. pack_use(kind, limits[i], used[i], moved[i], names[i])
-    if written and moved[i] > 0 and places[i] then put(written, names[i], format('%d', used[i] + moved[i])) end
+    local before = stored[place or 0] or '0'
+    local after = before
+    if moved[i] > 0 then
+      after = format('%d', used[i] + moved[i])
+      if place then
+        written[count + 1], written[count + 2] = fields[place], after
+        count = count + 2
+      end
+    end
+    numbers[2 * i - 1], numbers[2 * i] = before, after
   end
 
-  local number = written and seq + 1 or 0
-  local header = struct.pack(HEADER, FORMAT, 'S', 'A', basis, number, number, date, deductible, paid, uncapped - paid,
-    visit_bytes, window, limit_count, #uses) .. uses
-  if not written then return 'N' .. header end
-  written[2] = header .. content
-  if stands then put(written, stands, request) end
-  write(key, written, request)
+  local text, number = concat(numbers, ' ', 1, 2 * limit_count), mode ~= 'Q' and seq + 1 or 0
+  local header = packed(HEADER, FORMAT, 'S', 'A', t.basis, number, number, date, deductible, paid, uncapped - paid, visit_bytes, #text,
+    limits_bytes) .. text
+  if mode == 'Q' then return 'N' .. header end
+  written[1], written[2] = request, header .. sub(item, kept)
+  if stands then
+    written[count + 1], written[count + 2] = stands, request
+    count = count + 2
+  end
+  write(key, written, count, request)
   return 'N' .. header
 end
 
--- The record of a cancellation or reversal: HEADER with its limits, its own fingerprint, then UNDONE: length and text of the target's
--- request field, length and bytes of the rest of its own content, the target's sequence, the number of later settlements
--- that the cap had cut with (sequence, shortfall, date, bytes and text of the facility) of each, and the target's content.
-local function undoing(h, content, field, target_seq, headroom, target_content)
-  local fingerprint, own = sub(content, 1, FINGERPRINT_BYTES), sub(content, FINGERPRINT_BYTES + 1)
-  local parts = { pack(h), fingerprint, struct.pack('>I2', #field), field, struct.pack('>I2', #own), own,
-    struct.pack('>I6I2', target_seq, #headroom) }
-  for _, later in ipairs(headroom) do
-    parts[#parts + 1] = struct.pack('>I6I6I4I1', later.seq, later.shortfall, later.date, #later.facility) .. later.facility
+-- Cancellations and reversals. Each call of the script makes its functions anew, so these are made where one is asked for.
+local function take_back(key, mode, item)
+  local function pack(h)
+    return packed(HEADER, FORMAT, h.kind, h.state, h.basis, h.seq, h.order, h.date, h.deductible, h.paid, h.shortfall,
+      h.visit_bytes, #h.numbers, #h.limits)
   end
-  parts[#parts + 1] = target_content
-  return table.concat(parts)
-end
 
--- What the accumulators of these limits hold now.
-local function holding(key, uses)
-  local fields = { '' }
-  for i = 1, #uses do fields[i + 1] = uses[i].name end
-  local stored, now = call('HMGET', key, unpack(fields)), {}
-  for i = 1, #uses do now[i] = tonumber(stored[i + 1] or 0) end
-  return now
-end
-
--- The limits of a mirror: what was moved, and what the undoing found.
-local function found(uses, now)
-  local packed = ''
-  for i = 1, #uses do packed = packed .. pack_use(uses[i].kind, uses[i].limit, now[i], uses[i].moved, uses[i].name) end
-  return packed
-end
-
--- Moves the accumulators back or forth by what the settlement had moved them.
-local function move(fields, uses, now, sign)
-  for i = 1, #uses do
-    local use = uses[i]
-    if use.moved > 0 and use.name ~= '' then put(fields, use.name, format('%d', now[i] + sign * use.moved)) end
+  -- The terms of a record, and the limits that its visit met, each with kind, limit, what it moved and the accumulator's name.
+  local function uses_of(h)
+    local uses, numbers, names = {}, {}, {}
+    if h.limits == '' then return uses, nil end
+    local at = terms_bytes_at(h.limits, 1) + 1
+    local t = terms_of(sub(h.limits, 1, at - 1))
+    for i = 1, t.accumulators do names[i], at = unpacked(NAME, h.limits, at) end
+    for number in string.gmatch(h.numbers, '%d+') do numbers[#numbers + 1] = tonumber(number) end
+    for i = 1, t.count do
+      local place = t.places[i]
+      uses[i] = { kind = t.kinds[i], limit = t.limits[i], moved = numbers[2 * i] - numbers[2 * i - 1], name = place and names[place] or '' }
+    end
+    return uses, t
   end
-end
 
-local IN_ORDER = { D = true, A = true }
-local PAYING = { f = true, n = true }
+  local function body(record) return sub(record, start_of_body(record)) end
 
--- Names of the accumulators of these kinds that the limits move, or have at all.
-local function names_of(uses, kinds, moving)
-  local names, any = {}, false
-  for i = 1, #uses do
-    local use = uses[i]
-    if kinds[use.kind] and use.name ~= '' and (use.moved > 0 or not moving) then names[use.name], any = true, true end
+  -- The record of a cancellation or reversal: HEADER with its limits, its own fingerprint, then UNDONE: length and text of the target's
+  -- request field, length and bytes of the rest of its own content, the target's sequence, the number of later settlements
+  -- that the cap had cut with (sequence, shortfall, date, bytes and text of the facility) of each, and the target's content.
+  local function undoing(h, content, field, target_seq, headroom, target_content)
+    local fingerprint, own = sub(content, 1, FINGERPRINT_BYTES), sub(content, FINGERPRINT_BYTES + 1)
+    local parts = { pack(h), h.numbers, h.limits, fingerprint, packed('>I2', #field), field, packed('>I2', #own), own,
+      packed('>I6I2', target_seq, #headroom) }
+    for _, later in ipairs(headroom) do
+      parts[#parts + 1] = packed('>I6I6I4I1', later.seq, later.shortfall, later.date, #later.facility) .. later.facility
+    end
+    parts[#parts + 1] = target_content
+    return concat(parts)
   end
-  return any and names or nil
-end
 
-local function shares(other, kinds, names)
-  if not names then return false end
-  for name in pairs(names_of(uses_of(other), kinds, false) or {}) do
-    if names[name] then return true end
+  -- What the accumulators of these limits hold now.
+  local function holding(key, uses)
+    local fields = { '' }
+    for i = 1, #uses do fields[i + 1] = uses[i].name end
+    local stored, now = call('HMGET', key, values(fields)), {}
+    for i = 1, #uses do now[i] = tonumber(stored[i + 1] or 0) end
+    return now
   end
-  return false
-end
 
--- Takes a standing settlement back: what it moved is moved back, and a negative mirror is booked.
-local function undo(key, request, content, kind, outcome, field, record)
-  local target = read(record)
-  if closed(target.date) then return 'Y' end
-  local facility = facility_of(field)
-  local uses = uses_of(target)
-  local spared, relieved = names_of(uses, IN_ORDER, true), names_of(uses, PAYING, true)
-  local headroom, newest, blocking = {}, 0, nil
-  local all = call('HGETALL', key)
-  for i = 1, #all, 2 do
-    if sub(all[i], 1, 1) == 'q' and sub(known(all[i + 1]), 2, 3) == 'SA' then
-      local other = read(all[i + 1])
-      if other.order > target.order then
-        -- Only what meets the same deductible blocks. Of those the newest is named: it can be undone first.
-        if other.order > newest and shares(other, IN_ORDER, spared) then newest, blocking = other.order, i end
-        if other.shortfall > 0 and shares(other, PAYING, relieved) then
-          other.facility = facility_of(all[i])
-          headroom[#headroom + 1] = other
+  -- The numbers of a mirror: what the undoing found, and what it left.
+  local function found(uses, now, sign)
+    local numbers = {}
+    for i = 1, #uses do
+      numbers[2 * i - 1], numbers[2 * i] = format('%d', now[i]), format('%d', now[i] + sign * uses[i].moved)
+    end
+    return concat(numbers, ' ')
+  end
+
+  -- Moves the accumulators back or forth by what the settlement had moved them.
+  local function move(fields, uses, now, sign)
+    for i = 1, #uses do
+      local use = uses[i]
+      if use.moved > 0 and use.name ~= '' then put(fields, use.name, format('%d', now[i] + sign * use.moved)) end
+    end
+  end
+
+  local IN_ORDER = { D = true, A = true }
+  local PAYING = { f = true, n = true }
+
+  -- Names of the accumulators of these kinds that the limits move, or have at all.
+  local function names_of(uses, kinds, moving)
+    local names, any = {}, false
+    for i = 1, #uses do
+      local use = uses[i]
+      if kinds[use.kind] and use.name ~= '' and (use.moved > 0 or not moving) then names[use.name], any = true, true end
+    end
+    return any and names or nil
+  end
+
+  local function shares(other, kinds, names)
+    if not names then return false end
+    for name in pairs(names_of(uses_of(other), kinds, false) or {}) do
+      if names[name] then return true end
+    end
+    return false
+  end
+
+  -- Takes a standing settlement back: what it moved is moved back, and a negative mirror is booked.
+  local function undo(key, request, content, kind, outcome, field, record)
+    local target = read(record)
+    if closed(target.date) then return 'Y' end
+    local facility = facility_of(field)
+    local uses = uses_of(target)
+    local spared, relieved = names_of(uses, IN_ORDER, true), names_of(uses, PAYING, true)
+    local headroom, newest, blocking = {}, 0, nil
+    local all = call('HGETALL', key)
+    for i = 1, #all, 2 do
+      if sub(all[i], 1, 1) == 'q' and sub(known(all[i + 1]), 2, 3) == 'SA' then
+        local other = read(all[i + 1])
+        if other.order > target.order then
+          -- Only what meets the same deductible blocks. Of those the newest is named: it can be undone first.
+          if other.order > newest and shares(other, IN_ORDER, spared) then newest, blocking = other.order, i end
+          if other.shortfall > 0 and shares(other, PAYING, relieved) then
+            other.facility = facility_of(all[i])
+            headroom[#headroom + 1] = other
+          end
         end
       end
     end
+    if blocking then return named('B', all[blocking], all[blocking + 1]) end
+    table.sort(headroom, function(a, b) return a.seq < b.seq end)
+
+    local now = holding(key, uses)
+    local h = read(record)
+    h.kind, h.state, h.seq, h.order, h.numbers = kind, outcome, seq + 1, seq + 1, found(uses, now, -1)
+    local mirror = undoing(h, content, field, target.seq, headroom, body(record))
+    target.state = kind == 'C' and 'X' or 'R'
+    local fields = { field, pack(target) .. sub(record, HEADER_BYTES + 1), request, mirror }
+    move(fields, uses, now, -1)
+    if target.visit_bytes > 0 then put(fields, visit_field(facility, sub(record, -target.visit_bytes)), '') end
+    write(key, fields, #fields, request)
+    return 'N' .. mirror
   end
-  if blocking then return named('B', all[blocking], all[blocking + 1]) end
-  table.sort(headroom, function(a, b) return a.seq < b.seq end)
 
-  local now = holding(key, uses)
-  local h = read(record)
-  h.kind, h.state, h.seq, h.order, h.uses = kind, outcome, seq + 1, seq + 1, found(uses, now)
-  local mirror = undoing(h, content, field, target.seq, headroom, body(record))
-  target.state = kind == 'C' and 'X' or 'R'
-  local fields = { field, pack(target) .. body(record), request, mirror }
-  move(fields, uses, now, -1)
-  if target.visit_bytes > 0 then put(fields, visit_field(facility, sub(record, -target.visit_bytes)), '') end
-  write(key, fields, request)
-  return 'N' .. mirror
-end
-
--- The field and record of a settlement, by request or by year and sequence, at the facility that asks.
-local function find(key, target, request)
-  if sub(target, 1, 1) ~= '#' then return target, call('HGET', key, target) end
-  local year, wanted = string.match(target, '^#(%d+)-(%d+)$')
-  local prefix = 'q' .. facility_of(request) .. '\n'
-  year, wanted = tonumber(year), tonumber(wanted)
-  local all = call('HGETALL', key)
-  for i = 1, #all, 2 do
-    if sub(all[i], 1, #prefix) == prefix and kind_of(known(all[i + 1])) == 'S' then
-      local h = read(all[i + 1])
-      if h.seq == wanted and floor(h.date / 10000) == year then return all[i], all[i + 1] end
+  -- The field and record of a settlement, by request or by year and sequence, at the facility that asks.
+  local function find(key, target, request)
+    if sub(target, 1, 1) ~= '#' then return target, call('HGET', key, target) end
+    local year, wanted = string.match(target, '^#(%d+)-(%d+)$')
+    local prefix = 'q' .. facility_of(request) .. '\n'
+    year, wanted = tonumber(year), tonumber(wanted)
+    local all = call('HGETALL', key)
+    for i = 1, #all, 2 do
+      if sub(all[i], 1, #prefix) == prefix and kind_of(known(all[i + 1])) == 'S' then
+        local h = read(all[i + 1])
+        if h.seq == wanted and floor(h.date / 10000) == year then return all[i], all[i + 1] end
+      end
     end
-  end
-  return target, false
-end
-
-local function cancel(key, target, request, content)
-  local stored = known(call('HGET', key, request))
-  if stored then
-    local kind, state = kind_of(stored), state_of(stored)
-    if kind == 'T' then return 'V' end
-    if kind ~= 'C' or not same_content(stored, content) then return named('C', request, stored) end
-    return state == 'U' and named('V', request, stored) or 'R' .. stored
+    return target, false
   end
 
-  local field, record = find(key, target, request)
-  if not known(record) or kind_of(record) ~= 'S' then return 'K' end
-  if state_of(record) ~= 'A' then return named('A', field, record) end
-  return undo(key, request, content, 'C', 'A', field, record)
-end
+  local function cancel(key, target, request, content)
+    local stored = known(call('HGET', key, request))
+    if stored then
+      local kind, state = kind_of(stored), state_of(stored)
+      if kind == 'T' then return 'V' end
+      if kind ~= 'C' or not same_content(stored, content, 1) then return named('C', request, stored) end
+      return state == 'U' and named('V', request, stored) or 'R' .. stored
+    end
 
--- Lets a cancelled settlement stand again, as the newest of its day.
-local function restore(key, request, content, cancel_field, cancel_record)
-  local c = read(cancel_record)
-  local start = start_of_body(cancel_record) + FINGERPRINT_BYTES
-  local length = struct.unpack('>I2', cancel_record, start)
-  local field = sub(cancel_record, start + 2, start + 1 + length)
-  local record = call('HGET', key, field)
-  local target = read(record)
-  if closed(target.date) then return 'Y' end
-  local uses = uses_of(target)
-  local now = holding(key, uses)
-  for i = 1, #uses do
-    local use = uses[i]
-    if use.moved > 0 and use.kind ~= 'b' and use.name ~= '' and now[i] + use.moved > use.limit then return 'I' end
-  end
-  local stands = target.visit_bytes > 0 and visit_field(facility_of(field), sub(record, -target.visit_bytes)) or nil
-  local standing = stands and call('HGET', key, stands)
-  if standing and standing ~= '' then return named('I', standing, call('HGET', key, standing)) end
-  if target.window > 0 then
-    local near, near_record = allowance_near(key, target.date, target.window)
-    if near then return named('I', near, near_record) end
+    local field, record = find(key, target, request)
+    if not known(record) or kind_of(record) ~= 'S' then return 'K' end
+    if state_of(record) ~= 'A' then return named('A', field, record) end
+    return undo(key, request, content, 'C', 'A', field, record)
   end
 
-  local h = read(record)
-  h.kind, h.state, h.seq, h.order, h.uses = 'V', '2', seq + 1, seq + 1, found(uses, now)
-  target.state, target.order = 'A', seq + 1
-  c.state = 'U'
-  local reversal = undoing(h, content, field, target.seq, {}, body(record))
-  local fields = { field, pack(target) .. body(record), cancel_field, pack(c) .. body(cancel_record), request, reversal }
-  move(fields, uses, now, 1)
-  if stands then put(fields, stands, field) end
-  write(key, fields, request)
-  return 'N' .. reversal
-end
+  -- Lets a cancelled settlement stand again, as the newest of its day.
+  local function restore(key, request, content, cancel_field, cancel_record)
+    local c = read(cancel_record)
+    local start = start_of_body(cancel_record) + FINGERPRINT_BYTES
+    local length = unpacked('>I2', cancel_record, start)
+    local field = sub(cancel_record, start + 2, start + 1 + length)
+    local record = call('HGET', key, field)
+    local target = read(record)
+    if closed(target.date) then return 'Y' end
+    local uses, terms = uses_of(target)
+    local now = holding(key, uses)
+    for i = 1, #uses do
+      local use = uses[i]
+      if use.moved > 0 and use.kind ~= 'b' and use.name ~= '' and now[i] + use.moved > use.limit then return 'I' end
+    end
+    local stands = target.visit_bytes > 0 and visit_field(facility_of(field), sub(record, -target.visit_bytes)) or nil
+    local standing = stands and call('HGET', key, stands)
+    if standing and standing ~= '' then return named('I', standing, call('HGET', key, standing)) end
+    if terms.window > 0 then
+      local near, near_record = allowance_near(key, target.date, terms.window)
+      if near then return named('I', near, near_record) end
+    end
 
-local function reverse(key, target, request, content)
-  local stored = known(call('HGET', key, request))
-  if stored then
-    local kind = kind_of(stored)
-    if kind == 'T' then return 'V' end
-    if kind ~= 'V' or not same_content(stored, content) then return named('C', request, stored) end
-    return 'R' .. stored
+    local h = read(record)
+    h.kind, h.state, h.seq, h.order, h.numbers = 'V', '2', seq + 1, seq + 1, found(uses, now, 1)
+    target.state, target.order = 'A', seq + 1
+    c.state = 'U'
+    local reversal = undoing(h, content, field, target.seq, {}, body(record))
+    local fields = { field, pack(target) .. sub(record, HEADER_BYTES + 1), cancel_field, pack(c) .. sub(cancel_record, HEADER_BYTES + 1),
+      request, reversal }
+    move(fields, uses, now, 1)
+    if stands then put(fields, stands, field) end
+    write(key, fields, #fields, request)
+    return 'N' .. reversal
   end
 
-  local original = known(call('HGET', key, target))
-  local standing = original and sub(original, 2, 3)
-  if standing == 'SA' then return undo(key, request, content, 'V', '1', target, original) end
-  if standing == 'CA' then return restore(key, request, content, target, original) end
+  local function reverse(key, target, request, content)
+    local stored = known(call('HGET', key, request))
+    if stored then
+      local kind = kind_of(stored)
+      if kind == 'T' then return 'V' end
+      if kind ~= 'V' or not same_content(stored, content, 1) then return named('C', request, stored) end
+      return 'R' .. stored
+    end
 
-  -- Nothing to undo. What never came is marked, so that it is refused should it still arrive.
-  local h = { kind = 'V', state = original and '4' or '3', basis = 'F', seq = seq + 1, order = seq + 1, date = 0,
-    deductible = 0, paid = 0, shortfall = 0, visit_bytes = 0, window = 0, count = 0, uses = '' }
-  local reversal = undoing(h, content, target, 0, {}, '')
-  local fields = { request, reversal }
-  if not original then
-    h.kind = 'T'
-    h.state = '3'
-    put(fields, target, pack(h))
+    local original = known(call('HGET', key, target))
+    local standing = original and sub(original, 2, 3)
+    if standing == 'SA' then return undo(key, request, content, 'V', '1', target, original) end
+    if standing == 'CA' then return restore(key, request, content, target, original) end
+
+    -- Nothing to undo. What never came is marked, so that it is refused should it still arrive.
+    local h = { kind = 'V', state = original and '4' or '3', basis = 'F', seq = seq + 1, order = seq + 1, date = 0,
+      deductible = 0, paid = 0, shortfall = 0, visit_bytes = 0, numbers = '', limits = '' }
+    local reversal = undoing(h, content, target, 0, {}, '')
+    local fields = { request, reversal }
+    if not original then
+      h.kind = 'T'
+      h.state = '3'
+      put(fields, target, pack(h))
+    end
+    write(key, fields, #fields, request)
+    return 'N' .. reversal
   end
-  write(key, fields, request)
-  return 'N' .. reversal
-end
 
-local function step(key, item)
-  local mode = sub(item, 1, 1)
-  if mode ~= 'C' and mode ~= 'V' then return settle(key, mode, item) end
-  local target_bytes, request_bytes = struct.unpack(UNDOING, item, 2)
+  local target_bytes, request_bytes = unpacked(UNDOING, item, 2)
   local start = 2 + UNDOING_BYTES
   local target = sub(item, start, start + target_bytes - 1)
   local request = sub(item, start + target_bytes, start + target_bytes + request_bytes - 1)
@@ -487,9 +541,15 @@ local function step(key, item)
   return reverse(key, target, request, content)
 end
 
+local function step(key, item)
+  local mode = sub(item, 1, 1)
+  if mode == 'C' or mode == 'V' then return take_back(key, mode, item) end
+  return settle(key, mode, item)
+end
+
 local replies, i = {}, 1
 local function answer(reply)
-  replies[2 * i - 1], replies[2 * i] = struct.pack('>I4', #reply), reply
+  replies[2 * i - 1], replies[2 * i] = packed('>I4', #reply), reply
   i = i + 1
 end
 
@@ -504,9 +564,9 @@ repeat
   if unread then answer('F' .. unread) end
 until not unread
 if seq > first then
-  appended[1] = struct.pack('>I2', seq - first)
-  call('XADD', KEYS[2], format('%d-0', seq), 'b', table.concat(appended))
+  appended[1] = packed('>I2', seq - first)
+  call('XADD', KEYS[2], format('%d-0', seq), 'b', concat(appended))
   call('HSET', KEYS[1], 'seq', format('%d', seq))
 end
 if not ok then return redis.error_reply('FAILED ' .. tostring(type(failure) == 'table' and failure.err or failure)) end
-return table.concat(replies)
+return concat(replies)

@@ -72,8 +72,7 @@ public sealed class AnswerTests
         StoredRecord.Clear(answer.Stored);
         answer.Stored.MergeFrom(stored);
         Replies.Settle(answer, Decision.Settled, "2025-03-0000000007", "r", "f", "i",
-            new StoredRecord(header, limits, default, answer.Stored),
-            terms, replayed: false);
+            new StoredRecord(header, limits, default, answer.Stored), answer.UsesOf(limits), terms, replayed: false);
         return answer;
     }
 

@@ -52,7 +52,7 @@ public sealed class AnyPolicyTests
             "the deductible is no part of the cost", "local from, to = cost + deductible, cost + base",
             "local from, to = cost, cost + base - deductible"
         },
-        { "every part is rounded to the fen", "rates[i], unit)", "rates[i], 1)" },
+        { "every part is rounded to the fen", "t.rates[i], t.unit)", "t.rates[i], 1)" },
         {
             "the deductible after the rate is not taken", "uncapped, deductible = uncapped - after, deductible + after",
             "deductible = deductible + after"

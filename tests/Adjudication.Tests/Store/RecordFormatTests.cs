@@ -8,15 +8,16 @@ namespace Adjudication.Tests.Store;
 public sealed class RecordFormatTests
 {
     private const string SettlementOfFormat2 =
-        "025341500000000000010000000000010134fffa000000000fa0000000000ce400000000000000000002005044000000000f" +
-        "a0000000000000000000000fa015626f7264696e6172793a32303235303631383a4831660000000075300000000000000000" +
-        "00000ce413666f7264696e6172792e796561723a32303235e2f8141eec370e6726d77eee67b9fdb310b96030904e50f98319" +
-        "588a84196507000000";
+        "025341500000000000010000000000010134fffa000000000fa0000000000ce400000000000000000d004830203430303020" +
+        "302033333030500100000102000000000000157c44000000000fa001660000000075300115626f7264696e6172793a323032" +
+        "35303631383a483113666f7264696e6172792e796561723a32303235e2f8141eec370e6726d77eee67b9fdb310b96030904e" +
+        "50f98319588a84196507000000";
     private const string CancellationOfFormat2 =
-        "024341500000000000020000000000020134fffa000000000fa0000000000ce400000000000000000002005044000000000f" +
-        "a0000000000fa0000000000fa015626f7264696e6172793a32303235303631383a483166000000007530000000000ce40000" +
-        "00000ce413666f7264696e6172792e796561723a323032359661731d12b3d1627032404b9a02c72e00067148310a52310007" +
-        "0880d095ffbc310000000000010000e2f8141eec370e6726d77eee67b9fdb310b96030904e50f98319588a84196507000000";
+        "024341500000000000020000000000020134fffa000000000fa0000000000ce400000000000000000d004834303030203020" +
+        "333330302030500100000102000000000000157c44000000000fa001660000000075300115626f7264696e6172793a323032" +
+        "35303631383a483113666f7264696e6172792e796561723a323032359661731d12b3d1627032404b9a02c72e00067148310a" +
+        "523100070880d095ffbc310000000000010000e2f8141eec370e6726d77eee67b9fdb310b96030904e50f98319588a841965" +
+        "07000000";
 
     private static readonly ModelVisit Visit = new("P1", "H1", "R1", new DateOnly(2025, 6, 18), 12_345, 10_000, 5_500, 4_000, 30_000, null);
 
@@ -27,7 +28,7 @@ public sealed class RecordFormatTests
 
         Assert.Equal(
             new RecordHeader(RecordKind.Settlement, RecordState.Active, ByRate: true, Sequence: 1, Order: 1, VisitDay: 20250618,
-                DeductibleFen: 4_000, FundPayFen: 3_300, ShortfallFen: 0, LimitCount: 2, LimitBytes: 80),
+                DeductibleFen: 4_000, FundPayFen: 3_300, ShortfallFen: 0, NumbersBytes: 13, LimitsBytes: 72),
             record.Header);
         Assert.Equal("D 4000 0 4000 bordinary:20250618:H1\nf 30000 0 3300 fordinary.year:2025", record.Limits.Text(1));
         Assert.Equal((12_345, 10_000), (record.Request.TotalFen, record.Request.InScopeFen));
@@ -41,7 +42,7 @@ public sealed class RecordFormatTests
 
         Assert.Equal(
             new RecordHeader(RecordKind.Cancellation, RecordState.Active, ByRate: true, Sequence: 2, Order: 2, VisitDay: 20250618,
-                DeductibleFen: 4_000, FundPayFen: 3_300, ShortfallFen: 0, LimitCount: 2, LimitBytes: 80),
+                DeductibleFen: 4_000, FundPayFen: 3_300, ShortfallFen: 0, NumbersBytes: 13, LimitsBytes: 72),
             record.Header);
         Assert.Equal("D 4000 4000 -4000 bordinary:20250618:H1\nf 30000 3300 -3300 fordinary.year:2025", record.Limits.Text(-1));
         Assert.Equal(("qH1\nR1", 1L, 1_700_000_000_000), (record.TargetField, record.TargetSequence, record.Own.UndoneAtUnixMs));

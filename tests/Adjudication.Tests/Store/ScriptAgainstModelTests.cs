@@ -59,15 +59,15 @@ public sealed class ScriptAgainstModelTests
             "deductible = min(base, limits[i])"
         },
         { "rounding goes down", "* rate + divisor / 2) / divisor)", "* rate) / divisor)" },
-        { "content is not compared", "if kind ~= 'S' or not same_content(stored, content) then", "if kind ~= 'S' then" },
-        { "a quote is stored", "mode ~= 'Q' and { request, '' } or nil", "{ request, '' }" },
+        { "content is not compared", "if kind ~= 'S' or not same_content(stored, item, content_at) then", "if kind ~= 'S' then" },
+        { "a quote is stored", "if mode == 'Q' then return 'N' .. header end", "" },
         { "what never came is told as undone before", "state = original and '4' or '3'", "state = '4'" },
         { "a visit id is not looked at", "local standing = stands and stored[accumulators + 2]", "local standing = nil" },
         { "a visit id holds for every facility", "return 'v' .. facility .. '\\n' .. visit end", "return 'v' .. visit end" },
         { "a visit id is not freed by a cancellation", "put(fields, visit_field(facility, sub(record, -target.visit_bytes)), '')", "" },
         { "a restoration passes the visit id", "if standing and standing ~= '' then return named('I'", "if false then return named('I'" },
         { "a restored settlement does not hold its visit id", "if stands then put(fields, stands, field) end", "" },
-        { "allowances have no distance", "if basis == 'F' and window > 0 then", "if false then" },
+        { "allowances have no distance", "if t.window > 0 then", "if false then" },
         { "the distance of allowances is a day too long", "day_number(date)) < days", "day_number(date)) <= days" },
         { "the distance of allowances is a day too short", "day_number(date)) < days", "day_number(date)) < days - 1" },
         {

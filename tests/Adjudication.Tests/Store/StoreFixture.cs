@@ -85,7 +85,9 @@ internal sealed class StoreFixture : IAsyncDisposable
     /// <summary>What was used of the annual cap, the last of the limits of <see cref="SampleTerms"/>.</summary>
     public static long CapUsedBefore(in StepReply reply)
     {
-        StoredLimits limits = StoredLimits.Read(reply.Header, reply.Bytes);
+        StoredLimits limits = reply.Outcome is StepOutcome.New && reply.Header.Kind is RecordKind.Settlement
+            ? reply.Limits
+            : StoredLimits.Read(reply.Header, reply.Bytes);
         return limits.Count == 0 ? 0 : limits[limits.Count - 1].UsedBefore;
     }
 

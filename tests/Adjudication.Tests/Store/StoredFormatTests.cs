@@ -54,16 +54,20 @@ public sealed class StoredFormatTests
         byte[] fingerprint = new byte[16];
         Fingerprints.Write(Request, fingerprint);
         byte[] content = [.. fingerprint, .. Stored.ToByteArray(), .. Text("就")];
+        byte[] block =
+        [
+            .. Text("P"), 1, .. Big(2, 0), 1, 2, .. Big(6, 0), .. Big(2, 5_500),
+            .. Text("D"), .. Big(6, 4_000), 1, .. Text("f"), .. Big(6, 30_000), 1,
+            23, .. Text("bordinary:20240305:H院"), 19, .. Text("fordinary.year:2024"),
+        ];
         Assert.Equal(
             [
-                .. Text(letter), .. Text("P20240305"), .. Big(6, 9_003), .. Big(6, 0), 1, .. Big(2, 0), 4, 8, 3, 1, 2,
-                .. Big(6, 0), .. Big(2, 5_500),
-                .. Text("D"), .. Big(6, 4_000), 23, .. Text("bordinary:20240305:H院"),
-                .. Text("f"), .. Big(6, 30_000), 19, .. Text("fordinary.year:2024"),
-                .. Text("qH院\nr1"), .. content,
+                .. Text(letter), 4, 8, .. Big(6, 9_003), .. Big(6, 0), .. Big(4, 20240305), 3, .. Big(2, block.Length), .. Text("qH院\nr1"),
+                .. block, .. content,
             ],
             step.Item);
         Assert.Equal(content, step.Content.ToArray());
+        Assert.Equal(block, step.Limits.ToArray());
         Assert.Equal((mode, "P1", "H院", "r1"), (step.Mode, step.InsuredId, step.FacilityCode, step.RequestId));
     }
 
@@ -76,13 +80,13 @@ public sealed class StoredFormatTests
             StepMode.Settle, Request, new DateOnly(2025, 12, 31), terms, totalFen: Largest + 2, inScopeFen: Largest + 1, stored: null);
 
         Assert.Equal(
-            [.. Text("SF20251231"), .. Big(6, Largest), .. Big(6, 100_000), 1, .. Big(2, 40_001), 4, 8, 3, 0, 1,
-                .. Text("s"), .. Big(6, 30_000), 19, .. Text("fordinary.year:2025"), .. Text("qH院\nr1")],
+            [.. Text("S"), 4, 8, .. Big(6, Largest), .. Big(6, 100_000), .. Big(4, 20251231), 3, .. Big(2, 34), .. Text("qH院\nr1"),
+                .. Text("F"), 1, .. Big(2, 40_001), 0, 1, .. Text("s"), .. Big(6, 30_000), 1, 19, .. Text("fordinary.year:2025")],
             step.Item[..^19]);
         Assert.Equal(16 + 3, step.Content.Length);
 
         step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), terms, totalFen: 99_999, inScopeFen: 2, stored: null);
-        Assert.Equal([.. Big(6, 2), .. Big(6, 99_999)], step.Item[10..22]);
+        Assert.Equal([.. Big(6, 2), .. Big(6, 99_999)], step.Item[3..15]);
     }
 
     [Fact]
@@ -95,10 +99,10 @@ public sealed class StoredFormatTests
         byte[] entered = Step.Visit(
             StepMode.Settle, Request, new DateOnly(2024, 3, 5), terms, totalFen: 10_007, inScopeFen: 9_004, stored: null).Item;
 
-        Assert.Equal([10, .. Big(2, 0), 4, 8, 3, 1, 2, .. Big(6, 0), .. Big(2, 0), (byte)'s'], item[22..39]);
-        Assert.Equal((byte)'s', item[69]);
-        Assert.Equal([10, .. Big(2, 0), 4, 8, 3, 1, 2, .. Big(6, 0), .. Big(2, 5_500), (byte)'D'], entered[22..39]);
-        Assert.Equal((byte)'f', entered[69]);
+        Assert.Equal([(byte)'P', 10, .. Big(2, 0), 1, 2, .. Big(6, 0), .. Big(2, 0), (byte)'s'], item[30..45]);
+        Assert.Equal((byte)'s', item[52]);
+        Assert.Equal([(byte)'P', 10, .. Big(2, 0), 1, 2, .. Big(6, 0), .. Big(2, 5_500), (byte)'D'], entered[30..45]);
+        Assert.Equal((byte)'f', entered[52]);
     }
 
     [Theory]
@@ -176,13 +180,13 @@ public sealed class StoredFormatTests
     {
         RecordHeader expected = new(
             RecordKind.Reversal, RecordState.UndidCancellation, true, 70_000_000_001, 80_000_000_002, 20240305,
-            90_000_000_003, 90_000_000_005, 90_000_000_009, VisitIdBytes: 201, NotAgainWithinDays: 40_001, LimitCount: 9,
-            LimitBytes: 40_002);
+            90_000_000_003, 90_000_000_005, 90_000_000_009, VisitIdBytes: 201, NumbersBytes: 4_001,
+            LimitsBytes: 40_002);
 
         Assert.Equal(expected, RecordHeader.Read(Packed(expected)));
         Assert.Equal(expected with { ByRate = false }, RecordHeader.Read(Packed(expected with { ByRate = false })));
         Assert.Equal(70_000_000_001, RecordHeader.ReadSequence(Packed(expected)));
-        Assert.Equal((new DateOnly(2024, 3, 5), 40_046), (expected.VisitDate, expected.ContentStart));
+        Assert.Equal((new DateOnly(2024, 3, 5), 44_046), (expected.VisitDate, expected.ContentStart));
         Assert.Equal(new Settlement(90_000_000_003, 180_000_000_014, 90_000_000_005), expected.Outcome);
         Assert.Equal("SCVT", string.Concat(
             Enum.GetValues<RecordKind>().OrderBy(kind => "SCVT".IndexOf((char)kind, StringComparison.Ordinal)).Select(kind => (char)kind)));
@@ -344,22 +348,23 @@ public sealed class StoredFormatTests
     }
 
     private static readonly RecordHeader Header = new(
-        RecordKind.Settlement, RecordState.Active, true, 5, 6, 20240305, 4_001, 2_752, 14, LimitCount: 2, LimitBytes: 82);
+        RecordKind.Settlement, RecordState.Active, true, 5, 6, 20240305, 4_001, 2_752, 14, NumbersBytes: 15, LimitsBytes: 74);
 
     private static readonly StoredLimits Limits = SampleTerms.Limits(
         ('D', 4_000, 12, 4_001, "bordinary:20240305:H院"), ('f', 30_000, 13, 2_752, "fordinary.year:2024"));
 
     private static readonly byte[] Met =
     [
-        .. Text("D"), .. Big(6, 4_000), .. Big(6, 12), .. Big(6, 4_001), 23, .. Text("bordinary:20240305:H院"),
-        .. Text("f"), .. Big(6, 30_000), .. Big(6, 13), .. Big(6, 2_752), 19, .. Text("fordinary.year:2024"),
+        .. Text("12 4013 13 2765"), .. Text("P"), 1, .. Big(2, 0), 1, 2, .. Big(6, 0), .. Big(2, 5_500),
+        .. Text("D"), .. Big(6, 4_000), 1, .. Text("f"), .. Big(6, 30_000), 1,
+        23, .. Text("bordinary:20240305:H院"), 19, .. Text("fordinary.year:2024"),
     ];
 
     private static byte[] Packed(RecordHeader header) =>
     [
         2, (byte)header.Kind, (byte)header.State, (byte)(header.ByRate ? 'P' : 'F'), .. Big(6, header.Sequence), .. Big(6, header.Order),
         .. Big(4, header.VisitDay), .. Big(6, header.DeductibleFen), .. Big(6, header.FundPayFen), .. Big(6, header.ShortfallFen),
-        (byte)header.VisitIdBytes, .. Big(2, header.NotAgainWithinDays), (byte)header.LimitCount, .. Big(2, header.LimitBytes),
+        (byte)header.VisitIdBytes, .. Big(2, header.NumbersBytes), .. Big(2, header.LimitsBytes),
     ];
 
     private static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);
