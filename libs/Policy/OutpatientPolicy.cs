@@ -26,12 +26,28 @@ public sealed record OutpatientPolicy
     public required Rounding Rounding { get; init; }
 
     /// <param name="adminLevel">The registry's word: <c>province</c> to <c>village</c>.</param>
-    public FacilityClass FacilityClassOf(string adminLevel, string grade) =>
-        FacilityClasses.First(one => one.Holds(adminLevel, grade));
+    public FacilityClass FacilityClassOf(string adminLevel, string grade)
+    {
+        foreach (FacilityClass one in FacilityClasses)
+        {
+            if (one.Holds(adminLevel, grade)) return one;
+        }
+
+        throw new InvalidOperationException("The last class of facilities holds every one.");
+    }
 
     /// <param name="ageYears">Completed years on the visit's date; null where the date of birth is not known: then no class by age
     /// holds.</param>
-    public PersonClass PersonClassOf(int? ageYears, string category) => PersonClasses.First(one => one.Holds(ageYears, category));
+    public PersonClass PersonClassOf(int? ageYears, string category)
+    {
+        // Asked of every visit: a predicate would be an object each time.
+        foreach (PersonClass one in PersonClasses)
+        {
+            if (one.Holds(ageYears, category)) return one;
+        }
+
+        throw new InvalidOperationException("The last class of people holds everybody.");
+    }
 
     /// <summary>Null where the visit type is not covered.</summary>
     public Benefit? BenefitFor(string visitType) => Benefits.FirstOrDefault(benefit => benefit.VisitTypes.ContainsKey(visitType));

@@ -21,5 +21,10 @@ public sealed class TermsCatalogue(PolicyPack pack)
             : _terms.GetOrAdd(key, TermsCompiler.Compile(pack, policy, policy.FacilityClassOf(adminLevel, grade), person, visitType));
     }
 
-    private readonly record struct Key(string PolicyId, string AdminLevel, string Grade, string PersonClass, VisitType VisitType);
+    private readonly record struct Key(string PolicyId, string AdminLevel, string Grade, string PersonClass, VisitType VisitType)
+    {
+        // Equal texts are mostly one object here. To hash four of them took longer than to compare them with some neighbours.
+        public override int GetHashCode() =>
+            HashCode.Combine(PolicyId.Length, AdminLevel.Length, Grade.Length, PersonClass.Length, (int)VisitType);
+    }
 }
