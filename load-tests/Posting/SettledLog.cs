@@ -65,6 +65,7 @@ public sealed class SettledLog
         long usedFen = random.Next(0, 1_000);
         return new SettledClaim
         {
+            Format = SettledMessage.Format,
             Shard = shard,
             Sequence = sequence,
             Epoch = epoch,
@@ -87,6 +88,9 @@ public sealed class SettledLog
             CapFen = 30_000,
             CapUsedBeforeFen = usedFen,
             CapUsedAfterFen = usedFen + fundPayFen,
+            CountsAgainstCap = true,
+            RoundingFen = 1,
+            Limits = string.Create(CultureInfo.InvariantCulture, $"f 30000 {usedFen} {fundPayFen} fordinary.year:2025"),
             PolicyId = "zhengzhou-outpatient@2024-01-01",
             PolicyHash = new string('0', 64),
             RequestFingerprint = ByteString.CopyFrom(new byte[16]),

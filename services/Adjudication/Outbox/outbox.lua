@@ -29,6 +29,8 @@ local function as_appended(record)
   local kind = string.sub(record, 2, 2)
   if string.byte(record) ~= 2 or (kind ~= 'S' and kind ~= 'C') then return record end
   local seq = string.sub(record, 5, 10)
+  -- Most are as they were: to put those together anew cost as much as to read them.
+  if string.sub(record, 3, 3) == 'A' and string.sub(record, 11, 16) == seq then return record end
   return string.sub(record, 1, 2) .. 'A' .. string.sub(record, 4, 10) .. seq .. string.sub(record, 17)
 end
 

@@ -76,26 +76,37 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         Require(deductible >= 0 && deductible <= inScope, "has a deductible outside 0 to in_scope");
         Require(fundPay >= 0 && fundPay <= total, "has a fund payment outside 0 to the total");
         Require(sign * claim.ShortfallFen >= 0, "has a shortfall with the wrong sign");
-        bool byRate = claim.RateBp > 0;
-        List<BookedLimit> limits = BookedLimit.Read(claim.Limits);
-        if (byRate) CheckShare(claim, limits, inScope, deductible, fundPay);
-        CheckLimits(claim, limits, sign, deductible, fundPay);
+        (bool afterRate, bool inBands, bool capNamed) = KindsOf(claim, fundPay);
+        if (claim.RateBp > 0) CheckShare(claim, afterRate, inBands, inScope, deductible, fundPay);
+        CheckLimits(claim, sign, deductible, fundPay);
         if (!claim.CountsAgainstCap) return;
         Require(claim.CapUsedBeforeFen >= 0 && claim.CapUsedAfterFen - claim.CapUsedBeforeFen == claim.FundPayFen,
             "moves the cap by another sum than it pays");
         if (claim.Kind == Kind.Settlement)
             Require(claim.CapUsedAfterFen <= Math.Max(claim.CapFen, claim.CapUsedBeforeFen), "pays beyond the cap");
-        // Below the entry sum the cap is but shown, and nothing is paid.
-        Require(limits.Exists(limit => (limit.Kind == 'f' || (limit.Kind == 's' && fundPay == 0)) && limit.Limit == claim.CapFen
-            && limit.UsedBefore == claim.CapUsedBeforeFen),
-            "counts against a cap that is not among its limits");
+        Require(capNamed, "counts against a cap that is not among its limits");
+    }
+
+    private static (bool AfterRate, bool InBands, bool CapNamed) KindsOf(SettledClaim claim, long fundPay)
+    {
+        (bool afterRate, bool inBands, bool capNamed) = (false, false, false);
+        BookedLimitReader limit = new(claim.Limits);
+        while (limit.MoveNext())
+        {
+            afterRate |= limit.Kind is 'A' or 'a';
+            inBands |= limit.Kind is 'b';
+            // Below the entry sum the cap is but shown, and nothing is paid.
+            bool isCap = limit.Kind == 'f' || (limit.Kind == 's' && fundPay == 0);
+            capNamed |= isCap && limit.Limit == claim.CapFen && limit.UsedBefore == claim.CapUsedBeforeFen;
+        }
+
+        return (afterRate, inBands, capNamed);
     }
 
     /// <summary>The highest rate of the visit's bands, and what rounding may add to each band.</summary>
-    private static void CheckShare(SettledClaim claim, List<BookedLimit> limits, long inScope, long deductible, long fundPay)
+    private static void CheckShare(SettledClaim claim, bool afterRate, bool inBands, long inScope, long deductible, long fundPay)
     {
-        bool afterRate = limits.Exists(limit => limit.Kind is 'A' or 'a');
-        int bands = limits.Exists(limit => limit.Kind == 'b') ? MostBands : 1;
+        int bands = inBands ? MostBands : 1;
         long rounding = Math.Max(claim.RoundingFen, 1);
         Int128 share = (Int128)(afterRate ? inScope : inScope - deductible) * claim.RateBp;
         Int128 most = RoundHalfUp(share, 10_000 * rounding) * rounding + ((bands - 1) * rounding) - (afterRate ? deductible : 0);
@@ -103,15 +114,17 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
     }
 
     /// <summary>What the fund pays moves every cap on it, and none beyond itself; nothing else moves by what no visit could.</summary>
-    private static void CheckLimits(SettledClaim claim, List<BookedLimit> limits, int sign, long deductible, long fundPay)
+    private static void CheckLimits(SettledClaim claim, int sign, long deductible, long fundPay)
     {
         bool isSettlement = claim.Kind == Kind.Settlement;
         bool mayCut = false;
         long borne = 0;
-        foreach (BookedLimit limit in limits)
+        BookedLimitReader limit = new(claim.Limits);
+        while (limit.MoveNext())
         {
-            Require(limit is { Limit: <= LargestLimit, UsedBefore: <= LargestLimit, Moved: >= -LargestLimit and <= LargestLimit },
-                "has a limit out of range");
+            bool inRange = limit.Limit <= LargestLimit && limit.UsedBefore <= LargestLimit
+                && limit.Moved is >= -LargestLimit and <= LargestLimit;
+            Require(inRange, "has a limit out of range");
             long moved = sign * limit.Moved;
             Require(moved >= 0 && limit.UsedBefore >= 0 && limit.Limit >= 0, "moves a limit the wrong way");
             mayCut |= limit.Kind is 'f' or 'n';

@@ -7,26 +7,61 @@ namespace Claims.Ledger.SubLedger;
 /// <param name="Accumulator">Empty where nothing accumulates.</param>
 internal readonly record struct BookedLimit(char Kind, long Limit, long UsedBefore, long Moved, string Accumulator)
 {
-    private const string Kinds = "cmDdbAanfs";
-
     /// <exception cref="UnbookableRecordException">The text is none.</exception>
     public static List<BookedLimit> Read(string limits)
     {
         List<BookedLimit> read = [];
-        if (limits.Length == 0) return read;
-        Span<Range> parts = stackalloc Range[5];
-        foreach (ReadOnlySpan<char> line in limits.EnumerateLines())
-        {
-            if (line.Split(parts, ' ') < 5 || line[parts[0]].Length != 1 || !Kinds.Contains(line[0], StringComparison.Ordinal)
-                || !Number(line[parts[1]], out long limit) || !Number(line[parts[2]], out long before)
-                || !Number(line[parts[3]], out long moved))
-                throw new UnbookableRecordException("has limits that are not kind, limit, used before, moved, accumulator");
-            read.Add(new BookedLimit(line[0], limit, before, moved, line[parts[4]].ToString()));
-        }
-
+        BookedLimitReader reader = new(limits);
+        while (reader.MoveNext())
+            read.Add(new BookedLimit(reader.Kind, reader.Limit, reader.UsedBefore, reader.Moved, reader.Accumulator.ToString()));
         return read;
-
-        static bool Number(ReadOnlySpan<char> text, out long number) =>
-            long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
     }
+}
+
+/// <summary>The lines of <c>limits</c> one after the other, without an object for any: every record is read so before it is
+/// booked.</summary>
+internal ref struct BookedLimitReader(string limits)
+{
+    private const string Kinds = "cmDdbAanfs";
+    private ReadOnlySpan<char> _rest = limits;
+    private bool _isAtEnd = limits.Length == 0;
+
+    public char Kind { get; private set; }
+
+    public long Limit { get; private set; }
+
+    public long UsedBefore { get; private set; }
+
+    public long Moved { get; private set; }
+
+    public ReadOnlySpan<char> Accumulator { get; private set; }
+
+    /// <exception cref="UnbookableRecordException">The next line is no limit.</exception>
+    public bool MoveNext()
+    {
+        if (_isAtEnd) return false;
+        int end = _rest.IndexOf('\n');
+        _isAtEnd = end < 0;
+        ReadOnlySpan<char> line = _isAtEnd ? _rest : _rest[..end];
+        if (!_isAtEnd) _rest = _rest[(end + 1)..];
+        if (line.Length < 2 || line[1] != ' ' || !Kinds.Contains(line[0], StringComparison.Ordinal)) throw NoLimit();
+        Kind = line[0];
+        line = line[2..];
+        Limit = Number(ref line);
+        UsedBefore = Number(ref line);
+        Moved = Number(ref line);
+        Accumulator = line;
+        return true;
+    }
+
+    private static long Number(ref ReadOnlySpan<char> line)
+    {
+        int end = line.IndexOf(' ');
+        if (end < 0 || !long.TryParse(line[..end], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number))
+            throw NoLimit();
+        line = line[(end + 1)..];
+        return number;
+    }
+
+    private static UnbookableRecordException NoLimit() => new("has limits that are not kind, limit, used before, moved, accumulator");
 }
