@@ -274,7 +274,7 @@ public sealed class ShardRelay : IDisposable
         bool taken = true;
         for (long next = _position + 1; taken && !read.IsEmpty; next++)
         {
-            OutboxEntry entry = OutboxEntry.Take(ref read, _request);
+            OutboxEntry entry = OutboxEntry.Take(ref read, _shard.Keys, _request);
             if (entry.Record.Header.Sequence != next)
             {
                 // The ledger refuses to book past a hole, and so does the relay: nothing behind it can be known to be whole.
@@ -284,7 +284,7 @@ public sealed class ShardRelay : IDisposable
             }
 
             Terms? terms = entry.Record.Terms is { } key ? await _store.Terms.ReadAsync(_shard, key) : null;
-            SettledClaims.Fill(_claim, _shard.Shard, epoch, "", _shard.Keys.InsuredIdOf(entry.InsuredKey), entry.FacilityCode,
+            SettledClaims.Fill(_claim, _shard.Shard, epoch, "", entry.InsuredId, entry.FacilityCode,
                 entry.RequestId, entry.Record, terms);
             taken = Gather(entry.Record.TraceParent);
         }

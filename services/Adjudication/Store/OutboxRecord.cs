@@ -24,16 +24,17 @@ public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Se
 }
 
 /// <summary>A record of the outbox as outbox.lua gives it, with the names that it lies under.</summary>
-public readonly record struct OutboxEntry(string InsuredKey, string FacilityCode, string RequestId, OutboxRecord Record)
+public readonly record struct OutboxEntry(string InsuredId, string FacilityCode, string RequestId, OutboxRecord Record)
 {
     /// <summary>Takes the next entry off.</summary>
+    /// <param name="keys">Of the shard whose outbox it is.</param>
     /// <param name="into">Holds a settlement's request from now on; it may have held another one.</param>
-    public static OutboxEntry Take(ref ReadOnlyMemory<byte> entries, StoredRequest into)
+    public static OutboxEntry Take(ref ReadOnlyMemory<byte> entries, ShardKeys keys, StoredRequest into)
     {
-        string insuredKey = Encoding.UTF8.GetString(Take(ref entries, sizeof(ushort)));
+        string insuredId = keys.InsuredIdOf(Take(ref entries, sizeof(ushort)));
         (string facilityCode, string requestId) = RequestField.Parse(Take(ref entries, sizeof(ushort)));
         int length = BinaryPrimitives.ReadInt32BigEndian(entries.Span);
-        OutboxEntry entry = new(insuredKey, facilityCode, requestId, OutboxRecord.Read(entries.Slice(sizeof(int), length), into));
+        OutboxEntry entry = new(insuredId, facilityCode, requestId, OutboxRecord.Read(entries.Slice(sizeof(int), length), into));
         entries = entries[(sizeof(int) + length)..];
         return entry;
     }

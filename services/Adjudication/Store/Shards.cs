@@ -56,5 +56,8 @@ public sealed class ShardKeys(int shard)
 
     public string InsuredIdOf(string insuredKey) => insuredKey[_insuredPrefix.Length..];
 
+    /// <param name="insuredKey">In UTF-8; the prefix has a byte a character.</param>
+    public string InsuredIdOf(ReadOnlySpan<byte> insuredKey) => Encoding.UTF8.GetString(insuredKey[_insuredPrefix.Length..]);
+
     private static string Name(int shard, string suffix) => string.Create(CultureInfo.InvariantCulture, $"{{s{shard:00}}}:{suffix}");
 }

@@ -21,7 +21,7 @@ internal static class OutboxReader
             RedisValue[] reply = (RedisValue[])(await shard.Scripts.CallAsync(
                 Read, [shard.Keys.Shard, shard.Keys.Outbox, shard.Keys.Lease], [epoch, "reader", 1, 0, from + before, LargestRead]))!;
             ReadOnlyMemory<byte> rest = (byte[])reply[1]!;
-            while (!rest.IsEmpty) entries.Add(OutboxEntry.Take(ref rest, new StoredRequest()));
+            while (!rest.IsEmpty) entries.Add(OutboxEntry.Take(ref rest, shard.Keys, new StoredRequest()));
         }
         while (entries.Count - before == LargestRead);
         return entries;

@@ -94,7 +94,7 @@ public sealed class OutboxScriptTests
     {
         ReadOnlyMemory<byte> rest = (byte[])(await CallAsync(fixture, "one", 60_000, 0, from, count))[1]!;
         List<int> read = [];
-        while (!rest.IsEmpty) read.Add((int)OutboxEntry.Take(ref rest, new StoredRequest()).Record.Header.Sequence);
+        while (!rest.IsEmpty) read.Add((int)OutboxEntry.Take(ref rest, new ShardKeys(0), new StoredRequest()).Record.Header.Sequence);
         return read;
     }
 

@@ -28,7 +28,7 @@ public sealed class RecentRecordsTests
         {
             RecentRecord atHand = Assert.NotNull(shard.Recent.Take(index + 1));
             Assert.Equal(
-                SettledClaims.Of(0, StoreFixture.Epoch, shard.Keys.InsuredIdOf(entry.InsuredKey), entry.FacilityCode, entry.RequestId,
+                SettledClaims.Of(0, StoreFixture.Epoch, entry.InsuredId, entry.FacilityCode, entry.RequestId,
                     entry.Record, Cited),
                 SettledClaims.Of(0, StoreFixture.Epoch, atHand.Step.InsuredId, atHand.Step.FacilityCode, atHand.Step.RequestId,
                     atHand.Read(scratch), Cited));

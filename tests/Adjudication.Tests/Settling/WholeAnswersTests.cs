@@ -413,7 +413,7 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
         await fixture.Desk.SettleAsync(Visit("R1", "P12", Province, "2024-12-31", VisitType.DeliveryCaesarean));
         ShardQueue shard = fixture.Store.Store.ShardOf("P12");
         OutboxEntry entry = (await OutboxReader.ReadAsync(shard, StoreFixture.Epoch))
-            .Single(found => shard.Keys.InsuredIdOf(found.InsuredKey) == "P12");
+            .Single(found => found.InsuredId == "P12");
 
         SettledClaim claim = SettledClaims.Of(
             shard.Shard, "e", "P12", entry.FacilityCode, entry.RequestId, entry.Record,

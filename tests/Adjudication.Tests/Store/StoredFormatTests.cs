@@ -260,17 +260,17 @@ public sealed class StoredFormatTests
         byte[] settlement = [.. Packed(Header), .. Met, .. Fingerprint, .. Stored.ToByteArray()];
         ReadOnlyMemory<byte> entries = (byte[])
         [
-            .. Big(2, 8), .. Text("{s00}:i1"), .. Big(2, 8), .. Text("qH院\nr1"), .. Big(4, settlement.Length), .. settlement,
-            .. Big(2, 8), .. Text("{s00}:i2"), .. Big(2, 6), .. Text("qH2\nr2"), .. Big(4, settlement.Length), .. settlement,
+            .. Big(2, 9), .. Text("{s00}:i:1"), .. Big(2, 8), .. Text("qH院\nr1"), .. Big(4, settlement.Length), .. settlement,
+            .. Big(2, 9), .. Text("{s00}:i:2"), .. Big(2, 6), .. Text("qH2\nr2"), .. Big(4, settlement.Length), .. settlement,
         ];
 
-        OutboxEntry first = OutboxEntry.Take(ref entries, new StoredRequest());
-        OutboxEntry second = OutboxEntry.Take(ref entries, new StoredRequest());
+        OutboxEntry first = OutboxEntry.Take(ref entries, new ShardKeys(0), new StoredRequest());
+        OutboxEntry second = OutboxEntry.Take(ref entries, new ShardKeys(0), new StoredRequest());
 
-        Assert.Equal(("{s00}:i1", "H院", "r1", Header, Stored),
-            (first.InsuredKey, first.FacilityCode, first.RequestId, first.Record.Header, first.Record.Settlement?.Request));
-        Assert.Equal(("{s00}:i2", "H2", "r2", Header, Stored),
-            (second.InsuredKey, second.FacilityCode, second.RequestId, second.Record.Header, second.Record.Settlement?.Request));
+        Assert.Equal(("1", "H院", "r1", Header, Stored),
+            (first.InsuredId, first.FacilityCode, first.RequestId, first.Record.Header, first.Record.Settlement?.Request));
+        Assert.Equal(("2", "H2", "r2", Header, Stored),
+            (second.InsuredId, second.FacilityCode, second.RequestId, second.Record.Header, second.Record.Settlement?.Request));
         Assert.Equal((0xCAFEu, null), (first.Record.Terms, first.Record.TraceParent));
         Assert.True(entries.IsEmpty);
     }
