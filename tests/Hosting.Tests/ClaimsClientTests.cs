@@ -44,7 +44,9 @@ public sealed class ClaimsClientTests
             {
                 seen.Enqueue([.. context.RequestHeaders.Where(entry => entry.Key.StartsWith("claims-", StringComparison.Ordinal))
                     .Select(entry => $"{entry.Key} {entry.Value}").Order(StringComparer.Ordinal)]);
-                return seen.Count < 3 ? throw new RpcException(new Status(StatusCode.Unavailable, "starting")) : Task.FromResult(new Accumulators());
+                return seen.Count < 3
+                    ? throw new RpcException(new Status(StatusCode.Unavailable, "starting"))
+                    : Task.FromResult(new Accumulators());
             },
         };
         await using InProcessService callee = await InProcessService.StartAsync(behaviour);

@@ -409,23 +409,14 @@ public sealed class SettlementDesk
     }
 
     /// <exception cref="StoreUnavailableException">What is stored cannot be read by this program.</exception>
-    private static Refusal RefusalOf(in StepReply reply, SettlementRef? other) => SettlementRefs.Name(reply.Outcome switch
+    private static Refusal RefusalOf(in StepReply reply, SettlementRef? other) => reply.Outcome switch
     {
-        StepOutcome.Conflict => Reasons.DuplicateConflict,
-        StepOutcome.Cancelled => Reasons.RequestCancelled,
-        StepOutcome.Reversed => Reasons.RequestReversed,
-        StepOutcome.TargetUnknown => Reasons.SettlementUnknown,
-        StepOutcome.TargetUndone => Reasons.AlreadyCancelled,
-        StepOutcome.BlockedByLater => Reasons.CancelBlockedByLaterSettlement,
-        StepOutcome.RestoreImpossible => Reasons.RestoreImpossible,
-        StepOutcome.YearClosed => Reasons.YearClosed,
-        StepOutcome.VisitSettled => Reasons.VisitAlreadySettled,
-        StepOutcome.AllowancePaid => Reasons.AllowanceAlreadyPaid,
+        StepOutcome.Refused => SettlementRefs.Name(reply.ReasonCode, other),
         StepOutcome.FormatUnknown => throw new StoreUnavailableException(
             $"A stored record has format {Encoding.ASCII.GetString(reply.Bytes.Span)}, and this program reads "
                 + $"format {RecordHeader.Format}."),
         StepOutcome unforeseen => throw new InvalidOperationException($"{unforeseen} is no refusal."),
-    }, other);
+    };
 
     private static (string? Target, Refusal? Refusal) TargetOf(CancelRequest request, ShardQueue shard)
     {

@@ -121,38 +121,11 @@ public enum StepOutcome
     /// <summary>The same request was answered before; the bytes are its record.</summary>
     Replay,
 
-    /// <summary>The key was used before, with other content.</summary>
-    Conflict,
-
     /// <summary>Nothing is stored under the key.</summary>
     Missing,
 
-    /// <summary>The request's settlement was cancelled since.</summary>
-    Cancelled,
-
-    /// <summary>The request was reversed, before or after it came.</summary>
-    Reversed,
-
-    /// <summary>No settlement is stored under what the request names.</summary>
-    TargetUnknown,
-
-    /// <summary>The settlement was undone already.</summary>
-    TargetUndone,
-
-    /// <summary>The settlement bore a deductible, and a later one that met the same stands.</summary>
-    BlockedByLater,
-
-    /// <summary>A limit that it had moved, the visit or the allowance has been used since.</summary>
-    RestoreImpossible,
-
-    /// <summary>The visit has a settlement that stands.</summary>
-    VisitSettled,
-
-    /// <summary>An allowance that stands was paid within the days in which no second one is.</summary>
-    AllowancePaid,
-
-    /// <summary>The year of the visit is closed.</summary>
-    YearClosed,
+    /// <summary>Refused; the reply has the reason, and the record that it speaks of, where there is one.</summary>
+    Refused,
 
     /// <summary>A stored record of the insured has a format that the script does not read; nothing happened.</summary>
     FormatUnknown,
@@ -175,16 +148,19 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
     /// <summary>The header's sequence alone.</summary>
     public long Sequence => RecordHeader.ReadSequence(Bytes.Span);
 
+    /// <summary>Of a refusal: the reason's code (<see cref="Reasons"/>).</summary>
+    public string ReasonCode => Encoding.ASCII.GetString(Bytes.Span.Slice(1, Bytes.Span[0]));
+
     /// <summary>The record that a refusal speaks of: what stands under the id, what blocks, what was undone; null where there is
     /// none.</summary>
     public StoredAnswer? Named()
     {
-        bool names = Outcome is StepOutcome.Conflict or StepOutcome.Cancelled or StepOutcome.Reversed or StepOutcome.TargetUndone
-            or StepOutcome.BlockedByLater or StepOutcome.RestoreImpossible or StepOutcome.VisitSettled or StepOutcome.AllowancePaid;
-        if (!names || Bytes.IsEmpty) return null;
-        int length = BinaryPrimitives.ReadUInt16BigEndian(Bytes.Span);
-        (string facilityCode, string requestId) = RequestField.Parse(Bytes.Span.Slice(sizeof(ushort), length));
-        ReadOnlyMemory<byte> record = Bytes[(sizeof(ushort) + length)..];
+        if (Outcome is not StepOutcome.Refused) return null;
+        ReadOnlyMemory<byte> named = Bytes[(1 + Bytes.Span[0])..];
+        if (named.IsEmpty) return null;
+        int length = BinaryPrimitives.ReadUInt16BigEndian(named.Span);
+        (string facilityCode, string requestId) = RequestField.Parse(named.Span.Slice(sizeof(ushort), length));
+        ReadOnlyMemory<byte> record = named[(sizeof(ushort) + length)..];
         return new StoredAnswer(facilityCode, requestId, RecordHeader.Read(record.Span), record);
     }
 
@@ -206,17 +182,8 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
         {
             'N' => StepOutcome.New,
             'R' => StepOutcome.Replay,
-            'C' => StepOutcome.Conflict,
             'M' => StepOutcome.Missing,
-            'X' => StepOutcome.Cancelled,
-            'V' => StepOutcome.Reversed,
-            'K' => StepOutcome.TargetUnknown,
-            'A' => StepOutcome.TargetUndone,
-            'B' => StepOutcome.BlockedByLater,
-            'I' => StepOutcome.RestoreImpossible,
-            'D' => StepOutcome.VisitSettled,
-            'P' => StepOutcome.AllowancePaid,
-            'Y' => StepOutcome.YearClosed,
+            '-' => StepOutcome.Refused,
             'F' => StepOutcome.FormatUnknown,
             char other => throw new InvalidDataException($"settle.lua answered with an unknown outcome '{other}'."),
         },

@@ -23,11 +23,8 @@
 -- ever change.
 -- A record begins with the number of its format. One of another format is not read: its request is answered 'F' and changes nothing.
 -- Reply, one text: of each item four bytes of length, then 'N' new + record (a settlement's or quote's HEADER and numbers only),
---   'R' replay + stored record, 'C' other content under this key, 'M' nothing stored, 'X' the request was cancelled, 'V' it was
---   reversed, 'K' no such settlement, 'A' it was cancelled already, 'B' a later settlement of the day stands,
---   'I' what a restored settlement needs has been used since, 'Y' the year of the visit is closed,
---   'D' the visit has a settlement that stands, 'P' an allowance that stands was paid too near;
---   after C, X, V, A, B, I, D and P comes the record that the outcome speaks of, where there is one: NAMED
+--   'R' replay + stored record, 'M' nothing stored, '-' refused: the reason's code with its length before it (1 byte), then, where the
+--   refusal speaks of a record, the length of its field (2 bytes), the field and the record
 --   'F' + the format of a stored record that this script does not read
 -- A store that cannot be trusted answers with an error and changes nothing: NOSHARD, EPOCH, STALE, OUTBOXFULL.
 
@@ -130,8 +127,10 @@ local function same_content(record, text, at)
   return sub(record, start, start + FINGERPRINT_BYTES - 1) == sub(text, at, at + FINGERPRINT_BYTES - 1)
 end
 
--- NAMED: bytes of the record's field (2 bytes), the field, the record.
-local function named(outcome, field, record) return outcome .. packed('>I2', #field) .. field .. record end
+-- A refusal for a reason of the contract, and the record that it speaks of, where there is one: bytes of its field, the field, the record.
+local function refused(reason, field, record)
+  return '-' .. packed('>I1', #reason) .. reason .. (field and packed('>I2', #field) .. field .. record or '')
+end
 
 local function facility_of(request) return string.match(request, '^q([^\n]*)\n') end
 local function visit_field(facility, visit) return 'v' .. facility .. '\n' .. visit end
@@ -163,10 +162,10 @@ end
 local function earlier_settlement(request, stored, item, content_at)
   if not known(stored) then return nil end
   local kind, state = kind_of(stored), state_of(stored)
-  if kind == 'T' then return 'V' end
-  if kind ~= 'S' or not same_content(stored, item, content_at) then return named('C', request, stored) end
-  if state == 'X' then return named('X', request, stored) end
-  if state == 'R' then return named('V', request, stored) end
+  if kind == 'T' then return refused('REQUEST_REVERSED') end
+  if kind ~= 'S' or not same_content(stored, item, content_at) then return refused('DUPLICATE_CONFLICT', request, stored) end
+  if state == 'X' then return refused('REQUEST_CANCELLED', request, stored) end
+  if state == 'R' then return refused('REQUEST_REVERSED', request, stored) end
   return 'R' .. stored
 end
 
@@ -220,12 +219,12 @@ local function settle(key, mode, item)
     if earlier then return earlier end
     if mode == 'L' then return 'M' end
   end
-  if closed(date) then return 'Y' end
+  if closed(date) then return refused('YEAR_CLOSED') end
   local standing = stands and stored[accumulators + 2]
-  if standing and standing ~= '' then return named('D', standing, call('HGET', key, standing)) end
+  if standing and standing ~= '' then return refused('VISIT_ALREADY_SETTLED', standing, call('HGET', key, standing)) end
   if t.window > 0 then
     local field, record = allowance_near(key, date, t.window)
-    if field then return named('P', field, record) end
+    if field then return refused('ALLOWANCE_ALREADY_PAID', field, record) end
   end
 
   local kinds, limits, places, limit_count, before_rate = t.kinds, t.limits, t.places, t.count, t.before_rate
@@ -403,7 +402,7 @@ local function take_back(key, mode, item)
   -- Takes a standing settlement back: what it moved is moved back, and a negative mirror is booked.
   local function undo(key, request, content, kind, outcome, field, record)
     local target = read(record)
-    if closed(target.date) then return 'Y' end
+    if closed(target.date) then return refused('YEAR_CLOSED') end
     local facility = facility_of(field)
     local uses = uses_of(target)
     local spared, relieved = names_of(uses, IN_ORDER, true), names_of(uses, PAYING, true)
@@ -422,7 +421,7 @@ local function take_back(key, mode, item)
         end
       end
     end
-    if blocking then return named('B', all[blocking], all[blocking + 1]) end
+    if blocking then return refused('CANCEL_BLOCKED_BY_LATER_SETTLEMENT', all[blocking], all[blocking + 1]) end
     table.sort(headroom, function(a, b) return a.seq < b.seq end)
 
     local now = holding(key, uses)
@@ -457,14 +456,14 @@ local function take_back(key, mode, item)
     local stored = known(call('HGET', key, request))
     if stored then
       local kind, state = kind_of(stored), state_of(stored)
-      if kind == 'T' then return 'V' end
-      if kind ~= 'C' or not same_content(stored, content, 1) then return named('C', request, stored) end
-      return state == 'U' and named('V', request, stored) or 'R' .. stored
+      if kind == 'T' then return refused('REQUEST_REVERSED') end
+      if kind ~= 'C' or not same_content(stored, content, 1) then return refused('DUPLICATE_CONFLICT', request, stored) end
+      return state == 'U' and refused('REQUEST_REVERSED', request, stored) or 'R' .. stored
     end
 
     local field, record = find(key, target, request)
-    if not known(record) or kind_of(record) ~= 'S' then return 'K' end
-    if state_of(record) ~= 'A' then return named('A', field, record) end
+    if not known(record) or kind_of(record) ~= 'S' then return refused('SETTLEMENT_UNKNOWN') end
+    if state_of(record) ~= 'A' then return refused('ALREADY_CANCELLED', field, record) end
     return undo(key, request, content, 'C', 'A', field, record)
   end
 
@@ -476,19 +475,20 @@ local function take_back(key, mode, item)
     local field = sub(cancel_record, start + 2, start + 1 + length)
     local record = call('HGET', key, field)
     local target = read(record)
-    if closed(target.date) then return 'Y' end
+    if closed(target.date) then return refused('YEAR_CLOSED') end
     local uses, terms = uses_of(target)
     local now = holding(key, uses)
     for i = 1, #uses do
       local use = uses[i]
-      if use.moved > 0 and use.kind ~= 'b' and use.name ~= '' and now[i] + use.moved > use.limit then return 'I' end
+      local taken = use.moved > 0 and use.kind ~= 'b' and use.name ~= '' and now[i] + use.moved > use.limit
+      if taken then return refused('RESTORE_IMPOSSIBLE') end
     end
     local stands = target.visit_bytes > 0 and visit_field(facility_of(field), sub(record, -target.visit_bytes)) or nil
     local standing = stands and call('HGET', key, stands)
-    if standing and standing ~= '' then return named('I', standing, call('HGET', key, standing)) end
+    if standing and standing ~= '' then return refused('RESTORE_IMPOSSIBLE', standing, call('HGET', key, standing)) end
     if terms.window > 0 then
       local near, near_record = allowance_near(key, target.date, terms.window)
-      if near then return named('I', near, near_record) end
+      if near then return refused('RESTORE_IMPOSSIBLE', near, near_record) end
     end
 
     local h = read(record)
@@ -508,8 +508,8 @@ local function take_back(key, mode, item)
     local stored = known(call('HGET', key, request))
     if stored then
       local kind = kind_of(stored)
-      if kind == 'T' then return 'V' end
-      if kind ~= 'V' or not same_content(stored, content, 1) then return named('C', request, stored) end
+      if kind == 'T' then return refused('REQUEST_REVERSED') end
+      if kind ~= 'V' or not same_content(stored, content, 1) then return refused('DUPLICATE_CONFLICT', request, stored) end
       return 'R' .. stored
     end
 

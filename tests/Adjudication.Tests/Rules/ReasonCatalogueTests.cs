@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text;
+using System.Text.RegularExpressions;
 using Claims.Rules;
 
 namespace Adjudication.Tests.Rules;
@@ -7,6 +8,8 @@ namespace Adjudication.Tests.Rules;
 /// <summary>Code, table, document and contract say the same.</summary>
 public sealed class ReasonCatalogueTests
 {
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
     [Fact]
     public void Every_code_stands_in_the_table_once_in_the_order_of_its_declaration() => Assert.Equal(
         typeof(Reasons).GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral)
@@ -31,6 +34,16 @@ public sealed class ReasonCatalogueTests
                 .Select(line => line["// reasons:".Length..].Trim()));
 
         Assert.Equal(Reasons.All.Select(reason => reason.Code), comment.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
+    public void Script_refuses_for_reasons_of_the_table_only()
+    {
+        string[] codes = [.. Regex.Matches(Read("services/Adjudication/Store/settle.lua"), @"refused\('(\w+)'", RegexOptions.None, Limit)
+            .Select(match => match.Groups[1].Value).Distinct(StringComparer.Ordinal)];
+
+        Assert.True(codes.Length >= 10, string.Join(' ', codes));
+        Assert.Empty(codes.Except(Reasons.All.Select(reason => reason.Code), StringComparer.Ordinal));
     }
 
     private static string Table()

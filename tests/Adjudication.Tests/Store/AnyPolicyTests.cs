@@ -67,10 +67,10 @@ public sealed class AnyPolicyTests
         },
         { "a deductible after the rate does not block", "IN_ORDER = { D = true, A = true }", "IN_ORDER = { D = true }" },
         {
-            "a restoration passes a count", "if use.moved > 0 and use.kind ~= 'b'",
-            "if use.moved > 0 and use.kind ~= 'b' and use.kind ~= 'n'"
+            "a restoration passes a count", "local taken = use.moved > 0 and use.kind ~= 'b'",
+            "local taken = use.moved > 0 and use.kind ~= 'b' and use.kind ~= 'n'"
         },
-        { "a restoration asks for room in a band", "if use.moved > 0 and use.kind ~= 'b'", "if use.moved > 0" },
+        { "a restoration asks for room in a band", "local taken = use.moved > 0 and use.kind ~= 'b'", "local taken = use.moved > 0" },
     };
 
     [Theory]
@@ -169,7 +169,7 @@ public sealed class AnyPolicyTests
     private static ModelOutcome Said(StepReply reply) => reply.Outcome is StepOutcome.New or StepOutcome.Replay
         ? new ModelOutcome(reply.Outcome.ToString().ToLowerInvariant(), reply.Header.DeductibleFen, reply.Header.FundPayFen,
             reply.Header.ShortfallFen)
-        : new ModelOutcome(reply.Outcome.ToString().ToLowerInvariant(), 0, 0, 0);
+        : new ModelOutcome(reply.Outcome is StepOutcome.Refused ? reply.ReasonCode : reply.Outcome.ToString().ToLowerInvariant(), 0, 0, 0);
 
     private static Gen<Case> Cases =>
         from seed in Gen.Choose(1, int.MaxValue - 1)

@@ -13,12 +13,12 @@ internal sealed class Model
     {
         if (_entries.TryGetValue((visit.Insured, visit.Facility, visit.Request), out Entry? earlier))
         {
-            if (earlier.Kind == "tombstone") return ModelAnswer.Of("reversed");
-            if (earlier.Kind != "settlement" || earlier.Content != visit.Content) return ModelAnswer.Of("conflict", earlier.Name);
+            if (earlier.Kind == "tombstone") return ModelAnswer.Of("REQUEST_REVERSED");
+            if (earlier.Kind != "settlement" || earlier.Content != visit.Content) return ModelAnswer.Of("DUPLICATE_CONFLICT", earlier.Name);
             return earlier.Fate switch
             {
-                "cancelled" => ModelAnswer.Of("cancelled", earlier.Name),
-                "reversed" => ModelAnswer.Of("reversed", earlier.Name),
+                "cancelled" => ModelAnswer.Of("REQUEST_CANCELLED", earlier.Name),
+                "reversed" => ModelAnswer.Of("REQUEST_REVERSED", earlier.Name),
                 _ => earlier.Answer with { Outcome = "replay" },
             };
         }
@@ -37,15 +37,15 @@ internal sealed class Model
         string content = $"cancel {target}";
         if (_entries.TryGetValue((insured, facility, request), out Entry? earlier))
         {
-            if (earlier.Kind == "tombstone") return ModelAnswer.Of("reversed");
-            if (earlier.Kind != "cancellation" || earlier.Content != content) return ModelAnswer.Of("conflict", earlier.Name);
-            return earlier.Fate == "undone" ? ModelAnswer.Of("reversed", earlier.Name) : earlier.Answer with { Outcome = "replay" };
+            if (earlier.Kind == "tombstone") return ModelAnswer.Of("REQUEST_REVERSED");
+            if (earlier.Kind != "cancellation" || earlier.Content != content) return ModelAnswer.Of("DUPLICATE_CONFLICT", earlier.Name);
+            return earlier.Fate == "undone" ? ModelAnswer.Of("REQUEST_REVERSED", earlier.Name) : earlier.Answer with { Outcome = "replay" };
         }
 
         if (!_entries.TryGetValue((insured, facility, target), out Entry? settlement) || settlement.Kind != "settlement")
-            return ModelAnswer.Of("targetunknown");
-        if (settlement.Fate != "stands") return ModelAnswer.Of("targetundone", settlement.Name);
-        if (LaterStanding(settlement) is { } later) return ModelAnswer.Of("blockedbylater", later.Name);
+            return ModelAnswer.Of("SETTLEMENT_UNKNOWN");
+        if (settlement.Fate != "stands") return ModelAnswer.Of("ALREADY_CANCELLED", settlement.Name);
+        if (LaterStanding(settlement) is { } later) return ModelAnswer.Of("CANCEL_BLOCKED_BY_LATER_SETTLEMENT", later.Name);
         ModelAnswer answer = settlement.Answer with { Outcome = "new", CapUsedBeforeFen = PaidFen(insured, settlement.Visit!.Day.Year) };
         settlement.Fate = "cancelled";
         Put(insured, facility, request, new Entry("cancellation", content, answer) { Undid = settlement });
@@ -57,16 +57,16 @@ internal sealed class Model
         string content = $"reverse {target}";
         if (_entries.TryGetValue((insured, facility, request), out Entry? earlier))
         {
-            if (earlier.Kind == "tombstone") return ModelAnswer.Of("reversed");
+            if (earlier.Kind == "tombstone") return ModelAnswer.Of("REQUEST_REVERSED");
             return earlier.Kind == "reversal" && earlier.Content == content
                 ? earlier.Answer with { Outcome = "replay" }
-                : ModelAnswer.Of("conflict", earlier.Name);
+                : ModelAnswer.Of("DUPLICATE_CONFLICT", earlier.Name);
         }
 
         ModelAnswer answer;
         if (_entries.TryGetValue((insured, facility, target), out Entry? original) && original is { Kind: "settlement", Fate: "stands" })
         {
-            if (LaterStanding(original) is { } later) return ModelAnswer.Of("blockedbylater", later.Name);
+            if (LaterStanding(original) is { } later) return ModelAnswer.Of("CANCEL_BLOCKED_BY_LATER_SETTLEMENT", later.Name);
             answer = original.Answer with
             {
                 Outcome = "new",
@@ -82,10 +82,10 @@ internal sealed class Model
             bool counts = visit.AllowanceFen is null;
             if (counts && settlement.Answer.FundPayFen > 0
                 && PaidFen(insured, visit.Day.Year) + settlement.Answer.FundPayFen > visit.CapFen) return ModelAnswer.Of(
-                "restoreimpossible");
+                "RESTORE_IMPOSSIBLE");
             if (settlement.Answer.DeductibleFen > 0 && BorneFen(visit) + settlement.Answer.DeductibleFen > visit.TariffFen)
-                return ModelAnswer.Of("restoreimpossible");
-            if (Hindrance(visit) is { } hindrance) return hindrance with { Outcome = "restoreimpossible" };
+                return ModelAnswer.Of("RESTORE_IMPOSSIBLE");
+            if (Hindrance(visit) is { } hindrance) return hindrance with { Outcome = "RESTORE_IMPOSSIBLE" };
             answer = settlement.Answer with
             {
                 Outcome = "new",
@@ -138,13 +138,13 @@ internal sealed class Model
         Entry? same = Standing(visit.Insured)
             .SingleOrDefault(other => visit.VisitId.Length > 0 && other.Visit!.VisitId == visit.VisitId
                 && other.Visit.Facility == visit.Facility);
-        if (same is not null) return ModelAnswer.Of("visitsettled", same.Name);
+        if (same is not null) return ModelAnswer.Of("VISIT_ALREADY_SETTLED", same.Name);
         if (visit.AllowanceFen is null) return null;
         Entry? near = Standing(visit.Insured)
             .Where(other => other.Visit!.AllowanceFen is not null
                 && Math.Abs(other.Visit.Day.DayNumber - visit.Day.DayNumber) < visit.NotAgainWithinDays)
             .MaxBy(other => other.Rank);
-        return near is null ? null : ModelAnswer.Of("allowancepaid", near.Name);
+        return near is null ? null : ModelAnswer.Of("ALLOWANCE_ALREADY_PAID", near.Name);
     }
 
     private void Put(string insured, string facility, string request, Entry entry)

@@ -16,7 +16,7 @@ internal sealed class PolicyModel(OutpatientPolicy policy)
     public ModelOutcome Settle(PolicyVisit visit)
     {
         if (_settled.TryGetValue(visit.Request, out Settled? earlier))
-            return earlier.Stands ? earlier.Outcome with { Said = "replay" } : new ModelOutcome("cancelled", 0, 0, 0);
+            return earlier.Stands ? earlier.Outcome with { Said = "replay" } : new ModelOutcome("REQUEST_CANCELLED", 0, 0, 0);
         Settled settled = Evaluate(visit);
         settled.Rank = ++_clock;
         _settled.Add(visit.Request, settled);
@@ -28,11 +28,11 @@ internal sealed class PolicyModel(OutpatientPolicy policy)
 
     public ModelOutcome Cancel(string request)
     {
-        if (!_settled.TryGetValue(request, out Settled? settled)) return new ModelOutcome("targetunknown", 0, 0, 0);
-        if (!settled.Stands) return new ModelOutcome("targetundone", 0, 0, 0);
+        if (!_settled.TryGetValue(request, out Settled? settled)) return new ModelOutcome("SETTLEMENT_UNKNOWN", 0, 0, 0);
+        if (!settled.Stands) return new ModelOutcome("ALREADY_CANCELLED", 0, 0, 0);
         bool blocked = settled.BoreInOrder is { } spared
             && _settled.Values.Any(other => other.Stands && other.Rank > settled.Rank && other.MetInOrder == spared);
-        if (blocked) return new ModelOutcome("blockedbylater", 0, 0, 0);
+        if (blocked) return new ModelOutcome("CANCEL_BLOCKED_BY_LATER_SETTLEMENT", 0, 0, 0);
         settled.Stands = false;
         Move(settled, -1);
         return settled.Outcome;
@@ -43,7 +43,7 @@ internal sealed class PolicyModel(OutpatientPolicy policy)
     {
         Settled settled = _settled[request];
         if (settled.Moves.Any(move => move.Limit is { } limit && move.Amount > 0 && Held(move.Key) + move.Amount > limit))
-            return new ModelOutcome("restoreimpossible", 0, 0, 0);
+            return new ModelOutcome("RESTORE_IMPOSSIBLE", 0, 0, 0);
         settled.Stands = true;
         settled.Rank = ++_clock;
         Move(settled, 1);

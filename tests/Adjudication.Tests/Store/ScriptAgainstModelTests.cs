@@ -40,20 +40,34 @@ public sealed class ScriptAgainstModelTests
         { "the cap does not bind", "allowed = allowed and min(allowed, left) or left", "" },
         { "a cancellation leaves the cap used", "if use.moved > 0 and use.name ~= ''", "if use.moved > 0 and use.kind ~= 'f'" },
         { "a cancellation leaves the deductible borne", "if use.moved > 0 and use.name ~= ''", "if use.moved > 0 and use.kind ~= 'D'" },
-        { "settlements are undone in any order", "if blocking then return named('B', all[blocking], all[blocking + 1]) end", "" },
+        {
+            "settlements are undone in any order",
+            "if blocking then return refused('CANCEL_BLOCKED_BY_LATER_SETTLEMENT', all[blocking], all[blocking + 1]) end",
+            ""
+        },
         { "whatever comes later blocks a cancellation", "and shares(other, IN_ORDER, spared) then", "and spared then" },
         {
             "what blocks is not the newest", "if other.order > newest and shares(other, IN_ORDER, spared)",
             "if (newest == 0 or other.order < newest) and shares(other, IN_ORDER, spared)"
         },
-        { "a settlement is cancelled twice", "if state_of(record) ~= 'A' then return named('A', field, record) end", "" },
-        { "a restoration passes the cap", "if use.moved > 0 and use.kind ~= 'b'", "if use.moved > 0 and use.kind ~= 'f'" },
+        { "a settlement is cancelled twice", "if state_of(record) ~= 'A' then return refused('ALREADY_CANCELLED', field, record) end", "" },
         {
-            "a restoration bears the deductible twice", "if use.moved > 0 and use.kind ~= 'b'", "if use.moved > 0 and use.kind ~= 'D'"
+            "a restoration passes the cap",
+            "local taken = use.moved > 0 and use.kind ~= 'b'",
+            "local taken = use.moved > 0 and use.kind ~= 'f'"
+        },
+        {
+            "a restoration bears the deductible twice",
+            "local taken = use.moved > 0 and use.kind ~= 'b'",
+            "local taken = use.moved > 0 and use.kind ~= 'D'"
         },
         { "a restored settlement keeps its old rank", "target.state, target.order = 'A', seq + 1", "target.state = 'A'" },
         { "what never came leaves no mark", "put(fields, target, pack(h))", "" },
-        { "a cancelled request is settled anew as a replay", "if state == 'X' then return named('X', request, stored) end", "" },
+        {
+            "a cancelled request is settled anew as a replay",
+            "if state == 'X' then return refused('REQUEST_CANCELLED', request, stored) end",
+            ""
+        },
         {
             "the deductible is borne at every visit", "deductible = min(base, max(limits[i] - used[i], 0))",
             "deductible = min(base, limits[i])"
@@ -65,7 +79,11 @@ public sealed class ScriptAgainstModelTests
         { "a visit id is not looked at", "local standing = stands and stored[accumulators + 2]", "local standing = nil" },
         { "a visit id holds for every facility", "return 'v' .. facility .. '\\n' .. visit end", "return 'v' .. visit end" },
         { "a visit id is not freed by a cancellation", "put(fields, visit_field(facility, sub(record, -target.visit_bytes)), '')", "" },
-        { "a restoration passes the visit id", "if standing and standing ~= '' then return named('I'", "if false then return named('I'" },
+        {
+            "a restoration passes the visit id",
+            "if standing and standing ~= '' then return refused('RESTORE_IMPOSSIBLE'",
+            "if false then return refused('RESTORE_IMPOSSIBLE'"
+        },
         { "a restored settlement does not hold its visit id", "if stands then put(fields, stands, field) end", "" },
         { "allowances have no distance", "if t.window > 0 then", "if false then" },
         { "the distance of allowances is a day too long", "day_number(date)) < days", "day_number(date)) <= days" },
@@ -86,7 +104,7 @@ public sealed class ScriptAgainstModelTests
             "a cancelled allowance keeps its distance", "sub(known(all[i + 1]), 2, 4) == 'SAF'",
             "(sub(known(all[i + 1]), 2, 4) == 'SAF' or sub(known(all[i + 1]), 2, 4) == 'SXF')"
         },
-        { "a restoration passes an allowance", "if near then return named('I', near, near_record) end", "" },
+        { "a restoration passes an allowance", "if near then return refused('RESTORE_IMPOSSIBLE', near, near_record) end", "" },
         { "leap days are not counted", "+ floor(y / 4) ", "" },
     };
 

@@ -101,7 +101,7 @@ internal sealed class StoreFixture : IAsyncDisposable
         string outcome = mode is StepMode.Quote ? "quoted" : reply.Outcome.ToString().ToLowerInvariant();
         if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay))
         {
-            return ModelAnswer.Of(reply.Outcome.ToString().ToLowerInvariant(),
+            return ModelAnswer.Of(reply.Outcome is StepOutcome.Refused ? reply.ReasonCode : reply.Outcome.ToString().ToLowerInvariant(),
                 reply.Named() is { } named ? $"{named.FacilityCode} {named.RequestId}" : "");
         }
 

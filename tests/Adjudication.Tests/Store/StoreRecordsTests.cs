@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Adjudication.Tests.Outbox;
 using Claims.Adjudication.Store;
+using Claims.Rules;
 
 namespace Adjudication.Tests.Store;
 
@@ -45,8 +46,8 @@ public sealed class StoreRecordsTests
             settled);
         Assert.Equal(("30000", "651", "4000", "4000"), await FieldsAsync(fixture));
 
-        Assert.Equal(StepOutcome.BlockedByLater,
-            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"))).Outcome);
+        Assert.Equal(Reasons.CancelBlockedByLaterSettlement,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"))).ReasonCode);
         UndoingRecord[] undone =
         [
             await UndoneAsync(fixture, StepMode.Cancel, "H1", "c2", Step.TargetOf(2024, 2)),
@@ -114,18 +115,18 @@ public sealed class StoreRecordsTests
         Assert.Equal((StepOutcome.Replay, first.Header), await OutcomeAsync(StepMode.Settle, First));
         Assert.Equal((StepOutcome.Replay, first.Header), await OutcomeAsync(StepMode.Look, First));
         Assert.Equal(StepOutcome.Missing, (await fixture.RunAsync(StepMode.Look, another)).Outcome);
-        Assert.Equal(StepOutcome.YearClosed, (await fixture.RunAsync(StepMode.Settle, another)).Outcome);
-        Assert.Equal(StepOutcome.YearClosed, (await fixture.RunAsync(StepMode.Quote, another)).Outcome);
-        Assert.Equal(StepOutcome.YearClosed,
-            (await fixture.RunAsync(StepMode.Settle, another with { Day = new DateOnly(2024, 12, 31) })).Outcome);
-        Assert.Equal(StepOutcome.YearClosed,
-            (await fixture.RunAsync(StepMode.Settle, another with { Day = new DateOnly(2023, 1, 1) })).Outcome);
-        Assert.Equal(StepOutcome.YearClosed,
-            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"))).Outcome);
-        Assert.Equal(StepOutcome.YearClosed,
-            (await fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "v1", RequestField.Of("H1", "r1"))).Outcome);
-        Assert.Equal(StepOutcome.YearClosed,
-            (await fixture.UndoAsync(StepMode.Reverse, "P1", "H3", "v5", RequestField.Of("H3", "c5"))).Outcome);
+        Assert.Equal(Reasons.YearClosed, (await fixture.RunAsync(StepMode.Settle, another)).ReasonCode);
+        Assert.Equal(Reasons.YearClosed, (await fixture.RunAsync(StepMode.Quote, another)).ReasonCode);
+        Assert.Equal(Reasons.YearClosed,
+            (await fixture.RunAsync(StepMode.Settle, another with { Day = new DateOnly(2024, 12, 31) })).ReasonCode);
+        Assert.Equal(Reasons.YearClosed,
+            (await fixture.RunAsync(StepMode.Settle, another with { Day = new DateOnly(2023, 1, 1) })).ReasonCode);
+        Assert.Equal(Reasons.YearClosed,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"))).ReasonCode);
+        Assert.Equal(Reasons.YearClosed,
+            (await fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "v1", RequestField.Of("H1", "r1"))).ReasonCode);
+        Assert.Equal(Reasons.YearClosed,
+            (await fixture.UndoAsync(StepMode.Reverse, "P1", "H3", "v5", RequestField.Of("H3", "c5"))).ReasonCode);
         Assert.Equal(4, (long)await fixture.Redis.HashGetAsync(shard.Keys.Shard, "seq"));
 
         Assert.Equal(StepOutcome.New, (await fixture.RunAsync(StepMode.Settle, another with { Day = new DateOnly(2025, 1, 1) })).Outcome);
@@ -145,19 +146,19 @@ public sealed class StoreRecordsTests
         await fixture.RunAsync(StepMode.Settle, First);
         await fixture.RunAsync(StepMode.Settle, OtherYear);
 
-        Assert.Equal(StepOutcome.TargetUnknown,
-            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H2", "c1", Step.TargetOf(2024, 1))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown,
-            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2025, 3))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown,
-            (await fixture.UndoAsync(StepMode.Cancel, "P2", "H1", "c1", Step.TargetOf(2024, 1))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown,
-            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2025, 1))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown,
-            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2023, 1))).Outcome);
+        Assert.Equal(Reasons.SettlementUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H2", "c1", Step.TargetOf(2024, 1))).ReasonCode);
+        Assert.Equal(Reasons.SettlementUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2025, 3))).ReasonCode);
+        Assert.Equal(Reasons.SettlementUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P2", "H1", "c1", Step.TargetOf(2024, 1))).ReasonCode);
+        Assert.Equal(Reasons.SettlementUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2025, 1))).ReasonCode);
+        Assert.Equal(Reasons.SettlementUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2023, 1))).ReasonCode);
         Assert.Equal(StepOutcome.New, (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", Step.TargetOf(2024, 1))).Outcome);
-        Assert.Equal(StepOutcome.TargetUnknown,
-            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c9", Step.TargetOf(2025, 3))).Outcome);
+        Assert.Equal(Reasons.SettlementUnknown,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c9", Step.TargetOf(2025, 3))).ReasonCode);
     }
 
     private static async Task<UndoingRecord> UndoneAsync(
