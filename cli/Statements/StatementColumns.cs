@@ -39,7 +39,7 @@ public static class StatementColumns
 {
     public static IReadOnlyList<StatementColumn<StatementGroup>> Groups { get; } =
     [
-        new("tier", "tier", "机构层级", ColumnUnit.Text, group => group.Tier, group => StatementWords.Tier(group.Tier)),
+        new("tier", "tier", "机构层级", ColumnUnit.Text, group => group.Tier, group => Label(group.TierLabel, group.Tier)),
         new("visitType", "type", "就诊类型", ColumnUnit.Text, group => NameOf(group.VisitType),
             group => StatementWords.VisitTypeOf(group.VisitType)),
         new("settlements", "settled", "结算笔数", ColumnUnit.Count, group => group.Settlements),
@@ -78,7 +78,7 @@ public static class StatementColumns
         new("requestId", "", "请求号", ColumnUnit.Id, line => line.RequestId, OnPage: false),
         new("insuredId", "", "人员编号", ColumnUnit.InsuredId, line => line.InsuredId),
         new("visitDate", "", "就诊日期", ColumnUnit.Text, line => line.VisitDate),
-        new("tier", "", "机构层级", ColumnUnit.Text, line => line.Tier, line => StatementWords.Tier(line.Tier), OnPage: false),
+        new("tier", "", "机构层级", ColumnUnit.Text, line => line.Tier, line => Label(line.TierLabel, line.Tier), OnPage: false),
         new("visitType", "", "就诊类型", ColumnUnit.Text, line => NameOf(line.VisitType), line => StatementWords.VisitTypeOf(line.VisitType)),
         new("totalFen", "", "总费用", ColumnUnit.Fen, line => line.TotalFen),
         new("fullSelfPayFen", "", "全自费", ColumnUnit.Fen, line => line.FullSelfPayFen),
@@ -91,6 +91,8 @@ public static class StatementColumns
         new("selfPayFen", "", "个人支付", ColumnUnit.Fen, line => line.TotalFen - line.FundPayFen),
         new("reasonCode", "", "提示代码", ColumnUnit.Id, line => line.ReasonCode, OnPage: false),
     ];
+
+    private static string Label(string label, string name) => label.Length > 0 ? label : name;
 
     private static string NameOf(VisitType type) =>
         StatementLine.Descriptor.FindFieldByName("visit_type").EnumType.FindValueByNumber((int)type)?.Name

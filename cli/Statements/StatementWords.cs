@@ -9,14 +9,6 @@ public static class StatementWords
     private const string Digits = "零壹贰叁肆伍陆柒捌玖";
     private static readonly string[] Places = ["", "拾", "佰", "仟"];
 
-    public static string Tier(string tier) => tier switch
-    {
-        "province_3a" => "省级三级甲等",
-        "grassroots" => "基层医疗机构",
-        "other" => "其他定点机构",
-        _ => tier,
-    };
-
     public static string VisitTypeOf(VisitType type) => type switch
     {
         VisitType.Ordinary => "普通门诊",

@@ -157,13 +157,6 @@ public sealed class StatementCommandTests(FakeSystem system)
     }
 
     [Theory]
-    [InlineData("province_3a", "省级三级甲等")]
-    [InlineData("grassroots", "基层医疗机构")]
-    [InlineData("other", "其他定点机构")]
-    [InlineData("tier_4", "tier_4")]
-    public void Tier_has_its_word(string tier, string word) => Assert.Equal(word, StatementWords.Tier(tier));
-
-    [Theory]
     [InlineData(VisitType.Ordinary, "普通门诊")]
     [InlineData(VisitType.PrenatalCheck, "产前检查")]
     [InlineData(VisitType.DeliveryNatural, "自然分娩")]
@@ -199,15 +192,20 @@ public sealed class StatementCommandTests(FakeSystem system)
         PreparedAt = "2025-04-01 09:00:00",
         Complete = true,
         Agrees = true,
-        Groups = { Group("province_3a", VisitType.Ordinary, 0), Group("grassroots", VisitType.DeliveryCaesarean, 1) },
-        Sum = Group("", VisitType.Unspecified, 2),
+        Groups =
+        {
+            Group("province_3a", "省级三级甲等", VisitType.Ordinary, 0),
+            Group("grassroots", "基层医疗机构", VisitType.DeliveryCaesarean, 1),
+        },
+        Sum = Group("", "", VisitType.Unspecified, 2),
         Payables = { Account("2101.H1", "应付", 4_000) },
         PayableSum = Account("", "", 5_000),
     };
 
-    private static StatementGroup Group(string tier, VisitType type, int number) => new()
+    private static StatementGroup Group(string tier, string label, VisitType type, int number) => new()
     {
         Tier = tier,
+        TierLabel = label,
         VisitType = type,
         Settlements = (10 * number) + 1,
         Cancellations = (10 * number) + 2,
@@ -247,6 +245,7 @@ public sealed class StatementCommandTests(FakeSystem system)
         InsuredId = "P0000001",
         VisitDate = "2025-03-03",
         Tier = "other",
+        TierLabel = "其他定点机构",
         VisitType = VisitType.PrenatalCheck,
         TotalFen = -6_001,
         FullSelfPayFen = -6_011,

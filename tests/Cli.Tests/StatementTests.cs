@@ -135,14 +135,16 @@ public sealed class StatementTests
     }
 
     [Fact]
-    public void Class_of_another_policy_stands_by_its_name()
+    public void Class_of_facilities_stands_by_its_label_and_without_one_by_its_name()
     {
         FacilityStatement statement = Sample();
-        statement.Lines[0].Tier = "province_4a";
-        statement.Statement.Groups[0].Tier = "county_2b";
+        (statement.Lines[0].Tier, statement.Lines[0].TierLabel) = ("city_3a", "市级三级甲等");
+        statement.Lines[1].Tier = "province_4a";
+        (statement.Statement.Groups[0].Tier, statement.Statement.Groups[0].TierLabel) = ("county_2b", "县级二级乙等");
 
+        Assert.Contains(",市级三级甲等,", StatementCsv.Render(statement), StringComparison.Ordinal);
         Assert.Contains(",province_4a,", StatementCsv.Render(statement), StringComparison.Ordinal);
-        Assert.Contains("county_2b", StatementHtml.Render(statement), StringComparison.Ordinal);
+        Assert.Contains("县级二级乙等", StatementHtml.Render(statement), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using Claims.Hosting;
 using Claims.Ledger.SubLedger;
+using Claims.Policy;
 using Claims.V1;
 using Npgsql;
 
@@ -14,7 +15,7 @@ namespace Claims.Ledger.Statements;
 /// closing balance is the account's balance at the month's end and the next one's opening balance, and a past month does not
 /// change any more. An entry settled in the last seconds of a month and posted in the first of the next is on the next statement.
 /// </remarks>
-internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider clock)
+internal sealed class StatementReader(NpgsqlDataSource database, PolicyPack policy, TimeProvider clock)
 {
     private const int TimeoutSeconds = 300;
     private const int LinesInMessage = 500;
@@ -78,7 +79,9 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
         StatementLines lines = new();
         while (await row.ReadAsync(cancellationToken))
         {
-            lines.Lines.Add(LineOf(row));
+            StatementLine line = LineOf(row);
+            line.TierLabel = LabelOf(line.Tier);
+            lines.Lines.Add(line);
             if (lines.Lines.Count < LinesInMessage) continue;
             yield return new StatementPart { Lines = lines };
             lines = new();
@@ -95,7 +98,7 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private static async Task<List<StatementGroup>> GroupsAsync(
+    private async Task<List<StatementGroup>> GroupsAsync(
         NpgsqlConnection connection, string facilityCode, StatementMonth month, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = Command(connection, Entries + """
@@ -112,6 +115,7 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
             groups.Add(new StatementGroup
             {
                 Tier = row.GetString(0),
+                TierLabel = LabelOf(row.GetString(0)),
                 VisitType = SubLedgerTable.VisitTypeOf(row.GetString(1)),
                 Settlements = row.GetInt64(2),
                 Cancellations = row.GetInt64(3),
@@ -180,6 +184,10 @@ internal sealed class StatementReader(NpgsqlDataSource database, TimeProvider cl
 
         return accounts;
     }
+
+    /// <summary>What the policy calls a class of facilities, the newest period first; its name where it has none any more.</summary>
+    private string LabelOf(string facilityClass) => policy.Outpatient.Reverse()
+        .SelectMany(period => period.FacilityClasses).FirstOrDefault(one => one.Name == facilityClass)?.Label ?? facilityClass;
 
     private static StatementLine LineOf(NpgsqlDataReader row) => new()
     {

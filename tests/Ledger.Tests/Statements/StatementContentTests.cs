@@ -67,6 +67,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
         StatementGroup prenatal = new()
         {
             Tier = "grassroots",
+            TierLabel = "基层医疗机构",
             VisitType = VisitType.PrenatalCheck,
             Settlements = 1,
             TotalFen = 900,
@@ -78,6 +79,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
         StatementGroup delivery = new()
         {
             Tier = "grassroots",
+            TierLabel = "基层医疗机构",
             VisitType = VisitType.DeliveryNatural,
             Settlements = 1,
             TotalFen = 100_500,
@@ -89,6 +91,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
         StatementGroup undone = new()
         {
             Tier = "grassroots",
+            TierLabel = "基层医疗机构",
             VisitType = VisitType.Ordinary,
             Settlements = 1,
             Cancellations = 1,
@@ -97,6 +100,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
         StatementGroup cut = new()
         {
             Tier = "other",
+            TierLabel = "省市县其他等级",
             VisitType = VisitType.Ordinary,
             Settlements = 1,
             TotalFen = 10_000,
@@ -181,6 +185,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     InsuredId = "P-2",
                     VisitDate = "2025-02-27",
                     Tier = "other",
+                    TierLabel = "省市县其他等级",
                     VisitType = VisitType.Ordinary,
                     TotalFen = 10_000,
                     FullSelfPayFen = 900,
@@ -202,6 +207,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     InsuredId = "P-4",
                     VisitDate = "2025-02-27",
                     Tier = "grassroots",
+                    TierLabel = "基层医疗机构",
                     VisitType = VisitType.Ordinary,
                     TotalFen = 1_300,
                     FullSelfPayFen = 100,
@@ -219,6 +225,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     InsuredId = "P-3",
                     VisitDate = "2025-02-27",
                     Tier = "grassroots",
+                    TierLabel = "基层医疗机构",
                     VisitType = VisitType.PrenatalCheck,
                     TotalFen = 900,
                     FullSelfPayFen = 100,
@@ -236,6 +243,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     InsuredId = "P-4",
                     VisitDate = "2025-02-27",
                     Tier = "grassroots",
+                    TierLabel = "基层医疗机构",
                     VisitType = VisitType.Ordinary,
                     TotalFen = -1_300,
                     FullSelfPayFen = -100,
@@ -253,6 +261,7 @@ public sealed class StatementContentTests(LedgerDatabase databases) : IAsyncLife
                     InsuredId = "P-6",
                     VisitDate = "2025-03-30",
                     Tier = "grassroots",
+                    TierLabel = "基层医疗机构",
                     VisitType = VisitType.DeliveryNatural,
                     TotalFen = 100_500,
                     FullSelfPayFen = 100,

@@ -176,6 +176,7 @@ public sealed class StatementTests(LedgerDatabase databases) : IAsyncLifetime
     private static StatementGroup Fold(string tier, VisitType type, SettledClaim[] records) => new()
     {
         Tier = tier,
+        TierLabel = tier switch { "other" => "省市县其他等级", "grassroots" => "基层医疗机构", _ => tier },
         VisitType = type,
         Settlements = records.Count(record => record.Kind != Kind.Cancellation),
         Cancellations = records.Count(record => record.Kind == Kind.Cancellation),
