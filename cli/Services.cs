@@ -24,10 +24,11 @@ public sealed class Services : IDisposable
     public SystemLayout Layout { get; }
 
     /// <summary>The system that the command line names, else this machine's.</summary>
+    /// <param name="named">Addresses that options of the command's own give.</param>
     /// <exception cref="CommandException">What it names is no address, or does not go together.</exception>
-    public static Services Of(ParseResult parsed)
+    public static Services Of(ParseResult parsed, params (string Service, string Address)[] named)
     {
-        if (ReachOptions.Of(parsed) is not { } reach) return new Services(SystemLayout.FromEnvironment());
+        if (ReachOptions.Of(parsed, named) is not { } reach) return new Services(SystemLayout.FromEnvironment());
         SystemLayout layout = SystemLayout.FromEnvironment();
         // Of a system elsewhere only what is named is called.
         return new Services(

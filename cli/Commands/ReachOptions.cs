@@ -43,16 +43,27 @@ public static class ReachOptions
     public static Command Reaching(this Command command)
     {
         ArgumentNullException.ThrowIfNull(command);
-        foreach (Option option in (Option[])[At, Identity, Certificate, CertificateKey, Authority]) command.Add(option);
+        command.Add(At);
+        return command.ReachingNamed();
+    }
+
+    /// <summary>The same for a command whose own options name the addresses.</summary>
+    public static Command ReachingNamed(this Command command)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        foreach (Option option in (Option[])[Identity, Certificate, CertificateKey, Authority]) command.Add(option);
         return command;
     }
 
+    /// <param name="named">Addresses that options of the command's own give.</param>
     /// <returns>Null where nothing is named: the system of this machine is meant.</returns>
     /// <exception cref="CommandException">What is named is no address, or does not go together.</exception>
-    public static Reach? Of(ParseResult parsed)
+    public static Reach? Of(ParseResult parsed, params (string Service, string Address)[] named)
     {
         ArgumentNullException.ThrowIfNull(parsed);
+        ArgumentNullException.ThrowIfNull(named);
         Dictionary<string, string> addresses = AddressesOf(parsed.GetValue(At) ?? []);
+        foreach ((string service, string address) in named) addresses[service] = address;
         Reach reach = new(addresses, parsed.GetValue(Identity), TlsOf(parsed));
         if (addresses.Count == 0 && reach.Tls is not null)
             throw new CommandException("--certificate is for a deployed system: name it with --at https://HOST:PORT.");

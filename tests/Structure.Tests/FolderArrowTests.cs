@@ -37,9 +37,13 @@ public sealed class FolderArrowTests
         ["cli"] = new(StringComparer.Ordinal)
         {
             ["Commands"] =
-                ["Audit", "Demo", "LocalSystem", "Operations", "PolicyImpact", "PolicyTrial", "Reconciliation", "SampleCity", "Statements"],
+                [
+                    "Audit", "Conformance", "Demo", "LocalSystem", "Operations", "PolicyImpact", "PolicyTrial", "Reconciliation",
+                    "SampleCity", "Statements",
+                ],
             ["Demo"] = ["Audit", "LocalSystem", "Operations", "Reconciliation"],
             ["Audit"] = [],
+            ["Conformance"] = ["Operations"],
             ["LocalSystem"] = [],
             ["Operations"] = [],
             ["PolicyImpact"] = [],
