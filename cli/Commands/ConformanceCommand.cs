@@ -35,7 +35,8 @@ public static class ConformanceCommand
         };
         Option<int> listen = new("--listen") { Description = "Port of 127.0.0.1 for the system under test; without it a free one." };
         listen.Must(port => port is >= 0 and <= ushort.MaxValue - 1, "from 0 to 65534");
-        Option<int> wait = CommonOptions.AtLeastOne("--wait", "Seconds for the person at the counter, in each situation.", DefaultWaitSeconds);
+        Option<int> wait = CommonOptions.AtLeastOne(
+            "--wait", "Seconds for the person at the counter, in each situation.", DefaultWaitSeconds);
         wait.Must(seconds => seconds <= 3600, "at most 3600");
         Option<string> only = new("--only")
         {
@@ -44,8 +45,8 @@ public static class ConformanceCommand
         };
         Option<FileInfo?> record = new("--record") { Description = "Write every call here, a line of JSON each; insured ids are masked." };
         Option<bool> json = CommonOptions.Json();
-        Command command = new(
-            "conformance", "Lead a hospital's test system through what a counter meets; exit code 0 only when it handles all of it.")
+        Command command = new("conformance",
+            "Lead a hospital's test system through what a counter meets; exit code 0 only when it handles all of it.")
         {
             facility, against, ledger, insured, listen, wait, only, record, json,
         };
@@ -122,8 +123,8 @@ public static class ConformanceCommand
                 visit, null, (time.GetUtcNow() + QuoteBound).UtcDateTime, cancellationToken);
             if (quote.Decision is not Decision.Quoted)
                 throw new CommandException($"A visit of insured {Mask.Insured(insured)} at {facility} today would be refused, "
-                    + $"{quote.ReasonCode}: {quote.ReasonText} What the registry needs is in samples/conformance, for `claims import facilities` "
-                    + "and `claims import insured`.");
+                    + $"{quote.ReasonCode}: {quote.ReasonText} What the registry needs is in samples/conformance, for "
+                    + "`claims import facilities` and `claims import insured`.");
         }
         catch (RpcException e)
         {

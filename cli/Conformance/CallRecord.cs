@@ -28,7 +28,8 @@ public sealed class CallRecord : IDisposable
         ArgumentNullException.ThrowIfNull(file);
         try
         {
-            return new CallRecord(new StreamWriter(file.FullName, append: false, new UTF8Encoding(false)) { AutoFlush = true, NewLine = "\n" });
+            StreamWriter lines = new(file.FullName, append: false, new UTF8Encoding(false)) { AutoFlush = true, NewLine = "\n" };
+            return new CallRecord(lines);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -88,7 +89,8 @@ public sealed class CallRecord : IDisposable
             }
             else if (field.FieldType == FieldType.Message && value is not null)
             {
-                foreach (IMessage part in field.IsRepeated ? ((IEnumerable)value).Cast<IMessage>() : [(IMessage)value]) MaskIn(part, insured);
+                IEnumerable<IMessage> parts = field.IsRepeated ? ((IEnumerable)value).Cast<IMessage>() : [(IMessage)value];
+                foreach (IMessage part in parts) MaskIn(part, insured);
             }
         }
     }

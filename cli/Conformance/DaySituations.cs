@@ -113,12 +113,14 @@ internal static class DaySituations
             return Finding.Awaits("总账不符之后没有上传明细", "ReconcileLines 逐笔核对", Clauses.Day);
         FacilityBooks books = (FacilityBooks)sent.Request;
         if (BadPeriod(books.Scope.Period, seen) is { } other) return other;
-        if (books.Lines.GroupBy(line => (line.Kind, line.SettlementId, line.RequestId)).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        var byKey = books.Lines.GroupBy(line => (line.Kind, line.SettlementId, line.RequestId));
+        if (byKey.FirstOrDefault(same => same.Count() > 1) is { } twice)
             return Finding.Wrong($"明细里 {twice.Key.RequestId}{twice.Key.SettlementId} 列了两次", "每笔列一次", Clauses.Day);
         SettlementTotals[] stated = [.. asked.Figures.Select(figure => figure.Totals)];
         if (asked.Figures.Any(figure => figure.VisitType == VisitType.Unspecified))
             stated = [asked.Figures.First(figure => figure.VisitType == VisitType.Unspecified).Totals];
-        return Judges.Field("明细合计的笔数", (long)books.Lines.Sum(line => line.Kind is FacilityLine.Types.Kind.Cancel ? -1 : 1), stated.Sum(one => one.Count))
+        long count = books.Lines.Sum(line => line.Kind is FacilityLine.Types.Kind.Cancel ? -1 : 1);
+        return Judges.Field("明细合计的笔数", count, stated.Sum(one => one.Count))
             ?? Judges.Field("明细合计的 total_fen", books.Lines.Sum(line => line.TotalFen), stated.Sum(one => one.TotalFen))
             ?? Judges.Field("明细合计的 fund_pay_fen", books.Lines.Sum(line => line.FundPayFen), stated.Sum(one => one.FundPayFen))
             ?? (sent.Answer is null ? Finding.Awaits("上传明细没有得到答复", "得到答复", Clauses.Day) : Finding.Handled);

@@ -95,9 +95,9 @@ internal static class Judges
                 case ReverseRequest reverse when reverse.OriginalRequestId == bill.RequestId:
                     if (reverse.RequestId == bill.RequestId)
                         return Finding.Wrong("冲正用了被冲正请求的编号", "冲正有自己的 request_id", Clauses.Fields);
-                    if (call.Answer is ReverseReply { Outcome: ReverseReply.Types.Outcome.NothingToUndo or
-                        ReverseReply.Types.Outcome.SettlementUndone })
-                        stands = false;
+                    bool nothingStands = call.Answer is ReverseReply reversed
+                        && reversed.Outcome is (ReverseReply.Types.Outcome.NothingToUndo or ReverseReply.Types.Outcome.SettlementUndone);
+                    if (nothingStands) stands = false;
                     break;
                 case CancelRequest cancel when Seen.IsOf(cancel, first):
                     if (stands is null)

@@ -115,7 +115,9 @@ internal static class PlainSituations
     private static Finding JudgeTwoVisits(Seen seen)
     {
         if (seen.First is not { } first) return Finding.Idle;
-        if (seen.Settles.FirstOrDefault(call => call.Number > first.Number && call.RequestId == first.RequestId && first.IsSettled) is { } again)
+        Exchange? again = seen.Settles.FirstOrDefault(
+            call => call.Number > first.Number && call.RequestId == first.RequestId && first.IsSettled);
+        if (again is not null)
             return Finding.Wrong($"第二次就诊又用了 {again.RequestId}", "每次就诊一个新的 request_id", Clauses.Fields);
         if (seen.Visits.Count > 2)
             return Finding.Wrong($"两次就诊用了 {seen.Visits.Count} 个编号结算", "每次就诊结算一次", Clauses.States);
@@ -137,7 +139,8 @@ internal static class PlainSituations
                 return Finding.Wrong($"明细 {line.LineId} 的两个单价字段都写了或都没写", "只写其一", Clauses.Fields);
             Int128 scale = line.UnitPriceMilliFen > 0 ? MilliFenTimesE4 : MicroYuanTimesE4;
             Int128 product = (Int128)(line.UnitPriceMilliFen + line.UnitPriceMicroYuan) * line.QuantityE4;
-            if (Judges.Fen($"明细 {line.LineId} 的 amount_fen", line.AmountFen, (long)((product + scale / 2) / scale)) is { } wrong) return wrong;
+            long amountFen = (long)((product + scale / 2) / scale);
+            if (Judges.Fen($"明细 {line.LineId} 的 amount_fen", line.AmountFen, amountFen) is { } wrong) return wrong;
         }
 
         return (request.TotalFen == 0 ? null : Judges.Fen("total_fen", request.TotalFen, request.Lines.Sum(line => line.AmountFen)))

@@ -155,7 +155,7 @@ public sealed class Passage(Session session) : IDisposable
         TReply? centre = null;
         try
         {
-            if (!await _underWay.WaitAsync(TimeSpan.Zero))
+            if (!await _underWay.WaitAsync(TimeSpan.Zero, CancellationToken.None))
                 throw new RpcException(new Status(StatusCode.ResourceExhausted, "同时进行的调用过多，请稍后原样重发。"));
             try
             {

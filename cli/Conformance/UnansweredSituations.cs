@@ -129,8 +129,9 @@ internal static class UnansweredSituations
 
     private static Finding JudgeNothingToUndo(Seen seen)
     {
-        if (seen.Reverses.FirstOrDefault(call => call.Answer is ReverseReply { Outcome: ReverseReply.Types.Outcome.NothingToUndo }) is { } nothing
-            && seen.After(nothing).FirstOrDefault(call => call.Request is ReverseRequest or CancelRequest) is { } more)
+        Exchange? found = seen.Reverses.FirstOrDefault(
+            call => call.Answer is ReverseReply { Outcome: ReverseReply.Types.Outcome.NothingToUndo });
+        if (found is { } nothing && seen.After(nothing).FirstOrDefault(call => call.Request is ReverseRequest or CancelRequest) is { } more)
             return Finding.Wrong($"NOTHING_TO_UNDO 之后又发了 {more.Method}", "没有可冲正的，到此为止", Clauses.States);
         return Judges.Unknown(seen, "UNAVAILABLE ", undone: true);
     }

@@ -69,7 +69,8 @@ internal static class UndoingSituations
 
             if (call.Request is ReverseRequest reverse && reverse.OriginalRequestId == first.RequestId)
                 return Finding.Wrong("撤销结果未知，却去冲正原结算", Way, Clauses.States);
-            if (call is { Request: GetSettlementRequest lookup, Reply.UndoneBy: not null } && Seen.IsOf(lookup, first)) return Finding.Handled;
+            if (call is { Request: GetSettlementRequest lookup, Reply.UndoneBy: not null } && Seen.IsOf(lookup, first))
+                return Finding.Handled;
         }
 
         return Finding.Awaits("撤销的答复丢失之后没有下文", Way, Clauses.States);

@@ -35,8 +35,8 @@ public sealed class ChangedPolicyTests
         // Deductible 30. A child: 60 % of 70 is 42; the next day's 60 % of 170 would be 102, of the month's 100 only 58 are left; in July
         // the month's cap is whole again. An adult: 50 % of 70 is 35.
         JsonElement[] answers = await SendAsync(system, "first",
-            Visit("R1", "CHILD", "2025-06-18", 10_000), Visit("R2", "CHILD", "2025-06-19", 20_000), Visit("R3", "CHILD", "2025-07-01", 20_000),
-            Visit("R4", "ADULT", "2025-06-18", 10_000));
+            Visit("R1", "CHILD", "2025-06-18", 10_000), Visit("R2", "CHILD", "2025-06-19", 20_000),
+            Visit("R3", "CHILD", "2025-07-01", 20_000), Visit("R4", "ADULT", "2025-06-18", 10_000));
         Assert.Equal(
             [
                 ("SETTLED", "", 3_000, 4_200, 25_800), ("SETTLED", "CAP_REACHED", 3_000, 5_800, 20_000),
@@ -54,12 +54,13 @@ public sealed class ChangedPolicyTests
             """{"getAccumulators": {"insuredId": "CHILD", "year": 2025}}""",
             """{"reverse": {"requestId": "V1", "facilityCode": "H4", "insuredId": "CHILD", "originalRequestId": "C1"}}""",
             """{"getAccumulators": {"insuredId": "CHILD", "year": 2025}}""");
-        Assert.Equal(("CANCELLED", -4_200, 15_800), (Text(undone[0], "decision"), Int(undone[0], "fundPayFen"), Int(undone[1], "fundPaidFen")));
+        Assert.Equal(("CANCELLED", -4_200, 15_800),
+            (Text(undone[0], "decision"), Int(undone[0], "fundPayFen"), Int(undone[1], "fundPaidFen")));
         Assert.Equal(("CANCELLATION_UNDONE", 20_000), (Text(undone[2], "outcome"), Int(undone[3], "fundPaidFen")));
 
         Assert.Equal(6, (await system.BooksAsync()).Count);
-        CommandResult statement = await system.RunAsync(
-            "ledger", "statement", "H4", DateTimeOffset.UtcNow.AddHours(8).ToString("yyyy-MM", CultureInfo.InvariantCulture), "--format", "csv");
+        string month = DateTimeOffset.UtcNow.AddHours(8).ToString("yyyy-MM", CultureInfo.InvariantCulture);
+        CommandResult statement = await system.RunAsync("ledger", "statement", "H4", month, "--format", "csv");
         RunningSystem.AssertDone(statement);
         Assert.Equal(6, statement.Output.Split('\n').Count(line => line.Contains("市级三级甲等", StringComparison.Ordinal)));
     }

@@ -40,8 +40,8 @@ public sealed class ConformanceTests(RunningSystem system) : IClassFixture<Runni
         {
             if (Told(line) is not var (number, key)) continue;
             string insured = key == "cap" ? "CF000002" : Patient;
-            Counter counter = new(
-                Facility, insured, DateOnly.FromDateTime(DateTimeOffset.UtcNow.ToOffset(TimeSpan.FromHours(8)).DateTime), 1000 + 10 * number);
+            DateOnly today = DateOnly.FromDateTime(DateTimeOffset.UtcNow.ToOffset(TimeSpan.FromHours(8)).DateTime);
+            Counter counter = new(Facility, insured, today, 1000 + 10 * number);
             scripts.Add(hospital.PlayAsync(key, counter));
         }
 

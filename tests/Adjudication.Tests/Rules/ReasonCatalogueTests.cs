@@ -39,8 +39,8 @@ public sealed class ReasonCatalogueTests
     [Fact]
     public void Script_refuses_for_reasons_of_the_table_only()
     {
-        string[] codes = [.. Regex.Matches(Read("services/Adjudication/Store/settle.lua"), @"refused\('(\w+)'", RegexOptions.None, Limit)
-            .Select(match => match.Groups[1].Value).Distinct(StringComparer.Ordinal)];
+        string[] codes = [.. Regex.Matches(Read("services/Adjudication/Store/settle.lua"), @"refused\('(?<code>\w+)'",
+            RegexOptions.ExplicitCapture, Limit).Select(match => match.Groups["code"].Value).Distinct(StringComparer.Ordinal)];
 
         Assert.True(codes.Length >= 10, string.Join(' ', codes));
         Assert.Empty(codes.Except(Reasons.All.Select(reason => reason.Code), StringComparer.Ordinal));

@@ -20,8 +20,8 @@ public sealed class ConformanceCommandTests(FakeSystem system)
     [Fact]
     public async Task Conformance_without_the_insured_in_the_registry_says_what_is_missing()
     {
-        system.Begin().Answer<SettleRequest>(
-            "Adjudication/PreSettle", _ => new SettleReply { Decision = Decision.Refused, ReasonCode = "INSURED_UNKNOWN", ReasonText = "查无此参保人。" });
+        SettleReply refused = new() { Decision = Decision.Refused, ReasonCode = "INSURED_UNKNOWN", ReasonText = "查无此参保人。" };
+        system.Begin().Answer<SettleRequest>("Adjudication/PreSettle", _ => refused);
         Ran ran = await system.RunAsync("conformance", "--facility", Facility, "--against", Against);
         Assert.Equal(1, ran.ExitCode);
         Assert.Equal("A visit of insured ***0001 at CF0001 today would be refused, INSURED_UNKNOWN: 查无此参保人。 What the registry needs is in "
@@ -35,8 +35,8 @@ public sealed class ConformanceCommandTests(FakeSystem system)
         int port = FreePort.Take(2);
         string record = Path.Combine(system.Directory.FullName, "calls.jsonl");
         Task<Ran> running = system.RunAsync(
-            "conformance", "--facility", Facility, "--against", Against, "--listen", Text(port), "--only", "plain", "--wait", "60", "--record",
-            record, "--json");
+            "conformance", "--facility", Facility, "--against", Against, "--listen", Text(port), "--only", "plain", "--wait", "60",
+            "--record", record, "--json");
         await PlayAsync(port, "plain");
         Ran ran = await running;
         Assert.Equal(0, ran.ExitCode);
@@ -47,7 +47,8 @@ public sealed class ConformanceCommandTests(FakeSystem system)
         JsonNode call = JsonNode.Parse(Assert.Single(File.ReadAllLines(record)))!;
         Assert.Equal(
             ("plain", "Settle", "***0001", "SETTLED"),
-            ((string)call["situation"]!, (string)call["call"]!, (string)call["request"]!["insuredId"]!, (string)call["answer"]!["decision"]!));
+            ((string)call["situation"]!, (string)call["call"]!, (string)call["request"]!["insuredId"]!,
+                (string)call["answer"]!["decision"]!));
     }
 
     [Fact]

@@ -112,7 +112,8 @@ public sealed class ConformanceTests
     [InlineData("900")]
     [InlineData("1-2-3")]
     public void Situation_that_does_not_exist_is_named(string only) =>
-        Assert.Contains($"'{only}' is no situation", Assert.Throws<CommandException>(() => Situations.Choose(only)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'{only}' is no situation", Assert.Throws<CommandException>(() => Situations.Choose(only)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Keys_of_situations_are_unique_and_their_amounts_their_own()
