@@ -53,9 +53,10 @@ public sealed class ConformanceRun(
         DateTimeOffset? since = null;
         while (true)
         {
-            (Seen seen, bool underWay, int others, Task changed) = session.Look();
-            Finding finding = situation.Judge(seen);
+            // The clock first: whatever came before the end is seen.
             DateTimeOffset now = time.GetUtcNow();
+            (Seen seen, bool underWay, int others, Task changed) = session.Look();
+            Finding finding = Judge(situation, seen);
             if (finding.Verdict is Verdict.NotHandled) return Of(finding, Verdict.NotHandled);
             since = finding.Verdict is Verdict.Handled && !underWay ? LastOf(seen, now) : null;
             if (since is { } handled && (now - handled >= quiet || now >= end)) return Of(finding, Verdict.Handled);
@@ -73,6 +74,18 @@ public sealed class ConformanceRun(
 
         Outcome Of(Finding finding, Verdict verdict) =>
             new(number, situation, verdict, finding.Seen, finding.Should, finding.Clause);
+    }
+
+    private static Finding Judge(Situation situation, Seen seen)
+    {
+        try
+        {
+            return situation.Judge(seen);
+        }
+        catch (OverflowException)
+        {
+            return Finding.Wrong("金额的合计超出 int64", "金额以分为单位，合计在范围之内", Clauses.Fields);
+        }
     }
 
     private static DateTimeOffset LastOf(Seen seen, DateTimeOffset now) =>

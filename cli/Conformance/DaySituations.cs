@@ -37,6 +37,7 @@ internal static class DaySituations
         foreach (ReconcileTotalsReply.Types.Comparison comparison in other.Comparisons)
         {
             comparison.Outcome = TotalsOutcome.CentreMore;
+            comparison.Facility ??= new SettlementTotals();
             comparison.Centre = new SettlementTotals
             {
                 Count = comparison.Facility.Count + 1,
@@ -116,9 +117,10 @@ internal static class DaySituations
         var byKey = books.Lines.GroupBy(line => (line.Kind, line.SettlementId, line.RequestId));
         if (byKey.FirstOrDefault(same => same.Count() > 1) is { } twice)
             return Finding.Wrong($"明细里 {twice.Key.RequestId}{twice.Key.SettlementId} 列了两次", "每笔列一次", Clauses.Day);
-        SettlementTotals[] stated = [.. asked.Figures.Select(figure => figure.Totals)];
-        if (asked.Figures.Any(figure => figure.VisitType == VisitType.Unspecified))
-            stated = [asked.Figures.First(figure => figure.VisitType == VisitType.Unspecified).Totals];
+        // Of all types together where that is stated, else type by type.
+        ReconcileTotalsRequest.Types.FacilityFigures[] together =
+            [.. asked.Figures.Where(figure => figure.VisitType == VisitType.Unspecified)];
+        SettlementTotals[] stated = [.. (together.Length > 0 ? together : [.. asked.Figures]).Select(figure => figure.Totals ?? new())];
         long count = books.Lines.Sum(line => line.Kind is FacilityLine.Types.Kind.Cancel ? -1 : 1);
         return Judges.Field("明细合计的笔数", count, stated.Sum(one => one.Count))
             ?? Judges.Field("明细合计的 total_fen", books.Lines.Sum(line => line.TotalFen), stated.Sum(one => one.TotalFen))

@@ -56,7 +56,7 @@ internal static class Judges
 
     /// <summary>Amounts in fen; yuan in their place are told as such.</summary>
     public static Finding? Fen(string name, long sent, long expected) =>
-        Field(name, sent, expected, sent != 0 && sent * 100 == expected ? "，像是以元为单位" : null);
+        Field(name, sent, expected, sent != 0 && expected % 100 == 0 && sent == expected / 100 ? "，像是以元为单位" : null);
 
     /// <summary>
     /// No answer came to the first settle request: the same again, or a reversal, and no other id before it is known what has become of it.

@@ -30,7 +30,9 @@ public sealed class Proxy : IAsyncDisposable
 
     public static async Task<Proxy> StartAsync(Session session, Upstream upstream, int port, int httpPort)
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        // The command's own directory, so that an appsettings.json of wherever it was started from is not taken for its own.
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(
+            new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
