@@ -107,34 +107,31 @@ public sealed record Act(Deed Deed, StatusCode Status = StatusCode.OK, bool Done
     public static Act Refuse(SettleRequest request, string code, string text, SettlementRef? other = null)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return Say(new SettleReply
-        {
-            RequestId = request.RequestId,
-            FacilityCode = request.FacilityCode,
-            InsuredId = request.InsuredId,
-            Decision = Decision.Refused,
-            ReasonCode = code,
-            ReasonText = text,
-            VisitDate = request.VisitDate,
-            VisitType = request.VisitType,
-            VisitId = request.VisitId,
-            Other = other,
-        });
+        SettleReply refusal = Refusal(request.RequestId, request.FacilityCode, request.InsuredId, code, text, other);
+        refusal.VisitDate = request.VisitDate;
+        refusal.VisitType = request.VisitType;
+        refusal.VisitId = request.VisitId;
+        return Say(refusal);
     }
 
     public static Act Refuse(CancelRequest request, string code, string text, SettlementRef? other = null)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return Say(new SettleReply
+        SettleReply refusal = Refusal(request.RequestId, request.FacilityCode, request.InsuredId, code, text, other);
+        refusal.OriginalRequestId = request.OriginalRequestId;
+        return Say(refusal);
+    }
+
+    private static SettleReply Refusal(
+        string requestId, string facilityCode, string insuredId, string code, string text, SettlementRef? other) =>
+        new()
         {
-            RequestId = request.RequestId,
-            FacilityCode = request.FacilityCode,
-            InsuredId = request.InsuredId,
-            OriginalRequestId = request.OriginalRequestId,
+            RequestId = requestId,
+            FacilityCode = facilityCode,
+            InsuredId = insuredId,
             Decision = Decision.Refused,
             ReasonCode = code,
             ReasonText = text,
             Other = other,
-        });
-    }
+        };
 }

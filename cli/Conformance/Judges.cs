@@ -68,6 +68,7 @@ internal static class Judges
         if (seen.First is not { } first) return Finding.Idle;
         SettleRequest bill = first.Settle!;
         bool? stands = null;
+        DateTimeOffset? since = null;
         Exchange last = first;
         foreach (Exchange call in seen.Calls.Where(call => call.Number >= first.Number))
         {
@@ -83,11 +84,12 @@ internal static class Judges
                         return Finding.Wrong(
                             string.Create(CultureInfo.InvariantCulture, $"RESOURCE_EXHAUSTED 之后不到一秒就重发（{rest.TotalMilliseconds:0} 毫秒）"),
                             "等一秒，再以同一 request_id 原样重发", Clauses.Limits);
-                    if (call.IsSettled) stands = true;
+                    if (call.IsSettled) (stands, since) = (true, since ?? call.Ended);
                     last = call;
                     break;
                 case SettleRequest settle when call.Settle is not null:
-                    if (stands is null)
+                    // Known when this call was made, and not only by now.
+                    if (stands is null || call.At < since)
                         return Finding.Wrong($"{what}之后，未查明 {bill.RequestId} 的结果就换号为 {settle.RequestId} 结算", SameAgain, Clauses.States);
                     if (stands is true && Seen.SameBill(settle, bill))
                         return Finding.Wrong($"{bill.RequestId} 已结算，又以 {settle.RequestId} 结算同一张单", "一张单只结算一次", Clauses.States);

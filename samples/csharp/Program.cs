@@ -98,7 +98,7 @@ ReconcileTotalsRequest figures = new()
 ReconcileTotalsReply totals = await TotalsAsync();
 for (DateTime until = Soon(); totals.Outcome != TotalsOutcome.Balanced && DateTime.UtcNow < until;)
 {
-    await Task.Delay(200);
+    await Task.Delay(200); // The centre books what it has answered within a second or two.
     totals = await TotalsAsync();
 }
 

@@ -5,7 +5,7 @@ using Grpc.Core;
 namespace Claims.Cli.Tests;
 
 /// <summary>Adjudication as a function in this process, reached through the generated client.</summary>
-internal sealed class FakeAdjudication : CallInvoker
+internal sealed class FakeAdjudication : InProcessCalls
 {
     /// <summary>Answers a unary call; may throw RpcException.</summary>
     public Func<object, Task<object>> Unary { get; init; } = _ => throw new NotSupportedException("no unary call is expected");
@@ -16,29 +16,14 @@ internal sealed class FakeAdjudication : CallInvoker
     public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
     {
-        return new AsyncUnaryCall<TResponse>(
-            AnswerAsync(), Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+        return Answered(AnswerAsync());
 
         async Task<TResponse> AnswerAsync() => (TResponse)await Unary(request);
     }
 
     public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options)
-    {
-        Exchange exchange = new(Streamed);
-        return new AsyncDuplexStreamingCall<TRequest, TResponse>(
-            (IClientStreamWriter<TRequest>)(object)exchange, (IAsyncStreamReader<TResponse>)(object)exchange,
-            Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
-    }
-
-    public override TResponse BlockingUnaryCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw new NotSupportedException();
-
-    public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw new NotSupportedException();
-
-    public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options) => throw new NotSupportedException();
+        Method<TRequest, TResponse> method, string? host, CallOptions options) =>
+        Opened<TRequest, TResponse>(new Exchange(Streamed));
 
     private sealed class Exchange(Func<SettleRequest, SettleReply> answer) : IClientStreamWriter<SettleRequest>,
     IAsyncStreamReader<SettleReply>

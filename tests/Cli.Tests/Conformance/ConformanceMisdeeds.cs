@@ -153,7 +153,7 @@ internal static class ConformanceMisdeeds
         new("slow", "another id meanwhile", "答复迟到之后", async (hospital, counter) =>
         {
             Task<SettleReply> first = hospital.SettleAsync(hospital.Visit(counter));
-            await Task.Delay(50);
+            await hospital.CallSeen();
             await hospital.SettleAsync(hospital.Visit(counter));
             await first;
         }),
@@ -240,7 +240,7 @@ internal static class ConformanceMisdeeds
         {
             SettleRequest visit = hospital.Visit(counter);
             await hospital.SettleAsync(visit);
-            await Task.Delay(200);
+            await hospital.PauseAsync();
             visit.VisitDate = ScriptedHospital.Day(counter.Today.AddDays(-1));
             await hospital.SettleAsync(visit);
         }),

@@ -7,7 +7,7 @@ using Grpc.Core;
 namespace Claims.Cli.Tests.Conformance;
 
 /// <summary>Adjudication and ledger in memory: enough of both that a bill settled twice shows in the day's totals.</summary>
-internal sealed class MemoryCentre(DateOnly today) : CallInvoker
+internal sealed class MemoryCentre(DateOnly today) : InProcessCalls
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (SettleRequest Request, SettleReply Reply)> _settled = new(StringComparer.Ordinal);
@@ -44,27 +44,11 @@ internal sealed class MemoryCentre(DateOnly today) : CallInvoker
             };
         }
 
-        return new AsyncUnaryCall<TResponse>(
-            Task.FromResult((TResponse)reply), Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+        return Answered(Task.FromResult((TResponse)reply));
     }
 
     public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options)
-    {
-        Lines lines = new();
-        return new AsyncDuplexStreamingCall<TRequest, TResponse>(
-            (IClientStreamWriter<TRequest>)(object)lines, (IAsyncStreamReader<TResponse>)(object)lines,
-            Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
-    }
-
-    public override TResponse BlockingUnaryCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw new NotSupportedException();
-
-    public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) => throw new NotSupportedException();
-
-    public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options) => throw new NotSupportedException();
+        Method<TRequest, TResponse> method, string? host, CallOptions options) => Opened<TRequest, TResponse>(new Lines());
 
     private SettleReply Settle(SettleRequest request)
     {

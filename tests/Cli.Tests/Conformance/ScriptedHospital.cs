@@ -23,6 +23,9 @@ public sealed class ScriptedHospital(CallInvoker calls, TimeSpan limit, TimeSpan
 
     public Reconciliation.ReconciliationClient Books { get; } = new(calls);
 
+    /// <summary>Ends once a call of the present situation has arrived, where the script must know it.</summary>
+    public Func<Task> CallSeen { get; init; } = () => throw new NotSupportedException("nobody watches the calls");
+
     public string NewId() => string.Create(CultureInfo.InvariantCulture, $"T{_run}-{++_numbers}");
 
     public SettleRequest Visit(Counter counter, long? fen = null) => new()
@@ -61,6 +64,9 @@ public sealed class ScriptedHospital(CallInvoker calls, TimeSpan limit, TimeSpan
     public static string Day(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
     public DateTime Soon => DateTime.UtcNow + limit;
+
+    /// <summary>As long as a system waits before it sends again what it was told to send later.</summary>
+    public Task PauseAsync() => Task.Delay(pause);
 
     /// <summary>One call, whatever becomes of it.</summary>
     public async Task<SettleReply?> OnceAsync(SettleRequest request)
@@ -272,7 +278,7 @@ public sealed class ScriptedHospital(CallInvoker calls, TimeSpan limit, TimeSpan
                 break;
             case "refused-later":
                 await SettleAsync(visit);
-                await Task.Delay(pause);
+                await PauseAsync();
                 await SettleAsync(visit);
                 break;
             case "refused-reversed":
@@ -311,7 +317,7 @@ public sealed class ScriptedHospital(CallInvoker calls, TimeSpan limit, TimeSpan
             case "reconcile-agree":
                 // The books may be a moment behind the last answer.
                 for (int attempt = 0; attempt < 50 && (await TotalsAsync(counter)).Outcome != TotalsOutcome.Balanced; attempt++)
-                    await Task.Delay(pause);
+                    await PauseAsync();
                 break;
             case "reconcile-lines":
                 await TotalsAsync(counter);
@@ -387,7 +393,7 @@ public sealed class ScriptedHospital(CallInvoker calls, TimeSpan limit, TimeSpan
             }
             catch (RpcException e) when (attempt < MostAttempts)
             {
-                if (e.StatusCode is StatusCode.ResourceExhausted or StatusCode.NotFound) await Task.Delay(pause);
+                if (e.StatusCode is StatusCode.ResourceExhausted or StatusCode.NotFound) await PauseAsync();
             }
         }
     }
