@@ -22,27 +22,17 @@ public sealed class ConformanceTests(RunningSystem system) : IClassFixture<Runni
     [Fact]
     public async Task Hospital_that_handles_what_it_meets_passes_and_leaves_books_that_balance()
     {
-        foreach (string kind in (string[])["facilities", "insured", "catalogue"])
-        {
-            RunningSystem.AssertDone(await system.RunAsync(
-                "import", kind, Path.Combine(RunningSystem.Root, "samples", "conformance", $"{kind}.csv")));
-        }
-
+        await ImportAsync();
         int port = FreePort.Take(2);
         string record = system.FilePath("calls.jsonl");
-        using Process command = system.Start("conformance", "--facility", Facility, "--against", $"127.0.0.1:{Text(system.PortBase + 1)}",
-            "--listen", Text(port), "--only", Played, "--wait", "60", "--record", record, "--json");
+        using Process command = Begin(port, Played, "--record", record);
         using CancellationTokenSource bound = new(Bound);
         Task<string> output = command.StandardOutput.ReadToEndAsync(bound.Token);
         ScriptedHospital hospital = new(system.Connect(port), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1.1));
         List<Task> scripts = [];
         while (await command.StandardError.ReadLineAsync(bound.Token) is { } line)
         {
-            if (Told(line) is not var (number, key)) continue;
-            string insured = key == "cap" ? "CF000002" : Patient;
-            DateOnly today = DateOnly.FromDateTime(DateTimeOffset.UtcNow.ToOffset(TimeSpan.FromHours(8)).DateTime);
-            Counter counter = new(Facility, insured, today, 1000 + 10 * number);
-            scripts.Add(hospital.PlayAsync(key, counter));
+            if (Told(line) is var (number, key)) scripts.Add(hospital.PlayAsync(key, CounterOf(number, key)));
         }
 
         await Task.WhenAll(scripts);
@@ -60,6 +50,45 @@ public sealed class ConformanceTests(RunningSystem system) : IClassFixture<Runni
         Assert.Equal(entries.Count, entries.DistinctBy(entry => entry.SettlementId).Count());
         Assert.All(entries, entry => Assert.Equal(Facility, entry.FacilityCode));
     }
+
+    [Fact]
+    public async Task Conformance_that_is_interrupted_reports_what_it_has_judged()
+    {
+        await ImportAsync();
+        int port = FreePort.Take(2);
+        using Process command = Begin(port, "plain,refund");
+        using CancellationTokenSource bound = new(Bound);
+        Task<string> output = command.StandardOutput.ReadToEndAsync(bound.Token);
+        ScriptedHospital hospital = new(system.Connect(port), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1.1));
+        while (await command.StandardError.ReadLineAsync(bound.Token) is { } line)
+        {
+            if (Told(line) is not var (number, key)) continue;
+            if (key == "plain") await hospital.PlayAsync(key, CounterOf(number, key));
+            else Process.Start("kill", ["-INT", Text(command.Id)]).Dispose();
+        }
+
+        await command.WaitForExitAsync(bound.Token);
+        JsonElement report = JsonDocument.Parse(await output).RootElement;
+        Assert.Equal(
+            (130, 1, 2), (command.ExitCode, report.GetProperty("handled").GetInt32(), report.GetProperty("asked").GetInt32()));
+    }
+
+    private async Task ImportAsync()
+    {
+        foreach (string kind in (string[])["facilities", "insured", "catalogue"])
+        {
+            RunningSystem.AssertDone(await system.RunAsync(
+                "import", kind, Path.Combine(RunningSystem.Root, "samples", "conformance", $"{kind}.csv")));
+        }
+    }
+
+    private Process Begin(int port, string only, params string[] more) => system.Start([
+        "conformance", "--facility", Facility, "--against", $"127.0.0.1:{Text(system.PortBase + 1)}", "--listen", Text(port), "--only", only,
+        "--wait", "60", "--json", .. more]);
+
+    private static Counter CounterOf(int number, string key) => new(
+        Facility, key == "cap" ? "CF000002" : Patient,
+        DateOnly.FromDateTime(DateTimeOffset.UtcNow.ToOffset(TimeSpan.FromHours(8)).DateTime), 1000 + 10 * number);
 
     /// <returns>Number and key of the situation that the line begins.</returns>
     private static (int Number, string Key)? Told(string line)
