@@ -17,6 +17,11 @@ public static class TestCommand
     // First, so that none of them is left over at the end with a processor idle beside it; by name would leave Ledger.Tests.
     private static readonly string[] Longest = ["System.Tests", "Ledger.Tests", "Adjudication.Tests", "Eligibility.Tests"];
 
+    // Processes of the tests live for seconds: code that is compiled quickly and once costs `up` 9.8 processor-seconds in place of 14.0.
+    // The services' own settings, for code that runs for days, are those of their projects.
+    private static readonly (string Name, string Value)[] QuickStart =
+        [("DOTNET_TC_QuickJit", "1"), ("DOTNET_TieredPGO", "0"), ("DOTNET_EnableWriteXorExecute", "0")];
+
     public static Command Create()
     {
         Option<string[]> only =
@@ -83,6 +88,7 @@ public static class TestCommand
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach ((string name, string value) in QuickStart) start.Environment.TryAdd(name, value);
         using Process process = Process.Start(start) ?? throw new CommandException("dotnet test could not be started.");
         Task<string> output = process.StandardOutput.ReadToEndAsync(cancellationToken);
         Task<string> errors = process.StandardError.ReadToEndAsync(cancellationToken);
