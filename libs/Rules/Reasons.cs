@@ -57,6 +57,7 @@ public static class Reasons
     public const string AlreadyCancelled = "ALREADY_CANCELLED";
     public const string CancelBlockedByLaterSettlement = "CANCEL_BLOCKED_BY_LATER_SETTLEMENT";
     public const string RestoreImpossible = "RESTORE_IMPOSSIBLE";
+    public const string RecordsLost = "RECORDS_LOST";
     public const string FacilityUnknown = "FACILITY_UNKNOWN";
     public const string FacilityNotPooled = "FACILITY_NOT_POOLED";
     public const string InsuredUnknown = "INSURED_UNKNOWN";
@@ -92,6 +93,7 @@ public static class Reasons
         new(AlreadyCancelled, NextStep.Final, Helper.Cashier, "该笔结算已撤销或冲正，无需重复办理。"),
         new(CancelBlockedByLaterSettlement, NextStep.LookUpFirst, Helper.Cashier, "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。"),
         new(RestoreImpossible, NextStep.Final, Helper.Cashier, "撤销之后限额、当日起付标准、本次就诊或生育医疗补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。"),
+        new(RecordsLost, NextStep.SendAgainLater, Helper.Bureau, "该参保人以往的结算记录在系统中缺失，为防止重复支付暂停为其办理，请联系医保经办机构；恢复后以原请求编号重新提交。"),
         new(FacilityUnknown, NextStep.SendAgainLater, Helper.Bureau, "医疗机构编码不存在，请核对定点医疗机构编码。"),
         new(FacilityNotPooled, NextStep.SendAgainLater, Helper.Bureau, "该机构在就诊日期未开通居民医保门诊统筹，本次费用不能由门诊统筹支付。"),
         new(InsuredUnknown, NextStep.SendAgainLater, Helper.Cashier, "查无此参保人，请核对人员编号或医保电子凭证。"),

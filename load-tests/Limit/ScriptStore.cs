@@ -163,7 +163,7 @@ internal sealed class ScriptStore : IAsyncDisposable
         using MemoryStream command = new();
         byte[][] words =
         [
-            "EVALSHA"u8.ToArray(), _digest, Text(2 + steps.Count), (byte[])keys.Shard!, (byte[])keys.Outbox!,
+            "EVALSHA"u8.ToArray(), _digest, Text(3 + steps.Count), (byte[])keys.Shard!, (byte[])keys.Outbox!, (byte[])keys.Known!,
             .. steps.Select(step => (byte[])keys.Insured(step.InsuredId)!), Encoding.ASCII.GetBytes(Epoch), Text(0), Text(LongestOutbox),
             .. steps.Select(step => step.Item),
         ];

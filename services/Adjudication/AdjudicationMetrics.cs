@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Claims.Rules;
 
 namespace Claims.Adjudication;
 
@@ -43,7 +44,8 @@ public static class AdjudicationMetrics
         Meter.CreateCounter<long>("claims_outbox_published", description: "Outbox records that Kafka acknowledged.");
     private static readonly Counter<long> Unanswered =
         Meter.CreateCounter<long>("claims_unanswered_total",
-            description: "Requests without an answer, by operation and why: busy (nothing happened), unknown (the sender asks again).");
+            description: "Requests without an answer, by operation and why: busy or nothing (nothing happened), unknown (the sender asks "
+                + "again).");
     private static readonly Counter<long> Rewinds =
         Meter.CreateCounter<long>("claims_outbox_rewinds", description: "Times a relay went back to the ledger's watermark, by cause.");
 
@@ -62,14 +64,16 @@ public static class AdjudicationMetrics
     {
         foreach (string operation in new[] { "settle", "settle_stream", "cancel", "reverse" })
         {
-            foreach (string why in new[] { "busy", "unknown" }) Unanswered.Add(0, new("operation", operation), new("why", why));
+            foreach (string why in new[] { "busy", "nothing", "unknown" }) Unanswered.Add(0, new("operation", operation), new("why", why));
+            string refused = operation == "reverse" ? "REVERSE_REFUSED" : "REFUSED";
+            Answers.Add(0, new("operation", operation), new("decision", refused), new("reason", Reasons.RecordsLost));
         }
 
         foreach (string cause in new[] { "connect", "gap", "stall", "delivery" })
             Rewinds.Add(0, new KeyValuePair<string, object?>("cause", cause));
     }
 
-    /// <param name="why"><c>busy</c> or <c>unknown</c>.</param>
+    /// <param name="why"><c>busy</c>, <c>nothing</c> or <c>unknown</c>.</param>
     public static void NotAnswered(string operation, string why) => Unanswered.Add(1, new("operation", operation), new("why", why));
 
     public static void Batch(int visits, TimeSpan elapsed)

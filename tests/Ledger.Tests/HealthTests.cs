@@ -1,5 +1,7 @@
 using Claims.Ledger.Posting;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Npgsql;
 
 namespace Ledger.Tests;
 
@@ -31,6 +33,26 @@ public sealed class HealthTests(LedgerDatabase databases)
 
         Assert.Equal(HealthStatus.Unhealthy, status);
         Assert.StartsWith("PostgreSQL cannot be read: ", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Commits_of_the_service_are_on_disk_whatever_the_database_was_set_to()
+    {
+        string postgres = await databases.CreateAsync();
+        await using (NpgsqlDataSource administrator = NpgsqlDataSource.Create(postgres))
+        {
+            string name = new NpgsqlConnectionStringBuilder(postgres).Database!;
+            await using NpgsqlCommand off = administrator.CreateCommand($"ALTER DATABASE \"{name}\" SET synchronous_commit = off");
+            await off.ExecuteNonQueryAsync();
+        }
+
+        await using ServedLedger ledger = await ServedLedger.StartAsync(postgres);
+
+        await using NpgsqlCommand show = ledger.Services.GetRequiredService<NpgsqlDataSource>().CreateCommand("SHOW synchronous_commit");
+        Assert.Equal("on", await show.ExecuteScalarAsync());
+        await using NpgsqlDataSource others = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres) { Pooling = false });
+        await using NpgsqlCommand control = others.CreateCommand("SHOW synchronous_commit");
+        Assert.Equal("off", await control.ExecuteScalarAsync());
     }
 
     [Fact]

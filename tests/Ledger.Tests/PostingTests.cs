@@ -75,6 +75,51 @@ public sealed class PostingTests(LedgerDatabase databases)
         await Balanced.AssertAsync(ledger, log);
     }
 
+    [Theory]
+    [InlineData("request", true)]
+    [InlineData("insured", true)]
+    [InlineData("amount", true)]
+    [InlineData("fingerprint", true)]
+    [InlineData("nothing", false)]
+    public async Task Number_that_was_given_out_twice_stops_its_shard_and_both_versions_are_shown(string differs, bool stops)
+    {
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(5);
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(await databases.CreateAsync(), broker.BootstrapServers, log);
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+        SettledClaim first = log.Shard(1)[2];
+        SettledClaim second = first.Clone();
+        switch (differs)
+        {
+            case "request": second.RequestId = "R1-other"; break;
+            case "insured": second.InsuredId = "410101199001011234"; break;
+            case "amount": second.FundPayFen--; break;
+            case "fingerprint": second.RequestFingerprint = ByteString.CopyFrom([.. Enumerable.Repeat((byte)7, 16)]); break;
+        }
+
+        // In one batch with a repeat that is none of it, and with what comes next in that shard and in another.
+        log.AddSettlement(1);
+        log.AddSettlement(2);
+        kafka.Publish([log.Shard(1)[1], second, log.Shard(1)[5], log.Shard(2)[5]]);
+
+        await Eventually.HoldsAsync(() => ledger.Watermarks.Sequence(2) == 6, () => "the other shard does not go on");
+        await Eventually.HoldsAsync(() => ledger.Watermarks.IsStopped(1) == stops && (stops || ledger.Watermarks.Sequence(1) == 6),
+            () => $"stopped: {ledger.Watermarks.IsStopped(1)}, at {ledger.Watermarks.Sequence(1)}");
+        List<string> reasons = await ledger.RowsAsync("SELECT reason FROM poison_record");
+        if (!stops)
+        {
+            Assert.Empty(reasons);
+            return;
+        }
+
+        Assert.Equal($"has a number that was given out twice, 3: booked is request {first.RequestId} of {first.FacilityCode} for "
+            + $"***, {first.FundPayFen} fen; this is request {second.RequestId} of {second.FacilityCode} for "
+            + $"{(differs == "insured" ? "***1234" : "***")}, {second.FundPayFen} fen", Assert.Single(reasons));
+        Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM shard_stop WHERE shard = 1"));
+        Assert.Equal([first.RequestId], await ledger.RowsAsync("SELECT request_id FROM sub_ledger WHERE shard = 1 AND sequence = 3"));
+    }
+
     [Fact]
     public async Task Record_beyond_the_next_waits_until_the_hole_is_filled()
     {

@@ -27,7 +27,7 @@ public sealed class SelectionTests
         Selection selection = Select([5, 0], (0, 4), (0, 5), (0, 6), (0, 6));
 
         Assert.Equal((6L, 6L), selection.Ranges[0]);
-        Assert.Equal(3, selection.Repeats);
+        Assert.Equal(3, selection.Repeats.Count);
         Assert.Empty(selection.Gaps);
     }
 
@@ -71,7 +71,7 @@ public sealed class SelectionTests
         Assert.Equal([(1, (1L, 1L))], selection.Ranges.Select(range => (range.Key, range.Value)));
         Assert.Empty(selection.Gaps);
         Assert.Empty(selection.Poison);
-        Assert.Equal(0, selection.Repeats);
+        Assert.Empty(selection.Repeats);
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class SelectionTests
         Selection selection = Select([3, 4], (0, 5), (1, 6), (1, 5), (1, 6), (0, 3));
 
         Assert.Equal([0], selection.Gaps);
-        Assert.Equal(1, selection.Repeats);
+        Assert.Single(selection.Repeats);
         Assert.Equal([(1, (5L, 6L))], selection.Ranges.Select(range => (range.Key, range.Value)));
         Assert.Equal([(1, 5L), (1, 6L)], selection.Sources.Select(source => (source.Shard, source.Claim!.Sequence)));
         Assert.False(selection.IsEmpty);

@@ -83,8 +83,8 @@ public sealed class ConformanceTests(RunningSystem system) : IClassFixture<Runni
     }
 
     private Process Begin(int port, string only, params string[] more) => system.Start([
-        "conformance", "--facility", Facility, "--against", $"127.0.0.1:{Text(system.PortBase + 1)}", "--listen", Text(port), "--only", only,
-        "--wait", "60", "--json", .. more]);
+        "conformance", "--facility", Facility, "--against", $"127.0.0.1:{Text(system.PortBase + 1)}", "--listen", Text(port),
+        "--only", only, "--wait", "60", "--json", .. more]);
 
     private static Counter CounterOf(int number, string key) => new(
         Facility, key == "cap" ? "CF000002" : Patient,

@@ -50,9 +50,19 @@ public static class PostgresStore
         return connection.ConnectionString;
     }
 
+    /// <summary>What a session asks for stands over what the database or the role has: a commit that was answered is on disk, whoever set
+    /// synchronous_commit off there.</summary>
+    private static string Durable(string connectionString)
+    {
+        NpgsqlConnectionStringBuilder connection = new(connectionString);
+        if (connection.Options?.Contains("synchronous_commit", StringComparison.Ordinal) is true) return connectionString;
+        connection.Options = $"{connection.Options} -c synchronous_commit=on".TrimStart();
+        return connection.ConnectionString;
+    }
+
     private static NpgsqlDataSource Build(string connectionString, IServiceProvider services)
     {
-        NpgsqlDataSourceBuilder source = new(connectionString) { Name = services.GetRequiredService<ServiceName>().Value };
+        NpgsqlDataSourceBuilder source = new(Durable(connectionString)) { Name = services.GetRequiredService<ServiceName>().Value };
         source.UseLoggerFactory(services.GetRequiredService<ILoggerFactory>());
         return source.Build();
     }

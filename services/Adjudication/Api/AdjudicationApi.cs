@@ -1,6 +1,7 @@
 using Claims.Adjudication.Settling;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Coverage;
+using Claims.Hosting;
 using Claims.Rules;
 using Claims.V1;
 using Grpc.Core;
@@ -94,6 +95,8 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         long paidFen = reply is { Decision: Decision.Settled or Decision.Cancelled, Replayed: false } ? reply.FundPayFen : 0;
         string decision = reply.Replayed ? "REPLAYED" : DecisionName(reply.Decision);
         AdjudicationMetrics.Answer(operation, decision, reply.ReasonCode, paidFen, time.GetElapsedTime(started));
+        if (reply.ReasonCode == Reasons.RecordsLost)
+            log.LogError("What was stored of insured {Insured} is gone from Redis.", Mask.Insured(reply.InsuredId));
         FacilityMetrics.Shared.Answered(reply);
     }
 
@@ -136,7 +139,15 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
                 AdjudicationMetrics.NotAnswered(operation, "busy");
                 log.LogWarning("Turned away: {Reason}", failure.Message);
                 return new Status(StatusCode.ResourceExhausted, "系统繁忙，本次请求未处理，请稍后以同一请求编号重试。");
-            case StoreUnavailableException or EligibilityUnavailableException:
+            case StoreUnavailableException { Why: Unanswered.Lost }:
+                AdjudicationMetrics.NotAnswered(operation, "nothing");
+                log.LogError("Not answered: {Reason}", failure.Message);
+                return new Status(StatusCode.Unavailable, Reasons.TextOf(Reasons.RecordsLost));
+            case StoreUnavailableException { Why: Unanswered.NothingHappened } or EligibilityUnavailableException:
+                AdjudicationMetrics.NotAnswered(operation, "nothing");
+                log.LogWarning("Not answered: {Reason} {Cause}", failure.Message, failure.InnerException?.Message);
+                return new Status(StatusCode.Unavailable, "系统暂时不能结算，本次请求未处理，请稍后以同一请求编号重试。");
+            case StoreUnavailableException:
                 AdjudicationMetrics.NotAnswered(operation, "unknown");
                 log.LogWarning("Not answered: {Reason} {Cause}", failure.Message, failure.InnerException?.Message);
                 return new Status(StatusCode.Unavailable, "系统暂时无法确认结算结果，请以同一请求编号重试，或发起冲正。");

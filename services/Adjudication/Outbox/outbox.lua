@@ -1,4 +1,6 @@
--- The relay's one step for a shard: hold the lease, drop what the ledger has committed, read what comes next.
+#!lua flags=allow-oom
+-- The relay's one step for a shard: hold the lease, drop what the ledger has committed, read what comes next. It may run where memory is
+-- short, since it is what makes room.
 -- KEYS[1] shard hash   KEYS[2] outbox stream   KEYS[3] lease
 -- ARGV[1] epoch   ARGV[2] relay's name   ARGV[3] lease_ms   ARGV[4] committed   ARGV[5] first sequence wanted   ARGV[6] count
 -- Reply: the shard's sequence, then one text with each record: length (2 bytes) and text of the insured's key, the same of the request

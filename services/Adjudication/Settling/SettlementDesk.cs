@@ -415,6 +415,7 @@ public sealed class SettlementDesk
         StepOutcome.FormatUnknown => throw new StoreUnavailableException(
             $"A stored record has format {Encoding.ASCII.GetString(reply.Bytes.Span)}, and this program reads "
                 + $"format {RecordHeader.Format}."),
+        StepOutcome.Gone => Refusal.Of(Reasons.RecordsLost),
         StepOutcome unforeseen => throw new InvalidOperationException($"{unforeseen} is no refusal."),
     };
 

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Runtime.CompilerServices;
 using Claims.V1;
+using Polly.CircuitBreaker;
 using StackExchange.Redis;
 
 namespace Claims.Adjudication.Store;
@@ -97,13 +98,17 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <exception cref="StoreBusyException">The queue or the outbox is full; nothing happened.</exception>
     public ValueTask<StepReply> RunAsync(in Step step)
     {
-        if (_status.Epoch is null) return ValueTask.FromException<StepReply>(new StoreUnavailableException(_status.Reason));
+        if (_status.Epoch is null) return ValueTask.FromException<StepReply>(Closed());
         if (!_unused.TryDequeue(out WaitingStep? waiting)) waiting = new WaitingStep(_unused);
         ValueTask<StepReply> reply = waiting.For(step);
         lock (_gate)
         {
             if (_disposed is not null)
-                return ValueTask.FromException<StepReply>(new StoreUnavailableException($"Shard {Shard}: the service is stopping."));
+            {
+                return ValueTask.FromException<StepReply>(
+                    new StoreUnavailableException($"Shard {Shard}: the service is stopping.", null, Unanswered.NothingHappened));
+            }
+
             if (_queue.Count >= LongestQueue)
                 return ValueTask.FromException<StepReply>(
                 new StoreBusyException($"Shard {Shard} already has {LongestQueue} requests waiting."));
@@ -121,8 +126,10 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
     public async Task<IReadOnlyList<(string Field, byte[] Value)>> ReadInsuredAsync(string insuredId)
     {
-        RedisValue[] flat = (RedisValue[])(
-            await AskAsync(epoch => Scripts.CallAsync(Insured, [Keys.Shard, Keys.Insured(insuredId)], [epoch, LowestSequence])))!;
+        RedisResult found = await AskAsync(epoch => Scripts.CallAsync(
+            Insured, [Keys.Shard, Keys.Insured(insuredId), Keys.Known], [epoch, LowestSequence]));
+        if (found.Resp2Type is not ResultType.Array) throw StoreUnavailableException.Gone(Shard, insuredId);
+        RedisValue[] flat = (RedisValue[])found!;
         List<(string, byte[])> fields = new(flat.Length / 2);
         for (int i = 0; i < flat.Length; i += 2)
         {
@@ -167,7 +174,7 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <summary>A call beside the queue, while the shard is open.</summary>
     private async Task<T> AskAsync<T>(Func<string, Task<T>> call)
     {
-        if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
+        if (_status.Epoch is not { } epoch) throw Closed();
         try
         {
             return await call(epoch);
@@ -236,17 +243,18 @@ public sealed class ShardQueue : IAsyncDisposable
 
     private async Task SendAsync(WaitingStep[] batch, StepReply[] replies)
     {
-        if (_status.Epoch is not { } epoch) throw new StoreUnavailableException(_status.Reason);
-        RedisKey[] keys = new RedisKey[2 + batch.Length];
+        if (_status.Epoch is not { } epoch) throw Closed();
+        RedisKey[] keys = new RedisKey[3 + batch.Length];
         RedisValue[] arguments = new RedisValue[3 + batch.Length];
         keys[0] = Keys.Shard;
         keys[1] = Keys.Outbox;
+        keys[2] = Keys.Known;
         arguments[0] = epoch;
         arguments[1] = LowestSequence;
         arguments[2] = LongestOutbox;
         for (int i = 0; i < batch.Length; i++)
         {
-            keys[2 + i] = Keys.Insured(batch[i].Step.InsuredId);
+            keys[3 + i] = Keys.Insured(batch[i].Step.InsuredId);
             arguments[3 + i] = batch[i].Step.Item;
         }
 
@@ -283,6 +291,8 @@ public sealed class ShardQueue : IAsyncDisposable
             ThreadPool.UnsafeQueueUserWorkItem(static part => part.TellAll(), new Told(batch, replies, failure, first), preferLocal: false);
     }
 
+    private StoreUnavailableException Closed() => new(_status.Reason, null, Unanswered.NothingHappened);
+
     /// <summary>What a failed call means for the shard and for the sender.</summary>
     private Exception Understand(Exception failure)
     {
@@ -291,13 +301,21 @@ public sealed class ShardQueue : IAsyncDisposable
         {
             case "NOSHARD" or "EPOCH" or "STALE":
                 Close($"Shard {Shard}: {failure.Message}.");
-                return new StoreUnavailableException(_status.Reason, failure);
+                return new StoreUnavailableException(_status.Reason, failure, Unanswered.NothingHappened);
             case "OUTBOXFULL":
                 return new StoreBusyException($"Shard {Shard} has {LongestOutbox} records that the ledger has not committed.");
             case "TRYAGAIN":
-                return new StoreUnavailableException($"Shard {Shard} is being moved to another Redis node; nothing happened.", failure);
-            case "CLUSTERDOWN" or "LOADING" or "MASTERDOWN" or "READONLY":
-                return new StoreUnavailableException($"Shard {Shard}: Redis answers {code}; nothing happened.", failure);
+                return new StoreUnavailableException(
+                    $"Shard {Shard} is being moved to another Redis node; nothing happened.", failure, Unanswered.NothingHappened);
+            // Before the first write of a script, and so of the whole of it.
+            case "CLUSTERDOWN" or "LOADING" or "MASTERDOWN" or "READONLY" or "OOM" or "NOREPLICAS" or "MISCONF" or "BUSY" or "NOPERM"
+                or "NOAUTH":
+                return new StoreUnavailableException(
+                    $"Shard {Shard}: Redis answers {code}; nothing happened.", failure, Unanswered.NothingHappened);
+            case "" when failure is RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent }
+                || failure.InnerException is BrokenCircuitException:
+                return new StoreUnavailableException(
+                    $"Shard {Shard}: Redis cannot be reached; nothing happened.", failure, Unanswered.NothingHappened);
             default:
                 return new StoreUnavailableException($"Shard {Shard}: Redis did not answer; the outcome is unknown.", failure);
         }

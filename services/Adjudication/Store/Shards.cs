@@ -33,7 +33,8 @@ public sealed class ShardKeys(int shard)
     // Put before a visit's insured without a text for both together.
     private readonly RedisKey _insuredPrefixUtf8 = Encoding.UTF8.GetBytes(Name(shard, "i:"));
 
-    /// <summary>Hash: epoch, seq (last number given out), committed (the ledger's watermark when the outbox was last trimmed).</summary>
+    /// <summary>Hash: epoch, seq (last number given out), committed (the ledger's watermark when the outbox was last trimmed), people (how
+    /// many are <see cref="Known"/>), closed (the last closed year).</summary>
     public RedisKey Shard { get; } = Name(shard, "shard");
 
     /// <summary>Stream of records that the ledger has not committed yet; entry id = sequence.</summary>
@@ -44,6 +45,10 @@ public sealed class ShardKeys(int shard)
 
     /// <summary>Hash: the terms that stored settlements refer to.</summary>
     public RedisKey Terms { get; } = Name(shard, "terms");
+
+    /// <summary>Set: the keys of all insured that anything was ever stored of, so that one whose hash is gone is not taken for
+    /// new.</summary>
+    public RedisKey Known { get; } = Name(shard, "known");
 
     /// <summary>Never written. Asked for beside a key that exists, it makes Redis refuse while the shard is on two nodes at once.</summary>
     public RedisKey Nothing { get; } = Name(shard, "nothing");

@@ -129,6 +129,9 @@ public enum StepOutcome
 
     /// <summary>A stored record of the insured has a format that the script does not read; nothing happened.</summary>
     FormatUnknown,
+
+    /// <summary>Something was stored of the insured and is not there any more; nothing happened.</summary>
+    Gone,
 }
 
 /// <summary>What the script did for one request.</summary>
@@ -185,6 +188,7 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
             'M' => StepOutcome.Missing,
             '-' => StepOutcome.Refused,
             'F' => StepOutcome.FormatUnknown,
+            'G' => StepOutcome.Gone,
             char other => throw new InvalidDataException($"settle.lua answered with an unknown outcome '{other}'."),
         },
         reply[1..]);

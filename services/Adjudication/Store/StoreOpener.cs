@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
 using Claims.V1;
 using Grpc.Core;
 using StackExchange.Redis;
@@ -8,14 +7,14 @@ namespace Claims.Adjudication.Store;
 
 /// <summary>
 /// Opens each shard once Redis and the ledger agree about it, and again after it had to close. A shard key is created only
-/// while the ledger has never had a confirmed store; afterwards a Redis without it has lost data, and pays nothing.
+/// while the ledger has never had a confirmed store; afterwards a Redis without it has lost data, and pays nothing. What Redis must be is
+/// asked for as long as a shard is open: every second, of every node.
 /// </summary>
 public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledger, TimeProvider time, ILogger<StoreOpener> log)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LedgerLimit = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan RedisLimit = TimeSpan.FromSeconds(5);
     private static readonly Script Open = Script.FromResource("open.lua");
     private const string Restore = "; bring its append-only file back (docs/operations.md#redis-has-lost-data)";
 
@@ -23,6 +22,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
     {
         while (!stoppingToken.IsCancellationRequested)
         {
+            await CloseWithoutTrustAsync();
             ImmutableArray<ShardQueue> closed = [.. store.Shards.Where(shard => shard.Status.Epoch is null)];
             if (closed.Length > 0)
             {
@@ -40,6 +40,22 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         }
     }
 
+    private async Task CloseWithoutTrustAsync()
+    {
+        ImmutableArray<ShardQueue> open = [.. store.Shards.Where(shard => shard.Status.Epoch is not null)];
+        if (open.Length == 0) return;
+        try
+        {
+            if (await RedisTrust.FindFaultAsync(store.Redis.Multiplexer) is { } fault)
+                foreach (ShardQueue shard in open) Refuse(shard, fault);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            // A node that does not answer this answers no visit either, and is asked again in a second.
+            log.LogWarning("Redis was not asked whether it can be trusted: {Cause}", e.Message);
+        }
+    }
+
     private async Task OpenAsync(ImmutableArray<ShardQueue> closed, CancellationToken cancellation)
     {
         V1.Store known = await ledger.OpenStoreAsync(
@@ -53,7 +69,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             return;
         }
 
-        if (await FindDurabilityFaultAsync() is { } fault)
+        if (await RedisTrust.FindFaultAsync(store.Redis.Multiplexer) is { } fault)
         {
             foreach (ShardQueue shard in closed) Refuse(shard, fault);
             return;
@@ -76,6 +92,10 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             else if ((string)found[0]! != known.Epoch) Refuse(shard, "Redis holds the store of another ledger");
             else if ((long)found[1] < Math.Max(watermark, shard.LowestSequence))
                 Refuse(shard, $"Redis is behind what was acknowledged{Restore}");
+            else if ((long)found[2] != (long)found[3])
+            {
+                Refuse(shard, $"Redis counts {(long)found[2]} insured in it and knows {(long)found[3]}{Restore}");
+            }
             else good.Add((shard, Math.Max(watermark, (long)found[1])));
         }
 
@@ -108,7 +128,8 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         try
         {
             return (shard, (RedisValue[])(
-                await shard.Scripts.CallAsync(Open, [shard.Keys.Shard], [known.Epoch, known.Initialised ? "0" : "1"]))!, null);
+                await shard.Scripts.CallAsync(
+                    Open, [shard.Keys.Shard, shard.Keys.Known], [known.Epoch, known.Initialised ? "0" : "1"]))!, null);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -131,31 +152,4 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         if (shard.Status.Reason != sentence) log.LogError("{Reason}", sentence);
         shard.Close(sentence);
     }
-
-    /// <summary>
-    /// An acknowledgement means that the answer is on disk, which only an append-only file synced at every write gives, on
-    /// whichever node of a cluster is or becomes the master. Redis replicates after it has answered: a replica that takes over
-    /// by itself may lack answers that were given, and nobody would know. So replicas may take over only on command, which hands
-    /// over without loss; a master that dies comes back from its file.
-    /// </summary>
-    /// <returns>Why this Redis does not give it, or null.</returns>
-    private async Task<string?> FindDurabilityFaultAsync()
-    {
-        foreach (EndPoint endPoint in store.Redis.Multiplexer.GetEndPoints())
-        {
-            IServer server = store.Redis.Multiplexer.GetServer(endPoint);
-            if (!server.IsConnected) continue;
-            Dictionary<string, string> append = await SettingsAsync(server, "append*");
-            if (append.GetValueOrDefault("appendonly") != "yes" || append.GetValueOrDefault("appendfsync") != "always")
-                return "Redis must run with appendonly yes and appendfsync always";
-            if (server is { IsReplica: true, ServerType: ServerType.Cluster }
-                && (await SettingsAsync(server, "cluster-replica-no-failover")).GetValueOrDefault("cluster-replica-no-failover") != "yes")
-                return "replicas of a Redis Cluster must run with cluster-replica-no-failover yes";
-        }
-
-        return null;
-    }
-
-    private static async Task<Dictionary<string, string>> SettingsAsync(IServer server, string pattern) =>
-        new(await server.ConfigGetAsync(pattern).WaitAsync(RedisLimit), StringComparer.Ordinal);
 }

@@ -1,7 +1,12 @@
--- Everything stored of one insured, or an error where the store cannot be trusted.
--- KEYS[1] shard hash   KEYS[2] the insured's hash   ARGV[1] epoch   ARGV[2] lowest sequence that this store can be at
-local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
+-- Everything stored of one insured, 'GONE' where something was and is not there, or an error where the store cannot be trusted.
+-- KEYS[1] shard hash   KEYS[2] the insured's hash   KEYS[3] set of all insured that something is stored of
+-- ARGV[1] epoch   ARGV[2] lowest sequence that this store can be at
+local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'people')
 if not shard[1] then return redis.error_reply('NOSHARD the shard key is missing') end
 if shard[1] ~= ARGV[1] then return redis.error_reply('EPOCH the store belongs to another ledger') end
 if tonumber(shard[2]) < tonumber(ARGV[2]) then return redis.error_reply('STALE the store is behind what was acknowledged') end
-return redis.call('HGETALL', KEYS[2])
+local all = redis.call('HGETALL', KEYS[2])
+if #all == 0 and (redis.call('SISMEMBER', KEYS[3], KEYS[2]) == 1 or redis.call('SCARD', KEYS[3]) ~= tonumber(shard[3] or 0)) then
+  return 'GONE'
+end
+return all

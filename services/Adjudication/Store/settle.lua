@@ -1,7 +1,8 @@
 -- One atomic step for a batch of requests of one shard: find earlier requests, read the accumulators, compute,
 -- write accumulators and stored answers, number each new record and append the batch to the outbox.
 --
--- KEYS[1] shard hash (epoch, seq, committed, closed: last closed year)   KEYS[2] outbox stream   KEYS[3..] the insured's hash, one per item
+-- KEYS[1] shard hash (epoch, seq, committed, closed: last closed year, people: how many KEYS[3] has)   KEYS[2] outbox stream
+-- KEYS[3] set of the keys of all insured that something was ever stored of   KEYS[4..] the insured's hash, one per item
 -- ARGV[1] epoch   ARGV[2] lowest sequence that this store can be at   ARGV[3] longest outbox   ARGV[4..] the items
 -- An item is the mode, then VISIT or UNDOING with what they name: one text, since each argument costs Redis as much as a look at a hash.
 --   mode     'S' settle, 'Q' quote (no effect, no look at stored requests), 'L' look for a stored settlement only,
@@ -26,6 +27,7 @@
 --   'R' replay + stored record, 'M' nothing stored, '-' refused: the reason's code with its length before it (1 byte), then, where the
 --   refusal speaks of a record, the length of its field (2 bytes), the field and the record
 --   'F' + the format of a stored record that this script does not read
+--   'G' the insured is known and the hash is gone, or the set of the known is not whole: whoever is paid from nothing is paid twice
 -- A store that cannot be trusted answers with an error and changes nothing: NOSHARD, EPOCH, STALE, OUTBOXFULL.
 
 -- bytes of facility code and request field, in scope, fixed sum (fen), date yyyymmdd, bytes of visit id, bytes of TERMS and names; then
@@ -54,13 +56,13 @@ local HEADER_BYTES = 43
 local FORMAT = 2
 local FINGERPRINT_BYTES = 16
 
-local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed', 'closed')
+local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed', 'closed', 'people')
 if not shard[1] then return redis.error_reply('NOSHARD the shard key is missing') end
 if shard[1] ~= ARGV[1] then return redis.error_reply('EPOCH the store belongs to another ledger') end
 local first = tonumber(shard[2])
 if first < tonumber(ARGV[2]) then return redis.error_reply('STALE the store is behind what was acknowledged') end
 
-local items = #KEYS - 2
+local items = #KEYS - 3
 if first + items - tonumber(shard[3]) > tonumber(ARGV[3]) then
   return redis.error_reply('OUTBOXFULL the ledger is too far behind')
 end
@@ -69,11 +71,12 @@ local call, tonumber, values, floor, min, max = redis.call, tonumber, unpack, ma
 local sub, byte, format, concat, packed, unpacked = string.sub, string.byte, string.format, table.concat, struct.pack, struct.unpack
 local seq = first
 local closed_through = tonumber(shard[4] or 0)
+local people = tonumber(shard[5] or 0)
 local appended = { '' }
 
 -- The record, or nothing where nothing is stored.
 local function known(record)
-  if record and byte(record) ~= FORMAT then error({ format = byte(record) }) end
+  if record and byte(record) ~= FORMAT then error({ reply = 'F' .. byte(record) }) end
   return record
 end
 
@@ -136,10 +139,25 @@ local function facility_of(request) return string.match(request, '^q([^\n]*)\n')
 local function visit_field(facility, visit) return 'v' .. facility .. '\n' .. visit end
 local function closed(date) return floor(date / 10000) <= closed_through end
 
+-- Where a step has found nothing under its key: the insured must be new, or have other years, not lost. Who has something is not asked for.
+local newcomer = false
+local function nothing_found(key)
+  if call('SISMEMBER', KEYS[3], key) == 1 then
+    if call('EXISTS', key) == 0 then error({ reply = 'G' }) end
+  else
+    if call('SCARD', KEYS[3]) ~= people then error({ reply = 'G' }) end
+    newcomer = true
+  end
+end
+
 -- Whatever a step writes of one insured is one command, and the number is taken with it: a command that fails has done nothing.
 -- Numbers are written as text, since Redis would print each as a double.
 local function write(key, fields, count, request)
   call('HSET', key, values(fields, 1, count))
+  if newcomer then
+    call('SADD', KEYS[3], key)
+    people = people + 1
+  end
   seq = seq + 1
   local last = #appended
   appended[last + 1], appended[last + 2], appended[last + 3], appended[last + 4] = key, '\0', request, '\0'
@@ -214,6 +232,9 @@ local function settle(key, mode, item)
     fields[asked] = stands
   end
   local stored = call('HMGET', key, values(fields, 1, asked))
+  local found = stored[asked]
+  for i = 1, asked - 1 do found = found or stored[i] end
+  if not found then nothing_found(key) end
   if mode ~= 'Q' then
     local earlier = earlier_settlement(request, stored[accumulators + 1], item, content)
     if earlier then return earlier end
@@ -462,6 +483,7 @@ local function take_back(key, mode, item)
     end
 
     local field, record = find(key, target, request)
+    if not record then nothing_found(key) end
     if not known(record) or kind_of(record) ~= 'S' then return refused('SETTLEMENT_UNKNOWN') end
     if state_of(record) ~= 'A' then return refused('ALREADY_CANCELLED', field, record) end
     return undo(key, request, content, 'C', 'A', field, record)
@@ -514,6 +536,7 @@ local function take_back(key, mode, item)
     end
 
     local original = known(call('HGET', key, target))
+    if not original then nothing_found(key) end
     local standing = original and sub(original, 2, 3)
     if standing == 'SA' then return undo(key, request, content, 'V', '1', target, original) end
     if standing == 'CA' then return restore(key, request, content, target, original) end
@@ -554,19 +577,26 @@ local function answer(reply)
 end
 
 -- Were a write to fail midway, the numbers already given out would still be recorded and appended, so none is given twice or lost.
--- Only a record of an unknown format is left behind: one call guards the batch, since one an item costs each item.
+-- Only what cannot be read or has been lost is left behind: one call guards the batch, since one an item costs each item.
 local ok, failure
 repeat
   ok, failure = pcall(function()
-    while i <= items do answer(step(KEYS[i + 2], ARGV[i + 3])) end
+    while i <= items do
+      newcomer = false
+      answer(step(KEYS[i + 3], ARGV[i + 3]))
+    end
   end)
-  local unread = not ok and type(failure) == 'table' and failure.format
-  if unread then answer('F' .. unread) end
-until not unread
+  local left = not ok and type(failure) == 'table' and failure.reply
+  if left then answer(left) end
+until not left
 if seq > first then
   appended[1] = packed('>I2', seq - first)
   call('XADD', KEYS[2], format('%d-0', seq), 'b', concat(appended))
-  call('HSET', KEYS[1], 'seq', format('%d', seq))
+  call('HSET', KEYS[1], 'seq', format('%d', seq), 'people', format('%d', people))
 end
-if not ok then return redis.error_reply('FAILED ' .. tostring(type(failure) == 'table' and failure.err or failure)) end
+if not ok then
+  local why = tostring(type(failure) == 'table' and failure.err or failure)
+  -- Before the first write Redis' own reason stands, such as OOM, and who reads it knows that nothing happened.
+  return redis.error_reply(seq > first and 'FAILED ' .. why or why)
+end
 return concat(replies)

@@ -1,6 +1,7 @@
 using Claims.Hosting;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.SubLedger;
+using Claims.V1;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -41,6 +42,45 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
         await transaction.CommitAsync(cancellationToken);
         _knownAccounts.UnionWith(newAccounts);
         if (hashes is not null) recent.Add(batchId, hashes);
+    }
+
+    /// <summary>Of records whose numbers the books have, those that are not the ones that were booked: the store gave a number out twice,
+    /// as one does that was put back to an earlier state.</summary>
+    /// <exception cref="NpgsqlException">PostgreSQL could not be asked.</exception>
+    public async Task<List<PoisonRecord>> FindForksAsync(IReadOnlyList<FeedRecord> repeats, CancellationToken cancellationToken)
+    {
+        SettledClaim[] claims = [.. repeats.Select(record => record.Claim!)];
+        await using NpgsqlCommand compare = database.CreateCommand("""
+            SELECT repeat.at::integer, booked.facility_code, booked.request_id, booked.insured_id, booked.fund_pay_fen
+            FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[]) WITH ORDINALITY
+                AS repeat (shard, sequence, facility_code, request_id, insured_id, fund_pay_fen, request_fingerprint, at)
+            JOIN sub_ledger AS booked USING (shard, sequence)
+            WHERE (booked.facility_code, booked.request_id, booked.insured_id, booked.fund_pay_fen, booked.request_fingerprint)
+                <> (repeat.facility_code, repeat.request_id, repeat.insured_id, repeat.fund_pay_fen, repeat.request_fingerprint)
+            ORDER BY repeat.at
+            """);
+        compare.Parameters.AddRange((NpgsqlParameter[])
+        [
+            new() { Value = Array.ConvertAll(claims, claim => claim.Shard) },
+            new() { Value = Array.ConvertAll(claims, claim => claim.Sequence) },
+            new() { Value = Array.ConvertAll(claims, claim => claim.FacilityCode) },
+            new() { Value = Array.ConvertAll(claims, claim => claim.RequestId) },
+            new() { Value = Array.ConvertAll(claims, claim => claim.InsuredId) },
+            new() { Value = Array.ConvertAll(claims, claim => claim.FundPayFen) },
+            new() { Value = Array.ConvertAll(claims, claim => claim.RequestFingerprint.ToByteArray()) },
+        ]);
+        List<PoisonRecord> forks = [];
+        await using NpgsqlDataReader row = await compare.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            FeedRecord record = repeats[row.GetInt32(0) - 1];
+            SettledClaim second = record.Claim!;
+            forks.Add(new PoisonRecord(record, $"has a number that was given out twice, {second.Sequence}: booked is request "
+                + $"{row.GetString(2)} of {row.GetString(1)} for {Mask.Insured(row.GetString(3))}, {row.GetInt64(4)} fen; this is request "
+                + $"{second.RequestId} of {second.FacilityCode} for {Mask.Insured(second.InsuredId)}, {second.FundPayFen} fen"));
+        }
+
+        return forks;
     }
 
     private static async Task AdvanceWatermarksAsync(NpgsqlConnection connection, Selection selection, CancellationToken cancellationToken)

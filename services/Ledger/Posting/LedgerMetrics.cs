@@ -54,7 +54,7 @@ internal sealed class LedgerMetrics : IDisposable
 
     public void Dropped(Selection selection)
     {
-        _repeats.Add(selection.Repeats);
+        _repeats.Add(selection.Repeats.Count);
         _gaps.Add(selection.Gaps.Count);
         _poison.Add(selection.Poison.Count);
     }

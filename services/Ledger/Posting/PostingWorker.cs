@@ -150,6 +150,7 @@ internal sealed class PostingWorker(
             watermarks.Advance(selection.Ranges.Select(range => (range.Key, range.Value.Last)));
         }
 
+        if (selection.Repeats.Count > 0) await StopForksAsync(selection, cancellationToken);
         metrics.Dropped(selection);
         if (selection.Gaps.Count > 0) peers.Tell(watermarks.AnnounceGaps(selection.Gaps));
         foreach (PoisonRecord poison in selection.Poison)
@@ -157,6 +158,18 @@ internal sealed class PostingWorker(
             logger.LogError("Shard {Shard} stops: the record at offset {Offset} {Reason}. It is in table poison_record.",
                 poison.Record.Shard, poison.Record.Offset, poison.Reason);
             watermarks.Stop(poison.Record.Shard, poison.StopReason);
+        }
+    }
+
+    /// <summary>A number that was given out twice: each shard with one stops, and the second version is set aside.</summary>
+    private async Task StopForksAsync(Selection selection, CancellationToken cancellationToken)
+    {
+        List<PoisonRecord> forks = await books.FindForksAsync(selection.Repeats, cancellationToken);
+        foreach (PoisonRecord fork in forks.DistinctBy(fork => fork.Record.Shard))
+        {
+            if (selection.Poison.Exists(poison => poison.Record.Shard == fork.Record.Shard)) continue;
+            await books.PostAsync(Selection.OfPoison(fork.Record, fork.Reason), cancellationToken);
+            selection.Poison.Add(fork);
         }
     }
 

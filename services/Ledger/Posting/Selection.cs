@@ -44,7 +44,8 @@ internal sealed class Selection
     /// <summary>Shards in which a record beyond the next sequence arrived, and nothing since has filled the hole.</summary>
     public List<int> Gaps { get; } = [];
 
-    public int Repeats { get; private set; }
+    /// <summary>Records whose number the books have; what they say there is not looked at here.</summary>
+    public List<FeedRecord> Repeats { get; } = [];
 
     public bool IsEmpty => Records.Count == 0 && Poison.Count == 0;
 
@@ -87,7 +88,7 @@ internal sealed class Selection
         long position = Position(record.Shard, watermarks);
         if (claim.Sequence <= position)
         {
-            Repeats++;
+            Repeats.Add(record);
             return null;
         }
 

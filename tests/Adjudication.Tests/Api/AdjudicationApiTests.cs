@@ -19,7 +19,7 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
     private static readonly Status Busy = new(StatusCode.ResourceExhausted, "系统繁忙，本次请求未处理，请稍后以同一请求编号重试。");
-    private static readonly Status Away = new(StatusCode.Unavailable, "系统暂时无法确认结算结果，请以同一请求编号重试，或发起冲正。");
+    private static readonly Status Away = new(StatusCode.Unavailable, "系统暂时不能结算，本次请求未处理，请稍后以同一请求编号重试。");
 
     [Fact]
     public async Task Full_outbox_is_told_as_busy_and_not_as_away()
@@ -65,8 +65,8 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
             () => api.GetAccumulators(new GetAccumulatorsRequest { InsuredId = "P41", Year = 2025 }, new TestCall())));
         Assert.Equal(
             [
-                "cancel unknown", "get_accumulators unknown", "get_settlement unknown", "pre_settle unknown", "reverse unknown",
-                "settle unknown",
+                "cancel nothing", "get_accumulators nothing", "get_settlement nothing", "pre_settle nothing", "reverse nothing",
+                "settle nothing",
             ],
             counts.Unanswered.Order(StringComparer.Ordinal));
     }
@@ -110,6 +110,38 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
         Assert.Equal(Decision.Settled,
             (await fixture.Desk.FindAsync(new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P44", RequestId = "R1" }))
             .Decision);
+    }
+
+    [Fact]
+    public async Task Insured_whose_records_are_lost_is_refused_and_keeps_nobody_else_of_the_stream()
+    {
+        AdjudicationApi api = Api(fixture.Desk);
+        await fixture.Desk.SettleAsync(Visit("R1", "P49-1"));
+        ShardQueue shard = fixture.Store.Store.ShardOf("P49-1");
+        await fixture.Store.Redis.KeyDeleteAsync(shard.Keys.Insured("P49-1"));
+        Answers answers = new();
+
+        await api.SettleStream(
+            new Requests(endless: false, Visit("R1", "P49-1"), Visit("R2", "P49-2"), Visit("R3", "P49-1")), answers, new TestCall())
+            .WaitAsync(Bound);
+
+        Assert.Equal(
+            ["R1 Refused RECORDS_LOST", "R2 Settled ", "R3 Refused RECORDS_LOST"],
+            answers.Written.Select(answer => $"{answer.RequestId} {answer.Decision} {answer.ReasonCode}").Order(StringComparer.Ordinal));
+        SettleReply cancelled = await api.Cancel(
+            new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P49-1", OriginalRequestId = "R1" }, new TestCall());
+        ReverseReply reversed = await api.Reverse(
+            new ReverseRequest { RequestId = "V1", FacilityCode = Hospital, InsuredId = "P49-1", OriginalRequestId = "R1" },
+            new TestCall());
+        Assert.Equal(
+            ("RECORDS_LOST", ReverseReply.Types.Outcome.ReverseRefused, "RECORDS_LOST"),
+            (cancelled.ReasonCode, reversed.Outcome, reversed.ReasonCode));
+        Status lost = new(StatusCode.Unavailable, cancelled.ReasonText);
+        Assert.Equal(lost, await StatusOf(() => api.GetSettlement(
+            new GetSettlementRequest { FacilityCode = Hospital, InsuredId = "P49-1", RequestId = "R1" }, new TestCall())));
+        Assert.Equal(
+            lost,
+            await StatusOf(() => api.GetAccumulators(new GetAccumulatorsRequest { InsuredId = "P49-1", Year = 2025 }, new TestCall())));
     }
 
     [Fact]

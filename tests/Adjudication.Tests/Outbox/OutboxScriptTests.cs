@@ -117,7 +117,7 @@ public sealed class OutboxScriptTests
                 .Select(item => fixture.StepOf(StepMode.Settle, Visit with { Request = $"b{batch}i{item}" }))];
             await shard.Scripts.CallAsync(
                 settle,
-                [shard.Keys.Shard, shard.Keys.Outbox, .. steps.Select(step => shard.Keys.Insured(step.InsuredId))],
+                [shard.Keys.Shard, shard.Keys.Outbox, shard.Keys.Known, .. steps.Select(step => shard.Keys.Insured(step.InsuredId))],
                 [StoreFixture.Epoch, 0, 1_000, .. steps.Select(step => (RedisValue)step.Item)]);
         }
     }

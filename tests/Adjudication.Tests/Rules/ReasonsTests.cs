@@ -13,6 +13,7 @@ public sealed class ReasonsTests
     {
         ["VISIT_IN_FUTURE"] = "就诊日期晚于今天，请核对就诊日期。",
         ["AMOUNTS_DO_NOT_ADD_UP"] = "全自费、超限价、先行自付与政策范围内金额之和不等于费用总额，请核对费用后重新上传。",
+        ["RECORDS_LOST"] = "该参保人以往的结算记录在系统中缺失，为防止重复支付暂停为其办理，请联系医保经办机构；恢复后以原请求编号重新提交。",
         ["FACILITY_UNKNOWN"] = "医疗机构编码不存在，请核对定点医疗机构编码。",
         ["FACILITY_NOT_POOLED"] = "该机构在就诊日期未开通居民医保门诊统筹，本次费用不能由门诊统筹支付。",
         ["INSURED_UNKNOWN"] = "查无此参保人，请核对人员编号或医保电子凭证。",

@@ -134,6 +134,66 @@ public sealed class OpeningTests
         await opening.UntilAsync(["open 0", "open 0"]);
     }
 
+    public static TheoryData<string, string, string, string> Distrusts => new()
+    {
+        { "appendfsync", "everysec", "always", "Redis must run with appendonly yes and appendfsync always." },
+        { "appendonly", "no", "yes", "Redis must run with appendonly yes and appendfsync always." },
+        { "maxmemory-policy", "allkeys-lru", "noeviction", "Redis must run with maxmemory-policy noeviction." },
+        { "maxmemory-policy", "volatile-ttl", "noeviction", "Redis must run with maxmemory-policy noeviction." },
+    };
+
+    [Theory]
+    [MemberData(nameof(Distrusts))]
+    public async Task Open_shards_close_when_what_Redis_must_be_changes_and_open_again_when_it_is_back(
+        string setting, string unsafely, string safely, string fault)
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 2);
+        await using Opening opening = await Opening.StartAsync(fixture, new KnownStore { Initialised = true });
+        await opening.UntilAsync(["open 0", "open 0"]);
+
+        await fixture.Redis.ExecuteAsync("CONFIG", "SET", setting, unsafely);
+        await opening.UntilAsync([$"Shard 0 stays closed: {fault}", $"Shard 1 stays closed: {fault}"]);
+        await fixture.Redis.ExecuteAsync("CONFIG", "SET", setting, safely);
+
+        await opening.UntilAsync(["open 0", "open 0"]);
+    }
+
+    [Fact]
+    public async Task Open_shards_of_a_Redis_with_a_replica_outside_of_a_cluster_close_and_neither_may_be_opened()
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        await using StoreFixture other = await StoreFixture.StartAsync(shards: 1);
+        await using Opening opening = await Opening.StartAsync(fixture, new KnownStore { Initialised = true });
+        await using Opening replica = await Opening.StartAsync(other, new KnownStore { Initialised = true });
+        await opening.UntilAsync(["open 0"]);
+        await replica.UntilAsync(["open 0"]);
+
+        string[] master = fixture.Server.Configuration.Split(["127.0.0.1:", ",password="], StringSplitOptions.RemoveEmptyEntries);
+        await other.Redis.ExecuteAsync("CONFIG", "SET", "masterauth", master[1]);
+        await other.Redis.ExecuteAsync("REPLICAOF", "127.0.0.1", master[0]);
+
+        const string Fault = "Shard 0 stays closed: Redis outside of a cluster must be one master without replicas, since one that is "
+            + "promoted may lack answers.";
+        await opening.UntilAsync([Fault]);
+        await replica.UntilAsync([Fault]);
+        await other.Redis.Multiplexer.GetServers()[0].ExecuteAsync("REPLICAOF", "NO", "ONE");
+        await opening.UntilAsync(["open 0"]);
+    }
+
+    [Fact]
+    public async Task Open_shard_whose_known_insured_are_not_those_that_it_counts_stays_closed()
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        await fixture.Redis.HashSetAsync(fixture.Store.Shards[0].Keys.Shard, "people", 3);
+        await fixture.Redis.SetAddAsync(fixture.Store.Shards[0].Keys.Known, ["a", "b"]);
+        await using Opening opening = await Opening.StartAsync(fixture, new KnownStore { Initialised = true });
+
+        await opening.UntilAsync(["Shard 0 stays closed: Redis counts 3 insured in it and knows 2; bring its append-only file back "
+            + "(docs/operations.md#redis-has-lost-data)."]);
+        await fixture.Redis.SetAddAsync(fixture.Store.Shards[0].Keys.Known, "c");
+        await opening.UntilAsync(["open 0"]);
+    }
+
     [Fact]
     public async Task Open_again_after_a_shard_closed_opens_that_one_only_and_forgets_its_terms()
     {

@@ -7,7 +7,7 @@ namespace Adjudication.Tests.Store;
 /// <summary>The bounds of a shard's queue, and what it makes of a Redis that refuses.</summary>
 public sealed class ShardQueueTests
 {
-    private const string FirstLine = "local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed', 'closed')";
+    private const string FirstLine = "local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed', 'closed', 'people')";
     private static readonly ModelVisit Visit = new("P01", "H1", "r1", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 4000, 30_000, null);
 
     [Fact]
@@ -64,6 +64,12 @@ public sealed class ShardQueueTests
 
     private static readonly (string Refusal, string Sentence, bool StaysOpen)[] Refusals =
     [
+        ("OOM a", "Shard 1: Redis answers OOM; nothing happened.", true),
+        ("NOREPLICAS b", "Shard 1: Redis answers NOREPLICAS; nothing happened.", true),
+        ("MISCONF c", "Shard 1: Redis answers MISCONF; nothing happened.", true),
+        ("BUSY d", "Shard 1: Redis answers BUSY; nothing happened.", true),
+        ("NOPERM e", "Shard 1: Redis answers NOPERM; nothing happened.", true),
+        ("NOAUTH f", "Shard 1: Redis answers NOAUTH; nothing happened.", true),
         ("TRYAGAIN halfway", "Shard 1 is being moved to another Redis node; nothing happened.", true),
         ("CLUSTERDOWN a", "Shard 1: Redis answers CLUSTERDOWN; nothing happened.", true),
         ("LOADING b", "Shard 1: Redis answers LOADING; nothing happened.", true),
@@ -91,6 +97,8 @@ public sealed class ShardQueueTests
 
             Assert.Equal((sentence, staysOpen ? new ShardStatus(StoreFixture.Epoch, "") : new ShardStatus(null, sentence)),
                 (refused.Message, store.Shards[1].Status));
+            Assert.Equal(
+                refusal.StartsWith("FAILED", StringComparison.Ordinal) ? Unanswered.Unknown : Unanswered.NothingHappened, refused.Why);
         }
     }
 
