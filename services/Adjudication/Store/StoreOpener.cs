@@ -18,6 +18,9 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
     private static readonly Script Open = Script.FromResource("open.lua");
     private const string Restore = "; bring its append-only file back (docs/operations.md#redis-has-lost-data)";
 
+    // Told once, however often it is tried.
+    private string _notAsked = "";
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
@@ -46,13 +49,16 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         if (open.Length == 0) return;
         try
         {
-            if (await RedisTrust.FindFaultAsync(store.Redis.Multiplexer) is { } fault)
+            string? fault = await RedisTrust.FindFaultAsync(store.Redis.Multiplexer);
+            _notAsked = "";
+            if (fault is not null)
                 foreach (ShardQueue shard in open) Refuse(shard, fault);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
             // A node that does not answer this answers no visit either, and is asked again in a second.
-            log.LogWarning("Redis was not asked whether it can be trusted: {Cause}", e.Message);
+            if (_notAsked != e.Message) log.LogWarning("Redis was not asked whether it can be trusted: {Cause}", e.Message);
+            _notAsked = e.Message;
         }
     }
 
