@@ -69,7 +69,7 @@ public static class AdjudicationMetrics
             Answers.Add(0, new("operation", operation), new("decision", refused), new("reason", Reasons.RecordsLost));
         }
 
-        foreach (string cause in new[] { "connect", "gap", "stall", "delivery" })
+        foreach (string cause in new[] { "connect", "gap", "stall", "delivery", "back" })
             Rewinds.Add(0, new KeyValuePair<string, object?>("cause", cause));
     }
 

@@ -50,6 +50,11 @@ public sealed class AdjudicationSettings : IValidatableObject
     [Range(1_000, 10_000_000)]
     public int OutboxMaxPerShard { get; set; } = 50_000;
 
+    /// <summary>Records of one shard that stay in the outbox after the ledger has them: one that is put back to an earlier state gets them
+    /// again. More than a day's of a city of ten million.</summary>
+    [Range(0, 1_000_000)]
+    public int OutboxKeptPerShard { get; set; } = 10_000;
+
     /// <summary>Records of one shard that may be published ahead of the ledger's watermark.</summary>
     [Range(1, 100_000)]
     public int RelayWindow { get; set; } = 5_000;

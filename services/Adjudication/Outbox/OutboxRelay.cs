@@ -22,7 +22,8 @@ public sealed class OutboxRelay : BackgroundService
     {
         // A name of its own for each start: an instance that comes back does not take its predecessor's lease for its own.
         string name = $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid():n}";
-        _relays = [.. store.Shards.Select(shard => new ShardRelay(shard, store, kafka, name, settings.RelayWindow, time, log))];
+        _relays = [.. store.Shards.Select(shard => new ShardRelay(
+            shard, store, kafka, name, settings.RelayWindow, settings.OutboxKeptPerShard, time, log))];
         _gapAnswered = [.. _relays.Select(_ => (-1L, 0L))];
         _ledger = ledger;
         _time = time;

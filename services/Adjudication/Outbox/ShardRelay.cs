@@ -8,7 +8,8 @@ namespace Claims.Adjudication.Outbox;
 
 /// <summary>
 /// Publishes one shard's outbox in order, at most a window ahead of what the ledger has committed. Whatever goes wrong with
-/// Kafka, it goes back to the ledger's watermark + 1; the outbox loses a record only once the ledger has it.
+/// Kafka, it goes back to the ledger's watermark + 1; the outbox loses a record only once the ledger has it and as many after it as are
+/// kept.
 /// </summary>
 public sealed class ShardRelay : IDisposable
 {
@@ -51,6 +52,7 @@ public sealed class ShardRelay : IDisposable
     private readonly KafkaPublisher _kafka;
     private readonly string _name;
     private readonly int _window;
+    private readonly int _kept;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly SemaphoreSlim _wake = new(0, 1);
@@ -73,14 +75,15 @@ public sealed class ShardRelay : IDisposable
     private readonly UnbookedAge _age;
     private long _firstSettledAtUnixMs;
 
-    public ShardRelay(ShardQueue shard, SettlementStore store, KafkaPublisher kafka, string name, int window, TimeProvider time,
-        ILogger log)
+    public ShardRelay(ShardQueue shard, SettlementStore store, KafkaPublisher kafka, string name, int window, int kept,
+        TimeProvider time, ILogger log)
     {
         _shard = shard;
         _store = store;
         _kafka = kafka;
         _name = name;
         _window = window;
+        _kept = kept;
         _time = time;
         _progressAt = time.GetTimestamp();
         _age = new UnbookedAge(time);
@@ -104,6 +107,13 @@ public sealed class ShardRelay : IDisposable
     /// <param name="rewindCause">Why to publish again from the watermark, or null.</param>
     public void Commit(long watermark, string? rewindCause)
     {
+        if (watermark < Committed)
+        {
+            _log.LogError("Shard {Shard}: the ledger's watermark went back from {From} to {To}, as one does that was put back to an "
+                + "earlier state; what it lacks is published again", _shard.Shard, Committed, watermark);
+            rewindCause = "back";
+        }
+
         Volatile.Write(ref _committed, watermark);
         _shard.RaiseLowestSequence(watermark);
         if (rewindCause is not null) _rewindCause = rewindCause;
@@ -231,7 +241,7 @@ public sealed class ShardRelay : IDisposable
         RedisValue[] reply = (RedisValue[])(await _shard.Scripts.CallAsync(
             Read,
             [_shard.Keys.Shard, _shard.Keys.Outbox, _shard.Keys.Lease],
-            [epoch, _name, (long)Lease.TotalMilliseconds, committed, _position + 1, count]))!;
+            [epoch, _name, (long)Lease.TotalMilliseconds, committed, _position + 1, count, _kept]))!;
         _leaseHeld = (string?)reply[0] != "LEASED";
         return _leaseHeld ? (byte[])reply[1]! : default(ReadOnlyMemory<byte>);
     }

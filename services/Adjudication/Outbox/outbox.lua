@@ -3,6 +3,7 @@
 -- short, since it is what makes room.
 -- KEYS[1] shard hash   KEYS[2] outbox stream   KEYS[3] lease
 -- ARGV[1] epoch   ARGV[2] relay's name   ARGV[3] lease_ms   ARGV[4] committed   ARGV[5] first sequence wanted   ARGV[6] count
+-- ARGV[7] how many committed records stay, for a ledger that is put back to an earlier state
 -- Reply: the shard's sequence, then one text with each record: length (2 bytes) and text of the insured's key, the same of the request
 -- field, length (4 bytes) and bytes of the record; 'LEASED' while another relay holds the lease.
 local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed')
@@ -17,11 +18,11 @@ elseif redis.call('PTTL', KEYS[3]) < tonumber(ARGV[3]) / 2 then
   redis.call('PEXPIRE', KEYS[3], ARGV[3])
 end
 
--- An entry has the number of its last record, so it goes once the ledger has all of them.
+-- An entry has the number of its last record, so it goes once the ledger has had all of them for long enough.
 local committed = tonumber(ARGV[4])
 if committed > tonumber(shard[3]) then
   redis.call('HSET', KEYS[1], 'committed', committed)
-  redis.call('XTRIM', KEYS[2], 'MINID', (committed + 1) .. '-0')
+  redis.call('XTRIM', KEYS[2], 'MINID', string.format('%d-0', math.max(committed + 1 - tonumber(ARGV[7] or 0), 0)))
 end
 
 -- A record as it was appended: what was cancelled, undone or restored since has another state or order, and nothing else.

@@ -77,6 +77,30 @@ public sealed class RelayTests
     }
 
     [Fact]
+    public async Task Run_ledger_that_is_put_back_gets_what_it_lacks_and_it_is_told()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000, kept: 15);
+        await bench.SettleAsync(1, 40);
+        bench.Relay.Commit(0, "connect");
+        await bench.PublishedAsync(40);
+        bench.Relay.Commit(40, null);
+        await EventuallyAsync(async () => await bench.OutboxLengthAsync() == 15, "what is kept is not 15 records");
+
+        bench.Relay.Commit(27, null);
+
+        await bench.ReceivedAsync(53);
+        Assert.Equal(Enumerable.Range(28, 13).Select(i => (long)i), bench.Received.Skip(40).Select(claim => claim.Sequence));
+        Assert.Contains(bench.Log.Lines, line => line.Level is LogLevel.Error
+            && line.Sentence.StartsWith("Shard 0: the ledger's watermark went back from 40 to 27, ", StringComparison.Ordinal));
+
+        // It catches up, and goes on as if nothing had been.
+        bench.Relay.Commit(40, null);
+        await bench.SettleAsync(41, 2);
+        await bench.ReceivedAsync(55);
+        Assert.Equal([41L, 42], bench.Received.Skip(53).Select(claim => claim.Sequence));
+    }
+
+    [Fact]
     public async Task Run_watermark_that_stands_still_for_five_seconds_is_taken_for_lost_records()
     {
         StoppedTime time = new();
@@ -363,7 +387,7 @@ public sealed class RelayTests
 
         private int _turns;
 
-        private Bench(StoreFixture fixture, int window, TimeProvider time)
+        private Bench(StoreFixture fixture, int window, int kept, TimeProvider time)
         {
             Fixture = fixture;
             Broker = EmbeddedBroker.Start(ClaimsTopic.Name, 1);
@@ -371,7 +395,7 @@ public sealed class RelayTests
                 StringComparer.Ordinal)
             { ["bootstrap.servers"] = Broker.BootstrapServers });
             _kafka = new KafkaPublisher(settings, NullLogger<KafkaPublisher>.Instance);
-            Relay = new ShardRelay(Shard, fixture.Store, _kafka, "relay under test", window, time,
+            Relay = new ShardRelay(Shard, fixture.Store, _kafka, "relay under test", window, kept, time,
                 Log)
             { VisitsWait = () => Interlocked.Increment(ref _turns) > 0 && VisitsWait };
             _relaying = Task.Run(() => Relay.RunAsync(_stop.Token));
@@ -396,11 +420,11 @@ public sealed class RelayTests
         /// <summary>Of the records received, in the same order.</summary>
         public ConcurrentQueue<(string Name, string Value)[]> Headers { get; } = new();
 
-        public static async Task<Bench> StartAsync(int window, long longestOutbox = 1_000_000, TimeProvider? time = null)
+        public static async Task<Bench> StartAsync(int window, long longestOutbox = 1_000_000, TimeProvider? time = null, int kept = 0)
         {
             StoreFixture fixture = await StoreFixture.StartAsync(shards: 1, longestOutbox);
             fixture.Terms = await fixture.Store.Terms.KeyOfAsync(fixture.Store.Shards[0], Cited);
-            return new Bench(fixture, window, time ?? TimeProvider.System);
+            return new Bench(fixture, window, kept, time ?? TimeProvider.System);
         }
 
         public async Task SettleAsync(int from, int count)

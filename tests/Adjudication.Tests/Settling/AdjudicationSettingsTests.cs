@@ -19,6 +19,7 @@ public sealed class AdjudicationSettingsTests
     {
         { nameof(AdjudicationSettings.Shards), (settings, value) => settings.Shards = value, 1, 1_024 },
         { nameof(AdjudicationSettings.OutboxMaxPerShard), (settings, value) => settings.OutboxMaxPerShard = value, 1_000, 10_000_000 },
+        { nameof(AdjudicationSettings.OutboxKeptPerShard), (settings, value) => settings.OutboxKeptPerShard = value, 0, 1_000_000 },
         { nameof(AdjudicationSettings.RelayWindow), (settings, value) => settings.RelayWindow = value, 1, 100_000 },
         { nameof(AdjudicationSettings.EligibilityCacheSeconds), (settings, value) => settings.EligibilityCacheSeconds = value, 1, 3_600 },
         {
