@@ -11,7 +11,7 @@ public static class KnownSettings
     [
         "AdjudicationAddress", "AnswerSeconds", "BatchMilliseconds", "BatchRecords", "BodyBytes", "BodySeconds", "BooksBytes", "City",
         "DrainSeconds", "EligibilityAddress", "EligibilityCacheEntries", "EligibilityCacheSeconds", "Kafka", "KafkaKeyFile",
-        "LedgerAddress", "MaxConcurrentRequests", "MetricsPort", "OperatorsPort", "OtlpEndpoint", "OutboxMaxPerShard",
+        "LedgerAddress", "MaxConcurrentRequests", "MetricsPort", "OperatorsPort", "OtlpEndpoint", "OutboxKeptPerShard", "OutboxMaxPerShard",
         "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner", "ReconcileSeconds", "Redis", "RelayWindow",
         "Shards", "StreamInFlight", "Tls", "Tls__Certificate", "Tls__ClientCa", "Tls__Identities", "Tls__Key", "TraceSampleRatio",
     ];
