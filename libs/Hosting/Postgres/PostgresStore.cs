@@ -46,8 +46,7 @@ public static class PostgresStore
             // Npgsql resets a connection that goes back to the pool with SET SESSION AUTHORIZATION DEFAULT, which also drops the role.
             NoResetOnClose = true,
         };
-        connection.Options = $"{connection.Options} -c role={role}".TrimStart();
-        return connection.ConnectionString;
+        return WithSetting(connection, $"role={role}");
     }
 
     /// <summary>What a session asks for stands over what the database or the role has: a commit that was answered is on disk, whoever set
@@ -56,7 +55,12 @@ public static class PostgresStore
     {
         NpgsqlConnectionStringBuilder connection = new(connectionString);
         if (connection.Options?.Contains("synchronous_commit", StringComparison.Ordinal) is true) return connectionString;
-        connection.Options = $"{connection.Options} -c synchronous_commit=on".TrimStart();
+        return WithSetting(connection, "synchronous_commit=on");
+    }
+
+    private static string WithSetting(NpgsqlConnectionStringBuilder connection, string setting)
+    {
+        connection.Options = $"{connection.Options} -c {setting}".TrimStart();
         return connection.ConnectionString;
     }
 
