@@ -173,6 +173,9 @@ public sealed class ClinicApiTests
             await gateway.MetricsAsync("claims_gateway_duration_seconds_count"));
         Assert.Empty(await gateway.MetricsAsync("claims_gateway_hung_up"));
         Assert.Empty(await gateway.MetricsAsync("claims_calls_failed"));
+
+        // A call ends a moment after its answer has arrived.
+        await EventuallyAsync(async () => (await gateway.MetricsAsync("claims_calls_in_progress")) is ["claims_calls_in_progress 0"]);
         Assert.Equal(["claims_calls_in_progress 0"], await gateway.MetricsAsync("claims_calls_in_progress"));
     }
 
