@@ -96,15 +96,24 @@ ReconcileTotalsRequest figures = new()
     },
 };
 ReconcileTotalsReply totals = await TotalsAsync();
-for (DateTime until = Soon(); totals.Outcome != TotalsOutcome.Balanced && DateTime.UtcNow < until;)
+DateTime until = DateTime.UtcNow.AddSeconds(30);
+while (totals.Outcome != TotalsOutcome.Balanced && DateTime.UtcNow < until)
 {
     await Task.Delay(200); // The centre books what it has answered within a second or two.
     totals = await TotalsAsync();
 }
 
 Say("totals", ReconcileTotalsReply.Descriptor.FindFieldByName("outcome").EnumType.FindValueByNumber((int)totals.Outcome).Name);
-FacilityBooksReply compared =
-    await PostAsync<FacilityBooksReply>("reconcile-lines", new FacilityBooks { Scope = scope, Lines = { books } });
+
+// Totals balance too while a visit and its cancellation are both still on their way: only the lines tell that all is booked.
+FacilityBooks lines = new() { Scope = scope, Lines = { books } };
+FacilityBooksReply compared = await PostAsync<FacilityBooksReply>("reconcile-lines", lines);
+while (!compared.Summary.Reconciled && DateTime.UtcNow < until)
+{
+    await Task.Delay(200);
+    compared = await PostAsync<FacilityBooksReply>("reconcile-lines", lines);
+}
+
 foreach (LineDifference difference in compared.Differences) Say(difference.CauseText, difference.ActionText);
 Say("lines", compared.Summary.Reconciled ? "reconciled" : "differ");
 

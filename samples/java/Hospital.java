@@ -92,13 +92,19 @@ public final class Hospital {
         String totals = "{%s,\"figures\":[{\"totals\":{\"count\":\"%d\",\"totalFen\":\"%d\",\"fundPayFen\":\"%d\"}}]}"
             .formatted(scope, count, totalFen, fundPayFen);
         long until = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+        String lines = "{\"scope\":{%s},\"lines\":[%s]}".formatted(scope, String.join(",", books));
         String outcome = totalsOutcome(totals);
         while (!outcome.equals("BALANCED") && System.nanoTime() < until) {
             Thread.sleep(200);
             outcome = totalsOutcome(totals);
         }
         System.out.println("totals " + outcome);
-        String compared = post("reconcile-lines", "{\"scope\":{%s},\"lines\":[%s]}".formatted(scope, String.join(",", books)));
+        // Totals balance too while a visit and its cancellation are both still on their way: only the lines tell that all is booked.
+        String compared = post("reconcile-lines", lines);
+        while (!field(compared, "reconciled").equals("true") && System.nanoTime() < until) {
+            Thread.sleep(200);
+            compared = post("reconcile-lines", lines);
+        }
         Matcher text = Pattern.compile("\"(causeText|actionText)\"\\s*:\\s*\"([^\"]*)\"").matcher(compared);
         while (text.find()) System.out.println(text.group(2));
         System.out.println("lines " + (field(compared, "reconciled").equals("true") ? "reconciled" : "differ"));

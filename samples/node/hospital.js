@@ -87,7 +87,12 @@ async function reconcile() {
     if (outcome !== 'BALANCED') await new Promise((resolve) => setTimeout(resolve, 200));
   } while (outcome !== 'BALANCED' && Date.now() < until);
   console.log('totals', outcome);
-  const { summary, differences } = await post('reconcile-lines', { scope, lines: books });
+  // Totals balance too while a visit and its cancellation are both still on their way: only the lines tell that all is booked.
+  let { summary, differences } = await post('reconcile-lines', { scope, lines: books });
+  while (!summary.reconciled && Date.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    ({ summary, differences } = await post('reconcile-lines', { scope, lines: books }));
+  }
   differences.forEach((difference) => console.log(difference.causeText, difference.actionText));
   console.log('lines', summary.reconciled ? 'reconciled' : 'differ');
 }

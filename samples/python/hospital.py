@@ -113,7 +113,11 @@ def reconcile(books):
             break
         time.sleep(0.2)
     print("totals", outcome)
+    # Totals balance too while a visit and its cancellation are both still on their way: only the lines tell that all is booked.
     compared = post("reconcile-lines", {"scope": scope, "lines": books})
+    while not compared["summary"]["reconciled"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+        compared = post("reconcile-lines", {"scope": scope, "lines": books})
     for difference in compared["differences"]:
         print(difference["causeText"], difference["actionText"])
     print("lines", "reconciled" if compared["summary"]["reconciled"] else "differ")

@@ -140,6 +140,7 @@ public sealed class ClinicApiTests
         Assert.Equal((500, "INTERNAL", null), (answer.Status, answer.Code, answer.RetryAfter));
         Assert.Equal(takesEffect, answer.Text.Contains("冲正", StringComparison.Ordinal));
         Assert.Equal([$"{operation} failed for insured ***1234, facility H1, request R1."], gateway.Log);
+        await AllEndedAsync(gateway);
         Assert.Equal([$$"""claims_gateway_answers_total{operation="{{operation}}",status="500"} 1"""],
             await gateway.MetricsAsync("claims_gateway_answers_total"));
         Assert.Equal(["claims_calls_failed_total 1"], await gateway.MetricsAsync("claims_calls_failed_total"));
@@ -159,6 +160,7 @@ public sealed class ClinicApiTests
         await gateway.PostAsync("settle", "{");
         await gateway.PostAsync("pre-settle", Visit);
         await gateway.SendAsync(HttpMethod.Get, "/v1/settle");
+        await AllEndedAsync(gateway);
 
         Assert.Equal(
             [
@@ -173,9 +175,6 @@ public sealed class ClinicApiTests
             await gateway.MetricsAsync("claims_gateway_duration_seconds_count"));
         Assert.Empty(await gateway.MetricsAsync("claims_gateway_hung_up"));
         Assert.Empty(await gateway.MetricsAsync("claims_calls_failed"));
-
-        // A call ends a moment after its answer has arrived.
-        await EventuallyAsync(async () => (await gateway.MetricsAsync("claims_calls_in_progress")) is ["claims_calls_in_progress 0"]);
         Assert.Equal(["claims_calls_in_progress 0"], await gateway.MetricsAsync("claims_calls_in_progress"));
     }
 
@@ -484,6 +483,10 @@ public sealed class ClinicApiTests
             $"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit)) await gate.Entered;
         await gateway.HungUp;
     }
+
+    /// <summary>A call is counted, and ends, a moment after its answer has arrived.</summary>
+    private static Task AllEndedAsync(RunningGateway gateway) =>
+        EventuallyAsync(async () => (await gateway.MetricsAsync("claims_calls_in_progress")) is ["claims_calls_in_progress 0"]);
 
     private static async Task EventuallyAsync(Func<Task<bool>> condition)
     {
