@@ -18,6 +18,7 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     StatusCommand.Create(),
     ImportCommand.Create(),
     SendCommand.Create(),
+    RebuildCommand.Create(),
     ConformanceCommand.Create(),
     LedgerCommand.Create(),
     PolicyCommand.Create(),

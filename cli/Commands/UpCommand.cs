@@ -51,9 +51,11 @@ public static class UpCommand
             own = supervisor.StartedNow;
         }
 
+        string? lost = await ProcessDefinitions.LostStoreAsync(layout, cancellationToken);
+        string state = lost is null ? "Ready" : "Started";
         Output.Line(string.Create(
             CultureInfo.InvariantCulture,
-            $"Ready after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, "
+            $"{state} after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s: adjudication on 127.0.0.1:{layout.AdjudicationPort}, "
                 + $"clinics' HTTP on 127.0.0.1:{layout.GatewayPort}, policy of {policy.City}, data in {layout.DataDirectory}"));
         if (observe)
         {
@@ -66,8 +68,9 @@ public static class UpCommand
 
         Output.Line(
             "Whoever calls from this machine and sends no claims-identity is claims://role/local, which may do what the commands do.");
+        if (lost is not null) Output.Error($"adjudication runs and settles nothing: {lost} Run `claims rebuild` now.");
         if (detach)
-            return ExitCodes.Done;
+            return lost is null ? ExitCodes.Done : ExitCodes.Unavailable;
 
         Output.Line(own.Count > 0
             ? "Ctrl-C stops it."

@@ -168,6 +168,20 @@ public static class ProcessDefinitions
         _ => Observers.IsReadyAsync(layout, process, cancellationToken),
     };
 
+    /// <summary>Why Adjudication runs and settles nothing until its store has been rebuilt, or null.</summary>
+    public static async Task<string?> LostStoreAsync(SystemLayout layout, CancellationToken cancellationToken)
+    {
+        string? lost = null;
+        await IsHealthyAsync(layout.AdjudicationMetricsPort, cancellationToken, readiness =>
+        {
+            lost = readiness.GetProperty("ready").GetBoolean() ? null : readiness.GetProperty("checks").EnumerateObject()
+                .Select(check => check.Value.GetProperty("reason").GetString())
+                .FirstOrDefault(reason => reason?.Contains("claims rebuild", StringComparison.Ordinal) ?? false);
+            return true;
+        });
+        return lost;
+    }
+
     /// <summary>The gateway stays ready while Adjudication is away, and tells clinics so; a system in which it cannot serve them is
     /// not.</summary>
     /// <param name="readiness">What <c>/healthz/ready</c> answers: a check that is well gives no reason.</param>
@@ -181,12 +195,13 @@ public static class ProcessDefinitions
         {
             using HttpResponseMessage reply =
                 await Http.GetAsync(new Uri($"http://127.0.0.1:{metricsPort}/healthz/ready"), cancellationToken);
-            if (!reply.IsSuccessStatusCode || serves is null) return reply.IsSuccessStatusCode;
+            if (serves is null) return reply.IsSuccessStatusCode;
             await using Stream body = await reply.Content.ReadAsStreamAsync(cancellationToken);
             using JsonDocument readiness = await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken);
-            return serves(readiness.RootElement);
+            return serves(readiness.RootElement) && reply.IsSuccessStatusCode;
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or JsonException or TaskCanceledException
+            && !cancellationToken.IsCancellationRequested)
         {
             return false;
         }
@@ -209,6 +224,8 @@ public static class ProcessDefinitions
         long deadline = Environment.TickCount64 + (long)ReadyBound.TotalMilliseconds;
         while (!await IsReadyAsync(layout, name, cancellationToken))
         {
+            // A store that has lost its data is rebuilt by a running system.
+            if (name is Adjudication or Gateway && await LostStoreAsync(layout, cancellationToken) is not null) return;
             if (!process.IsRunning)
                 throw NotReady("ended while starting");
             if (Environment.TickCount64 >= deadline)

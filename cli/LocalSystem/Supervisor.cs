@@ -192,7 +192,8 @@ public sealed class Supervisor : IDisposable
         }
         string seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
         string ports = string.Join(", ", ProcessDefinitions.PortsOf(_layout, definition.Name).Select(port => port.Port));
-        _report($"{definition.Name,-12} ready after {seconds} s, {did}{(ports.Length > 0 ? $"; port {ports}" : "")}");
+        string state = await ProcessDefinitions.IsReadyAsync(_layout, definition.Name, cancellationToken) ? "ready" : "NOT READY";
+        _report($"{definition.Name,-12} {state} after {seconds} s, {did}{(ports.Length > 0 ? $"; port {ports}" : "")}");
     }
 
     private void Started(ProcessDefinition definition, ProcessIdentity process)

@@ -49,6 +49,9 @@ public static class AdjudicationMetrics
     private static readonly Counter<long> Rewinds =
         Meter.CreateCounter<long>("claims_outbox_rewinds", description: "Times a relay went back to the ledger's watermark, by cause.");
 
+    private static readonly Counter<long> Restored = Meter.CreateCounter<long>("claims_insured_restored",
+        description: "Insured of whom something was gone from the store, and who were put back from the books.");
+
     /// <summary>Traces of the settlement path.</summary>
     public static ActivitySource Source { get; } = new("Claims.Adjudication");
 
@@ -69,12 +72,16 @@ public static class AdjudicationMetrics
             Answers.Add(0, new("operation", operation), new("decision", refused), new("reason", Reasons.RecordsLost));
         }
 
-        foreach (string cause in new[] { "connect", "gap", "stall", "delivery", "back" })
+        foreach (string cause in new[] { "connect", "gap", "stall", "delivery", "back", "rebuilt" })
             Rewinds.Add(0, new KeyValuePair<string, object?>("cause", cause));
+        Restored.Add(0);
     }
 
     /// <param name="why"><c>busy</c>, <c>nothing</c> or <c>unknown</c>.</param>
     public static void NotAnswered(string operation, string why) => Unanswered.Add(1, new("operation", operation), new("why", why));
+
+    /// <summary>An insured of whom something was lost is whole again.</summary>
+    public static void InsuredRestored() => Restored.Add(1);
 
     public static void Batch(int visits, TimeSpan elapsed)
     {

@@ -3,6 +3,7 @@ using Claims.Adjudication.Store;
 using Claims.Adjudication.Api;
 using Claims.Adjudication.Coverage;
 using Claims.Adjudication.Outbox;
+using Claims.Adjudication.Rebuilding;
 using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Policy;
@@ -36,6 +37,8 @@ public static class AdjudicationServices
             new SettlementStore(services.GetRequiredService<IConnectionMultiplexer>().GetDatabase(), settings.Shards,
                 settings.OutboxMaxPerShard));
         builder.Services.AddHostedService<StoreOpener>();
+        builder.Services.AddSingleton<Rebuilds>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<Rebuilds>());
         builder.Services.AddSingleton<SettlementDesk>();
 
         // Without state of their own; as singletons a call makes no scope.

@@ -40,6 +40,7 @@ internal static class LedgerServices
         services.AddSingleton<Books>();
         services.AddSingleton<BookReader>();
         services.AddSingleton<EntryReader>();
+        services.AddSingleton<StoredRecordReader>();
         services.AddSingleton<ClosedYears>();
         services.AddFunding();
         services.AddSingleton<TotalsReader>();

@@ -41,6 +41,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("adjudication", "ledger", "close-year", "2024", "--yes")]
     [InlineData("ledger", "ledger", "shards")]
     [InlineData("ledger", "ledger", "resume", "7")]
+    [InlineData("adjudication", "rebuild")]
     [InlineData("adjudication", "ledger", "income", "receive", "--kind", "interest", "--amount-fen", "1", "--key", "K")]
     [InlineData("adjudication", "ledger", "pay", "run", "--county", "410105", "--month", "2025-03", "--dry-run")]
     [InlineData("adjudication", "ledger", "balance", "--on", "2025-03-31", "--by", "business")]

@@ -109,6 +109,7 @@ public sealed class FakeSystem : IAsyncLifetime
         RootCommand root = new()
         {
             SendCommand.Create(),
+            RebuildCommand.Create(),
             ConformanceCommand.Create(),
             ImportCommand.Create(),
             LedgerCommand.Create(),

@@ -120,11 +120,11 @@ internal sealed class Audit : IAsyncDisposable
     /// <summary>As another instance of the ledger, or this one after a restart.</summary>
     public Chain NewChain() => new(Database, _store, new RecentHashes(), TimeProvider.System);
 
+    /// <summary>Until nothing waits, or the chain is broken. The chainer of a ledger that runs beside may have its turn first.</summary>
     public async Task ChainAllAsync()
     {
-        while (await Chain.ExtendAsync(sweep: true, CancellationToken.None) > 0)
-        {
-        }
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(60));
+        while (await Chain.ExtendAsync(sweep: true, limit.Token) is not 0 && Chain.Broken.Length == 0) await Task.Delay(10, limit.Token);
     }
 
     public async Task<(ChainHead Head, List<VerifyCheck> Checks)> VerifyAsync(ChainHead? noted = null, Chain? chain = null)

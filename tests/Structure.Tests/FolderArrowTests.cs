@@ -8,9 +8,10 @@ public sealed class FolderArrowTests
     {
         ["services/Adjudication"] = new(StringComparer.Ordinal)
         {
-            ["Api"] = ["Settling", "Store", "Coverage", "Outbox"],
+            ["Api"] = ["Settling", "Store", "Coverage", "Outbox", "Rebuilding"],
             ["Settling"] = ["Store", "Coverage"],
             ["Outbox"] = ["Store"],
+            ["Rebuilding"] = ["Store"],
             ["Store"] = [],
             ["Coverage"] = [],
         },

@@ -163,6 +163,79 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
         Assert.Equal(first.Lines.Select(Answers.Substance), second.Lines.Select(Answers.Substance));
     }
 
+    /// <summary>The whole of Redis is lost, and every process ends: what was answered is answered again, to the letter.</summary>
+    [Fact]
+    public async Task Store_that_is_lost_is_rebuilt_and_answers_as_before()
+    {
+        const int Patients = 8;
+        RunningSystem.AssertDone(await system.RunAsync("import", "facilities", system.Write("lost-facilities.csv",
+            "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to\nLO1,市一院,410105,city,3A,hospital,2024-01-01,\n"
+                + "LO2,社区中心,410122,community,none,community_health_centre,2024-01-01,\n")));
+        RunningSystem.AssertDone(await system.RunAsync("import", "insured", system.Write("lost-insured.csv", InsuredHeader + "\n"
+            + string.Concat(Enumerable.Range(1, Patients).Select(number =>
+                $"PL{number},李四,resident,410105,general,2025,2024-11-05,1980-01-01,\n")))));
+        string operations = system.Write("lost.jsonl", string.Join('\n', Enumerable.Range(1, Patients).SelectMany(number => (object[])
+        [
+            new { settle = Visit($"LA{number}", "LO1", number, totalFen: number * 9_000, fullSelfPayFen: number * 1_000) },
+            new { settle = Visit($"LB{number}", "LO2", number, totalFen: number * 20_000) },
+            new { cancel = Undo($"LC{number}", number, $"LA{number}") },
+            new { reverse = Undo($"LD{number}", number, number % 2 == 0 ? $"LC{number}" : $"LN{number}") },
+            new { getAccumulators = new { insuredId = $"PL{number}", year = 2025 } },
+        ]).Select(operation => JsonSerializer.Serialize(operation))));
+        RunningSystem.AssertDone(await system.RunAsync("send", operations, "--out", system.FilePath("lost-first.jsonl")));
+        RunningSystem.AssertDone(await system.RunAsync("send", operations, "--out", system.FilePath("lost-before.jsonl")));
+        RunningSystem.AssertDone(await system.RunAsync("ledger", "verify"));
+        CommandResult whole = await system.RunAsync("rebuild", "--dry-run", "--json");
+        RunningSystem.AssertDone(await system.RunAsync("down"));
+        Directory.Delete(Path.Combine(system.FilePath("data"), "redis", "appendonlydir"), recursive: true);
+
+        CommandResult up = await system.RunAsync("up", "--detach");
+        CommandResult dryRun = await system.RunAsync("rebuild", "--dry-run", "--json");
+        CommandResult rebuilt = await system.RunAsync("rebuild", "--json");
+
+        Assert.Equal((0, true), (whole.ExitCode, whole.Json.GetProperty("ok").GetBoolean()));
+        Assert.Equal(3, up.ExitCode);
+        Assert.Contains("adjudication runs and settles nothing: ", up.Errors, StringComparison.Ordinal);
+        Assert.Contains("Run `claims rebuild` now.", up.Errors, StringComparison.Ordinal);
+        Assert.Equal((1, false), (dryRun.ExitCode, dryRun.Json.GetProperty("ok").GetBoolean()));
+        Assert.True(rebuilt.ExitCode == 0, rebuilt.ToString());
+        JsonElement[] shards = [.. rebuilt.Json.GetProperty("shards").EnumerateArray()];
+        Assert.Equal(Enumerable.Range(0, 32), shards.Select(shard => shard.GetProperty("shard").GetInt32()));
+        Assert.All(shards, shard => Assert.Equal("rebuilt", shard.GetProperty("state").GetString()));
+        Assert.All(shards, shard => Assert.Single(shard.GetProperty("lostNumbers").EnumerateArray()));
+        Assert.Equal(
+            Sum(whole, "records"), Sum(rebuilt, "records"));
+        Assert.Equal(Sum(whole, "insuredCount"), Sum(rebuilt, "missingInsured"));
+
+        RunningSystem.AssertDone(await system.RunAsync("ledger", "verify"));
+        RunningSystem.AssertDone(await system.RunAsync("send", operations, "--out", system.FilePath("lost-after.jsonl")));
+        Assert.Equal(
+            await File.ReadAllTextAsync(system.FilePath("lost-before.jsonl")),
+            await File.ReadAllTextAsync(system.FilePath("lost-after.jsonl")));
+        CommandResult again = await system.RunAsync("rebuild");
+        Assert.True(again.ExitCode == 0, again.ToString());
+        Assert.Contains("The store has what the books say", again.Output, StringComparison.Ordinal);
+
+        static object Visit(string requestId, string facilityCode, int number, int totalFen, int fullSelfPayFen = 0) => new
+        {
+            requestId,
+            facilityCode,
+            insuredId = $"PL{number}",
+            visitDate = $"2025-03-0{number}",
+            visitType = "ORDINARY",
+            totalFen,
+            inScopeFen = totalFen - fullSelfPayFen,
+            fullSelfPayFen,
+            visitId = requestId,
+        };
+
+        static object Undo(string requestId, int number, string originalRequestId) =>
+            new { requestId, facilityCode = "LO1", insuredId = $"PL{number}", originalRequestId };
+
+        static long Sum(CommandResult result, string name) =>
+            result.Json.GetProperty("shards").EnumerateArray().Sum(shard => shard.GetProperty(name).GetInt64());
+    }
+
     [Fact]
     public async Task Bad_row_is_named_and_nothing_of_the_file_is_taken()
     {

@@ -30,6 +30,7 @@ public static class Permissions
 
         new("/claims.v1.AdjudicationOperations/GetOutbox", Ledger | Staff | Local, Operators: true),
         new("/claims.v1.AdjudicationOperations/CloseYear", Bureau | Local, Operators: true),
+        new("/claims.v1.AdjudicationOperations/RebuildShard", Operations | Local, Operators: true),
         new("/claims.v1.AdjudicationOperations/ListAccumulators", Ledger | Operations | Callers.Audit | Local, Operators: true),
 
         new("/claims.v1.Eligibility/Lookup", Adjudication | Operations | Bureau | Callers.Audit | Local),
@@ -44,6 +45,7 @@ public static class Permissions
         new("/claims.v1.Ledger/ListInsuredYears", Adjudication | Staff | Local),
         new("/claims.v1.Ledger/CloseYear", Bureau | Local),
         new("/claims.v1.Ledger/ListEntries", Adjudication | Staff | Local),
+        new("/claims.v1.Ledger/ListStoredRecords", Adjudication | Local),
 
         new("/claims.v1.LedgerShards/ListShards", Staff | Local),
         new("/claims.v1.LedgerShards/ResumeShard", Operations | Local),

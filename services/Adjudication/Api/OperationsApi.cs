@@ -1,6 +1,7 @@
 using Claims.Adjudication.Settling;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Outbox;
+using Claims.Adjudication.Rebuilding;
 using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
@@ -9,7 +10,7 @@ using StackExchange.Redis;
 namespace Claims.Adjudication.Api;
 
 /// <summary>How far adjudication is ahead of the ledger, for operators.</summary>
-public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, SettlementDesk desk, TimeProvider time)
+public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, SettlementDesk desk, Rebuilds rebuilds, TimeProvider time)
     : AdjudicationOperations.AdjudicationOperationsBase
 {
     private static readonly TimeSpan RedisLimit = TimeSpan.FromSeconds(5);
@@ -72,6 +73,36 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
         {
             throw new RpcException(new Status(StatusCode.Unavailable, e.Message));
         }
+    }
+
+    public override async Task RebuildShard(
+        RebuildShardRequest request, IServerStreamWriter<RebuildNews> responseStream, ServerCallContext context)
+    {
+        if (request.InsuredId.Length == 0 && (request.Shard < 0 || request.Shard >= store.Shards.Count))
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"shard is not between 0 and {store.Shards.Count - 1}"));
+        try
+        {
+            RebuildReport report = request.InsuredId.Length > 0
+                ? await rebuilds.RestoreAsync(request.InsuredId, request.DryRun, context.CancellationToken)
+                : await rebuilds.RebuildAsync(request.Shard, request.DryRun, TellAsync);
+            await responseStream.WriteAsync(new RebuildNews { Report = report });
+        }
+        catch (RebuildException e)
+        {
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, e.Message));
+        }
+        catch (StoreUnavailableException e)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, e.Message));
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, $"Redis does not answer: {e.Message}"));
+        }
+
+        Task TellAsync(RebuildProgress progress) => context.CancellationToken.IsCancellationRequested
+            ? Task.CompletedTask
+            : responseStream.WriteAsync(new RebuildNews { Progress = progress });
     }
 
     private async Task<OutboxShard> ReadAsync(ShardQueue shard)

@@ -23,7 +23,8 @@ public static class SettledClaims
         return claim;
     }
 
-    /// <summary>Says the record in a claim that may have said another one before: every field is written.</summary>
+    /// <summary>Says the record in a claim that may have said another one before: every field is written. Its stored
+    /// form and its terms are none until they are put in.</summary>
     /// <param name="settlementId">Where its text exists already; empty to write it here.</param>
     public static void Fill(
         SettledClaim claim, int shard, string epoch, string settlementId, string insuredId, string facilityCode, string requestId,
@@ -43,6 +44,8 @@ public static class SettledClaims
         claim.Format = SettledMessage.Format;
         claim.Mac = ByteString.Empty;
         claim.Following.Clear();
+        claim.FirstSequence = 0;
+        claim.StoredRecord = claim.StoredTerms = ByteString.Empty;
         if (record.Settlement is { } settlement)
         {
             claim.Kind = SettledClaim.Types.Kind.Settlement;
@@ -55,7 +58,17 @@ public static class SettledClaims
             return;
         }
 
-        UndoingRecord undoing = record.Undoing!;
+        if (record.Undoing is not { } undoing)
+        {
+            claim.Kind = SettledClaim.Types.Kind.NumbersLost;
+            claim.FirstSequence = record.FirstSequence;
+            claim.RequestFingerprint = ByteString.Empty;
+            claim.SettledAtUnixMs = record.FoundLostAtUnixMs;
+            claim.SettlementId = claim.ReasonCode = claim.OriginalRequestId = claim.OriginalSettlementId = "";
+            FillNothing(claim);
+            return;
+        }
+
         claim.RequestFingerprint = UnsafeByteOperations.UnsafeWrap(undoing.Fingerprint);
         claim.SettledAtUnixMs = undoing.Own.UndoneAtUnixMs;
         claim.ReasonCode = "";

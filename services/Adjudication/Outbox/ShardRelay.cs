@@ -1,7 +1,8 @@
+using System.Buffers;
 using Claims.Adjudication.Store;
-using Claims.Rules;
 using Claims.Kafka;
 using Claims.V1;
+using Google.Protobuf;
 using StackExchange.Redis;
 
 namespace Claims.Adjudication.Outbox;
@@ -65,6 +66,13 @@ public sealed class ShardRelay : IDisposable
     private readonly SettledMessage _message = new();
     private readonly SettledClaim _claim = new();
     private readonly StoredRequest _request = new();
+    private readonly ArrayBufferWriter<byte> _stored = new();
+    private long _gathered;
+
+    // Terms that went out since the position was last put back to the ledger's: it books nothing after a record that it lacks, so it has
+    // them before it needs them.
+    private readonly HashSet<uint> _termsTold = [];
+    private string _stamp = "";
     private long _position;
     private long _trimmed;
     private long _progressMark = -1;
@@ -145,16 +153,19 @@ public sealed class ShardRelay : IDisposable
         {
             long committed = Committed;
             _age.Look(Math.Max(0, committed), _shard.LowestSequence);
-            if (committed < 0 || _shard.Status.Epoch is not { } epoch)
+            if (committed < 0 || _shard.Status is not { Stamp: { } stamp, Epoch: { } epoch })
             {
                 await WaitAsync(Idle, cancellation);
                 continue;
             }
 
+            // Another shard under the same name: what this one had published may have been another's number there.
+            if (_stamp != stamp && _stamp.Length > 0) _rewindCause = "rebuilt";
+            _stamp = stamp;
             GoBackWhereDue(committed);
             try
             {
-                await TakeTurnAsync(epoch, committed, cancellation);
+                await TakeTurnAsync(stamp, epoch, committed, cancellation);
             }
             catch (Exception e) when (e is RedisException or TimeoutException or StoreUnavailableException)
             {
@@ -182,6 +193,7 @@ public sealed class ShardRelay : IDisposable
         {
             if (_position > committed) AdjudicationMetrics.Rewound(cause);
             _position = committed;
+            _termsTold.Clear();
             _progressAt = _time.GetTimestamp();
         }
 
@@ -189,7 +201,7 @@ public sealed class ShardRelay : IDisposable
     }
 
     /// <summary>Publishes what comes next, from what this instance holds or from Redis, and waits for more.</summary>
-    private async Task TakeTurnAsync(string epoch, long committed, CancellationToken cancellation)
+    private async Task TakeTurnAsync(string stamp, string epoch, long committed, CancellationToken cancellation)
     {
         int room = StandsBack() ? 0 : (int)Math.Clamp(committed + _window - _position, 0, LargestRead);
         bool atHand = room > 0 && _shard.Recent.Has(_position + 1);
@@ -199,10 +211,11 @@ public sealed class ShardRelay : IDisposable
         ReadOnlyMemory<byte> read = default;
         if (behind || looks || trims)
         {
-            read = await LookAsync(epoch, trims ? committed : 0, atHand ? 0 : room);
+            read = await LookAsync(stamp, trims ? committed : 0, atHand ? 0 : room);
             if (!_leaseHeld)
             {
                 _position = committed;
+                _termsTold.Clear();
                 await WaitAsync(Idle, cancellation);
                 return;
             }
@@ -235,13 +248,13 @@ public sealed class ShardRelay : IDisposable
     /// <param name="committed">What to trim up to, 0 for nothing.</param>
     /// <param name="count">How many records to read.</param>
     /// <returns>The records.</returns>
-    private async Task<ReadOnlyMemory<byte>> LookAsync(string epoch, long committed, int count)
+    private async Task<ReadOnlyMemory<byte>> LookAsync(string stamp, long committed, int count)
     {
         _lookedAt = _time.GetTimestamp();
         RedisValue[] reply = (RedisValue[])(await _shard.Scripts.CallAsync(
             Read,
             [_shard.Keys.Shard, _shard.Keys.Outbox, _shard.Keys.Lease],
-            [epoch, _name, (long)Lease.TotalMilliseconds, committed, _position + 1, count, _kept]))!;
+            [stamp, _name, (long)Lease.TotalMilliseconds, committed, _position + 1, count, _kept]))!;
         _leaseHeld = (string?)reply[0] != "LEASED";
         return _leaseHeld ? (byte[])reply[1]! : default(ReadOnlyMemory<byte>);
     }
@@ -266,12 +279,12 @@ public sealed class ShardRelay : IDisposable
         for (long sequence = _position + 1, end = _position + room; sequence <= end; sequence++)
         {
             if (_shard.Recent.Take(sequence) is not { } recent) break;
-            Terms? terms = null;
+            KeptTerms? terms = null;
             OutboxRecord record = recent.Read(_request);
             if (record.Terms is { } key && !_store.Terms.TryRead(_shard, key, out terms)) break;
             SettledClaims.Fill(_claim, _shard.Shard, epoch, recent.Reply.SettlementId, recent.Step.InsuredId, recent.Step.FacilityCode,
-                recent.Step.RequestId, record, terms);
-            if (!Gather(record.TraceParent)) return;
+                recent.Step.RequestId, record, terms?.Terms);
+            if (!Gather(record, recent.Stored(_stored), terms)) return;
         }
 
         HandOver();
@@ -285,18 +298,19 @@ public sealed class ShardRelay : IDisposable
         for (long next = _position + 1; taken && !read.IsEmpty; next++)
         {
             OutboxEntry entry = OutboxEntry.Take(ref read, _shard.Keys, _request);
-            if (entry.Record.Header.Sequence != next)
+            if (entry.Record.FirstSequence != next)
             {
                 // The ledger refuses to book past a hole, and so does the relay: nothing behind it can be known to be whole.
                 _log.LogCritical("Shard {Shard}: the outbox goes from {From} to {To}; it has lost records", _shard.Shard, next - 1,
-                    entry.Record.Header.Sequence);
+                    entry.Record.FirstSequence);
                 break;
             }
 
-            Terms? terms = entry.Record.Terms is { } key ? await _store.Terms.ReadAsync(_shard, key) : null;
+            KeptTerms? terms = entry.Record.Terms is { } key ? await _store.Terms.ReadKeptAsync(_shard, key) : null;
             SettledClaims.Fill(_claim, _shard.Shard, epoch, "", entry.InsuredId, entry.FacilityCode,
-                entry.RequestId, entry.Record, terms);
-            taken = Gather(entry.Record.TraceParent);
+                entry.RequestId, entry.Record, terms?.Terms);
+            taken = Gather(entry.Record, entry.Stored, terms);
+            next = entry.Record.Header.Sequence;
         }
 
         if (!taken || !HandOver())
@@ -306,11 +320,17 @@ public sealed class ShardRelay : IDisposable
     /// <summary>Puts the claim into the message that is being gathered. One whose trace was recorded goes alone, for the sake of its
     /// header.</summary>
     /// <returns>False where Kafka does not take the messages before it, or its own.</returns>
-    private bool Gather(string? traceParent)
+    private bool Gather(in OutboxRecord record, ReadOnlyMemory<byte> stored, KeptTerms? terms)
     {
+        string? traceParent = record.TraceParent;
         if ((traceParent is not null || !_message.Takes(_claim)) && !HandOver()) return false;
         if (_message.Records == 0) _firstSettledAtUnixMs = _claim.SettledAtUnixMs;
+        _claim.StoredRecord = UnsafeByteOperations.UnsafeWrap(stored);
+        _claim.StoredTerms = terms is not null && _termsTold.Add(record.Terms!.Value)
+            ? UnsafeByteOperations.UnsafeWrap(terms.Text)
+            : ByteString.Empty;
         _message.Add(_claim);
+        _gathered = record.Header.Sequence;
         return traceParent is null || HandOver(traceParent);
     }
 
@@ -318,10 +338,16 @@ public sealed class ShardRelay : IDisposable
     private bool HandOver(string? traceParent = null)
     {
         if (_message.Records == 0) return true;
-        long last = _position + _message.Records;
+        long last = _gathered;
         bool taken = _kafka.TryPublish(_shard.Shard, _message.Bytes, traceParent, DeliveredUpTo(last));
         _message.Clear();
-        if (!taken) return false;
+        if (!taken)
+        {
+            // What was not handed over has told nothing.
+            _termsTold.Clear();
+            return false;
+        }
+
         _position = last;
         _age.HandedOver(last, _firstSettledAtUnixMs);
         return true;

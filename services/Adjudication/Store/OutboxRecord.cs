@@ -3,28 +3,42 @@ using System.Text;
 
 namespace Claims.Adjudication.Store;
 
-/// <summary>A record as it lies in the outbox: a settlement, or what undid or restored one.</summary>
+/// <summary>A record as it lies in the outbox: a settlement, or what undid or restored one; neither where numbers were lost.</summary>
 public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Settlement, UndoingRecord? Undoing)
 {
     /// <summary>The key of the terms of the settlement behind the record, null where there is none.</summary>
-    public uint? Terms => (Settlement ?? Undoing!.Target)?.Request.Terms;
+    public uint? Terms => (Settlement ?? Undoing?.Target)?.Request.Terms;
 
     /// <summary>The trace context of the request that made the record; null where it was not recorded.</summary>
-    public string? TraceParent => StoredTrace.Read(Settlement?.Request.Trace ?? Undoing!.Own.Trace);
+    public string? TraceParent => (Settlement?.Request.Trace ?? Undoing?.Own.Trace) is { } trace ? StoredTrace.Read(trace) : null;
+
+    /// <summary>Of lost numbers: when they were found to be lost.</summary>
+    public long FoundLostAtUnixMs { get; private init; }
+
+    /// <summary>The first number that the record stands for.</summary>
+    public long FirstSequence => Header.Kind is RecordKind.NumbersLost ? Header.Order : Header.Sequence;
 
     /// <param name="into">Holds a settlement's request from now on; it may have held another one.</param>
     public static OutboxRecord Read(ReadOnlyMemory<byte> bytes, StoredRequest into)
     {
         RecordHeader header = RecordHeader.Read(bytes.Span);
-        return header.Kind is RecordKind.Settlement
-            ? new OutboxRecord(header, StoredRecord.Read(
-                header, StoredLimits.Read(header, bytes), bytes[header.ContentStart..], into), null)
-            : new OutboxRecord(header, null, UndoingRecord.Read(bytes));
+        return header.Kind switch
+        {
+            RecordKind.Settlement => new OutboxRecord(
+                header, StoredRecord.Read(header, StoredLimits.Read(header, bytes), bytes[header.ContentStart..], into), null),
+            RecordKind.NumbersLost => new OutboxRecord(header, null, null)
+            {
+                FoundLostAtUnixMs = BinaryPrimitives.ReadInt64BigEndian(bytes.Span[RecordHeader.Bytes..]),
+            },
+            _ => new OutboxRecord(header, null, UndoingRecord.Read(bytes)),
+        };
     }
 }
 
 /// <summary>A record of the outbox as outbox.lua gives it, with the names that it lies under.</summary>
-public readonly record struct OutboxEntry(string InsuredId, string FacilityCode, string RequestId, OutboxRecord Record)
+/// <param name="Stored">The record's bytes as they were appended.</param>
+public readonly record struct OutboxEntry(
+    string InsuredId, string FacilityCode, string RequestId, OutboxRecord Record, ReadOnlyMemory<byte> Stored)
 {
     /// <summary>Takes the next entry off.</summary>
     /// <param name="keys">Of the shard whose outbox it is.</param>
@@ -34,7 +48,8 @@ public readonly record struct OutboxEntry(string InsuredId, string FacilityCode,
         string insuredId = keys.InsuredIdOf(Take(ref entries, sizeof(ushort)));
         (string facilityCode, string requestId) = RequestField.Parse(Take(ref entries, sizeof(ushort)));
         int length = BinaryPrimitives.ReadInt32BigEndian(entries.Span);
-        OutboxEntry entry = new(insuredId, facilityCode, requestId, OutboxRecord.Read(entries.Slice(sizeof(int), length), into));
+        ReadOnlyMemory<byte> stored = entries.Slice(sizeof(int), length);
+        OutboxEntry entry = new(insuredId, facilityCode, requestId, OutboxRecord.Read(stored, into), stored);
         entries = entries[(sizeof(int) + length)..];
         return entry;
     }

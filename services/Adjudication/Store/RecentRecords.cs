@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Claims.Adjudication.Store;
 
 /// <summary>A step that this instance has just taken, and what the script answered: Redis had the record on disk before.</summary>
@@ -10,6 +12,17 @@ public readonly record struct RecentRecord(Step Step, StepReply Reply)
     public OutboxRecord Read(StoredRequest into) => Step.Mode is StepMode.Settle
         ? new OutboxRecord(Reply.Header, StoredRecord.Read(Reply.Header, Reply.Limits, Step.Content, into), null)
         : OutboxRecord.Read(Reply.Bytes, into);
+
+    /// <summary>The record's bytes as the script has appended them.</summary>
+    /// <param name="into">Where they are put together; it may have held another record.</param>
+    public ReadOnlyMemory<byte> Stored(ArrayBufferWriter<byte> into)
+    {
+        if (Step.Mode is not StepMode.Settle) return Reply.Bytes;
+        into.ResetWrittenCount();
+        into.Write(Reply.Bytes.Span);
+        into.Write(Step.Item.AsSpan(Step.LimitsStart));
+        return into.WrittenMemory;
+    }
 }
 
 /// <summary>

@@ -10,6 +10,10 @@ public enum RecordKind
     Cancellation = 'C',
     Reversal = 'V',
     Tombstone = 'T',
+
+    /// <summary>Numbers whose records a store has lost: no one's, from <see cref="RecordHeader.Order"/> to
+    /// <see cref="RecordHeader.Sequence"/>.</summary>
+    NumbersLost = 'N',
 }
 
 /// <summary>What has become of a stored record since; the letter is part of the stored format.</summary>
@@ -42,7 +46,7 @@ public enum RecordState
 
 /// <summary>The figures that the script computed, as it packs them: HEADER of settle.lua. Amounts in fen.</summary>
 /// <param name="ByRate">False for a fixed sum.</param>
-/// <param name="Order">Rank among the settlements of the insured; the newest is the highest.</param>
+/// <param name="Order">Rank among the settlements of the insured; the newest is the highest. Of lost numbers: the first.</param>
 /// <param name="VisitDay">yyyymmdd.</param>
 /// <param name="ShortfallFen">What the fund would have paid besides, had there been no cap.</param>
 /// <param name="VisitIdBytes">Length of the visit id that ends the record; 0 where there is none.</param>
@@ -92,4 +96,28 @@ public readonly record struct RecordHeader(
     }
 
     public static long ReadSequence(ReadOnlySpan<byte> bytes) => BigEndian.ReadUInt48(bytes[4..]);
+
+    /// <summary>A stored record as it was when it was appended: what became of it since is in its state and its order alone.</summary>
+    public static byte[] AsAppended(ReadOnlySpan<byte> record)
+    {
+        byte[] appended = record.ToArray();
+        if ((RecordKind)record[1] is not (RecordKind.Settlement or RecordKind.Cancellation)) return appended;
+        appended[2] = (byte)RecordState.Active;
+        BigEndian.WriteUInt48(appended.AsSpan(10), ReadSequence(record));
+        return appended;
+    }
+
+    /// <summary>The record of numbers that were lost.</summary>
+    public static byte[] OfLostNumbers(long first, long last, DateTimeOffset now)
+    {
+        byte[] record = new byte[Bytes + sizeof(long)];
+        record[0] = Format;
+        record[1] = (byte)RecordKind.NumbersLost;
+        record[2] = (byte)RecordState.Active;
+        record[3] = (byte)'F';
+        BigEndian.WriteUInt48(record.AsSpan(4), last);
+        BigEndian.WriteUInt48(record.AsSpan(10), first);
+        BinaryPrimitives.WriteInt64BigEndian(record.AsSpan(Bytes), now.ToUnixTimeMilliseconds());
+        return record;
+    }
 }

@@ -71,12 +71,17 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <summary>Called after records were added to the outbox; set by the shard's relay.</summary>
     public Action? Appended { get; set; }
 
-    public void Open(string epoch, long sequence)
+    /// <summary>Puts back what is stored of an insured who is known and gone, once; whether that has succeeded. Null where nothing is put
+    /// back. Set by the part that rebuilds.</summary>
+    public Func<string, Task<bool>>? Restore { get; set; }
+
+    /// <param name="stamp">What the shard's key says (<see cref="StoreStamp"/>).</param>
+    public void Open(string stamp, long sequence)
     {
         RaiseLowestSequence(sequence);
         // The old records belong to a store that was lost, or that another instance has gone on with.
         Recent.Clear();
-        _status = new ShardStatus(epoch, "");
+        _status = new ShardStatus(stamp, "");
     }
 
     /// <param name="reason">One sentence for operators.</param>
@@ -126,8 +131,8 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
     public async Task<IReadOnlyList<(string Field, byte[] Value)>> ReadInsuredAsync(string insuredId)
     {
-        RedisResult found = await AskAsync(epoch => Scripts.CallAsync(
-            Insured, [Keys.Shard, Keys.Insured(insuredId), Keys.Known], [epoch, LowestSequence]));
+        RedisResult found = await ReadAsync();
+        if (found.Resp2Type is not ResultType.Array && Restore is { } restore && await restore(insuredId)) found = await ReadAsync();
         if (found.Resp2Type is not ResultType.Array) throw StoreUnavailableException.Gone(Shard, insuredId);
         RedisValue[] flat = (RedisValue[])found!;
         List<(string, byte[])> fields = new(flat.Length / 2);
@@ -137,6 +142,9 @@ public sealed class ShardQueue : IAsyncDisposable
         }
 
         return fields;
+
+        Task<RedisResult> ReadAsync() => AskAsync(stamp => Scripts.CallAsync(
+            Insured, [Keys.Shard, Keys.Insured(insuredId), Keys.Known], [stamp, LowestSequence]));
     }
 
     /// <summary>Everything stored of the shard, page by page as Redis scans: an insured may come twice, one that is new meanwhile not at
@@ -151,8 +159,8 @@ public sealed class ShardQueue : IAsyncDisposable
             cancellation.ThrowIfCancellationRequested();
             string from = cursor;
             RedisResult[] page = (RedisResult[])(
-                await AskAsync(epoch => Scripts.CallAsync(
-                Scan, [Keys.Shard, Keys.Nothing], [epoch, LowestSequence, Keys.EveryInsured, from, ScannedKeys])))!;
+                await AskAsync(stamp => Scripts.CallAsync(
+                Scan, [Keys.Shard, Keys.Nothing], [stamp, LowestSequence, Keys.EveryInsured, from, ScannedKeys])))!;
             EndPoint now = await AskAsync(_ => Scripts.NodeOfAsync(Keys.Shard));
             if (!now.Equals(node ?? now))
                 throw new StoreUnavailableException(
@@ -169,15 +177,15 @@ public sealed class ShardQueue : IAsyncDisposable
 
     /// <summary>From its return on, no visit of the year or an earlier one is settled or undone.</summary>
     /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
-    public Task CloseYearAsync(int year) => AskAsync(epoch => Scripts.CallAsync(CloseYear, [Keys.Shard], [epoch, year]));
+    public Task CloseYearAsync(int year) => AskAsync(stamp => Scripts.CallAsync(CloseYear, [Keys.Shard], [stamp, year]));
 
     /// <summary>A call beside the queue, while the shard is open.</summary>
     private async Task<T> AskAsync<T>(Func<string, Task<T>> call)
     {
-        if (_status.Epoch is not { } epoch) throw Closed();
+        if (_status.Stamp is not { } stamp) throw Closed();
         try
         {
-            return await call(epoch);
+            return await call(stamp);
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
@@ -243,13 +251,13 @@ public sealed class ShardQueue : IAsyncDisposable
 
     private async Task SendAsync(WaitingStep[] batch, StepReply[] replies)
     {
-        if (_status.Epoch is not { } epoch) throw Closed();
+        if (_status.Stamp is not { } stamp) throw Closed();
         RedisKey[] keys = new RedisKey[3 + batch.Length];
         RedisValue[] arguments = new RedisValue[3 + batch.Length];
         keys[0] = Keys.Shard;
         keys[1] = Keys.Outbox;
         keys[2] = Keys.Known;
-        arguments[0] = epoch;
+        arguments[0] = stamp;
         arguments[1] = LowestSequence;
         arguments[2] = LongestOutbox;
         for (int i = 0; i < batch.Length; i++)
@@ -279,16 +287,39 @@ public sealed class ShardQueue : IAsyncDisposable
     }
 
     /// <param name="mayRunHere">Where few wait for this call and none for the next, they are spared the change of threads.</param>
-    private static void Tell(WaitingStep[] batch, StepReply[] replies, Exception? failure, bool mayRunHere)
+    private void Tell(WaitingStep[] batch, StepReply[] replies, Exception? failure, bool mayRunHere)
     {
         if (mayRunHere && batch.Length <= ToldAtATime)
         {
-            new Told(batch, replies, failure, 0).TellAll();
+            new Told(this, batch, replies, failure, 0).TellAll();
             return;
         }
 
         for (int first = 0; first < batch.Length; first += ToldAtATime)
-            ThreadPool.UnsafeQueueUserWorkItem(static part => part.TellAll(), new Told(batch, replies, failure, first), preferLocal: false);
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static part => part.TellAll(), new Told(this, batch, replies, failure, first), preferLocal: false);
+        }
+    }
+
+    /// <summary>A step that found its insured gone waits for him to be put back, and takes its turn once more.</summary>
+    private async Task RestoreAndTryAgainAsync(WaitingStep waiting, StepReply gone, Func<string, Task<bool>> restore)
+    {
+        bool isRestored = await restore(waiting.Step.InsuredId);
+        lock (_gate)
+        {
+            isRestored = isRestored && _disposed is null && _queue.Count < LongestQueue;
+            if (isRestored)
+            {
+                waiting.IsTriedAgain = true;
+                _queue.Enqueue(waiting);
+                if (_isSending) return;
+                _isSending = true;
+            }
+        }
+
+        if (isRestored) await SendAllAsync();
+        else waiting.Tell(gone, null);
     }
 
     private StoreUnavailableException Closed() => new(_status.Reason, null, Unanswered.NothingHappened);
@@ -322,11 +353,17 @@ public sealed class ShardQueue : IAsyncDisposable
     }
 
     /// <summary>Some of the replies of one call on their way to who waits for them.</summary>
-    private readonly record struct Told(WaitingStep[] Batch, StepReply[] Replies, Exception? Failure, int First)
+    private readonly record struct Told(ShardQueue Queue, WaitingStep[] Batch, StepReply[] Replies, Exception? Failure, int First)
     {
         public void TellAll()
         {
-            for (int i = First; i < Math.Min(First + ToldAtATime, Batch.Length); i++) Batch[i].Tell(Replies[i], Failure);
+            for (int i = First; i < Math.Min(First + ToldAtATime, Batch.Length); i++)
+            {
+                if (Replies[i].Outcome is StepOutcome.Gone && Failure is null && Queue.Restore is { } restore && !Batch[i].IsTriedAgain)
+                    _ = Queue.RestoreAndTryAgainAsync(Batch[i], Replies[i], restore);
+                else
+                    Batch[i].Tell(Replies[i], Failure);
+            }
         }
     }
 
@@ -335,9 +372,12 @@ public sealed class ShardQueue : IAsyncDisposable
     {
         public Step Step { get; private set; }
 
+        public bool IsTriedAgain { get; set; }
+
         public ValueTask<StepReply> For(in Step step)
         {
             Step = step;
+            IsTriedAgain = false;
             return Answered;
         }
 
@@ -356,10 +396,13 @@ public sealed class ShardQueue : IAsyncDisposable
 }
 
 /// <summary>Whether a shard may answer.</summary>
-/// <param name="Epoch">The store's epoch while it may, null while it may not.</param>
+/// <param name="Stamp">What the shard's key must say (<see cref="StoreStamp"/>); null while it may not.</param>
 /// <param name="Reason">Why not: one sentence for operators.</param>
-public sealed record ShardStatus(string? Epoch, string Reason)
+public sealed record ShardStatus(string? Stamp, string Reason)
 {
+    /// <summary>The store's epoch while the shard may answer, null while it may not.</summary>
+    public string? Epoch { get; } = Stamp is null ? null : StoreStamp.EpochOf(Stamp);
+
     public static ShardStatus Unopened { get; } = new(null, "The store has not been opened yet: Redis or the ledger has not answered.");
 }
 

@@ -34,7 +34,8 @@ public sealed class ShardKeys(int shard)
     private readonly RedisKey _insuredPrefixUtf8 = Encoding.UTF8.GetBytes(Name(shard, "i:"));
 
     /// <summary>Hash: epoch, seq (last number given out), committed (the ledger's watermark when the outbox was last trimmed), people (how
-    /// many are <see cref="Known"/>), closed (the last closed year).</summary>
+    /// many are <see cref="Known"/>), closed (the last closed year); while it is rebuilt, rebuild (its name) and was in place of
+    /// epoch.</summary>
     public RedisKey Shard { get; } = Name(shard, "shard");
 
     /// <summary>Stream of records that the ledger has not committed yet; entry id = sequence.</summary>
@@ -49,6 +50,15 @@ public sealed class ShardKeys(int shard)
     /// <summary>Set: the keys of all insured that anything was ever stored of, so that one whose hash is gone is not taken for
     /// new.</summary>
     public RedisKey Known { get; } = Name(shard, "known");
+
+    /// <summary>What takes the place of <see cref="Outbox"/> once a rebuild is done.</summary>
+    public RedisKey RebuiltOutbox { get; } = Name(shard, "outbox.rebuilt");
+
+    /// <summary>What takes the place of <see cref="Known"/> once a rebuild is done.</summary>
+    public RedisKey RebuiltKnown { get; } = Name(shard, "known.rebuilt");
+
+    /// <summary>The hash of what is no one's: numbers that were lost.</summary>
+    public RedisKey NoOne => Insured("");
 
     /// <summary>Never written. Asked for beside a key that exists, it makes Redis refuse while the shard is on two nodes at once.</summary>
     public RedisKey Nothing { get; } = Name(shard, "nothing");

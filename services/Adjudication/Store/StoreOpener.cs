@@ -16,7 +16,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LedgerLimit = TimeSpan.FromSeconds(5);
     private static readonly Script Open = Script.FromResource("open.lua");
-    private const string Restore = "; bring its append-only file back (docs/operations.md#redis-has-lost-data)";
+    private const string Restore = "; claims rebuild restores it from the books (docs/operations.md#redis-has-lost-data)";
 
     // Told once, however often it is tried.
     private string _notAsked = "";
@@ -82,7 +82,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         }
 
         Dictionary<int, long> watermarks = known.Watermarks.ToDictionary(mark => mark.Shard, mark => mark.Sequence);
-        List<(ShardQueue Shard, long Sequence)> good = [];
+        List<(ShardQueue Shard, string Stamp, long Sequence)> good = [];
         List<(ShardQueue Shard, Exception Cause)> silent = [];
         foreach ((ShardQueue shard, RedisValue[] found, Exception? cause) in await Task.WhenAll(
             closed.Select(shard => FindAsync(shard, known))))
@@ -95,14 +95,16 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
 
             long watermark = watermarks.GetValueOrDefault(shard.Shard);
             if (found.Length == 0) Refuse(shard, $"its key is missing from Redis{Restore}");
-            else if ((string)found[0]! != known.Epoch) Refuse(shard, "Redis holds the store of another ledger");
+            else if ((string)found[4]! == "1")
+                Refuse(shard, $"it is being rebuilt; where that was interrupted, claims rebuild --shard {shard.Shard} ends it");
+            else if (StoreStamp.EpochOf((string)found[0]!) != known.Epoch) Refuse(shard, "Redis holds the store of another ledger");
             else if ((long)found[1] < Math.Max(watermark, shard.LowestSequence))
                 Refuse(shard, $"Redis is behind what was acknowledged{Restore}");
             else if ((long)found[2] != (long)found[3])
             {
                 Refuse(shard, $"Redis counts {(long)found[2]} insured in it and knows {(long)found[3]}{Restore}");
             }
-            else good.Add((shard, Math.Max(watermark, (long)found[1])));
+            else good.Add((shard, (string)found[0]!, Math.Max(watermark, (long)found[1])));
         }
 
         if (silent.Count > 0) Wait([.. silent.Select(shard => shard.Shard)], "Redis does not answer", silent[0].Cause);
@@ -118,10 +120,10 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             return;
         }
 
-        foreach ((ShardQueue shard, long sequence) in good)
+        foreach ((ShardQueue shard, string stamp, long sequence) in good)
         {
             store.Terms.Forget(shard.Shard);
-            shard.Open(known.Epoch, sequence);
+            shard.Open(stamp, sequence);
         }
 
         if (good.Count > 0) log.LogInformation("Opened {Shards} shards of store {Epoch}", good.Count, known.Epoch);

@@ -16,7 +16,7 @@ namespace Claims.Adjudication.Store;
 public sealed class TermsStore(IDatabase redis)
 {
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
-    private readonly ConcurrentDictionary<(int Shard, uint Key), Terms> _known = new();
+    private readonly ConcurrentDictionary<(int Shard, uint Key), KeptTerms> _known = new();
 
     // By reference: the desk hands in the same few objects again and again, and hashing their texts took longer than the rest.
     private readonly ConcurrentDictionary<Terms, uint> _keys = new(ReferenceEqualityComparer.Instance);
@@ -25,24 +25,33 @@ public sealed class TermsStore(IDatabase redis)
     /// <exception cref="StoreUnavailableException">Redis did not answer.</exception>
     public ValueTask<uint> KeyOfAsync(ShardQueue shard, Terms terms)
     {
-        uint key = _keys.GetOrAdd(terms,
-            static c => BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(c))));
+        uint key = _keys.GetOrAdd(terms, static c => KeyOf(JsonSerializer.SerializeToUtf8Bytes(c)));
         return _known.ContainsKey((shard.Shard, key)) ? ValueTask.FromResult(key) : WriteAsync(shard, key, terms);
     }
 
+    /// <summary>The key of terms by their text, as it is stored.</summary>
+    public static uint KeyOf(ReadOnlySpan<byte> text) => BinaryPrimitives.ReadUInt32BigEndian(SHA256.HashData(text));
+
+    /// <summary>The field that terms lie under in the shard's hash.</summary>
+    public static string FieldOf(uint key) => key.ToString("x8", CultureInfo.InvariantCulture);
+
     /// <summary>Without a look into Redis.</summary>
-    public bool TryRead(ShardQueue shard, uint key, [NotNullWhen(true)] out Terms? terms) =>
-        _known.TryGetValue((shard.Shard, key), out terms);
+    public bool TryRead(ShardQueue shard, uint key, [NotNullWhen(true)] out KeptTerms? kept) =>
+        _known.TryGetValue((shard.Shard, key), out kept);
 
     /// <exception cref="StoreUnavailableException">Redis did not answer, or the store has lost the terms.</exception>
-    public async ValueTask<Terms> ReadAsync(ShardQueue shard, uint key)
+    public async ValueTask<Terms> ReadAsync(ShardQueue shard, uint key) => (await ReadKeptAsync(shard, key)).Terms;
+
+    /// <exception cref="StoreUnavailableException">Redis did not answer, or the store has lost the terms.</exception>
+    public async ValueTask<KeptTerms> ReadKeptAsync(ShardQueue shard, uint key)
     {
-        if (TryRead(shard, key, out Terms? terms)) return terms;
+        if (TryRead(shard, key, out KeptTerms? kept)) return kept;
         RedisValue stored = await GuardAsync(redis.HashGetAsync(shard.Keys.Terms, FieldOf(key)), shard);
         if (stored.IsNull) throw new StoreUnavailableException($"Shard {shard.Shard}: the terms of a stored settlement are missing.");
-        terms = JsonSerializer.Deserialize<Terms>((byte[])stored!)!;
-        _known[(shard.Shard, key)] = terms;
-        return terms;
+        byte[] text = (byte[])stored!;
+        kept = new KeptTerms(JsonSerializer.Deserialize<Terms>(text)!, text);
+        _known[(shard.Shard, key)] = kept;
+        return kept;
     }
 
     /// <summary>Forgets what was known to be written: after a shard was opened anew.</summary>
@@ -56,12 +65,11 @@ public sealed class TermsStore(IDatabase redis)
 
     private async ValueTask<uint> WriteAsync(ShardQueue shard, uint key, Terms terms)
     {
-        await GuardAsync(redis.HashSetAsync(shard.Keys.Terms, FieldOf(key), JsonSerializer.SerializeToUtf8Bytes(terms)), shard);
-        _known[(shard.Shard, key)] = terms;
+        byte[] text = JsonSerializer.SerializeToUtf8Bytes(terms);
+        await GuardAsync(redis.HashSetAsync(shard.Keys.Terms, FieldOf(key), text), shard);
+        _known[(shard.Shard, key)] = new KeptTerms(terms, text);
         return key;
     }
-
-    private static string FieldOf(uint key) => key.ToString("x8", CultureInfo.InvariantCulture);
 
     private static async Task<T> GuardAsync<T>(Task<T> call, ShardQueue shard)
     {
@@ -75,3 +83,6 @@ public sealed class TermsStore(IDatabase redis)
         }
     }
 }
+
+/// <summary>Terms, and their text as it is stored.</summary>
+public sealed record KeptTerms(Terms Terms, ReadOnlyMemory<byte> Text);

@@ -10,7 +10,7 @@ namespace Claims.Ledger.Api;
 
 /// <summary>The ledger over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked.</summary>
 internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks watermarks, ShardSharing sharing, BookReader books,
-    EntryReader entries, ClosedYears closedYears, ILogger<LedgerService> logger)
+    EntryReader entries, StoredRecordReader storedRecords, ClosedYears closedYears, ILogger<LedgerService> logger)
     : V1.Ledger.LedgerBase
 {
     private const int EpochDigits = 32;
@@ -78,6 +78,21 @@ internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks waterm
     {
         Require(request.FromYear is >= 0 and <= LastYear, $"from_year is not between 0 and {LastYear}");
         return Stream(entries.EntriesAsync(request.FromYear, context.CancellationToken), responseStream);
+    }
+
+    public override async Task ListStoredRecords(
+        ListStoredRecordsRequest request, IServerStreamWriter<StoredRecords> responseStream, ServerCallContext context)
+    {
+        if (!watermarks.Opened.IsCompleted) throw new RpcException(new Status(StatusCode.FailedPrecondition, "no store has been opened"));
+        Require(request.Shard >= 0 && request.Shard < (await watermarks.Opened).Shards, "shard is not one of the store's");
+        try
+        {
+            await Stream(storedRecords.OfAsync(request.Shard, request.InsuredId, context.CancellationToken), responseStream);
+        }
+        catch (RecordNotKeptException exception)
+        {
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, exception.Message));
+        }
     }
 
     private V1.Store Opened(StoreRow row)

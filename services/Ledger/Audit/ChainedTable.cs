@@ -30,7 +30,10 @@ internal sealed record ChainedTable(
     {
         // Once for all rows. Asked for each, every row looked through all ranges of its shard, and half an hour's small batches were not
         // done in ten minutes.
-        ColumnsOfEarlierFormats = { [1] = SubLedgerTable.ColumnsOfFormat1, [2] = SubLedgerTable.ColumnsOfFormat2 },
+        ColumnsOfEarlierFormats =
+        {
+            [1] = SubLedgerTable.ColumnsOfFormat1, [2] = SubLedgerTable.ColumnsOfFormat2, [3] = SubLedgerTable.ColumnsOfFormat3,
+        },
         AnchoredBy = "LEFT JOIN (SELECT shard, max(last_sequence) AS last_sequence FROM batch_range GROUP BY shard) AS booked ON "
             + "booked.shard = entry.shard",
     };

@@ -45,7 +45,7 @@ internal sealed class BookReader(NpgsqlDataSource database)
 
         trial.Balanced &= trial.DebitFen == trial.CreditFen;
         await using NpgsqlCommand totals = Command("""
-            SELECT coalesce(sum(CASE kind WHEN 'REQUEST_ONLY' THEN 0 WHEN 'CANCELLATION' THEN -1 ELSE 1 END), 0)::bigint,
+            SELECT coalesce(sum(CASE WHEN kind = 'CANCELLATION' THEN -1 WHEN kind IN ('SETTLEMENT', 'RESTORATION') THEN 1 END), 0)::bigint,
                 coalesce(sum(fund_pay_fen), 0)::bigint
             FROM sub_ledger
             """, snapshot);

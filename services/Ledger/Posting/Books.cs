@@ -2,6 +2,7 @@ using Claims.Hosting;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.SubLedger;
 using Claims.V1;
+using Google.Protobuf;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -13,6 +14,9 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
     // Grows with the facilities that have ever been paid; an account is never removed.
     private readonly HashSet<AccountKey> _knownAccounts = [];
 
+    // Grows with the policies that have ever been in force: some kilobytes for each.
+    private readonly HashSet<ByteString> _knownTerms = [];
+
     /// <summary>One transaction; once it returns, the selection is on disk.</summary>
     /// <exception cref="WatermarkMovedException">Another instance has posted to one of the shards.</exception>
     /// <exception cref="NpgsqlException">PostgreSQL refused, or could not be asked; it may even have committed.</exception>
@@ -22,6 +26,8 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
         List<AccountKey> newAccounts = [];
+        ByteString[] newTerms = [.. selection.Records.Select(record => record.Claim.StoredTerms)
+            .Where(terms => !terms.IsEmpty && !_knownTerms.Contains(terms)).Distinct()];
         long batchId = 0;
         SubLedgerHashes? hashes = null;
         if (selection.Records.Count > 0)
@@ -31,6 +37,7 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
             newAccounts = [.. drafts.Values.SelectMany(postings => postings).Select(posting => posting.Account)
                 .Where(account => !_knownAccounts.Contains(account)).Distinct()];
             if (newAccounts.Count > 0) await AddAccountsAsync(connection, newAccounts, cancellationToken);
+            if (newTerms.Length > 0) await KeepTermsAsync(connection, newTerms, cancellationToken);
             (batchId, Dictionary<JournalKey, long> journals) =
                 await AddJournalsAsync(connection, selection, [.. drafts.Keys], now, cancellationToken);
             hashes = await SubLedgerTable.AppendAsync(connection,
@@ -41,6 +48,7 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
         foreach (PoisonRecord poison in selection.Poison) await SetAsideAsync(connection, poison, now, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         _knownAccounts.UnionWith(newAccounts);
+        _knownTerms.UnionWith(newTerms);
         if (hashes is not null) recent.Add(batchId, hashes);
     }
 
@@ -51,10 +59,11 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
     {
         SettledClaim[] claims = [.. repeats.Select(record => record.Claim!)];
         await using NpgsqlCommand compare = database.CreateCommand("""
-            SELECT repeat.at::integer, booked.facility_code, booked.request_id, booked.insured_id, booked.fund_pay_fen
+            SELECT repeat.at::integer, booked.facility_code, booked.request_id, booked.insured_id, booked.fund_pay_fen, booked.kind
             FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[]) WITH ORDINALITY
                 AS repeat (shard, sequence, facility_code, request_id, insured_id, fund_pay_fen, request_fingerprint, at)
-            JOIN sub_ledger AS booked USING (shard, sequence)
+            CROSS JOIN LATERAL (SELECT * FROM sub_ledger WHERE sub_ledger.shard = repeat.shard AND sub_ledger.sequence >= repeat.sequence
+                ORDER BY sub_ledger.sequence LIMIT 1) AS booked
             WHERE (booked.facility_code, booked.request_id, booked.insured_id, booked.fund_pay_fen, booked.request_fingerprint)
                 <> (repeat.facility_code, repeat.request_id, repeat.insured_id, repeat.fund_pay_fen, repeat.request_fingerprint)
             ORDER BY repeat.at
@@ -75,9 +84,12 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
         {
             FeedRecord record = repeats[row.GetInt32(0) - 1];
             SettledClaim second = record.Claim!;
-            forks.Add(new PoisonRecord(record, $"has a number that was given out twice, {second.Sequence}: booked is request "
-                + $"{row.GetString(2)} of {row.GetString(1)} for {Mask.Insured(row.GetString(3))}, {row.GetInt64(4)} fen; this is request "
-                + $"{second.RequestId} of {second.FacilityCode} for {Mask.Insured(second.InsuredId)}, {second.FundPayFen} fen"));
+            string booked = row.GetString(5) == SubLedgerTable.Name(SettledClaim.Types.Kind.NumbersLost)
+                ? $"was given up as lost, {second.Sequence}: booked are the lost numbers {row.GetString(2)}"
+                : $"was given out twice, {second.Sequence}: booked is request {row.GetString(2)} of {row.GetString(1)} for "
+                    + $"{Mask.Insured(row.GetString(3))}, {row.GetInt64(4)} fen";
+            forks.Add(new PoisonRecord(record, $"has a number that {booked}; this is request {second.RequestId} of {second.FacilityCode} "
+                + $"for {Mask.Insured(second.InsuredId)}, {second.FundPayFen} fen"));
         }
 
         return forks;
@@ -162,6 +174,18 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
         }
 
         return (batchId, journals);
+    }
+
+    private static async Task KeepTermsAsync(NpgsqlConnection connection, ByteString[] terms, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand keep = new("""
+            INSERT INTO stored_terms (terms_sha256, terms) SELECT sha256(terms), terms FROM unnest($1::bytea[]) AS terms
+            ON CONFLICT DO NOTHING
+            """, connection)
+        {
+            Parameters = { new() { Value = Array.ConvertAll(terms, text => text.ToByteArray()) } },
+        };
+        await keep.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private static async Task AppendPostingsAsync(

@@ -92,7 +92,8 @@ internal sealed class Selection
             return null;
         }
 
-        if (claim.Sequence > position + 1)
+        long first = claim.Kind is SettledClaim.Types.Kind.NumbersLost ? claim.FirstSequence : claim.Sequence;
+        if (first > position + 1)
         {
             _beyond[record.Shard] = Math.Max(claim.Sequence, _beyond.GetValueOrDefault(record.Shard));
             return null;
@@ -108,7 +109,7 @@ internal sealed class Selection
         }
 
         Sources.Add(record);
-        _ranges[record.Shard] = (_ranges.TryGetValue(record.Shard, out (long First, long Last) range) ? range.First : claim.Sequence,
+        _ranges[record.Shard] = (_ranges.TryGetValue(record.Shard, out (long First, long Last) range) ? range.First : position + 1,
             claim.Sequence);
         return null;
     }

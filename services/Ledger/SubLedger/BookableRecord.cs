@@ -25,6 +25,7 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
     /// <exception cref="UnbookableRecordException">Why not, without any personal data.</exception>
     public static BookableRecord Check(SettledClaim claim)
     {
+        if (claim.Kind is Kind.NumbersLost) return CheckNumbersLost(claim);
         if (claim.Kind is not (Kind.Settlement or Kind.Cancellation or Kind.Restoration or Kind.RequestOnly))
             throw new UnbookableRecordException($"has the unknown kind {(int)claim.Kind}");
         Require(claim.InsuredId.Length > 0 && claim.FacilityCode.Length > 0 && claim.RequestId.Length > 0,
@@ -55,6 +56,18 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         if (claim.RateBp is not (>= 0 and <= 10_000)) throw new UnbookableRecordException($"has a rate of {claim.RateBp} basis points");
         CheckAmounts(claim, claim.Kind == Kind.Cancellation ? -1 : 1);
         return new BookableRecord(claim, visitDate);
+    }
+
+    /// <summary>They are no one's, and carry nothing.</summary>
+    private static BookableRecord CheckNumbersLost(SettledClaim claim)
+    {
+        Require(claim.FirstSequence > 0 && claim.FirstSequence <= claim.Sequence,
+            "is NUMBERS_LOST without a first_sequence up to sequence");
+        ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen,
+            claim.DeductibleFen, claim.FundPayFen, claim.ShortfallFen];
+        Require(claim.InsuredId.Length == 0 && claim.FacilityCode.Length == 0 && claim.Limits.Length == 0
+            && !amounts.ContainsAnyExcept(0L), "is NUMBERS_LOST and carries money, or is somebody's");
+        return new BookableRecord(claim, null);
     }
 
     /// <summary>

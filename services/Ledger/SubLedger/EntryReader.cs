@@ -63,7 +63,7 @@ internal sealed class EntryReader(NpgsqlDataSource database)
                 coalesce(sum(fund_pay_fen) FILTER (WHERE counts_against_cap), 0)::bigint,
                 sum(fund_pay_fen)::bigint,
                 sum(CASE kind WHEN 'CANCELLATION' THEN -1 ELSE 1 END)
-            FROM sub_ledger WHERE kind <> 'REQUEST_ONLY'
+            FROM sub_ledger WHERE kind NOT IN ('REQUEST_ONLY', 'NUMBERS_LOST')
             GROUP BY insured_id, year ORDER BY insured_id COLLATE "C", year
             """);
         command.CommandTimeout = TimeoutSeconds;

@@ -17,7 +17,7 @@ internal static class SubLedgerTable
         "total_fen", "full_self_pay_fen", "over_limit_fen", "pre_self_pay_fen", "in_scope_fen", "deductible_fen",
         "rate_basis_points", "fund_pay_fen", "cap_fen", "cap_used_before_fen", "cap_used_after_fen", "reason_code", "policy_id",
         "policy_hash", "request_fingerprint", "shortfall_fen", "counts_against_cap",
-        "limits", "visit_id",
+        "limits", "visit_id", "stored_record",
     ];
 
     /// <summary>What links of the chain's format 1 cover of a row.</summary>
@@ -25,6 +25,9 @@ internal static class SubLedgerTable
 
     /// <summary>What links of the chain's format 2 cover of a row.</summary>
     public static readonly string[] ColumnsOfFormat2 = Columns[..33];
+
+    /// <summary>What links of the chain's format 3 cover of a row.</summary>
+    public static readonly string[] ColumnsOfFormat3 = Columns[..35];
 
     /// <summary>What stands before a row in its hash: the table's name as a field.</summary>
     public static readonly byte[] NameField = CopyBuffer.FieldOf("sub_ledger");
@@ -67,6 +70,7 @@ internal static class SubLedgerTable
         Kind.Cancellation => "CANCELLATION",
         Kind.Restoration => "RESTORATION",
         Kind.RequestOnly => "REQUEST_ONLY",
+        Kind.NumbersLost => "NUMBERS_LOST",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no name in the books"),
     };
 
@@ -112,6 +116,7 @@ internal static class SubLedgerTable
         row.Write(claim.CountsAgainstCap);
         row.Write(claim.Limits);
         row.Write(claim.VisitId);
+        row.Write(claim.StoredRecord.Span);
     }
 
     public static string Name(VisitType type) => type switch

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Adjudication.Tests.Store;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Outbox;
@@ -24,6 +25,7 @@ public sealed class RecentRecordsTests
 
         Assert.Equal(4, entries.Count);
         StoredRequest scratch = Used.Message<StoredRequest>();
+        ArrayBufferWriter<byte> stored = new();
         foreach ((int index, OutboxEntry entry) in entries.Index())
         {
             RecentRecord atHand = Assert.NotNull(shard.Recent.Take(index + 1));
@@ -32,6 +34,7 @@ public sealed class RecentRecordsTests
                     entry.Record, Cited),
                 SettledClaims.Of(0, StoreFixture.Epoch, atHand.Step.InsuredId, atHand.Step.FacilityCode, atHand.Step.RequestId,
                     atHand.Read(scratch), Cited));
+            Assert.Equal(entry.Stored.ToArray(), atHand.Stored(stored).ToArray());
         }
     }
 

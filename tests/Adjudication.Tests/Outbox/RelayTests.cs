@@ -216,6 +216,69 @@ public sealed class RelayTests
         Assert.Equal([("p2", "h2"), ("p2", "h2")], bench.ReceivedOnce.Select(claim => (claim.PolicyId, claim.PolicyHash)));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Run_records_carry_their_stored_form_and_their_terms_once_and_again_after_going_back(bool atHand)
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        ReadOnlyMemory<byte> text = (await bench.Fixture.Store.Terms.ReadKeptAsync(bench.Shard, bench.Fixture.Terms)).Text;
+        await bench.SettleAsync(1, 3);
+        await bench.Fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"));
+        IReadOnlyList<OutboxEntry> appended = await OutboxReader.ReadAsync(bench.Shard, StoreFixture.Epoch);
+        if (!atHand) bench.Shard.Recent.Clear();
+        bench.Relay.Commit(0, "connect");
+        await bench.ReceivedAsync(4);
+
+        bench.Relay.Commit(0, "gap");
+        await bench.ReceivedAsync(8);
+
+        Assert.Equal(
+            appended.Select(entry => Convert.ToHexString(entry.Stored.Span)),
+            bench.ReceivedOnce.Select(claim => Convert.ToHexString(claim.StoredRecord.Span)));
+        // A stall may have made it go back once more.
+        foreach (SettledClaim[] round in bench.Received.Chunk(4))
+            Assert.Equal(
+                [Convert.ToHexString(text.Span), "", "", ""], round.Select(claim => Convert.ToHexString(claim.StoredTerms.Span)));
+    }
+
+    [Fact]
+    public async Task Run_lost_numbers_go_out_as_one_record_and_what_follows_them_after_it()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        await bench.SettleAsync(1, 1);
+        byte[] lost = RecordHeader.OfLostNumbers(2, 50_001, DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_009));
+        const string Request = "q\n2-50001";
+        byte[] entry = [0, 1, .. (byte[])bench.Shard.Keys.NoOne!, 0, .. Encoding.UTF8.GetBytes(Request), 0];
+        await bench.Fixture.Redis.HashSetAsync(bench.Shard.Keys.NoOne, Request, lost);
+        await bench.Fixture.Redis.StreamAddAsync(bench.Shard.Keys.Outbox, "b", entry, "50001-0");
+        await bench.Fixture.Redis.HashSetAsync(bench.Shard.Keys.Shard, "seq", 50_001);
+        bench.Shard.RaiseLowestSequence(50_001);
+        await bench.SettleAsync(2, 1);
+        bench.Relay.Commit(0, "connect");
+
+        await bench.PublishedAsync(2);
+        bench.Relay.Commit(50_001, null);
+        await bench.PublishedAsync(3);
+
+        SettledClaim[] claims = [.. bench.ReceivedOnce];
+        Assert.Equal([1L, 50_001L, 50_002L], claims.Select(claim => claim.Sequence));
+        Assert.Equal(
+            new SettledClaim
+            {
+                Sequence = 50_001,
+                Epoch = StoreFixture.Epoch,
+                Kind = SettledClaim.Types.Kind.NumbersLost,
+                FirstSequence = 2,
+                RequestId = "2-50001",
+                SettledAtUnixMs = 1_700_000_000_009,
+                Scheme = "resident",
+                Format = SettledMessage.Format,
+                StoredRecord = Google.Protobuf.ByteString.CopyFrom(lost),
+            },
+            claims[1]);
+    }
+
     [Fact]
     public async Task Run_relay_that_is_stopped_leaves_its_lease_to_another_at_once()
     {

@@ -52,13 +52,13 @@ public sealed class OpeningTests
         await opening.UntilAsync(
         [
             "open 10",
-            "Shard 1 stays closed: Redis is behind what was acknowledged; bring its append-only file back "
+            "Shard 1 stays closed: Redis is behind what was acknowledged; claims rebuild restores it from the books "
                 + "(docs/operations.md#redis-has-lost-data).",
             "open 35",
-            "Shard 3 stays closed: its key is missing from Redis; bring its append-only file back "
+            "Shard 3 stays closed: its key is missing from Redis; claims rebuild restores it from the books "
                 + "(docs/operations.md#redis-has-lost-data).",
             "Shard 4 stays closed: Redis holds the store of another ledger.",
-            "Shard 5 stays closed: Redis is behind what was acknowledged; bring its append-only file back "
+            "Shard 5 stays closed: Redis is behind what was acknowledged; claims rebuild restores it from the books "
                 + "(docs/operations.md#redis-has-lost-data).",
             "open 5",
         ]);
@@ -188,8 +188,8 @@ public sealed class OpeningTests
         await fixture.Redis.SetAddAsync(fixture.Store.Shards[0].Keys.Known, ["a", "b"]);
         await using Opening opening = await Opening.StartAsync(fixture, new KnownStore { Initialised = true });
 
-        await opening.UntilAsync(["Shard 0 stays closed: Redis counts 3 insured in it and knows 2; bring its append-only file back "
-            + "(docs/operations.md#redis-has-lost-data)."]);
+        await opening.UntilAsync(["Shard 0 stays closed: Redis counts 3 insured in it and knows 2; claims rebuild restores it from the "
+                + "books (docs/operations.md#redis-has-lost-data)."]);
         await fixture.Redis.SetAddAsync(fixture.Store.Shards[0].Keys.Known, "c");
         await opening.UntilAsync(["open 0"]);
     }

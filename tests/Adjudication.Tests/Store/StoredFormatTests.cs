@@ -178,8 +178,9 @@ public sealed class StoredFormatTests
         Assert.Equal(70_000_000_001, RecordHeader.ReadSequence(Packed(expected)));
         Assert.Equal((new DateOnly(2024, 3, 5), 44_046), (expected.VisitDate, expected.ContentStart));
         Assert.Equal(new Settlement(90_000_000_003, 180_000_000_014, 90_000_000_005), expected.Outcome);
-        Assert.Equal("SCVT", string.Concat(
-            Enum.GetValues<RecordKind>().OrderBy(kind => "SCVT".IndexOf((char)kind, StringComparison.Ordinal)).Select(kind => (char)kind)));
+        Assert.Equal("SCVTN", string.Concat(
+            Enum.GetValues<RecordKind>().OrderBy(kind => "SCVTN".IndexOf((char)kind, StringComparison.Ordinal))
+                .Select(kind => (char)kind)));
         Assert.Equal(
             [('A', RecordState.Active), ('X', RecordState.Cancelled), ('R', RecordState.Reversed), ('U', RecordState.Undone),
              ('1', RecordState.UndidSettlement), ('2', RecordState.UndidCancellation), ('3', RecordState.UndidNothing),
