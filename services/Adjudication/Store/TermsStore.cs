@@ -22,7 +22,8 @@ public sealed class TermsStore(IDatabase redis)
     private readonly ConcurrentDictionary<Terms, uint> _keys = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>The key of the terms in this shard, written there first where it is not known to be.</summary>
-    /// <exception cref="StoreUnavailableException">Redis did not answer.</exception>
+    /// <exception cref="StoreUnavailableException">Redis did not answer; nothing refers to the terms yet, so nothing
+    /// happened.</exception>
     public ValueTask<uint> KeyOfAsync(ShardQueue shard, Terms terms)
     {
         uint key = _keys.GetOrAdd(terms,
@@ -38,7 +39,7 @@ public sealed class TermsStore(IDatabase redis)
     public async ValueTask<Terms> ReadAsync(ShardQueue shard, uint key)
     {
         if (TryRead(shard, key, out Terms? terms)) return terms;
-        RedisValue stored = await GuardAsync(redis.HashGetAsync(shard.Keys.Terms, FieldOf(key)), shard);
+        RedisValue stored = await GuardAsync(redis.HashGetAsync(shard.Keys.Terms, FieldOf(key)), shard, Unanswered.Unknown);
         if (stored.IsNull) throw new StoreUnavailableException($"Shard {shard.Shard}: the terms of a stored settlement are missing.");
         terms = JsonSerializer.Deserialize<Terms>((byte[])stored!)!;
         _known[(shard.Shard, key)] = terms;
@@ -56,14 +57,15 @@ public sealed class TermsStore(IDatabase redis)
 
     private async ValueTask<uint> WriteAsync(ShardQueue shard, uint key, Terms terms)
     {
-        await GuardAsync(redis.HashSetAsync(shard.Keys.Terms, FieldOf(key), JsonSerializer.SerializeToUtf8Bytes(terms)), shard);
+        await GuardAsync(redis.HashSetAsync(shard.Keys.Terms, FieldOf(key), JsonSerializer.SerializeToUtf8Bytes(terms)), shard,
+            Unanswered.NothingHappened);
         _known[(shard.Shard, key)] = terms;
         return key;
     }
 
     private static string FieldOf(uint key) => key.ToString("x8", CultureInfo.InvariantCulture);
 
-    private static async Task<T> GuardAsync<T>(Task<T> call, ShardQueue shard)
+    private static async Task<T> GuardAsync<T>(Task<T> call, ShardQueue shard, Unanswered why)
     {
         try
         {
@@ -71,7 +73,7 @@ public sealed class TermsStore(IDatabase redis)
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
-            throw new StoreUnavailableException($"Shard {shard.Shard}: Redis did not answer.", e);
+            throw new StoreUnavailableException($"Shard {shard.Shard}: Redis did not answer.", e, why);
         }
     }
 }
