@@ -179,7 +179,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
             "-c", "unix_socket_directories=",
             "-c", "synchronous_commit=on",
             "-c", "max_wal_size=4GB",
-            // Over whatever its files say; without them the file made below says otherwise, and a test may change it as it runs.
+            // A server that lasts is safe whatever its files say; one of a test is not by a file, and may be made so as it runs.
             .. _fsync ? new[] { "-c", "fsync=on", "-c", "full_page_writes=on" } : [],
         ];
         return AsServerUser(postgres, settings, logFile);
