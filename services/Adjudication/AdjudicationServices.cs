@@ -9,7 +9,6 @@ using Claims.Kafka;
 using Claims.Policy;
 using Claims.V1;
 using Grpc.AspNetCore.Server.Model;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
 namespace Claims.Adjudication;
@@ -50,20 +49,6 @@ public static class AdjudicationServices
         builder.Services.AddSingleton<KafkaPublisher>();
         builder.Services.AddSingleton<OutboxRelay>();
         builder.Services.AddHostedService(services => services.GetRequiredService<OutboxRelay>());
-        builder.Services.AddHealthChecks().AddCheck<ShardsOpen>("shards", tags: [Readiness.Tag]);
-    }
-
-    /// <summary>Ready while any shard answers; degraded, with the reason, while some do not.</summary>
-    private sealed class ShardsOpen(SettlementStore store) : IHealthCheck
-    {
-        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-        {
-            ShardQueue[] closed = [.. store.Shards.Where(shard => shard.Status.Epoch is null)];
-            if (closed.Length == 0) return Task.FromResult(HealthCheckResult.Healthy());
-            string reason = $"{closed.Length} of {store.Shards.Count} shards are closed: {closed[0].Status.Reason}";
-            return Task.FromResult(closed.Length < store.Shards.Count
-                ? HealthCheckResult.Degraded(reason)
-                : HealthCheckResult.Unhealthy(reason));
-        }
+        builder.Services.AddHealthChecks().AddCheck<ShardHealth>("shards", tags: [Readiness.Tag]);
     }
 }

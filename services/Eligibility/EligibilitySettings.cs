@@ -11,6 +11,10 @@ public sealed class EligibilitySettings : IValidatableObject
     [Required, PostgresConnection]
     public string Postgres { get; init; } = "";
 
+    /// <summary>Files are imported into a PostgreSQL that may lose what it has answered, see <see cref="PostgresTrust"/>: for
+    /// tests.</summary>
+    public bool AcceptUnsafePostgres { get; init; }
+
     /// <summary>Directory of the policy pack's YAML files.</summary>
     [Required]
     public string PolicyDirectory { get; init; } = "";

@@ -8,7 +8,7 @@ WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "eligibility");
 EligibilitySettings settings = builder.AddSettings<EligibilitySettings>();
 // The four statements of a look-up are prepared once a connection.
 string postgres = new NpgsqlConnectionStringBuilder(settings.Postgres) { MaxAutoPrepare = 16, AutoPrepareMinUsages = 2 }.ConnectionString;
-builder.AddPostgres(postgres, typeof(EligibilitySettings).Assembly);
+builder.AddPostgres(postgres, typeof(EligibilitySettings).Assembly, acceptUnsafe: settings.AcceptUnsafePostgres);
 builder.Services.AddSingleton(_ => PolicyLoader.Load(settings.PolicyDirectory, settings.City));
 builder.Services.AddSingleton<ChangeFeed>().AddHostedService(services => services.GetRequiredService<ChangeFeed>());
 builder.Services.AddHostedService<PolicyInForce>();

@@ -17,6 +17,9 @@ public sealed class LedgerSettings : IValidatableObject
     [PostgresConnection]
     public string PostgresOwner { get; init; } = "";
 
+    /// <summary>Books are kept in a PostgreSQL that may lose what it has answered, see <see cref="PostgresTrust"/>: for tests.</summary>
+    public bool AcceptUnsafePostgres { get; init; }
+
     /// <summary>Where Eligibility answers, whose heads assessments count; empty: nothing can be assessed.</summary>
     [ServiceAddress]
     public string EligibilityAddress { get; init; } = "";

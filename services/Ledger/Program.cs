@@ -6,7 +6,8 @@ using Claims.V1;
 
 WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "ledger");
 LedgerSettings settings = builder.AddSettings<LedgerSettings>();
-builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner);
+builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner,
+    settings.AcceptUnsafePostgres);
 builder.Services.AddLedger();
 if (settings.EligibilityAddress.Length > 0)
     builder.AddClaimsClient<Eligibility.EligibilityClient>(

@@ -45,10 +45,11 @@ internal sealed class EligibilityService : IAsyncDisposable
 
     public string Log => File.ReadAllText(LogFile(_directory));
 
-    public static async Task<EligibilityService> StartAsync(string connectionString, string? policyDirectory = null)
+    public static async Task<EligibilityService> StartAsync(
+        string connectionString, string? policyDirectory = null, bool acceptUnsafe = true)
     {
         DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-eligibility-");
-        ServerProcess process = await LaunchAsync(directory, connectionString, policyDirectory);
+        ServerProcess process = await LaunchAsync(directory, connectionString, policyDirectory, acceptUnsafe);
         string? address = null;
         string? metrics = null;
         await Poll.UntilAsync(Bound, () =>
@@ -68,7 +69,7 @@ internal sealed class EligibilityService : IAsyncDisposable
     public static async Task<string> RefusalAsync(string connectionString, string policyDirectory)
     {
         DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-eligibility-");
-        using ServerProcess process = await LaunchAsync(directory, connectionString, policyDirectory);
+        using ServerProcess process = await LaunchAsync(directory, connectionString, policyDirectory, acceptUnsafe: true);
         Assert.True(await process.Identity.WaitForExitAsync(Bound));
         string log = await File.ReadAllTextAsync(LogFile(directory));
         directory.Delete(recursive: true);
@@ -96,7 +97,8 @@ internal sealed class EligibilityService : IAsyncDisposable
         _directory.Delete(recursive: true);
     }
 
-    private static async Task<ServerProcess> LaunchAsync(DirectoryInfo directory, string connectionString, string? policyDirectory)
+    private static async Task<ServerProcess> LaunchAsync(
+        DirectoryInfo directory, string connectionString, string? policyDirectory, bool acceptUnsafe)
     {
         // Made here, so that it can be read before the service has written anything.
         await File.WriteAllTextAsync(LogFile(directory), "");
@@ -108,6 +110,7 @@ internal sealed class EligibilityService : IAsyncDisposable
                     ["Claims__Port"] = "0",
                     ["Claims__MetricsPort"] = "0",
                     ["Claims__Postgres"] = connectionString,
+                    ["Claims__AcceptUnsafePostgres"] = acceptUnsafe ? "true" : "false",
                     ["Claims__PolicyDirectory"] = policyDirectory ?? Path.Combine(AppContext.BaseDirectory, "policy"),
                 },
             });

@@ -150,6 +150,26 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Database_that_may_lose_what_it_answers_is_read_and_takes_no_file_unless_it_is_accepted_as_it_is()
+    {
+        string database = postgres.NewDatabase();
+        await using EligibilityService service = await EligibilityService.StartAsync(database, acceptUnsafe: false);
+        const string Fault = "PostgreSQL must have fsync and full_page_writes on; nothing is written until it has.";
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            () => service.ImportAsync(ImportKind.Facilities, Facilities, chunkBytes: 4096));
+
+        Assert.Equal((StatusCode.Unavailable, Fault), (refused.StatusCode, refused.Status.Detail));
+        LookupRequest lookup = new() { FacilityCodes = { "F1" } };
+        Assert.Empty((await service.Client.LookupAsync(lookup, deadline: DateTime.UtcNow + Bound)).Facilities);
+        Assert.Equal("200", await service.StatusAsync("/healthz/ready"));
+        Assert.Contains("\"event\":\"postgres_not_trusted\"", service.Log, StringComparison.Ordinal);
+        await using EligibilityService accepting = await EligibilityService.StartAsync(database, acceptUnsafe: true);
+        Assert.Equal(1, (await accepting.ImportAsync(ImportKind.Facilities, Facilities)).Rows);
+        Assert.Contains("\"event\":\"postgres_unsafe\"", accepting.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Settings_that_are_missing_are_named_each_with_exit_code_78()
     {
         ProcessStartInfo start = new("dotnet",

@@ -12,6 +12,7 @@ using Claims.Policy;
 using Claims.V1;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Watermarks = Claims.Ledger.Posting.Watermarks;
 
@@ -91,7 +92,8 @@ internal sealed class RunningLedger : IAsyncDisposable
 
     /// <summary>Nothing is read or posted.</summary>
     public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000,
-        TimeProvider? clock = null, Eligibility.EligibilityClient? eligibility = null, PolicyPack? policy = null, string keyFile = "")
+        TimeProvider? clock = null, Eligibility.EligibilityClient? eligibility = null, PolicyPack? policy = null, string keyFile = "",
+        bool acceptUnsafe = true)
     {
         LedgerSettings settings = new()
         {
@@ -105,6 +107,8 @@ internal sealed class RunningLedger : IAsyncDisposable
         services.AddSingleton(clock ?? TimeProvider.System);
         services.AddSingleton(settings);
         services.AddSingleton(_ => NpgsqlDataSource.Create(PostgresStore.WithRole(postgres, LedgerServices.Role)));
+        services.AddSingleton(provider => new PostgresTrust(provider.GetRequiredService<NpgsqlDataSource>(), acceptUnsafe,
+            provider.GetRequiredService<ILogger<PostgresTrust>>()));
         if (eligibility is not null) services.AddSingleton(eligibility);
         services.AddLedger();
         services.AddSingleton(policy ?? LedgerDatabase.Policy);

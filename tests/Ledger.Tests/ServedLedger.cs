@@ -54,20 +54,23 @@ internal sealed class ServedLedger : IAsyncDisposable
     /// <param name="broker">Null: nothing is published, and nothing is read.</param>
     /// <param name="eligibility">Whose heads are assessed; null: nothing can be assessed.</param>
     /// <param name="policy">Directory of the packs, beside the tests.</param>
+    /// <param name="acceptUnsafe">What the servers of these tests need, which are without fsync.</param>
     /// <param name="adjudication">Whose accumulators are compared; null: they cannot be.</param>
     public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null,
         Eligibility.EligibilityClient? eligibility = null, string policy = "policy", string city = "zhengzhou",
-        AdjudicationOperations.AdjudicationOperationsClient? adjudication = null)
+        AdjudicationOperations.AdjudicationOperationsClient? adjudication = null, bool acceptUnsafe = true)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
             [
                 "--Claims:Port=0", "--Claims:MetricsPort=0", $"--Claims:Postgres={postgres}",
+                $"--Claims:AcceptUnsafePostgres={acceptUnsafe}",
                 $"--Claims:Kafka:bootstrap_servers={broker?.BootstrapServers ?? "127.0.0.1:1"}",
                 $"--Claims:PolicyDirectory={Path.Combine(AppContext.BaseDirectory, policy)}", $"--Claims:City={city}",
             ], "ledger");
         builder.Logging.ClearProviders();
         LedgerSettings settings = builder.AddSettings<LedgerSettings>();
-        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner);
+        builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner,
+            settings.AcceptUnsafePostgres);
         if (eligibility is not null) builder.Services.AddSingleton(eligibility);
         if (adjudication is not null) builder.Services.AddSingleton(adjudication);
         builder.Services.AddLedger();

@@ -9,11 +9,12 @@ public static class KnownSettings
     /// <summary>As written below <c>Claims__</c>. What follows <c>Kafka__</c> is librdkafka's to know.</summary>
     public static readonly IReadOnlyList<string> Names =
     [
-        "AdjudicationAddress", "AnswerSeconds", "BatchMilliseconds", "BatchRecords", "BodyBytes", "BodySeconds", "BooksBytes", "City",
-        "DrainSeconds", "EligibilityAddress", "EligibilityCacheEntries", "EligibilityCacheSeconds", "Kafka", "KafkaKeyFile",
-        "LedgerAddress", "MaxConcurrentRequests", "MetricsPort", "OperatorsPort", "OtlpEndpoint", "OutboxKeptPerShard", "OutboxMaxPerShard",
-        "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner", "ReconcileSeconds", "Redis", "RelayWindow",
-        "Shards", "StreamInFlight", "Tls", "Tls__Certificate", "Tls__ClientCa", "Tls__Identities", "Tls__Key", "TraceSampleRatio",
+        "AcceptUnsafePostgres", "AdjudicationAddress", "AnswerSeconds", "BatchMilliseconds", "BatchRecords", "BodyBytes", "BodySeconds",
+        "BooksBytes", "City", "DrainSeconds", "EligibilityAddress", "EligibilityCacheEntries", "EligibilityCacheSeconds", "Kafka",
+        "KafkaKeyFile", "LedgerAddress", "MaxConcurrentRequests", "MetricsPort", "OperatorsPort", "OtlpEndpoint", "OutboxKeptPerShard",
+        "OutboxMaxPerShard", "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner", "ReconcileSeconds", "Redis",
+        "RelayWindow", "Shards", "StreamInFlight", "Tls", "Tls__Certificate", "Tls__ClientCa", "Tls__Identities", "Tls__Key",
+        "TraceSampleRatio",
     ];
 
     public static bool IsKnown(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);

@@ -15,23 +15,26 @@ public static class PostgresStore
 {
     private static readonly TimeSpan ReachableWithin = TimeSpan.FromSeconds(30);
 
-    /// <summary>Registers the <see cref="NpgsqlDataSource"/>; at start waits up to 30 s for the server and migrates; readiness follows the
-    /// connection.</summary>
+    /// <summary>Registers the <see cref="NpgsqlDataSource"/> and <see cref="PostgresTrust"/>; at start waits up to 30 s for the server and
+    /// migrates; readiness follows the connection. A server that cannot be trusted is told there, and whoever writes asks before.</summary>
     /// <remarks>Call it before the services that use the database are added: hosted services start in the order they were added.</remarks>
     /// <param name="connectionString">Npgsql connection string.</param>
     /// <param name="migrations">The assembly that embeds <c>migrations/*.sql</c>.</param>
     /// <param name="role">The role that the service works as, see <see cref="WithRole"/>; null: the login's own rights. Migrations never
     /// run as it.</param>
     /// <param name="ownerConnectionString">The login that migrates, where it is another one; null or empty: the service's own.</param>
+    /// <param name="acceptUnsafe">A server whose answers may be lost is told and taken.</param>
     public static WebApplicationBuilder AddPostgres(this WebApplicationBuilder builder, string connectionString, Assembly migrations,
-        string? role = null, string? ownerConnectionString = null)
+        string? role = null, string? ownerConnectionString = null, bool acceptUnsafe = false)
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddSingleton(services => Build(role is null ? connectionString : WithRole(connectionString, role), services));
+        builder.Services.AddSingleton(services => new PostgresTrust(
+            services.GetRequiredService<NpgsqlDataSource>(), acceptUnsafe, services.GetRequiredService<ILogger<PostgresTrust>>()));
         builder.Services.AddHostedService(services => new Migrate(
             () =>
                 Build(string.IsNullOrEmpty(ownerConnectionString) ? connectionString : ownerConnectionString, services), migrations,
-                services.GetRequiredService<ILogger<Migrate>>()));
+                services.GetRequiredService<PostgresTrust>(), services.GetRequiredService<ILogger<Migrate>>()));
         builder.Services.AddHealthChecks().AddCheck<Reachable>("postgres", tags: [Readiness.Tag], timeout: TimeSpan.FromSeconds(2));
         return builder;
     }
@@ -50,7 +53,8 @@ public static class PostgresStore
     }
 
     /// <summary>What a session asks for stands over what the database or the role has: a commit that was answered is on disk, whoever set
-    /// synchronous_commit off there.</summary>
+    /// synchronous_commit off there. A connection string that names it may ask for more, remote_apply; what is less,
+    /// <see cref="PostgresTrust"/> finds.</summary>
     private static string Durable(string connectionString)
     {
         NpgsqlConnectionStringBuilder connection = new(connectionString);
@@ -71,7 +75,8 @@ public static class PostgresStore
         return source.Build();
     }
 
-    private sealed class Migrate(Func<NpgsqlDataSource> open, Assembly assembly, ILogger<Migrate> logger) : IHostedService
+    private sealed class Migrate(Func<NpgsqlDataSource> open, Assembly assembly, PostgresTrust trust, ILogger<Migrate> logger)
+        : IHostedService
     {
         public async Task StartAsync(CancellationToken cancellationToken)
         {
@@ -81,6 +86,9 @@ public static class PostgresStore
             {
                 logger.LogInformation(new EventId(1, "migrated"), "Applied migration {File}.", file);
             }
+
+            // For the log of whoever starts it; a service that only waits for a mended server need not be started again.
+            await trust.FindFaultAsync(cancellationToken);
         }
 
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -108,15 +116,17 @@ public static class PostgresStore
         }
     }
 
-    private sealed class Reachable(NpgsqlDataSource database) : IHealthCheck
+    /// <summary>What cannot be trusted is told here, and turns no reader away: the ledger, which is there to write, is not ready by a
+    /// check of its own.</summary>
+    private sealed class Reachable(PostgresTrust trust) : IHealthCheck
     {
         public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
         {
             try
             {
-                await using NpgsqlCommand command = database.CreateCommand("SELECT 1");
-                await command.ExecuteScalarAsync(cancellationToken);
-                return HealthCheckResult.Healthy();
+                return await trust.FindFaultAsync(cancellationToken) is { } fault
+                    ? HealthCheckResult.Degraded(fault)
+                    : HealthCheckResult.Healthy();
             }
             catch (NpgsqlException exception)
             {

@@ -23,7 +23,7 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         AnswerAsync("cancel", time.GetTimestamp(), desk.CancelAsync(request));
 
     public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) =>
-        ReverseAsync(time.GetTimestamp(), desk.ReverseAsync(request));
+        ReverseAsync(time.GetTimestamp(), request.InsuredId, desk.ReverseAsync(request));
 
     public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) =>
         GuardAsync(desk.FindAsync(request), "get_settlement");
@@ -80,13 +80,14 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         return reply;
     }
 
-    private async Task<ReverseReply> ReverseAsync(long started, ValueTask<ReverseReply> answering)
+    private async Task<ReverseReply> ReverseAsync(long started, string insuredId, ValueTask<ReverseReply> answering)
     {
         ReverseReply reply = await GuardAsync(answering, "reverse");
         bool replayed = reply.Mirror?.Replayed ?? false;
         string outcome = replayed ? "REPLAYED" : OutcomeName(reply.Outcome);
         AdjudicationMetrics.Answer("reverse", outcome, reply.ReasonCode, replayed ? 0 : reply.Mirror?.FundPayFen ?? 0,
             time.GetElapsedTime(started));
+        TellLost(reply.ReasonCode, insuredId);
         return reply;
     }
 
@@ -95,9 +96,14 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         long paidFen = reply is { Decision: Decision.Settled or Decision.Cancelled, Replayed: false } ? reply.FundPayFen : 0;
         string decision = reply.Replayed ? "REPLAYED" : DecisionName(reply.Decision);
         AdjudicationMetrics.Answer(operation, decision, reply.ReasonCode, paidFen, time.GetElapsedTime(started));
-        if (reply.ReasonCode == Reasons.RecordsLost)
-            log.LogError("What was stored of insured {Insured} is gone from Redis.", Mask.Insured(reply.InsuredId));
+        TellLost(reply.ReasonCode, reply.InsuredId);
         FacilityMetrics.Shared.Answered(reply);
+    }
+
+    private void TellLost(string reasonCode, string insuredId)
+    {
+        if (reasonCode == Reasons.RecordsLost)
+            log.LogError("What was stored of insured {Insured} is gone from Redis.", Mask.Insured(insuredId));
     }
 
     private static string DecisionName(Decision decision) => decision switch

@@ -251,7 +251,7 @@ public sealed class ShardRelay : IDisposable
     private async Task<ReadOnlyMemory<byte>> LookAsync(string stamp, long committed, int count)
     {
         _lookedAt = _time.GetTimestamp();
-        RedisValue[] reply = (RedisValue[])(await _shard.Scripts.CallAsync(
+        RedisValue[] reply = (RedisValue[])(await _shard.OutboxScripts.CallAsync(
             Read,
             [_shard.Keys.Shard, _shard.Keys.Outbox, _shard.Keys.Lease],
             [stamp, _name, (long)Lease.TotalMilliseconds, committed, _position + 1, count, _kept]))!;

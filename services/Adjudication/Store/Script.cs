@@ -45,7 +45,8 @@ public sealed class Script
 
 /// <summary>
 /// Calls of one shard's scripts: each within a bounded time, refused at once while they keep failing, and never made twice on its own.
-/// One for each shard, so that a node of a cluster that is away takes down no other node's shards.
+/// What fails is a call without an answer, and one that Redis refuses as it would any write. One for each shard, so that a node of a
+/// cluster that is away takes down no other node's shards.
 /// </summary>
 /// <param name="name">The callee, a label of the metrics: <c>redis-s07</c>.</param>
 public sealed class ScriptCaller(IDatabase redis, string name)
@@ -56,7 +57,16 @@ public sealed class ScriptCaller(IDatabase redis, string name)
     /// <summary>No retry: whether a call that failed took effect is unknown, and the sender repeats the request, which finds its
     /// answer.</summary>
     private readonly ResiliencePipeline _pipeline =
-        OutgoingPipelines.Create(name, CallLimit, maxRetries: 0, failure => failure is RedisConnectionException or TimeoutException);
+        OutgoingPipelines.Create(name, CallLimit, maxRetries: 0,
+            failure => failure is RedisConnectionException or TimeoutException || RefusesEveryWrite(CodeOf(failure)));
+
+    /// <summary>The first word of what a server has answered instead of a reply; empty where it has not answered.</summary>
+    internal static string CodeOf(Exception failure) => failure is RedisServerException ? failure.Message.Split(' ', 2)[0] : "";
+
+    /// <summary>Whether Redis answers so to every write, before the first one of a script, and so of the whole of it. What a script
+    /// answers, OUTBOXFULL or STALE, is no such thing.</summary>
+    internal static bool RefusesEveryWrite(string code) => code is "CLUSTERDOWN" or "LOADING" or "MASTERDOWN" or "READONLY" or "OOM" or
+        "NOREPLICAS" or "MISCONF" or "BUSY" or "NOPERM" or "NOAUTH";
 
     /// <exception cref="RedisServerException">The script refused; its message starts with the script's code.</exception>
     /// <exception cref="RedisException">No connection, or it broke: the outcome is unknown.</exception>
@@ -92,7 +102,8 @@ public sealed class ScriptCaller(IDatabase redis, string name)
         }
         catch (BrokenCircuitException e)
         {
-            throw new TimeoutException("Redis has failed repeatedly and is not called for a moment.", e);
+            throw new TimeoutException(
+                $"Redis has failed repeatedly and is not called for a moment. {e.InnerException?.Message}".TrimEnd(), e);
         }
         finally
         {

@@ -18,8 +18,9 @@ public sealed class SettlementStore : IAsyncDisposable
     {
         Redis = redis;
         _shards = [.. Enumerable.Range(0, shardCount)
-            .Select(shard => new ShardQueue(
-            shard, new ScriptCaller(redis, string.Create(CultureInfo.InvariantCulture, $"redis-s{shard:00}")), longestOutbox, settle))];
+            .Select(shard => string.Create(CultureInfo.InvariantCulture, $"redis-s{shard:00}"))
+            .Select((name, shard) => new ShardQueue(
+                shard, new ScriptCaller(redis, name), new ScriptCaller(redis, name + "-outbox"), longestOutbox, settle))];
         Terms = new TermsStore(redis);
     }
 

@@ -25,6 +25,7 @@ public sealed class ShardQueue : IAsyncDisposable
     private static readonly Script Insured = Script.FromResource("insured.lua");
     private static readonly Script Scan = Script.FromResource("scan.lua");
     private static readonly Script CloseYear = Script.FromResource("close_year.lua");
+    private static readonly Script Probe = Script.FromResource("probe.lua");
 
     // Replies that one work item of the thread pool gives: an item for each cost more than what it did, and one for all would
     // have kept the other core idle.
@@ -39,11 +40,12 @@ public sealed class ShardQueue : IAsyncDisposable
     private long _lowestSequence;
     private volatile ShardStatus _status = ShardStatus.Unopened;
 
-    internal ShardQueue(int shard, ScriptCaller scripts, long longestOutbox, Script? settle = null)
+    internal ShardQueue(int shard, ScriptCaller scripts, ScriptCaller outboxScripts, long longestOutbox, Script? settle = null)
     {
         Shard = shard;
         Keys = new ShardKeys(shard);
         Scripts = scripts;
+        OutboxScripts = outboxScripts;
         LongestOutbox = longestOutbox;
         _settle = settle ?? Settle;
     }
@@ -53,6 +55,9 @@ public sealed class ShardQueue : IAsyncDisposable
     public ShardKeys Keys { get; }
 
     public ScriptCaller Scripts { get; }
+
+    /// <summary>The relay's way into the shard, which is open while visits are refused for want of memory: the relay makes room.</summary>
+    public ScriptCaller OutboxScripts { get; }
 
     public ShardStatus Status => _status;
 
@@ -178,6 +183,22 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <summary>From its return on, no visit of the year or an earlier one is settled or undone.</summary>
     /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
     public Task CloseYearAsync(int year) => AskAsync(stamp => Scripts.CallAsync(CloseYear, [Keys.Shard], [stamp, year]));
+
+    /// <summary>Asks the shard to let in a visit that is none. An open shard that keeps refusing visits is not asked, but once in a while,
+    /// and so is found mended although nobody sends any.</summary>
+    /// <returns>Why it would let none in, one sentence for operators; null where it would.</returns>
+    public async Task<string?> FindFaultAsync(TimeSpan limit)
+    {
+        try
+        {
+            await AskAsync(stamp => Scripts.CallAsync(Probe, [Keys.Shard], [stamp, LowestSequence]).WaitAsync(limit));
+            return null;
+        }
+        catch (StoreUnavailableException fault)
+        {
+            return fault.Message;
+        }
+    }
 
     /// <summary>A call beside the queue, while the shard is open.</summary>
     private async Task<T> AskAsync<T>(Func<string, Task<T>> call)
@@ -327,7 +348,7 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <summary>What a failed call means for the shard and for the sender.</summary>
     private Exception Understand(Exception failure)
     {
-        string code = failure is RedisServerException ? failure.Message.Split(' ', 2)[0] : "";
+        string code = ScriptCaller.CodeOf(failure);
         switch (code)
         {
             case "NOSHARD" or "EPOCH" or "STALE":
@@ -338,13 +359,14 @@ public sealed class ShardQueue : IAsyncDisposable
             case "TRYAGAIN":
                 return new StoreUnavailableException(
                     $"Shard {Shard} is being moved to another Redis node; nothing happened.", failure, Unanswered.NothingHappened);
-            // Before the first write of a script, and so of the whole of it.
-            case "CLUSTERDOWN" or "LOADING" or "MASTERDOWN" or "READONLY" or "OOM" or "NOREPLICAS" or "MISCONF" or "BUSY" or "NOPERM"
-                or "NOAUTH":
+            case not "" when ScriptCaller.RefusesEveryWrite(code):
                 return new StoreUnavailableException(
                     $"Shard {Shard}: Redis answers {code}; nothing happened.", failure, Unanswered.NothingHappened);
-            case "" when failure is RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent }
-                || failure.InnerException is BrokenCircuitException:
+            case "" when failure.InnerException is BrokenCircuitException:
+                return new StoreUnavailableException(
+                    $"Shard {Shard}: Redis has failed repeatedly and is not called for a moment; nothing happened.", failure,
+                    Unanswered.NothingHappened);
+            case "" when failure is RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent }:
                 return new StoreUnavailableException(
                     $"Shard {Shard}: Redis cannot be reached; nothing happened.", failure, Unanswered.NothingHappened);
             default:

@@ -22,7 +22,8 @@ public sealed class TermsStore(IDatabase redis)
     private readonly ConcurrentDictionary<Terms, uint> _keys = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>The key of the terms in this shard, written there first where it is not known to be.</summary>
-    /// <exception cref="StoreUnavailableException">Redis did not answer.</exception>
+    /// <exception cref="StoreUnavailableException">Redis did not answer; nothing refers to the terms yet, so nothing
+    /// happened.</exception>
     public ValueTask<uint> KeyOfAsync(ShardQueue shard, Terms terms)
     {
         uint key = _keys.GetOrAdd(terms, static c => KeyOf(JsonSerializer.SerializeToUtf8Bytes(c)));
@@ -46,7 +47,7 @@ public sealed class TermsStore(IDatabase redis)
     public async ValueTask<KeptTerms> ReadKeptAsync(ShardQueue shard, uint key)
     {
         if (TryRead(shard, key, out KeptTerms? kept)) return kept;
-        RedisValue stored = await GuardAsync(redis.HashGetAsync(shard.Keys.Terms, FieldOf(key)), shard);
+        RedisValue stored = await GuardAsync(redis.HashGetAsync(shard.Keys.Terms, FieldOf(key)), shard, Unanswered.Unknown);
         if (stored.IsNull) throw new StoreUnavailableException($"Shard {shard.Shard}: the terms of a stored settlement are missing.");
         byte[] text = (byte[])stored!;
         kept = new KeptTerms(JsonSerializer.Deserialize<Terms>(text)!, text);
@@ -66,12 +67,12 @@ public sealed class TermsStore(IDatabase redis)
     private async ValueTask<uint> WriteAsync(ShardQueue shard, uint key, Terms terms)
     {
         byte[] text = JsonSerializer.SerializeToUtf8Bytes(terms);
-        await GuardAsync(redis.HashSetAsync(shard.Keys.Terms, FieldOf(key), text), shard);
+        await GuardAsync(redis.HashSetAsync(shard.Keys.Terms, FieldOf(key), text), shard, Unanswered.NothingHappened);
         _known[(shard.Shard, key)] = new KeptTerms(terms, text);
         return key;
     }
 
-    private static async Task<T> GuardAsync<T>(Task<T> call, ShardQueue shard)
+    private static async Task<T> GuardAsync<T>(Task<T> call, ShardQueue shard, Unanswered why)
     {
         try
         {
@@ -79,7 +80,7 @@ public sealed class TermsStore(IDatabase redis)
         }
         catch (Exception e) when (e is RedisException or TimeoutException)
         {
-            throw new StoreUnavailableException($"Shard {shard.Shard}: Redis did not answer.", e);
+            throw new StoreUnavailableException($"Shard {shard.Shard}: Redis did not answer.", e, why);
         }
     }
 }

@@ -8,8 +8,8 @@ using Npgsql;
 
 namespace Claims.Eligibility.Api;
 
-internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registry, ChangeFeed feed, PolicyPack policy,
-    EligibilityMetrics metrics, IHostApplicationLifetime lifetime, ILogger<EligibilityApi> logger)
+internal sealed class EligibilityApi(NpgsqlDataSource database, PostgresTrust trust, Registry registry, ChangeFeed feed,
+    PolicyPack policy, EligibilityMetrics metrics, IHostApplicationLifetime lifetime, ILogger<EligibilityApi> logger)
     : V1.Eligibility.EligibilityBase
 {
     private const int MaxKeys = 1_000;
@@ -73,6 +73,7 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registr
                 ImportKind.Catalogue => new CatalogueFile(),
                 _ => throw new ImportFaultException(0, "", $"'{kind}' is not a kind of file"),
             };
+            await trust.RequireAsync(context.CancellationToken);
             ImportResult result = await RegistryImport.RunAsync(
                 database, file, new CsvReader(Pieces(requestStream)), context.CancellationToken);
             // Told here already, so that a watcher of this instance does not wait for the notice to come back.
@@ -92,6 +93,10 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, Registry registr
             }
 
             return Refused(fault);
+        }
+        catch (PostgresNotTrustedException fault)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, fault.Message));
         }
         catch (NpgsqlException failed)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Claims.Hosting;
 using Claims.Ledger.Funding;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Closing;
@@ -168,6 +169,10 @@ internal sealed class FundingService(
         catch (VoucherUnknownException unknown)
         {
             throw new RpcException(new Status(StatusCode.NotFound, unknown.Message));
+        }
+        catch (PostgresNotTrustedException fault)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, fault.Message));
         }
         catch (NpgsqlException exception)
         {

@@ -1,3 +1,4 @@
+using Claims.Hosting;
 using Claims.Ledger.Posting;
 using Claims.Ledger.SubLedger;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -6,16 +7,18 @@ using Npgsql;
 namespace Claims.Ledger.Api;
 
 /// <summary>
-/// Ready while the books can be asked. A broker that is away, or a stopped shard, is reported but does not turn callers
+/// Ready while the books can be asked and written. A broker that is away, or a stopped shard, is reported but does not turn callers
 /// away: they need the watermarks, and the other shards go on.
 /// </summary>
-internal sealed class LedgerHealthCheck(ClaimsStore store, Watermarks watermarks, ShardSharing sharing, RecordFeed feed) : IHealthCheck
+internal sealed class LedgerHealthCheck(
+    ClaimsStore store, PostgresTrust trust, Watermarks watermarks, ShardSharing sharing, RecordFeed feed) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         try
         {
             await store.ReadAsync(cancellationToken);
+            if (await trust.FindFaultAsync(cancellationToken) is { } fault) return HealthCheckResult.Unhealthy(fault);
         }
         catch (NpgsqlException exception)
         {

@@ -1,3 +1,4 @@
+using Claims.Hosting;
 using Claims.Ledger.Closing;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
@@ -9,8 +10,8 @@ using Npgsql;
 namespace Claims.Ledger.Api;
 
 /// <summary>The ledger over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked.</summary>
-internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks watermarks, ShardSharing sharing, BookReader books,
-    EntryReader entries, StoredRecordReader storedRecords, ClosedYears closedYears, ILogger<LedgerService> logger)
+internal sealed class LedgerService(ClaimsStore store, PostgresTrust trust, Posting.Watermarks watermarks, ShardSharing sharing,
+    BookReader books, EntryReader entries, StoredRecordReader storedRecords, ClosedYears closedYears, ILogger<LedgerService> logger)
     : V1.Ledger.LedgerBase
 {
     private const int EpochDigits = 32;
@@ -21,11 +22,13 @@ internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks waterm
     {
         Require(IsEpoch(request.ProposedEpoch), "proposed_epoch is not 32 lower-case hexadecimal digits");
         Require(request.Shards is > 0 and <= MostShards, $"shards is not between 1 and {MostShards}");
+        await trust.RequireAsync(context.CancellationToken);
         return Opened(await store.OpenAsync(request.ProposedEpoch, request.Shards, context.CancellationToken));
     });
 
     public override Task<V1.Store> ConfirmStore(ConfirmStoreRequest request, ServerCallContext context) => Answer(async () =>
     {
+        await trust.RequireAsync(context.CancellationToken);
         bool confirmed = await store.ConfirmAsync(request.Epoch, context.CancellationToken);
         if (confirmed && await store.ReadAsync(context.CancellationToken) is { } row) return Opened(row);
         throw new RpcException(new Status(StatusCode.FailedPrecondition, "these books are not kept for that store"));
@@ -116,6 +119,10 @@ internal sealed class LedgerService(ClaimsStore store, Posting.Watermarks waterm
         try
         {
             return await answer();
+        }
+        catch (PostgresNotTrustedException fault)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, fault.Message));
         }
         catch (NpgsqlException exception)
         {

@@ -4,7 +4,7 @@ using Npgsql;
 namespace Claims.Ledger.Closing;
 
 /// <summary>Closes months of posting, for good. What is booked later for their visits is posted in an open month.</summary>
-internal sealed class ClosedMonths(NpgsqlDataSource database, TimeProvider clock)
+internal sealed class ClosedMonths(NpgsqlDataSource database, PostgresTrust trust, TimeProvider clock)
 {
     // The closing adds up every posting so far.
     private const int TimeoutSeconds = 300;
@@ -23,6 +23,7 @@ internal sealed class ClosedMonths(NpgsqlDataSource database, TimeProvider clock
             $"the month {month:yyyy-MM} has not ended: today is {today:yyyy-MM-dd} in China Standard Time");
         if (await ClosedThroughAsync(cancellationToken) is { } already && already >= month) return already;
 
+        await trust.RequireAsync(cancellationToken);
         await using NpgsqlCommand close =
             database.CreateCommand("INSERT INTO closed_month (closed_through, closed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING");
         close.CommandTimeout = TimeoutSeconds;

@@ -4,7 +4,7 @@ using Npgsql;
 namespace Claims.Ledger.Closing;
 
 /// <summary>Closes years of visits, for good.</summary>
-internal sealed class ClosedYears(NpgsqlDataSource database, TimeProvider clock)
+internal sealed class ClosedYears(NpgsqlDataSource database, PostgresTrust trust, TimeProvider clock)
 {
     // The search for open years reads the sub-ledger once.
     private const int TimeoutSeconds = 300;
@@ -22,6 +22,7 @@ internal sealed class ClosedYears(NpgsqlDataSource database, TimeProvider clock)
         if (await EarliestOpenYearAsync(cancellationToken) is { } earlier && earlier < year)
             throw new YearStaysOpenException($"the year {earlier} has entries and is open; it is closed first");
 
+        await trust.RequireAsync(cancellationToken);
         await using NpgsqlCommand close =
             database.CreateCommand("INSERT INTO closed_year (closed_through, closed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING");
         close.CommandTimeout = TimeoutSeconds;

@@ -1,11 +1,13 @@
 using System.Globalization;
+using Claims.Hosting;
 using Claims.V1;
 using Npgsql;
 
 namespace Claims.Ledger.Funding;
 
 /// <summary>The plan of each county and year (总额控制, 郑政办〔2021〕24号 四(五)), and how far its benefits have come (风险预警, 三(三)).</summary>
-internal sealed class Plans(NpgsqlDataSource database, LedgerSettings settings, FundPolicy policy, TimeProvider clock)
+internal sealed class Plans(
+    NpgsqlDataSource database, PostgresTrust trust, LedgerSettings settings, FundPolicy policy, TimeProvider clock)
 {
     private const int TimeoutSeconds = 60;
     private const int Whole = 10_000;
@@ -19,6 +21,7 @@ internal sealed class Plans(NpgsqlDataSource database, LedgerSettings settings, 
     public async Task<Plan> SetAsync(string scheme, SetPlanRequest request, CancellationToken cancellationToken)
     {
         policy.County(request.County);
+        await trust.RequireAsync(cancellationToken);
         await using NpgsqlCommand insert = database.CreateCommand("""
             INSERT INTO plan_revision (scheme, county, year, revision, plan_fen, memo, actor, set_at)
             SELECT $1, $2, $3, $4, $5, $6, $7, $8

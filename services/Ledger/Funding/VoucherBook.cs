@@ -28,7 +28,7 @@ internal readonly record struct AssessmentDraft(AccountKey Receivable, long Head
 
 /// <summary>Enters vouchers, each once, with its batch, journal and postings in one transaction. Nothing is ever changed: a correction is a
 /// reversal and a new entry.</summary>
-internal sealed class VoucherBook(NpgsqlDataSource database, TimeProvider clock)
+internal sealed class VoucherBook(NpgsqlDataSource database, PostgresTrust trust, TimeProvider clock)
 {
     // Vouchers take turns, so that what one has read of the money holds until it is entered. Posting does not wait for them.
     private const long TurnKey = 0x766f_7563_6865_72;
@@ -62,10 +62,12 @@ internal sealed class VoucherBook(NpgsqlDataSource database, TimeProvider clock)
     /// meanwhile.</param>
     /// <exception cref="KeyUsedException">The key stands for another request.</exception>
     /// <exception cref="FundingRefusedException">A rule, or the books themselves, refuse it: nothing has been entered.</exception>
+    /// <exception cref="PostgresNotTrustedException">Nothing was written.</exception>
     /// <exception cref="NpgsqlException">PostgreSQL could not be asked; it may even have committed. Repeat the request.</exception>
     public async Task<Voucher> EnterAsync(
         VoucherHead head, Func<BookTurn, CancellationToken, Task<VoucherDraft>> draft, CancellationToken cancellationToken)
     {
+        await trust.RequireAsync(cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         DateOnly today = ChinaTime.DayOf(now);
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);

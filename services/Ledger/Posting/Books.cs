@@ -9,7 +9,7 @@ using NpgsqlTypes;
 namespace Claims.Ledger.Posting;
 
 /// <summary>Writes to the books: sub-ledger, journals and watermarks together, or nothing.</summary>
-internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, TimeProvider clock)
+internal sealed class Books(NpgsqlDataSource database, PostgresTrust trust, RecentHashes recent, TimeProvider clock)
 {
     // Grows with the facilities that have ever been paid; an account is never removed.
     private readonly HashSet<AccountKey> _knownAccounts = [];
@@ -19,9 +19,11 @@ internal sealed class Books(NpgsqlDataSource database, RecentHashes recent, Time
 
     /// <summary>One transaction; once it returns, the selection is on disk.</summary>
     /// <exception cref="WatermarkMovedException">Another instance has posted to one of the shards.</exception>
+    /// <exception cref="PostgresNotTrustedException">Nothing was written.</exception>
     /// <exception cref="NpgsqlException">PostgreSQL refused, or could not be asked; it may even have committed.</exception>
     public async Task PostAsync(Selection selection, CancellationToken cancellationToken)
     {
+        await trust.RequireAsync(cancellationToken);
         DateTimeOffset now = clock.GetUtcNow();
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Claims.Hosting;
 using Npgsql;
 
 namespace Claims.Ledger.Posting;
@@ -15,6 +16,7 @@ internal sealed class PostingWorker(
     private const int MostLinks = 128;
 
     private static readonly TimeSpan StorePollTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan TrustPollTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestBackOff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(5);
 
@@ -99,7 +101,8 @@ internal sealed class PostingWorker(
         }
     }
 
-    /// <summary>Returns once every record is booked, dropped, or set aside; as long as PostgreSQL is away it keeps trying.</summary>
+    /// <summary>Returns once every record is booked, dropped, or set aside; as long as PostgreSQL is away, or may lose what it answers, it
+    /// keeps trying.</summary>
     private async Task PostAsync(ReadOnlyMemory<FeedRecord> received, string epoch, CancellationToken cancellationToken)
     {
         TimeSpan backOff = ShortestBackOff;
@@ -123,6 +126,11 @@ internal sealed class PostingWorker(
                 string reason = $"(sequence {selection.Records[0].Claim.Sequence}) is refused by the books: {refused.MessageText} "
                     + $"({refused.ConstraintName ?? refused.SqlState})";
                 await CommitAsync(Selection.OfPoison(selection.Sources[0], reason), cancellationToken);
+            }
+            catch (PostgresNotTrustedException)
+            {
+                // Told once by whoever found it, and not with every attempt.
+                await Task.Delay(TrustPollTime, clock, cancellationToken);
             }
             catch (Exception failure) when (failure is NpgsqlException or WatermarkMovedException or TimeoutException)
             {

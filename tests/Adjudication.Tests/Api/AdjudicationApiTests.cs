@@ -9,6 +9,7 @@ using Claims.Adjudication.Api;
 using Claims.Adjudication.Coverage;
 using Claims.V1;
 using Grpc.Core;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using static Adjudication.Tests.Settling.DeskFixture;
 
@@ -144,6 +145,32 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
             await StatusOf(() => api.GetAccumulators(new GetAccumulatorsRequest { InsuredId = "P49-1", Year = 2025 }, new TestCall())));
     }
 
+    [Theory]
+    [InlineData("settle")]
+    [InlineData("cancel")]
+    [InlineData("reverse")]
+    public async Task Insured_whose_records_are_lost_is_told_in_the_log_by_the_last_digits_whatever_is_asked(string asked)
+    {
+        string insured = $"P-{asked}-4711";
+        await fixture.Desk.SettleAsync(Visit("R1", insured));
+        await fixture.Store.Redis.KeyDeleteAsync(fixture.Store.Store.ShardOf(insured).Keys.Insured(insured));
+        LogLines<AdjudicationApi> log = new();
+        AdjudicationApi api = Api(fixture.Desk, log: log);
+
+        await (asked switch
+        {
+            "settle" => api.Settle(Visit("R2", insured), new TestCall()),
+            "cancel" => (Task)api.Cancel(
+                new CancelRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = insured, OriginalRequestId = "R1" },
+                new TestCall()),
+            _ => api.Reverse(
+                new ReverseRequest { RequestId = "V1", FacilityCode = Hospital, InsuredId = insured, OriginalRequestId = "R1" },
+                new TestCall()),
+        });
+
+        Assert.Equal([(LogLevel.Error, "What was stored of insured ***4711 is gone from Redis.")], log.Lines);
+    }
+
     [Fact]
     public async Task Stream_is_not_read_beyond_what_may_be_in_flight()
     {
@@ -242,9 +269,10 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
         Assert.All(counts.Durations.Take(8), duration => Assert.Equal(1, duration.Seconds));
     }
 
-    private static AdjudicationApi Api(SettlementDesk desk, int inFlight = 8, TimeProvider? time = null) =>
+    private static AdjudicationApi Api(
+        SettlementDesk desk, int inFlight = 8, TimeProvider? time = null, ILogger<AdjudicationApi>? log = null) =>
         new(desk, new AdjudicationSettings { StreamInFlight = inFlight }, time ?? TimeProvider.System,
-            NullLogger<AdjudicationApi>.Instance);
+            log ?? NullLogger<AdjudicationApi>.Instance);
 
     private static async Task<Status> StatusOf(Func<Task> call)
     {

@@ -11,6 +11,7 @@ using Claims.V1;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Polly.CircuitBreaker;
 
 namespace Adjudication.Tests.Outbox;
 
@@ -37,6 +38,29 @@ public sealed class RelayTests
         bench.Relay.Commit(600, null);
         await EventuallyAsync(async () => await bench.OutboxLengthAsync() == 0, "the outbox was not trimmed");
         Assert.Equal(600, (long)await bench.Fixture.Redis.HashGetAsync(bench.Shard.Keys.Shard, "committed"));
+    }
+
+    [Fact]
+    public async Task Run_outbox_is_trimmed_where_visits_are_not_let_in_for_want_of_memory()
+    {
+        await using Bench bench = await Bench.StartAsync(window: 1_000);
+        await bench.SettleAsync(1, 600);
+        bench.Relay.Commit(0, "connect");
+        await bench.PublishedAsync(600);
+        await bench.Fixture.Redis.ExecuteAsync("CONFIG", "SET", "maxmemory", "1");
+        await EventuallyAsync(
+            async () => (await Assert.ThrowsAsync<StoreUnavailableException>(() => bench.SettleAsync(601, 1)))
+                .InnerException?.InnerException is BrokenCircuitException,
+            "visits still reach a Redis that refuses them");
+
+        bench.Relay.Commit(600, null);
+
+        await EventuallyAsync(async () => await bench.OutboxLengthAsync() == 0, "the outbox was not trimmed");
+        Assert.DoesNotContain(bench.Log.Lines, line => line.Sentence.Contains("cannot be read", StringComparison.Ordinal));
+        await bench.Fixture.Redis.ExecuteAsync("CONFIG", "SET", "maxmemory", "0");
+        await EventuallyAsync(
+            async () => await Record.ExceptionAsync(() => bench.SettleAsync(601, 1)) is null, "visits are not let in again");
+        await bench.PublishedAsync(601);
     }
 
     [Fact]

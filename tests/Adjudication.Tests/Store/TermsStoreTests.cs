@@ -47,9 +47,11 @@ public sealed class TermsStoreTests
         await fixture.Redis.StringSetAsync(shard.Keys.Terms, "no hash");
         StoreUnavailableException refused =
             await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.Store.Terms.KeyOfAsync(shard, Cited).AsTask());
-        Assert.Equal("Shard 0: Redis did not answer.", refused.Message);
+        Assert.Equal(("Shard 0: Redis did not answer.", Unanswered.NothingHappened), (refused.Message, refused.Why));
         Assert.False(fixture.Store.Terms.TryRead(shard, Key, out _));
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.Store.Terms.ReadAsync(shard, Key).AsTask());
+        StoreUnavailableException unread =
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => fixture.Store.Terms.ReadAsync(shard, Key).AsTask());
+        Assert.Equal(Unanswered.Unknown, unread.Why);
 
         await fixture.Redis.KeyDeleteAsync(shard.Keys.Terms);
         Assert.Equal(Key, await fixture.Store.Terms.KeyOfAsync(shard, Cited));
