@@ -35,6 +35,9 @@ public static class AdjudicationServices
         builder.Services.AddSingleton(services =>
             new SettlementStore(services.GetRequiredService<IConnectionMultiplexer>().GetDatabase(), settings.Shards,
                 settings.OutboxMaxPerShard));
+        builder.Services.AddSingleton<PublishedTail>();
+        builder.Services.AddSingleton<Func<string, IReadOnlyCollection<int>, IReadOnlyDictionary<int, long>>>(services =>
+            services.GetRequiredService<PublishedTail>().Read);
         builder.Services.AddHostedService<StoreOpener>();
         builder.Services.AddSingleton<Rebuilds>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Rebuilds>());

@@ -53,7 +53,7 @@ public sealed class KafkaSettingsTests
             ["client.id"] = "claims-ledger",
             ["group.id"] = "claims-ledger",
             ["auto.offset.reset"] = "earliest",
-            ["fetch.wait.max.ms"] = "10",
+            ["fetch.wait.max.ms"] = "40",
             ["fetch.error.backoff.ms"] = "100",
             ["queued.max.messages.kbytes"] = "16384",
             ["fetch.max.bytes"] = "8388608",

@@ -24,6 +24,7 @@ public sealed class ChainWorkerTests(LedgerDatabase databases)
         using ChainWorker worker = new(audit.Chain, metrics, clock, lines);
 
         await worker.StartAsync(CancellationToken.None);
+        await ChainedAsync(1);
         await ToldAsync(await HeadAsync(1));
         await BookAsync();
         await ChainedAsync(2);

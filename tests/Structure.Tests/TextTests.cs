@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -50,6 +51,22 @@ public sealed class TextTests
     [InlineData("-- FIXME", true)]
     [InlineData("MethodOfTODOS", false)]
     public void A_line_left_for_later_is_found(string line, bool found) => Assert.Equal(found, IsLeftForLater(line));
+
+    /// <summary>A fault whose text has moved would be tried no more, and nobody would know.</summary>
+    [Fact]
+    public void Text_of_every_fault_stands_where_it_is_to_be_put()
+    {
+        ProcessStartInfo check = new("python3", [Path.Combine(Sources.Root, "tests", "mutants", "run"), "--check"])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            Environment = { ["PYTHONDONTWRITEBYTECODE"] = "1" },
+        };
+        using Process process = Process.Start(check)!;
+        string said = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, said);
+    }
 
     private static bool IsLong(string line) => line.EnumerateRunes().Count() > Columns;
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Claims.Kafka;
 using Claims.V1;
 using Grpc.Core;
 using StackExchange.Redis;
@@ -10,7 +11,10 @@ namespace Claims.Adjudication.Store;
 /// while the ledger has never had a confirmed store; afterwards a Redis without it has lost data, and pays nothing. What Redis must be is
 /// asked for as long as a shard is open: every second, of every node.
 /// </summary>
-public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledger, TimeProvider time, ILogger<StoreOpener> log)
+/// <param name="published">Of an epoch's shards, the last number that Kafka has; throws KafkaReadException where Kafka does not
+/// answer.</param>
+public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledger,
+    Func<string, IReadOnlyCollection<int>, IReadOnlyDictionary<int, long>> published, TimeProvider time, ILogger<StoreOpener> log)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -107,6 +111,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             else good.Add((shard, (string)found[0]!, Math.Max(watermark, (long)found[1])));
         }
 
+        await DropThoseBehindKafkaAsync(known.Epoch, good);
         if (silent.Count > 0) Wait([.. silent.Select(shard => shard.Shard)], "Redis does not answer", silent[0].Cause);
 
         // Only a store whose every shard exists is confirmed: from then on a missing key means lost data.
@@ -127,6 +132,28 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         }
 
         if (good.Count > 0) log.LogInformation("Opened {Shards} shards of store {Epoch}", good.Count, known.Epoch);
+    }
+
+    /// <summary>What has been published had been acknowledged. While Kafka does not answer, shards open all the same: visits do not wait
+    /// for it, and a number that is given out twice is noticed by the ledger.</summary>
+    private async Task DropThoseBehindKafkaAsync(string epoch, List<(ShardQueue Shard, string Stamp, long Sequence)> good)
+    {
+        if (good.Count == 0) return;
+        try
+        {
+            IReadOnlyDictionary<int, long> tail = await Task.Run(() => published(epoch, [.. good.Select(one => one.Shard.Shard)]));
+            foreach ((ShardQueue shard, _, long sequence) in good.ToArray())
+            {
+                if (tail.GetValueOrDefault(shard.Shard) is not (> 0 and long last) || last <= sequence) continue;
+                shard.RaiseLowestSequence(last);
+                Refuse(shard, $"Redis is behind what was acknowledged{Restore}");
+                good.RemoveAll(one => one.Shard == shard);
+            }
+        }
+        catch (KafkaReadException e)
+        {
+            log.LogWarning("Kafka was not asked how far it has the records of {Shards} shards that open: {Cause}", good.Count, e.Message);
+        }
     }
 
     /// <summary>One shard's key; the nodes of a cluster are asked at the same time, and one that is away keeps none of the

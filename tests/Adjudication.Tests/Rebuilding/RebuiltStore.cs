@@ -21,7 +21,7 @@ internal sealed class RebuiltStore : IAsyncDisposable
     {
         Fixture = fixture;
         Books = new FakeBooks(fixture);
-        _opener = new StoreOpener(fixture.Store, Books, HastyTime.Provider, Log);
+        _opener = new StoreOpener(fixture.Store, Books, (_, _) => new Dictionary<int, long>(), HastyTime.Provider, Log);
         Shard = fixture.Store.Shards[0];
     }
 

@@ -61,7 +61,8 @@ public sealed class OpenerTests
             _connection = connection;
             Ledger = ledger;
             Store = new SettlementStore(connection.GetDatabase(), ShardCount, longestOutbox: 1_000);
-            _opener = new StoreOpener(Store, ledger, TimeProvider.System, NullLogger<StoreOpener>.Instance);
+            _opener = new StoreOpener(
+                Store, ledger, (_, _) => new Dictionary<int, long>(), TimeProvider.System, NullLogger<StoreOpener>.Instance);
         }
 
         public SettlementStore Store { get; }

@@ -1,4 +1,5 @@
 using Claims.Adjudication.Store;
+using Claims.Kafka;
 using Claims.Rules;
 using Claims.V1;
 using Grpc.Core;
@@ -77,6 +78,36 @@ public sealed class OpeningTests
             [1, 3, 4, 5],
             opening.Log.Lines.Where(line => line.Level is LogLevel.Error)
                 .Select(line => int.Parse(line.Sentence.AsSpan(6, 1), System.Globalization.CultureInfo.InvariantCulture)).Order());
+    }
+
+    [Fact]
+    public async Task Open_store_that_is_behind_what_Kafka_has_stays_closed_and_one_that_is_not_opens()
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 3);
+        for (int shard = 0; shard < 3; shard++) await fixture.Redis.HashSetAsync(fixture.Store.Shards[shard].Keys.Shard, "seq", 40);
+        KnownStore ledger = new() { Initialised = true, Watermarks = [30, 30, 30], InKafka = new() { [0] = 40, [1] = 41 } };
+        await using Opening opening = await Opening.StartAsync(fixture, ledger);
+
+        await opening.UntilAsync(
+        [
+            "open 40",
+            "Shard 1 stays closed: Redis is behind what was acknowledged; claims rebuild restores it from the books "
+                + "(docs/operations.md#redis-has-lost-data).",
+            "open 40",
+        ]);
+        Assert.Equal(41, opening.Store.Shards[1].LowestSequence);
+    }
+
+    [Fact]
+    public async Task Open_while_Kafka_is_away_opens_and_says_that_it_was_not_asked()
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        await using Opening opening = await Opening.StartAsync(fixture, new KnownStore { Initialised = true, InKafka = null });
+
+        await opening.UntilAsync(["open 0"]);
+
+        Assert.Equal((LogLevel.Warning, "Kafka was not asked how far it has the records of 1 shards that open: no broker"),
+            opening.Log.Lines.First());
     }
 
     [Fact]
@@ -238,7 +269,7 @@ public sealed class OpeningTests
         {
             Store = store;
             Ledger = ledger;
-            _opener = new StoreOpener(store, ledger, TimeProvider.System, Log);
+            _opener = new StoreOpener(store, ledger, ledger.Published, TimeProvider.System, Log);
         }
 
         public SettlementStore Store { get; }
@@ -300,6 +331,17 @@ public sealed class OpeningTests
         public System.Collections.Concurrent.ConcurrentQueue<OpenStoreRequest> Asked { get; } = new();
 
         public string Confirmed { get; private set; } = "";
+
+        /// <summary>What Kafka has of a shard; null while it does not answer.</summary>
+        public Dictionary<int, long>? InKafka { get; set; } = [];
+
+        public IReadOnlyDictionary<int, long> Published(string epoch, IReadOnlyCollection<int> shards)
+        {
+            Assert.Equal(StoreFixture.Epoch, epoch);
+            return InKafka is null
+                ? throw new KafkaReadException(new TimeoutException("no broker"))
+                : InKafka.Where(one => shards.Contains(one.Key)).ToDictionary();
+        }
 
         public override AsyncUnaryCall<global::Claims.V1.Store> OpenStoreAsync(OpenStoreRequest request, CallOptions options)
         {

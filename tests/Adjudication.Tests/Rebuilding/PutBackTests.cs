@@ -1,0 +1,103 @@
+using Adjudication.Tests.Store;
+using Claims.Adjudication.Rebuilding;
+using Claims.Adjudication.Store;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Adjudication.Tests.Rebuilding;
+
+/// <summary>An insured who is gone is put back before his visit is answered, where the books have all of him.</summary>
+public sealed class PutBackTests
+{
+    [Fact]
+    public async Task Visits_of_an_insured_who_is_gone_are_answered_from_what_he_was_and_he_is_put_back_once()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        LogLines<Rebuilds> log = await RebuildsAsync(store);
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P2", "r1"));
+        await store.Books.BookAsync(0);
+        SortedDictionary<string, string> before = await store.DumpAsync();
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured("P1"));
+
+        StepReply[] replies = await Task.WhenAll(Enumerable.Range(0, 30).Select(number =>
+            store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit(number % 3 == 2 ? "P2" : "P1", "r1"))));
+
+        Assert.All(replies, reply => Assert.Equal(StepOutcome.Replay, reply.Outcome));
+        Assert.Equal(before, await store.DumpAsync());
+        Assert.Equal(
+            [(LogLevel.Warning, "Insured *** was gone from shard 0, or not whole, and is restored from 1 booked records")], log.Lines);
+    }
+
+    [Fact]
+    public async Task Look_up_of_an_insured_who_is_gone_finds_what_he_was()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await RebuildsAsync(store);
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
+        await store.Books.BookAsync(0);
+        IReadOnlyList<(string Field, byte[] Value)> before = await store.Shard.ReadInsuredAsync("P1");
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured("P1"));
+
+        IReadOnlyList<(string Field, byte[] Value)> found = await store.Shard.ReadInsuredAsync("P1");
+
+        Assert.Equal(
+            before.Select(field => (field.Field, Convert.ToHexString(field.Value))).Order(),
+            found.Select(field => (field.Field, Convert.ToHexString(field.Value))).Order());
+    }
+
+    [Fact]
+    public async Task Insured_who_cannot_be_put_back_is_answered_that_he_is_gone_and_others_go_on()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        LogLines<Rebuilds> log = await RebuildsAsync(store);
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured("P1"));
+
+        StepReply gone = await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
+        StepReply other = await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P2", "r1"));
+
+        Assert.Equal((StepOutcome.Gone, StepOutcome.New), (gone.Outcome, other.Outcome));
+        (LogLevel level, string sentence) = Assert.Single(log.Lines);
+        Assert.Equal(LogLevel.Error, level);
+        Assert.EndsWith("the books are up to 0 and shard 0 is at 1: what was stored of the insured may be among the rest. Try again, or "
+            + "rebuild the shard", sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Insured_who_is_gone_again_at_once_is_not_waited_for_twice()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured("P1"));
+        int asked = 0;
+        store.Shard.Restore = _ =>
+        {
+            asked++;
+            return Task.FromResult(true);
+        };
+
+        StepReply gone = await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
+        StepReply later = await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
+
+        Assert.Equal((StepOutcome.Gone, StepOutcome.Gone, 2), (gone.Outcome, later.Outcome, asked));
+    }
+
+    private static async Task<LogLines<Rebuilds>> RebuildsAsync(RebuiltStore store)
+    {
+        LogLines<Rebuilds> log = new();
+        await new Rebuilds(store.Fixture.Store, store.Books, HastyTime.Provider, new Lifetime(), log).StartAsync(CancellationToken.None);
+        return log;
+    }
+
+    private sealed class Lifetime : IHostApplicationLifetime
+    {
+        public CancellationToken ApplicationStarted => CancellationToken.None;
+
+        public CancellationToken ApplicationStopping => CancellationToken.None;
+
+        public CancellationToken ApplicationStopped => CancellationToken.None;
+
+        public void StopApplication() => throw new NotSupportedException("Nothing here stops the service.");
+    }
+}
