@@ -20,6 +20,9 @@ internal sealed class FakeBooks(StoreFixture fixture) : Ledger.LedgerClient
 
     public string Stopped { get; set; } = "";
 
+    /// <summary>Done once, when records are next listed.</summary>
+    public Action? WhenListed { get; set; }
+
     /// <summary>After how many messages the next lists of records break off; later ones do not.</summary>
     public Queue<int> Breaks { get; } = new();
 
@@ -67,6 +70,9 @@ internal sealed class FakeBooks(StoreFixture fixture) : Ledger.LedgerClient
 
     public override AsyncServerStreamingCall<StoredRecords> ListStoredRecords(ListStoredRecordsRequest request, CallOptions options)
     {
+        Action? whenListed = WhenListed;
+        WhenListed = null;
+        whenListed?.Invoke();
         List<StoredRecords> news =
         [
             new() { Position = new StoredRecords.Types.Position { Sequence = Position(request.Shard), ClosedThrough = ClosedThrough } },

@@ -56,6 +56,22 @@ public sealed class InsuredRestorationTests
     }
 
     [Fact]
+    public async Task Insured_who_is_settled_for_while_he_is_restored_loses_nothing_of_it()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
+        await store.Books.BookAsync(0);
+        await store.Redis.HashDeleteAsync(store.Shard.Keys.Insured("P1"), RequestField.Of("H1", "r1"));
+        store.Books.WhenListed = () => store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r2")).GetAwaiter().GetResult();
+
+        RebuildReport report = await store.RestoreAsync("P1");
+
+        Assert.Equal((true, 1, 1), (report.Changed, report.DifferingInsured, report.UnbookedRecords));
+        foreach (string request in (string[])["r1", "r2"])
+            Assert.Equal(StepOutcome.Replay, (await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", request))).Outcome);
+    }
+
+    [Fact]
     public async Task Insured_whose_records_may_not_all_be_booked_is_not_restored()
     {
         await using RebuiltStore store = await RebuiltStore.StartAsync();

@@ -16,6 +16,7 @@ internal sealed class RebuiltStore : IAsyncDisposable
     private static readonly string[] Facilities = ["H1", "C1"];
 
     private readonly StoreOpener _opener;
+    private readonly Dictionary<(string Insured, string Facility), string> _cancellations = [];
 
     private RebuiltStore(StoreFixture fixture)
     {
@@ -58,29 +59,41 @@ internal sealed class RebuiltStore : IAsyncDisposable
     public static ModelVisit Visit(string insured, string request) =>
         new(insured, "H1", request, new DateOnly(2024, 3, 5), 10_000, 10_000, 5_500, 4_000, 30_000, null);
 
-    /// <summary>One of many things that may be asked for, by a number.</summary>
-    public Task<StepReply> DoAsync(int what, int number)
+    /// <summary>One of many things that may be asked for, by a number. Every other reversal is of a cancellation, where there has been
+    /// one.</summary>
+    public async Task<StepReply> DoAsync(int what, int number)
     {
         string insured = InsuredOf(what % 3);
         string facility = Facilities[what / 3 % 2];
         string request = string.Create(CultureInfo.InvariantCulture, $"r{number}");
         int earlier = what / 6 % 40;
         string target = earlier == number ? "none" : string.Create(CultureInfo.InvariantCulture, $"r{earlier}");
-        return (what / 240 % 10) switch
+        switch (what / 240 % 10)
         {
-            0 => Fixture.UndoAsync(StepMode.Cancel, insured, facility, request, RequestField.Of(facility, target)),
-            1 or 2 => Fixture.UndoAsync(StepMode.Reverse, insured, facility, request, RequestField.Of(facility, target)),
-            3 => Fixture.RunAsync(StepMode.Settle, new ModelVisit(
-                insured, facility, request, new DateOnly(2024, 1 + (earlier % 12), 1), 200_000, 150_000, 0, 0, 30_000, 60_000, "", 180)),
-            _ => Fixture.RunAsync(StepMode.Settle, Visit(insured, request) with
-            {
-                Facility = facility,
-                Day = new DateOnly(2024 + (earlier % 2), 3, 1 + (earlier % 5)),
-                TotalFen = 3_000 + (earlier * 700),
-                InScopeFen = 2_000 + (earlier * 700),
-                VisitId = earlier % 3 == 0 ? string.Create(CultureInfo.InvariantCulture, $"v{earlier % 4}") : "",
-            }),
-        };
+            case 0 or 1:
+                StepReply cancelled = await Fixture.UndoAsync(
+                    StepMode.Cancel, insured, facility, request, RequestField.Of(facility, target));
+                if (cancelled.Outcome is StepOutcome.New) _cancellations[(insured, facility)] = request;
+                return cancelled;
+            case 2:
+                return await Fixture.UndoAsync(StepMode.Reverse, insured, facility, request, RequestField.Of(facility, target));
+            case 3:
+                return await Fixture.UndoAsync(StepMode.Reverse, insured, facility, request,
+                    RequestField.Of(facility, _cancellations.GetValueOrDefault((insured, facility), target)));
+            case 4:
+                DateOnly day = new(2024, 1 + (earlier % 12), 1);
+                return await Fixture.RunAsync(StepMode.Settle, new ModelVisit(
+                    insured, facility, request, day, 200_000, 150_000, 0, 0, 30_000, 60_000, "", 180));
+            default:
+                return await Fixture.RunAsync(StepMode.Settle, Visit(insured, request) with
+                {
+                    Facility = facility,
+                    Day = new DateOnly(2024 + (earlier % 2), 3, 1 + (earlier % 5)),
+                    TotalFen = 3_000 + (earlier * 700),
+                    InScopeFen = 2_000 + (earlier * 700),
+                    VisitId = earlier % 3 == 0 ? string.Create(CultureInfo.InvariantCulture, $"v{earlier % 4}") : "",
+                });
+        }
     }
 
     /// <summary>Every field of every insured's hash and the terms, as text.</summary>

@@ -140,6 +140,25 @@ public sealed class ShardRebuildTests
         Assert.False(await store.Redis.HashExistsAsync(store.Shard.Keys.Insured("P1"), RequestField.Of("H1", "c")));
     }
 
+    [Fact]
+    public async Task Settlement_that_was_cancelled_and_stands_again_comes_back_so()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        ModelVisit visit = RebuiltStore.Visit("P1", "r1") with { VisitId = "v" };
+        await store.Fixture.RunAsync(StepMode.Settle, visit);
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r2") with { Day = new DateOnly(2024, 4, 5) });
+        await store.Fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"));
+        await store.Fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "v1", RequestField.Of("H1", "c1"));
+        await store.Books.BookAsync(0);
+        SortedDictionary<string, string> before = await store.DumpAsync();
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured("P1"));
+
+        await store.RebuildAsync();
+
+        Assert.Equal(before, await store.DumpAsync());
+        Assert.Equal(StepOutcome.Replay, (await store.Fixture.RunAsync(StepMode.Settle, visit)).Outcome);
+    }
+
     [Theory]
     [InlineData("wiped")]
     [InlineData("an older copy")]
