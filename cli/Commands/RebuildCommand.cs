@@ -43,13 +43,12 @@ public static class RebuildCommand
             using Services services = Services.Of(result);
             Run run = new(services, result.GetValue(dryRun));
             if (result.GetValue(insured) is { } insuredId)
-                await run.AddAsync(new RebuildShardRequest { InsuredId = insuredId }, Mask.Insured(insuredId), cancel);
+                await run.AddAsync(new RebuildShardRequest { InsuredId = insuredId }, cancel);
             else
                 await Parallel.ForEachAsync(
                     result.GetValue(shard) is { } one ? [one] : await ShardsAsync(services, cancel),
                     new ParallelOptions { MaxDegreeOfParallelism = ShardsAtATime, CancellationToken = cancel },
-                    async (number, stop) => await run.AddAsync(
-                        new RebuildShardRequest { Shard = number }, number.ToString(CultureInfo.InvariantCulture), stop));
+                    async (number, stop) => await run.AddAsync(new RebuildShardRequest { Shard = number }, stop));
             if (result.GetValue(json)) run.PrintJson();
             else run.Print();
             return run.ExitCode;
@@ -75,8 +74,16 @@ public static class RebuildCommand
         new(services.Connect(services.Layout.AdjudicationOperatorsAddress));
 
     /// <summary>What came of one shard or insured.</summary>
+    /// <param name="Insured">Masked; null where it is a whole shard.</param>
     /// <param name="Failure">Why nothing did, or null.</param>
-    private sealed record Part(string Name, RebuildReport Report, string? Failure);
+    private sealed record Part(string? Insured, RebuildReport Report, string? Failure)
+    {
+        public string Name => Insured ?? Number(Report.Shard);
+
+        public string Title => Insured is null ? $"Shard {Name}" : $"Insured {Name}";
+    }
+
+    private static string Number(long value) => value.ToString("#,##0", CultureInfo.InvariantCulture);
 
     private sealed class Run(Services services, bool dryRun)
     {
@@ -88,32 +95,34 @@ public static class RebuildCommand
 
         private IEnumerable<Part> Parts => _done.OrderBy(part => part.Report.Shard);
 
-        public async Task AddAsync(RebuildShardRequest request, string name, CancellationToken cancellationToken)
+        public async Task AddAsync(RebuildShardRequest request, CancellationToken cancellationToken)
         {
             request.DryRun = dryRun;
+            Part part = new(
+                request.InsuredId.Length > 0 ? Mask.Insured(request.InsuredId) : null, new RebuildReport { Shard = request.Shard },
+                Failure: null);
             try
             {
                 using AsyncServerStreamingCall<RebuildNews> call =
                     _client.RebuildShard(request, null, DateTime.UtcNow + ShardBound, cancellationToken);
-                RebuildReport report = new();
                 await foreach (RebuildNews news in call.ResponseStream.ReadAllAsync(cancellationToken))
                 {
-                    report = news.Report ?? report;
+                    part = part with { Report = news.Report ?? part.Report };
                     if (news.Progress is { Records: > 0 } progress)
-                        Output.Progress($"{Verb} {name}: {Number(progress.Records)} records read");
+                        Output.Progress($"{Verb} {part.Name}: {Number(progress.Records)} records read");
                 }
 
-                _done.Add(new Part(name, report, null));
+                _done.Add(part);
             }
             catch (RpcException e) when (e.StatusCode is StatusCode.FailedPrecondition)
             {
-                _done.Add(new Part(name, new RebuildReport { Shard = request.Shard }, e.Status.Detail));
+                _done.Add(part with { Failure = e.Status.Detail });
             }
             catch (RpcException e) when (e is { StatusCode: StatusCode.Unavailable, Status.DebugException: null }
                 or { StatusCode: StatusCode.DeadlineExceeded })
             {
                 _unavailable = true;
-                _done.Add(new Part(name, new RebuildReport { Shard = request.Shard }, Services.Reason(e)));
+                _done.Add(part with { Failure = Services.Reason(e) });
             }
             catch (RpcException e)
             {
@@ -139,12 +148,13 @@ public static class RebuildCommand
                     Number(part.Report.UnbookedRecords),
                     Number(part.Report.LostNumbers.Sum(lost => lost.LastSequence - lost.FirstSequence + 1)),
                 }));
-            foreach (Part part in Parts.Where(part => part.Failure is not null)) Output.Line($"{NameOf(part)}: {part.Failure}.");
-            foreach ((Part part, LostRecord lost) in Parts.SelectMany(part => part.Report.LostRecords.Select(lost => (part, lost))))
+            foreach (Part part in Parts.Where(part => part.Failure is not null)) Output.Line($"{part.Title}: {part.Failure}.");
+            foreach ((Part part, LostRecord lost) in
+                Parts.SelectMany(part => part.Report.LostRecords.Select(lost => (part, lost))))
             {
                 Output.Line(string.Create(CultureInfo.InvariantCulture,
-                    $"{NameOf(part)}: record {lost.Sequence} was acknowledged and is nowhere 已答复而无处可寻: request {lost.RequestId} of "
-                    + $"{lost.FacilityCode} for {Mask.Insured(lost.InsuredId)}; it is settled anew where its sender repeats it."));
+                    $"{part.Title}: record {lost.Sequence} was acknowledged and is nowhere 已答复而无处可寻: request "
+                    + $"{lost.RequestId} of {lost.FacilityCode} for {Mask.Insured(lost.InsuredId)}; it is settled anew where its sender repeats it."));
             }
 
             Output.Line(_done.All(IsWhole)
@@ -160,7 +170,7 @@ public static class RebuildCommand
             DryRun = dryRun,
             Shards = Parts.Select(part => new
             {
-                Insured = part.Name.StartsWith('*') ? part.Name : null,
+                part.Insured,
                 part.Report.Shard,
                 State = CodeOf(part),
                 part.Failure,
@@ -184,8 +194,6 @@ public static class RebuildCommand
             }),
         });
 
-        private static string NameOf(Part part) => part.Name.StartsWith('*') ? $"Insured {part.Name}" : $"Shard {part.Name}";
-
         private bool IsWhole(Part part) => part.Failure is null && (!dryRun || !IsApart(part.Report));
 
         private static bool IsApart(RebuildReport report) => report.Closed.Length > 0 || report.LostRecords.Count > 0 || report.RestDiffers
@@ -205,7 +213,5 @@ public static class RebuildCommand
             "apart" => "differs 不同",
             _ => "whole 完好",
         };
-
-        private static string Number(long value) => value.ToString("#,##0", CultureInfo.InvariantCulture);
     }
 }

@@ -164,46 +164,41 @@ public static class ProcessDefinitions
         Eligibility => IsHealthyAsync(layout.EligibilityMetricsPort, cancellationToken),
         Ledger => IsHealthyAsync(layout.LedgerMetricsPort, cancellationToken),
         Adjudication => IsHealthyAsync(layout.AdjudicationMetricsPort, cancellationToken),
-        Gateway => IsHealthyAsync(layout.GatewayMetricsPort, cancellationToken, serves: IsServing),
+        Gateway => IsServingAsync(layout.GatewayMetricsPort, cancellationToken),
         _ => Observers.IsReadyAsync(layout, process, cancellationToken),
     };
 
     /// <summary>Why Adjudication runs and settles nothing until its store has been rebuilt, or null.</summary>
-    public static async Task<string?> LostStoreAsync(SystemLayout layout, CancellationToken cancellationToken)
-    {
-        string? lost = null;
-        await IsHealthyAsync(layout.AdjudicationMetricsPort, cancellationToken, readiness =>
-        {
-            lost = readiness.GetProperty("ready").GetBoolean() ? null : readiness.GetProperty("checks").EnumerateObject()
-                .Select(check => check.Value.GetProperty("reason").GetString())
-                .FirstOrDefault(reason => reason?.Contains("claims rebuild", StringComparison.Ordinal) ?? false);
-            return true;
-        });
-        return lost;
-    }
+    public static async Task<string?> LostStoreAsync(SystemLayout layout, CancellationToken cancellationToken) =>
+        await ReadinessAsync(layout.AdjudicationMetricsPort, cancellationToken) is { IsReady: false } readiness
+            ? readiness.Reasons.FirstOrDefault(reason => reason?.Contains("claims rebuild", StringComparison.Ordinal) ?? false)
+            : null;
+
+    private static async Task<bool> IsHealthyAsync(int metricsPort, CancellationToken cancellationToken) =>
+        await ReadinessAsync(metricsPort, cancellationToken) is { IsReady: true };
 
     /// <summary>The gateway stays ready while Adjudication is away, and tells clinics so; a system in which it cannot serve them is
     /// not.</summary>
-    /// <param name="readiness">What <c>/healthz/ready</c> answers: a check that is well gives no reason.</param>
-    private static bool IsServing(JsonElement readiness) => readiness.GetProperty("checks").EnumerateObject()
-        .All(check => check.Value.GetProperty("reason").ValueKind == JsonValueKind.Null);
+    private static async Task<bool> IsServingAsync(int metricsPort, CancellationToken cancellationToken) =>
+        await ReadinessAsync(metricsPort, cancellationToken) is { IsReady: true } readiness
+            && readiness.Reasons.All(reason => reason is null);
 
-    private static async Task<bool> IsHealthyAsync(
-        int metricsPort, CancellationToken cancellationToken, Func<JsonElement, bool>? serves = null)
+    /// <summary>What <c>/healthz/ready</c> answers: a check that is well gives no reason. Null while nothing answers.</summary>
+    private static async Task<(bool IsReady, string?[] Reasons)?> ReadinessAsync(int metricsPort, CancellationToken cancellationToken)
     {
         try
         {
             using HttpResponseMessage reply =
                 await Http.GetAsync(new Uri($"http://127.0.0.1:{metricsPort}/healthz/ready"), cancellationToken);
-            if (serves is null) return reply.IsSuccessStatusCode;
             await using Stream body = await reply.Content.ReadAsStreamAsync(cancellationToken);
             using JsonDocument readiness = await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken);
-            return serves(readiness.RootElement) && reply.IsSuccessStatusCode;
+            return (reply.IsSuccessStatusCode, [.. readiness.RootElement.GetProperty("checks").EnumerateObject()
+                .Select(check => check.Value.GetProperty("reason").GetString())]);
         }
         catch (Exception e) when (e is HttpRequestException or JsonException or TaskCanceledException
             && !cancellationToken.IsCancellationRequested)
         {
-            return false;
+            return null;
         }
     }
 

@@ -110,7 +110,7 @@ FacilityBooks lines = new() { Scope = scope, Lines = { books } };
 FacilityBooksReply compared = await PostAsync<FacilityBooksReply>("reconcile-lines", lines);
 while (!compared.Summary.Reconciled && DateTime.UtcNow < until)
 {
-    await Task.Delay(200);
+    await Task.Delay(200); // As above: the books are a moment behind the last answer.
     compared = await PostAsync<FacilityBooksReply>("reconcile-lines", lines);
 }
 

@@ -36,8 +36,7 @@ public static class AdjudicationServices
             new SettlementStore(services.GetRequiredService<IConnectionMultiplexer>().GetDatabase(), settings.Shards,
                 settings.OutboxMaxPerShard));
         builder.Services.AddSingleton<PublishedTail>();
-        builder.Services.AddSingleton<Func<string, IReadOnlyCollection<int>, IReadOnlyDictionary<int, long>>>(services =>
-            services.GetRequiredService<PublishedTail>().Read);
+        builder.Services.AddSingleton<StoreOpener.PublishedCall>(services => services.GetRequiredService<PublishedTail>().Read);
         builder.Services.AddHostedService<StoreOpener>();
         builder.Services.AddSingleton<Rebuilds>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Rebuilds>());

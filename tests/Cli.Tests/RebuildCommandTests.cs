@@ -58,8 +58,8 @@ public sealed class RebuildCommandTests(FakeSystem system)
         Assert.Equal(
             ["0 whole 完好 7 2 0 0 0 0 0", "1 rebuilt 重建 9 4 1 3 5 2 1,000"],
             table.Lines[1..3]);
-        Assert.Equal("Shard 1: record 10 was acknowledged and is nowhere 已答复而无处可寻: request R1 of H1 for ***1234; it is settled anew "
-            + "where its sender repeats it.", table.Lines[^2]);
+        Assert.Equal("Shard 1: record 10 was acknowledged and is nowhere 已答复而无处可寻: request R1 of H1 for ***1234; "
+            + "it is settled anew where its sender repeats it.", table.Lines[^2]);
         Assert.Equal("The store has what the books say 存储与账册一致.", table.Lines[^1]);
         Assert.DoesNotContain("41010119900101", table.Output, StringComparison.Ordinal);
     }

@@ -1,6 +1,5 @@
 using Claims.Adjudication.Store;
 using Claims.V1;
-using Grpc.Core;
 using StackExchange.Redis;
 
 namespace Claims.Adjudication.Rebuilding;
@@ -14,7 +13,6 @@ internal sealed class InsuredRestoration(ShardQueue shard, SettlementStore store
     // Where the insured goes on settling, another change may come between reading and writing.
     private const int MostTries = 5;
 
-    private static readonly Script Replace = Script.FromResource("replace.lua");
     private static readonly TimeSpan LedgerLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
 
@@ -29,11 +27,13 @@ internal sealed class InsuredRestoration(ShardQueue shard, SettlementStore store
         for (int attempt = 0; attempt < MostTries; attempt++)
         {
             StoredInsured stored = await StoredInsured.ReadAsync(store.Redis, key);
-            (StoredRecords.Types.Position position, InsuredFold fold, Dictionary<uint, byte[]> terms) =
-                await ReadBooksAsync(insuredId, report.Sequence, limit, cancellation);
-            report.Records = fold.Fields.Count(field => field.Key[0] == 'q');
+            await WaitForBooksAsync(report.Sequence, limit, cancellation);
+            ShardBooks books = new(ledger, shard.Shard);
+            InsuredFold fold = new();
+            await foreach ((_, InsuredFold booked) in books.ReadAsync(insuredId, LedgerLimit, cancellation)) fold = booked;
+            report.Records = books.Records;
             report.UnbookedRecords = 0;
-            foreach ((string request, byte[] appended) in stored.Behind(position.Sequence, fold).ToArray())
+            foreach ((string request, byte[] appended) in stored.Behind(books.Position.Sequence, fold).ToArray())
             {
                 if (!fold.CanTake(OutboxRecord.Read(appended, new StoredRequest())))
                     throw new RebuildException("the store has a record that undoes one which is nowhere. Rebuild the shard");
@@ -58,36 +58,14 @@ internal sealed class InsuredRestoration(ShardQueue shard, SettlementStore store
             report.DifferingInsured = 1 - report.MissingInsured - report.UnknownInsured;
             if (dryRun) return report;
 
-            HashEntry[] used = [.. fold.Terms.Where(terms.ContainsKey).Select(of => new HashEntry(TermsStore.FieldOf(of), terms[of]))];
+            HashEntry[] used =
+                [.. fold.Terms.Where(books.Terms.ContainsKey).Select(of => new HashEntry(TermsStore.FieldOf(of), books.Terms[of]))];
             if (used.Length > 0) await store.Redis.HashSetAsync(shard.Keys.Terms, used);
-            RedisValue[] arguments =
-                ["epoch", stamp, stored.Digest, .. fold.Fields.SelectMany(field => new RedisValue[] { field.Key, field.Value })];
-            report.Changed = (long)await shard.Scripts.CallAsync(Replace, [shard.Keys.Shard, key, shard.Keys.Known], arguments) == 1;
+            report.Changed = await stored.ReplaceAsync(shard, key, ("epoch", stamp), fold.Fields);
             if (report.Changed) return report;
         }
 
         throw new RebuildException("the insured is being settled for all the time. Try again");
-    }
-
-    private async Task<(StoredRecords.Types.Position, InsuredFold, Dictionary<uint, byte[]>)> ReadBooksAsync(
-        string insuredId, long reached, TimeSpan limit, CancellationToken cancellation)
-    {
-        await WaitForBooksAsync(reached, limit, cancellation);
-        StoredRecords.Types.Position position = new();
-        InsuredFold fold = new();
-        Dictionary<uint, byte[]> terms = [];
-        using AsyncServerStreamingCall<StoredRecords> books = ledger.ListStoredRecords(
-            new ListStoredRecordsRequest { Shard = shard.Shard, InsuredId = insuredId }, deadline: DateTime.UtcNow + LedgerLimit,
-            cancellationToken: cancellation);
-        await foreach (StoredRecords news in books.ResponseStream.ReadAllAsync(cancellation))
-        {
-            if (news.NewsCase is StoredRecords.NewsOneofCase.Position) position = news.Position;
-            if (news.NewsCase is StoredRecords.NewsOneofCase.Terms) terms[TermsStore.KeyOf(news.Terms.Span)] = news.Terms.ToByteArray();
-            if (news.Record is { } record)
-                fold.Add(RequestField.Of(record.FacilityCode, record.RequestId), record.StoredRecord.Span);
-        }
-
-        return (position, fold, terms);
     }
 
     private async Task WaitForBooksAsync(long reached, TimeSpan limit, CancellationToken cancellation)
@@ -95,10 +73,7 @@ internal sealed class InsuredRestoration(ShardQueue shard, SettlementStore store
         long started = time.GetTimestamp();
         while (true)
         {
-            V1.Store known = await ledger.OpenStoreAsync(
-                new OpenStoreRequest { ProposedEpoch = Guid.NewGuid().ToString("n"), Shards = store.Shards.Count },
-                deadline: DateTime.UtcNow + LedgerLimit, cancellationToken: cancellation);
-            long booked = known.Watermarks.FirstOrDefault(mark => mark.Shard == shard.Shard)?.Sequence ?? 0;
+            long booked = (await LedgerStore.AskAsync(ledger, store.Shards.Count, cancellation)).WatermarkOf(shard.Shard);
             if (booked >= reached) return;
             if (time.GetElapsedTime(started) > limit)
             {

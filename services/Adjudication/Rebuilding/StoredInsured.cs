@@ -8,6 +8,8 @@ namespace Claims.Adjudication.Rebuilding;
 /// <param name="Digest">Of the whole hash, as replace.lua makes it: it is replaced only where it still has this one.</param>
 internal sealed record StoredInsured(Dictionary<string, byte[]> Fields, string Digest)
 {
+    private static readonly Script Replace = Script.FromResource("replace.lua");
+
     public static async Task<StoredInsured> ReadAsync(IDatabase redis, RedisKey key)
     {
         HashEntry[] entries = await redis.HashGetAllAsync(key);
@@ -40,6 +42,16 @@ internal sealed record StoredInsured(Dictionary<string, byte[]> Fields, string D
             ? RecordHeader.Read(record)
             : throw new RebuildException($"a stored record has format {(record.Length == 0 ? 0 : record[0])}, which this program does not "
                 + "read, and the books do not have it");
+
+    /// <summary>Puts these fields in the place of what was read.</summary>
+    /// <param name="holder">What holds the shard: its field in the shard's key, <c>rebuild</c> or <c>epoch</c>, and the field's
+    /// value.</param>
+    /// <returns>False where the hash has changed since it was read; then nothing is done.</returns>
+    public async Task<bool> ReplaceAsync(
+        ShardQueue shard, RedisKey key, (string Field, string Value) holder, IReadOnlyDictionary<string, byte[]> fields) =>
+        (long)await shard.Scripts.CallAsync(
+            Replace, [shard.Keys.Shard, key, shard.Keys.Known],
+            [holder.Field, holder.Value, Digest, .. fields.SelectMany(field => new RedisValue[] { field.Key, field.Value })]) == 1;
 
     public bool Is(IReadOnlyDictionary<string, byte[]> fields) => fields.Count == Fields.Count
         && fields.All(field => Fields.TryGetValue(field.Key, out byte[]? value) && value.AsSpan().SequenceEqual(field.Value));

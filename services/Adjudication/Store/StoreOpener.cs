@@ -11,16 +11,18 @@ namespace Claims.Adjudication.Store;
 /// while the ledger has never had a confirmed store; afterwards a Redis without it has lost data, and pays nothing. What Redis must be is
 /// asked for as long as a shard is open: every second, of every node.
 /// </summary>
-/// <param name="published">Of an epoch's shards, the last number that Kafka has; throws KafkaReadException where Kafka does not
-/// answer.</param>
 public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledger,
-    Func<string, IReadOnlyCollection<int>, IReadOnlyDictionary<int, long>> published, TimeProvider time, ILogger<StoreOpener> log)
+    StoreOpener.PublishedCall published, TimeProvider time, ILogger<StoreOpener> log)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LedgerLimit = TimeSpan.FromSeconds(5);
     private static readonly Script Open = Script.FromResource("open.lua");
     private const string Restore = "; claims rebuild restores it from the books (docs/operations.md#redis-has-lost-data)";
+
+    /// <summary>Of an epoch's shards, the last number that Kafka has.</summary>
+    /// <exception cref="KafkaReadException">Kafka does not answer.</exception>
+    public delegate IReadOnlyDictionary<int, long> PublishedCall(string epoch, IReadOnlyCollection<int> shards);
 
     // Told once, however often it is tried.
     private string _notAsked = "";
@@ -68,10 +70,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
 
     private async Task OpenAsync(ImmutableArray<ShardQueue> closed, CancellationToken cancellation)
     {
-        V1.Store known = await ledger.OpenStoreAsync(
-            new OpenStoreRequest { ProposedEpoch = Guid.NewGuid().ToString("n"), Shards = store.Shards.Count },
-            deadline: DateTime.UtcNow + LedgerLimit,
-            cancellationToken: cancellation);
+        V1.Store known = await LedgerStore.AskAsync(ledger, store.Shards.Count, cancellation);
         if (known.Shards != store.Shards.Count)
         {
             foreach (ShardQueue shard in closed)

@@ -25,7 +25,9 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
     /// <exception cref="UnbookableRecordException">Why not, without any personal data.</exception>
     public static BookableRecord Check(SettledClaim claim)
     {
-        if (claim.Kind is Kind.NumbersLost) return CheckNumbersLost(claim);
+        ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen,
+            claim.DeductibleFen, claim.FundPayFen, claim.ShortfallFen];
+        if (claim.Kind is Kind.NumbersLost) return CheckNumbersLost(claim, amounts);
         if (claim.Kind is not (Kind.Settlement or Kind.Cancellation or Kind.Restoration or Kind.RequestOnly))
             throw new UnbookableRecordException($"has the unknown kind {(int)claim.Kind}");
         Require(claim.InsuredId.Length > 0 && claim.FacilityCode.Length > 0 && claim.RequestId.Length > 0,
@@ -34,8 +36,6 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         if (claim.RequestFingerprint.Length is not (0 or FingerprintBytes))
             throw new UnbookableRecordException($"has a request_fingerprint of {claim.RequestFingerprint.Length} bytes");
         DateOnly? visitDate = Date(claim.VisitDate);
-        ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen,
-            claim.DeductibleFen, claim.FundPayFen, claim.ShortfallFen];
         Require(!amounts.Contains(long.MinValue), "has an amount out of range");
         Require(claim.DeductibleFen is >= -LargestSummedFen and <= LargestSummedFen && claim.FundPayFen is >= -LargestSummedFen
             and <= LargestSummedFen, "has an amount out of range");
@@ -59,12 +59,10 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
     }
 
     /// <summary>They are no one's, and carry nothing.</summary>
-    private static BookableRecord CheckNumbersLost(SettledClaim claim)
+    private static BookableRecord CheckNumbersLost(SettledClaim claim, ReadOnlySpan<long> amounts)
     {
         Require(claim.FirstSequence > 0 && claim.FirstSequence <= claim.Sequence,
             "is NUMBERS_LOST without a first_sequence up to sequence");
-        ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen,
-            claim.DeductibleFen, claim.FundPayFen, claim.ShortfallFen];
         Require(claim.InsuredId.Length == 0 && claim.FacilityCode.Length == 0 && claim.Limits.Length == 0
             && !amounts.ContainsAnyExcept(0L), "is NUMBERS_LOST and carries money, or is somebody's");
         return new BookableRecord(claim, null);
