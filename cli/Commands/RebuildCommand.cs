@@ -154,7 +154,8 @@ public static class RebuildCommand
             {
                 Output.Line(string.Create(CultureInfo.InvariantCulture,
                     $"{part.Title}: record {lost.Sequence} was acknowledged and is nowhere 已答复而无处可寻: request "
-                    + $"{lost.RequestId} of {lost.FacilityCode} for {Mask.Insured(lost.InsuredId)}; it is settled anew where its sender repeats it."));
+                    + $"{lost.RequestId} of {lost.FacilityCode} for {Mask.Insured(lost.InsuredId)}; it is settled anew where its sender "
+                    + $"repeats it."));
             }
 
             Output.Line(_done.All(IsWhole)
