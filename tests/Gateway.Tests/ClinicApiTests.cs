@@ -11,6 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests;
 
+[Collection(nameof(RunningGateway))]
 public sealed class ClinicApiTests
 {
     private const string Visit = """{"requestId":"R1","facilityCode":"H1","insuredId":"410105198001011234","visitDate":"2025-06-18","visitType":"ORDINARY","totalFen":12000,"inScopeFen":12000}""";

@@ -4,6 +4,7 @@ using Google.Protobuf;
 namespace Gateway.Tests;
 
 /// <summary>A refusal names a field as the request has it.</summary>
+[Collection(nameof(RunningGateway))]
 public sealed class FieldNamesTests
 {
     [Theory]

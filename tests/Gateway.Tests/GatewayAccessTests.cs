@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Gateway.Tests;
 
+[Collection(nameof(RunningGateway))]
 public sealed class GatewayAccessTests
 {
     private const string Visit = """{"requestId":"R1","facilityCode":"HW1"}""";

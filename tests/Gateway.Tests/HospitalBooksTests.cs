@@ -6,6 +6,7 @@ using Grpc.Core;
 namespace Gateway.Tests;
 
 /// <summary>A clinic's books against the ledger's, over HTTP.</summary>
+[Collection(nameof(RunningGateway))]
 public sealed class HospitalBooksTests
 {
     private const string Totals = """

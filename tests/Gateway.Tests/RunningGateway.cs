@@ -10,7 +10,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Gateway.Tests;
 
-/// <summary>The gateway in this process, on free ports.</summary>
+/// <summary>The gateway in this process, on free ports. Its counters are those of every gateway in the process, so tests that start one are
+/// of one collection, named after it, and take turns.</summary>
 internal sealed class RunningGateway : IAsyncDisposable
 {
     /// <summary>Longer than anything takes that a test waits for.</summary>

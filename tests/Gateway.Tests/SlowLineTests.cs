@@ -7,6 +7,7 @@ namespace Gateway.Tests;
 /// A clinic's line of 100 bytes a second. In a class of its own, so that others run meanwhile: Kestrel's own limit of 240 bytes a second,
 /// which must not be in force, looks for the first time after 5 s, and so this takes 6.
 /// </summary>
+[Collection(nameof(RunningGateway))]
 public sealed class SlowLineTests
 {
     private const int PieceBytes = 50;
