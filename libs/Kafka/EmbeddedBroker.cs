@@ -9,8 +9,6 @@ namespace Claims.Kafka;
 /// </summary>
 public sealed class EmbeddedBroker : IDisposable
 {
-    private const int BrokerId = 1;
-
     private readonly Lock _gate = new();
     private nint _client;
     private nint _cluster;
@@ -50,17 +48,29 @@ public sealed class EmbeddedBroker : IDisposable
         throw new InvalidOperationException($"the embedded broker refused topic {topic} with {partitions} partitions: {error}");
     }
 
-    /// <summary>Closes every connection and accepts none until <see cref="BringUp"/>; what was stored stays.</summary>
-    public void TakeDown() => Use(cluster => Native.rd_kafka_mock_broker_set_down(cluster, BrokerId));
+    /// <summary>
+    /// Closes a connection at its next request, does nothing that it asks for, and so on until <see cref="BringUp"/>: for the next 10 000
+    /// requests of each kind. What was stored stays.
+    /// </summary>
+    public void TakeDown() => Use(cluster =>
+    {
+        // librdkafka's own way down closes its listener and binds the port anew, and ends the process where it cannot. It cannot while
+        // a child process of ours is between fork and exec: that child holds the listener too.
+        BrokerError[] closing = Enumerable.Repeat(BrokerError.ConnectionClosed, 10_000).ToArray();
+        foreach (BrokerRequest request in Enum.GetValues<BrokerRequest>())
+            Native.rd_kafka_mock_push_request_errors_array(cluster, (short)request, (nuint)closing.Length, closing);
+    });
 
-    public void BringUp() => Use(cluster => Native.rd_kafka_mock_broker_set_up(cluster, BrokerId));
+    /// <summary>Serves again. Errors of <see cref="FailNext"/> that no request has met are gone.</summary>
+    public void BringUp() => Use(cluster =>
+    {
+        foreach (BrokerRequest request in Enum.GetValues<BrokerRequest>())
+            Native.rd_kafka_mock_clear_request_errors(cluster, (short)request);
+    });
 
     /// <summary>Answers the next requests of one kind with these errors, one each, then normally again.</summary>
     public void FailNext(BrokerRequest request, params BrokerError[] errors) => Use(cluster =>
-    {
-        Native.rd_kafka_mock_push_request_errors_array(cluster, (short)request, (nuint)errors.Length, errors);
-        return ErrorCode.NoError;
-    });
+        Native.rd_kafka_mock_push_request_errors_array(cluster, (short)request, (nuint)errors.Length, errors));
 
     public void Dispose()
     {
@@ -73,13 +83,12 @@ public sealed class EmbeddedBroker : IDisposable
         }
     }
 
-    private void Use(Func<nint, ErrorCode> call)
+    private void Use(Action<nint> call)
     {
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_cluster == 0, this);
-            ErrorCode error = call(_cluster);
-            if (error != ErrorCode.NoError) throw new InvalidOperationException($"the embedded broker answered {error}");
+            call(_cluster);
         }
     }
 
@@ -98,18 +107,29 @@ public sealed class EmbeddedBroker : IDisposable
     }
 }
 
-/// <summary>Kafka's numbers of the requests that tests make fail.</summary>
+/// <summary>Kafka's numbers of the requests that a client of this broker makes, but for its greeting (ApiVersions).</summary>
 public enum BrokerRequest : short
 {
     Produce = 0,
     Fetch = 1,
     ListOffsets = 2,
     Metadata = 3,
+    OffsetCommit = 8,
+    OffsetFetch = 9,
+    FindCoordinator = 10,
+    JoinGroup = 11,
+    Heartbeat = 12,
+    LeaveGroup = 13,
+    SyncGroup = 14,
+    InitProducerId = 22,
 }
 
 /// <summary>Kafka's numbers of the errors that tests make it answer.</summary>
 public enum BrokerError
 {
+    /// <summary>librdkafka's own number: no answer, and the connection is closed.</summary>
+    ConnectionClosed = -195,
+
     Unknown = -1,
     OffsetOutOfRange = 1,
     UnknownTopicOrPartition = 3,

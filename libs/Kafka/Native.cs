@@ -51,10 +51,7 @@ internal static partial class Native
     internal static partial void rd_kafka_mock_push_request_errors_array(nint cluster, short request, nuint count, BrokerError[] errors);
 
     [LibraryImport(Library)]
-    internal static partial ErrorCode rd_kafka_mock_broker_set_down(nint cluster, int broker);
-
-    [LibraryImport(Library)]
-    internal static partial ErrorCode rd_kafka_mock_broker_set_up(nint cluster, int broker);
+    internal static partial void rd_kafka_mock_clear_request_errors(nint cluster, short request);
 
     /// <exception cref="DllNotFoundException">None of the builds can be loaded.</exception>
     internal static nint Load(IEnumerable<string> builds, Assembly assembly, DllImportSearchPath? path)

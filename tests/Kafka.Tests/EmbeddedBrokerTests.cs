@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Claims.Kafka;
 using Confluent.Kafka;
@@ -36,6 +37,33 @@ public sealed class EmbeddedBrokerTests
         TopicMetadata topic = Assert.Single(admin.GetMetadata(Topic, Deadline).Topics);
 
         Assert.Equal(32, topic.Partitions.Count);
+    }
+
+    [Fact]
+    public async Task Broker_goes_down_and_up_while_processes_are_started()
+    {
+        using EmbeddedBroker broker = EmbeddedBroker.Start(Topic, 1);
+        using CancellationTokenSource enough = new();
+        // A child holds every socket of its parent between fork and exec.
+        Task starting = Task.Run(() =>
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                using Process child = Process.Start("/bin/true");
+                child.WaitForExit();
+            }
+        });
+        for (int times = 0; times < 20; times++)
+        {
+            broker.TakeDown();
+            await Task.Delay(5);
+            broker.BringUp();
+        }
+        await enough.CancelAsync();
+        await starting.WaitAsync(Deadline);
+
+        using IProducer<Null, byte[]> producer = Producer(broker);
+        await Produce(producer, 0, "still there").WaitAsync(Deadline);
     }
 
     [Fact]

@@ -10,7 +10,6 @@ namespace Adjudication.Tests.Outbox;
 /// <summary>What the shared producer makes of a full queue, of an error that ends it, and of the end of the service.</summary>
 public sealed class KafkaPublisherTests
 {
-    private const BrokerRequest InitProducerId = (BrokerRequest)22;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
     [Fact]
@@ -36,7 +35,7 @@ public sealed class KafkaPublisherTests
     public async Task TryPublish_after_an_error_that_ends_the_producer_goes_on_with_another_and_gives_the_dead_one_back()
     {
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, 1);
-        broker.FailNext(InitProducerId, BrokerError.ClusterAuthorizationFailed);
+        broker.FailNext(BrokerRequest.InitProducerId, BrokerError.ClusterAuthorizationFailed);
         using (Published published = new(broker))
         {
             // Taken by the one that is about to die or, where it has died already, not taken; it is published again from the watermark.
@@ -73,15 +72,12 @@ public sealed class KafkaPublisherTests
     public async Task Dispose_while_an_error_ends_the_producer_comes_to_its_end()
     {
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, 1);
-        broker.TakeDown();
-        broker.FailNext(InitProducerId, BrokerError.ClusterAuthorizationFailed);
+        broker.FailNext(BrokerRequest.InitProducerId, BrokerError.ConnectionClosed, BrokerError.ConnectionClosed,
+            BrokerError.ClusterAuthorizationFailed);
         Published published = new(broker);
         Assert.True(published.Try(1));
 
-        Task disposing = Task.Run(published.Dispose);
-        broker.BringUp();
-
-        await disposing.WaitAsync(Limit);
+        await Task.Run(published.Dispose).WaitAsync(Limit);
     }
 
     [Fact]
