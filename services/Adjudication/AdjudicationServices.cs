@@ -34,7 +34,7 @@ public static class AdjudicationServices
             _ => ConnectionMultiplexer.Connect(StoreConnection.OptionsOf(settings.Redis)));
         builder.Services.AddSingleton(services =>
             new SettlementStore(services.GetRequiredService<IConnectionMultiplexer>().GetDatabase(), settings.Shards,
-                settings.OutboxMaxPerShard));
+                settings.OutboxMaxPerShard, settings.RedisReplicas));
         builder.Services.AddSingleton<PublishedTail>();
         builder.Services.AddSingleton<StoreOpener.PublishedCall>(services => services.GetRequiredService<PublishedTail>().Read);
         builder.Services.AddHostedService<StoreOpener>();

@@ -46,6 +46,11 @@ public sealed class AdjudicationSettings : IValidatableObject
     [Range(1, 1024)]
     public int Shards { get; set; } = 32;
 
+    /// <summary>Replicas of each Redis master that must have a record before it is answered for: then replicas may take over by themselves.
+    /// 0: an answer waits for the master's disk alone, and no replica may.</summary>
+    [Range(0, 5)]
+    public int RedisReplicas { get; set; }
+
     /// <summary>Records of one shard that the ledger may be behind before requests are turned away.</summary>
     [Range(1_000, 10_000_000)]
     public int OutboxMaxPerShard { get; set; } = 50_000;

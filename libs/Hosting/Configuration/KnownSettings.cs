@@ -13,8 +13,8 @@ public static class KnownSettings
         "BooksBytes", "City", "DrainSeconds", "EligibilityAddress", "EligibilityCacheEntries", "EligibilityCacheSeconds", "Kafka",
         "KafkaKeyFile", "LedgerAddress", "MaxConcurrentRequests", "MetricsPort", "OperatorsPort", "OtlpEndpoint", "OutboxKeptPerShard",
         "OutboxMaxPerShard", "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner", "ReconcileSeconds", "Redis",
-        "RelayWindow", "Shards", "StreamInFlight", "Tls", "Tls__Certificate", "Tls__ClientCa", "Tls__Identities", "Tls__Key",
-        "TraceSampleRatio",
+        "RedisReplicas", "RelayWindow", "Shards", "StreamInFlight", "Tls", "Tls__Certificate", "Tls__ClientCa", "Tls__Identities",
+        "Tls__Key", "TraceSampleRatio",
     ];
 
     public static bool IsKnown(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);

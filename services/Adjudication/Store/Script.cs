@@ -9,7 +9,7 @@ using StackExchange.Redis;
 
 namespace Claims.Adjudication.Store;
 
-/// <summary>A Lua script of this service, called by its digest and loaded again wherever a server does not know it.</summary>
+/// <summary>A Lua script of this service, called by its digest, and by its text where a server does not know it.</summary>
 public sealed class Script
 {
     private readonly string _text;
@@ -49,7 +49,9 @@ public sealed class Script
 /// cluster that is away takes down no other node's shards.
 /// </summary>
 /// <param name="name">The callee, a label of the metrics: <c>redis-s07</c>.</param>
-public sealed class ScriptCaller(IDatabase redis, string name)
+/// <param name="replicas">What each reply waits for before it is believed; null where nothing but the master's disk.</param>
+/// <param name="mark">The shard's key for <paramref name="replicas"/>.</param>
+public sealed class ScriptCaller(IDatabase redis, string name, ReplicaWait? replicas = null, RedisKey mark = default)
 {
     /// <summary>After it the outcome is unknown. The client's own limit is no shorter.</summary>
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(5);
@@ -111,6 +113,11 @@ public sealed class ScriptCaller(IDatabase redis, string name)
         }
     }
 
+    /// <summary>Until what was written beside the scripts is where it must be before a script's record refers to it.</summary>
+    /// <exception cref="RedisException">No connection, or it broke.</exception>
+    /// <exception cref="TimeoutException">Too few replicas have it after a second, or no answer within 5 s.</exception>
+    public Task HeldAsync(Func<Task> write) => replicas is null ? write().WaitAsync(CallLimit) : HeldAsync(write, replicas);
+
     /// <summary>The node that holds the key now.</summary>
     /// <exception cref="RedisException">No connection.</exception>
     /// <exception cref="TimeoutException">No answer within 5 s, or no node is known.</exception>
@@ -119,20 +126,39 @@ public sealed class ScriptCaller(IDatabase redis, string name)
 
     private async Task<RedisResult> EvaluateAsync(Script script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation)
     {
+        if (replicas is null) return await EvaluateAsync(script, keys, arguments, CommandFlags.None, cancellation);
+        IServer master = Master();
+        RedisResult reply = await EvaluateAsync(script, keys, arguments, CommandFlags.NoRedirect, cancellation);
+        await HoldsAsync(master, replicas).WaitAsync(cancellation);
+        return reply;
+    }
+
+    private async Task HeldAsync(Func<Task> write, ReplicaWait replicas)
+    {
+        IServer master = Master();
+        await write().WaitAsync(CallLimit);
+        await HoldsAsync(master, replicas).WaitAsync(CallLimit);
+    }
+
+    private IServer Master() => redis.Multiplexer.GetServer(mark, null, CommandFlags.DemandMaster);
+
+    /// <summary>The replicas of one node say nothing of what another has answered meanwhile.</summary>
+    private Task HoldsAsync(IServer master, ReplicaWait replicas) => master.EndPoint.Equals(Master().EndPoint)
+        ? replicas.HoldsAsync(master, mark)
+        : throw new ReplicasBehindException("the shard went to another node while it was waited for the replicas");
+
+    private async Task<RedisResult> EvaluateAsync(
+        Script script, RedisKey[] keys, RedisValue[] arguments, CommandFlags flags, CancellationToken cancellation)
+    {
         try
         {
-            return await redis.ScriptEvaluateAsync(script.Digest, keys, arguments).WaitAsync(cancellation);
+            return await redis.ScriptEvaluateAsync(script.Digest, keys, arguments, flags).WaitAsync(cancellation);
         }
         catch (RedisServerException e) when (e.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
         {
-            foreach (EndPoint endPoint in redis.Multiplexer.GetEndPoints())
-            {
-                // Replicas as well: who is the master may have changed and not be known here yet.
-                IServer server = redis.Multiplexer.GetServer(endPoint);
-                if (server.IsConnected) await server.ScriptLoadAsync(script.Text).WaitAsync(cancellation);
-            }
-
-            return await redis.ScriptEvaluateAsync(script.Digest, keys, arguments).WaitAsync(cancellation);
+            // By its text, which the server keeps: nothing is asked of the nodes that have no part in it, and may be away.
+            object[] call = [script.Text, keys.Length, .. keys.Cast<object>(), .. arguments.Cast<object>()];
+            return await redis.ExecuteAsync("EVAL", call, flags | CommandFlags.DemandMaster).WaitAsync(cancellation);
         }
     }
 }

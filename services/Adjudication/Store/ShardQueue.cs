@@ -40,10 +40,10 @@ public sealed class ShardQueue : IAsyncDisposable
     private long _lowestSequence;
     private volatile ShardStatus _status = ShardStatus.Unopened;
 
-    internal ShardQueue(int shard, ScriptCaller scripts, ScriptCaller outboxScripts, long longestOutbox, Script? settle = null)
+    internal ShardQueue(ShardKeys keys, ScriptCaller scripts, ScriptCaller outboxScripts, long longestOutbox, Script? settle = null)
     {
-        Shard = shard;
-        Keys = new ShardKeys(shard);
+        Shard = keys.Number;
+        Keys = keys;
         Scripts = scripts;
         OutboxScripts = outboxScripts;
         LongestOutbox = longestOutbox;
@@ -362,6 +362,11 @@ public sealed class ShardQueue : IAsyncDisposable
             case not "" when ScriptCaller.RefusesEveryWrite(code):
                 return new StoreUnavailableException(
                     $"Shard {Shard}: Redis answers {code}; nothing happened.", failure, Unanswered.NothingHappened);
+            case "" when failure is ReplicasBehindException:
+                return new StoreUnavailableException($"Shard {Shard}: {failure.Message}; the outcome is unknown.", failure);
+            case "MOVED" or "ASK":
+                return new StoreUnavailableException(
+                    $"Shard {Shard} has gone to another Redis node; nothing happened.", failure, Unanswered.NothingHappened);
             case "" when failure.InnerException is BrokenCircuitException:
                 return new StoreUnavailableException(
                     $"Shard {Shard}: Redis has failed repeatedly and is not called for a moment; nothing happened.", failure,

@@ -33,6 +33,8 @@ public sealed class ShardKeys(int shard)
     // Put before a visit's insured without a text for both together.
     private readonly RedisKey _insuredPrefixUtf8 = Encoding.UTF8.GetBytes(Name(shard, "i:"));
 
+    public int Number => shard;
+
     /// <summary>Hash: epoch, seq (last number given out), committed (the ledger's watermark when the outbox was last trimmed), people (how
     /// many are <see cref="Known"/>), closed (the last closed year); while it is rebuilt, rebuild (its name) and was in place of
     /// epoch.</summary>
@@ -50,6 +52,9 @@ public sealed class ShardKeys(int shard)
     /// <summary>Set: the keys of all insured that anything was ever stored of, so that one whose hash is gone is not taken for
     /// new.</summary>
     public RedisKey Known { get; } = Name(shard, "known");
+
+    /// <summary>An empty string: written before the replicas are waited for (<see cref="ReplicaWait"/>), never read.</summary>
+    public RedisKey Mark { get; } = Name(shard, "mark");
 
     /// <summary>What takes the place of <see cref="Outbox"/> once a rebuild is done.</summary>
     public RedisKey RebuiltOutbox { get; } = Name(shard, "outbox.rebuilt");

@@ -24,6 +24,9 @@ public static class StoreConnection
         options.ConnectTimeout = 2_000;
         options.KeepAlive = 10;
 
+        // How long a replica that took over outside of a cluster may go unnoticed; a cluster says by itself who is the master.
+        options.ConfigCheckSeconds = 5;
+
         // Keys hold an insured_id.
         options.IncludeDetailInExceptions = false;
         return options;

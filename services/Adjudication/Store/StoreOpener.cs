@@ -55,7 +55,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
         if (open.Length == 0) return;
         try
         {
-            string? fault = await RedisTrust.FindFaultAsync(store.Redis.Multiplexer);
+            string? fault = await RedisTrust.FindFaultAsync(store.Redis.Multiplexer, store.Replicas);
             _notAsked = "";
             if (fault is not null)
                 foreach (ShardQueue shard in open) Refuse(shard, fault);
@@ -78,7 +78,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             return;
         }
 
-        if (await RedisTrust.FindFaultAsync(store.Redis.Multiplexer) is { } fault)
+        if (await RedisTrust.FindFaultAsync(store.Redis.Multiplexer, store.Replicas) is { } fault)
         {
             foreach (ShardQueue shard in closed) Refuse(shard, fault);
             return;

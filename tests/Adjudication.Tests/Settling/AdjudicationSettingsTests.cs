@@ -1,5 +1,8 @@
 using System.ComponentModel.DataAnnotations;
 using Claims.Adjudication;
+using Claims.Adjudication.Store;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Adjudication.Tests.Settling;
 
@@ -19,6 +22,7 @@ public sealed class AdjudicationSettingsTests
     {
         { nameof(AdjudicationSettings.Shards), (settings, value) => settings.Shards = value, 1, 1_024 },
         { nameof(AdjudicationSettings.OutboxMaxPerShard), (settings, value) => settings.OutboxMaxPerShard = value, 1_000, 10_000_000 },
+        { nameof(AdjudicationSettings.RedisReplicas), (settings, value) => settings.RedisReplicas = value, 0, 5 },
         { nameof(AdjudicationSettings.OutboxKeptPerShard), (settings, value) => settings.OutboxKeptPerShard = value, 0, 1_000_000 },
         { nameof(AdjudicationSettings.RelayWindow), (settings, value) => settings.RelayWindow = value, 1, 100_000 },
         { nameof(AdjudicationSettings.EligibilityCacheSeconds), (settings, value) => settings.EligibilityCacheSeconds = value, 1, 3_600 },
@@ -71,6 +75,20 @@ public sealed class AdjudicationSettingsTests
         settings = Complete();
         settings.Kafka.Clear();
         Assert.NotEmpty(Faults(settings));
+    }
+
+    [Fact]
+    public async Task Store_of_the_service_is_the_one_of_the_settings()
+    {
+        AdjudicationSettings settings = Complete();
+        (settings.Shards, settings.OutboxMaxPerShard, settings.RedisReplicas) = (3, 2_000, 2);
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.AddAdjudication(settings);
+        await using WebApplication service = builder.Build();
+
+        SettlementStore store = service.Services.GetRequiredService<SettlementStore>();
+
+        Assert.Equal((3, 2_000, 2), (store.Shards.Count, store.Shards[2].LongestOutbox, store.Replicas));
     }
 
     private static AdjudicationSettings Complete() => new()

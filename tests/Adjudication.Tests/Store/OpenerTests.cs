@@ -25,6 +25,15 @@ public sealed class OpenerTests
     }
 
     [Fact]
+    public async Task Open_replicas_that_may_take_over_by_themselves_are_let_be_where_answers_wait_for_them()
+    {
+        await using RedisCluster cluster = await RedisCluster.StartAsync(mayTakeOver: true, replicas: RedisCluster.Masters);
+        await using Opened opened = await Opened.StartAsync(cluster, new KnownStore { Initialised = false }, replicas: 1);
+
+        await opened.UntilAsync(shard => shard.Status.Epoch == StoreFixture.Epoch);
+    }
+
+    [Fact]
     public async Task Open_node_that_is_away_keeps_only_its_own_shards_closed()
     {
         await using RedisCluster cluster = await RedisCluster.StartAsync();
@@ -56,11 +65,11 @@ public sealed class OpenerTests
         private readonly ConnectionMultiplexer _connection;
         private readonly StoreOpener _opener;
 
-        private Opened(ConnectionMultiplexer connection, KnownStore ledger)
+        private Opened(ConnectionMultiplexer connection, KnownStore ledger, int replicas)
         {
             _connection = connection;
             Ledger = ledger;
-            Store = new SettlementStore(connection.GetDatabase(), ShardCount, longestOutbox: 1_000);
+            Store = new SettlementStore(connection.GetDatabase(), ShardCount, longestOutbox: 1_000, replicas);
             _opener = new StoreOpener(
                 Store, ledger, (_, _) => new Dictionary<int, long>(), TimeProvider.System, NullLogger<StoreOpener>.Instance);
         }
@@ -73,9 +82,10 @@ public sealed class OpenerTests
 
         public KnownStore Ledger { get; }
 
-        public static async Task<Opened> StartAsync(RedisCluster cluster, KnownStore ledger)
+        public static async Task<Opened> StartAsync(RedisCluster cluster, KnownStore ledger, int replicas = 0)
         {
-            Opened opened = new(await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(cluster.Configuration)), ledger);
+            Opened opened = new(
+                await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(cluster.Configuration)), ledger, replicas);
             await opened._opener.StartAsync(CancellationToken.None);
             return opened;
         }

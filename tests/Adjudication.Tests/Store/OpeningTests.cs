@@ -1,3 +1,4 @@
+using System.Globalization;
 using Claims.Adjudication.Store;
 using Claims.Kafka;
 using Claims.Rules;
@@ -204,11 +205,56 @@ public sealed class OpeningTests
         await other.Redis.ExecuteAsync("REPLICAOF", "127.0.0.1", master[0]);
 
         const string Fault = "Shard 0 stays closed: Redis outside of a cluster must be one master without replicas, since one that is "
-            + "promoted may lack answers.";
+            + "promoted may lack answers, unless answers wait for replicas (Claims__RedisReplicas).";
         await opening.UntilAsync([Fault]);
         await replica.UntilAsync([Fault]);
         await other.Redis.Multiplexer.GetServers()[0].ExecuteAsync("REPLICAOF", "NO", "ONE");
         await opening.UntilAsync(["open 0"]);
+    }
+
+    [Fact]
+    public async Task Open_master_and_replica_outside_of_a_cluster_open_where_answers_wait_and_close_while_both_are_masters()
+    {
+        await using StoreFixture first = await StoreFixture.StartAsync(shards: 1);
+        await using StoreFixture second = await StoreFixture.StartAsync(shards: 1);
+        string[] master = first.Server.Configuration.Split(["127.0.0.1:", ",password="], StringSplitOptions.RemoveEmptyEntries);
+        await second.Redis.ExecuteAsync("CONFIG", "SET", "masterauth", master[1]);
+        await second.Redis.ExecuteAsync("CONFIG", "SET", "requirepass", master[1]);
+        foreach (StoreFixture server in (StoreFixture[])[first, second])
+            await server.Redis.ExecuteAsync("CONFIG", "SET", "repl-diskless-sync-delay", "0");
+        await second.Redis.ExecuteAsync("REPLICAOF", "127.0.0.1", master[0]);
+        await using ConnectionMultiplexer both = await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(
+            $"127.0.0.1:{first.Server.Port},127.0.0.1:{second.Server.Port},password={master[1]}"));
+        SettlementStore store = new(both.GetDatabase(), shardCount: 1, longestOutbox: 1_000, replicas: 1);
+        await using Opening opening = await Opening.StartAsync(store, new KnownStore { Initialised = true, Shards = 1 });
+        await opening.UntilAsync(["open 0"]);
+        ModelVisit visit = new("P1", "H1", "r1", new DateOnly(2024, 3, 5), 700, 700, 6500, 0, 30_000, null);
+        await Eventually.HoldsAsync(Limit, () => SettlesAsync(store, visit));
+
+        IServer successor = both.GetServer("127.0.0.1", second.Server.Port);
+        await successor.ExecuteAsync("REPLICAOF", "NO", "ONE");
+        await opening.UntilAsync(
+            ["Shard 0 stays closed: of the Redis servers outside of a cluster one must be the master, and 2 are."]);
+        await first.Redis.ExecuteAsync("CONFIG", "SET", "masterauth", master[1]);
+        await both.GetServer("127.0.0.1", first.Server.Port).ExecuteAsync(
+            "REPLICAOF", "127.0.0.1", second.Server.Port.ToString(CultureInfo.InvariantCulture));
+
+        await opening.UntilAsync(["open 1"]);
+        await Eventually.HoldsAsync(Limit, () => SettlesAsync(store, visit with { Request = "r2" }));
+        await opening.UntilAsync(["open 2"]);
+    }
+
+    private static async Task<bool> SettlesAsync(SettlementStore store, ModelVisit visit)
+    {
+        try
+        {
+            StepReply reply = await store.ShardOf(visit.Insured).RunAsync(StoreFixture.StepOf(StepMode.Settle, visit, terms: 0));
+            return reply.Outcome is StepOutcome.New or StepOutcome.Replay;
+        }
+        catch (StoreUnavailableException)
+        {
+            return false;
+        }
     }
 
     [Fact]
@@ -283,6 +329,11 @@ public sealed class OpeningTests
         {
             SettlementStore store = new(fixture.Redis, fixture.Store.Shards.Count, longestOutbox: 1_000);
             before?.Invoke(store);
+            return await StartAsync(store, ledger);
+        }
+
+        public static async Task<Opening> StartAsync(SettlementStore store, KnownStore ledger)
+        {
             if (ledger.Shards == 0) ledger.Shards = store.Shards.Count;
             Opening opening = new(store, ledger);
             await opening._opener.StartAsync(CancellationToken.None);

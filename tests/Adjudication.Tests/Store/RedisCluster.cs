@@ -6,7 +6,7 @@ namespace Adjudication.Tests.Store;
 
 /// <summary>
 /// A Redis Cluster of this test's own: three masters, each with a third of the slots and every write on disk before its answer,
-/// and a replica of the first. Formed and changed with redis-cli, as an operator would.
+/// and a replica of the first or of each. Formed and changed with redis-cli, as an operator would.
 /// </summary>
 internal sealed class RedisCluster : IAsyncDisposable
 {
@@ -22,7 +22,7 @@ internal sealed class RedisCluster : IAsyncDisposable
     {
     }
 
-    /// <summary>The masters that the cluster began with, then the replica of the first.</summary>
+    /// <summary>The masters that the cluster began with, then their replicas in the same order.</summary>
     public List<Node> Nodes { get; } = [];
 
     public Node Replica => Nodes[Masters];
@@ -31,12 +31,13 @@ internal sealed class RedisCluster : IAsyncDisposable
     public string Configuration => $"{string.Join(',', Nodes.Select(node => $"127.0.0.1:{node.Port}"))},password={_password}";
 
     /// <param name="mayTakeOver">Whether the replica takes over by itself: Redis' own default, and a setting that loses answers.</param>
-    public static async Task<RedisCluster> StartAsync(bool mayTakeOver = false)
+    /// <param name="replicas">How many of the masters have one.</param>
+    public static async Task<RedisCluster> StartAsync(bool mayTakeOver = false, int replicas = 1)
     {
         RedisCluster cluster = new();
         try
         {
-            await cluster.FormAsync(mayTakeOver);
+            await cluster.FormAsync(mayTakeOver, replicas);
             return cluster;
         }
         catch
@@ -106,6 +107,20 @@ internal sealed class RedisCluster : IAsyncDisposable
         await UntilAsync(async () => (await Nodes[0].TellAsync("ROLE")).StartsWith("slave", StringComparison.Ordinal));
     }
 
+    /// <summary>Cuts the line between a replica and its master until it is mended. A replica that is but paused would read what had
+    /// reached its machine.</summary>
+    public static async Task CutAsync(Node replica, Node master)
+    {
+        await replica.TellAsync("CONFIG", "SET", "masterauth", "wrong");
+        await master.TellAsync("CLIENT", "KILL", "TYPE", "replica");
+    }
+
+    public async Task MendAsync(Node replica)
+    {
+        await replica.TellAsync("CONFIG", "SET", "masterauth", _password);
+        await FollowsAsync(replica);
+    }
+
     /// <param name="state">Told where the condition does not come about.</param>
     public static Task UntilAsync(Func<Task<bool>> condition, Func<string>? state = null) => Eventually.HoldsAsync(Bound, condition, state);
 
@@ -115,9 +130,9 @@ internal sealed class RedisCluster : IAsyncDisposable
         _directory.Delete(recursive: true);
     }
 
-    private async Task FormAsync(bool mayTakeOver)
+    private async Task FormAsync(bool mayTakeOver, int replicas)
     {
-        for (int number = 0; number <= Masters; number++)
+        for (int number = 0; number < Masters + replicas; number++)
         {
             int port = FreePort.Take(2);
             DirectoryInfo directory = _directory.CreateSubdirectory($"node-{number}");
@@ -125,6 +140,7 @@ internal sealed class RedisCluster : IAsyncDisposable
             string[] settings =
             [
                 "cluster-enabled yes",
+                "repl-diskless-sync-delay 0",
                 "cluster-config-file nodes.conf",
                 "cluster-node-timeout 2000",
                 "cluster-require-full-coverage no",
@@ -149,14 +165,21 @@ internal sealed class RedisCluster : IAsyncDisposable
         foreach (Node node in Nodes.Skip(1))
             await Nodes[0].TellAsync("CLUSTER", "MEET", "127.0.0.1", node.Port.ToString(CultureInfo.InvariantCulture),
                 (node.Port + 1).ToString(CultureInfo.InvariantCulture));
-        await EveryNodeAsync("cluster_known_nodes:4");
+        await EveryNodeAsync(string.Create(CultureInfo.InvariantCulture, $"cluster_known_nodes:{Nodes.Count}"));
         await EveryNodeAsync("cluster_state:ok");
-        await Replica.TellAsync("CLUSTER", "REPLICATE", Nodes[0].Id);
-        await UntilAsync(async () => (await Replica.TellAsync("INFO", "replication"))
-            .Contains("master_link_status:up", StringComparison.Ordinal));
+        foreach ((Node replica, Node master) in Nodes.Skip(Masters).Zip(Nodes))
+        {
+            await replica.TellAsync("CLUSTER", "REPLICATE", master.Id);
+            await FollowsAsync(replica);
+        }
+
         foreach (Node node in Nodes)
-            await UntilAsync(async () => (await node.TellAsync("CLUSTER", "NODES")).Contains("slave", StringComparison.Ordinal));
+            await UntilAsync(async () => (await node.TellAsync("CLUSTER", "NODES")).Split("slave").Length == replicas + 1);
     }
+
+    /// <summary>Until the node is a replica that has all of its master's data and is connected with it.</summary>
+    public static Task FollowsAsync(Node node) => UntilAsync(async () => (await node.TellAsync("INFO", "replication"))
+        .Contains("master_link_status:up", StringComparison.Ordinal));
 
     private async Task EveryNodeAsync(string information)
     {
