@@ -13,6 +13,9 @@ public sealed class InsuredFold
     private const int StateAt = 2;
     private const int KindAt = 1;
     private const int OrderAt = 10;
+
+    // settle.lua: how many other fields there are.
+    private const string CountField = "#";
     private readonly Dictionary<string, byte[]> _fields = new(StringComparer.Ordinal);
 
     /// <summary>Field to value.</summary>
@@ -43,6 +46,15 @@ public sealed class InsuredFold
         {
             Undo(record, read.Header, undoing);
         }
+
+        Count(_fields);
+    }
+
+    /// <summary>Says in a hash's fields how many they are.</summary>
+    public static void Count(Dictionary<string, byte[]> fields)
+    {
+        fields.Remove(CountField);
+        fields[CountField] = Encoding.ASCII.GetBytes(fields.Count.ToString(CultureInfo.InvariantCulture));
     }
 
     private void Undo(byte[] own, in RecordHeader header, UndoingRecord undoing)

@@ -240,6 +240,7 @@ internal sealed class ShardRebuild(
         }
 
         if (lost.Count == 0) return;
+        InsuredFold.Count(fields);
         await ReplaceAsync(stored, shard.Keys.NoOne, fields);
         await _redis.SetAddAsync(shard.Keys.RebuiltKnown, (byte[])shard.Keys.NoOne!);
     }

@@ -11,6 +11,7 @@
 --   content  16 bytes of fingerprint, then what the caller wants kept, opaque here
 --
 -- An insured's hash: <measure><group>:<period>[:<facility>] = an accumulator, of the measures b borne, c cost, f fund paid, n visits;
+--   # = how many other fields there are, so that one that is lost is missed;
 --   v<facility>\n<visit id> = request field of the settlement that stands for the visit, empty where none does any more;
 --   q<facility>\n<request id> = stored record, HEADER first:
 --     kind 'S' settlement    state 'A' stands, 'X' cancelled, 'R' reversed    then content
@@ -27,7 +28,8 @@
 --   'R' replay + stored record, 'M' nothing stored, '-' refused: the reason's code with its length before it (1 byte), then, where the
 --   refusal speaks of a record, the length of its field (2 bytes), the field and the record
 --   'F' + the format of a stored record that this script does not read
---   'G' the insured is known and the hash is gone, or the set of the known is not whole: whoever is paid from nothing is paid twice
+--   'G' the insured is known and the hash is gone or lacks fields, or the set of the known is not whole: whoever is paid from nothing is
+--   paid twice
 -- A store that cannot be trusted answers with an error and changes nothing: NOSHARD, EPOCH, STALE, OUTBOXFULL.
 
 -- bytes of facility code and request field, in scope, fixed sum (fen), date yyyymmdd, bytes of visit id, bytes of TERMS and names; then
@@ -139,21 +141,23 @@ local function facility_of(request) return string.match(request, '^q([^\n]*)\n')
 local function visit_field(facility, visit) return 'v' .. facility .. '\n' .. visit end
 local function closed(date) return floor(date / 10000) <= closed_through end
 
--- Where a step has found nothing under its key: the insured must be new, or have other years, not lost. Who has something is not asked for.
-local newcomer = false
-local function nothing_found(key)
-  if call('SISMEMBER', KEYS[3], key) == 1 then
-    if call('EXISTS', key) == 0 then error({ reply = 'G' }) end
+-- Before a step goes by what it has not found: the insured must be whole, or new and not lost. What is there already is not asked for.
+local newcomer, fields_before = false, 0
+local function must_be_whole(key, counted)
+  if counted then
+    fields_before = tonumber(counted)
+    if call('HLEN', key) ~= fields_before + 1 then error({ reply = 'G' }) end
   else
-    if call('SCARD', KEYS[3]) ~= people then error({ reply = 'G' }) end
-    newcomer = true
+    if call('SISMEMBER', KEYS[3], key) == 1 or call('SCARD', KEYS[3]) ~= people then error({ reply = 'G' }) end
+    newcomer, fields_before = true, 0
   end
 end
 
 -- Whatever a step writes of one insured is one command, and the number is taken with it: a command that fails has done nothing.
 -- Numbers are written as text, since Redis would print each as a double.
-local function write(key, fields, count, request)
-  call('HSET', key, values(fields, 1, count))
+local function write(key, fields, count, request, new_fields)
+  fields[count + 1], fields[count + 2] = '#', format('%d', fields_before + new_fields)
+  call('HSET', key, values(fields, 1, count + 2))
   if newcomer then
     call('SADD', KEYS[3], key)
     people = people + 1
@@ -231,15 +235,12 @@ local function settle(key, mode, item)
     asked = asked + 1
     fields[asked] = stands
   end
-  local stored = call('HMGET', key, values(fields, 1, asked))
-  local found = stored[asked]
-  for i = 1, asked - 1 do found = found or stored[i] end
-  if not found then nothing_found(key) end
-  if mode ~= 'Q' then
-    local earlier = earlier_settlement(request, stored[accumulators + 1], item, content)
-    if earlier then return earlier end
-    if mode == 'L' then return 'M' end
-  end
+  fields[asked + 1] = '#'
+  local stored = call('HMGET', key, values(fields, 1, asked + 1))
+  local earlier = mode ~= 'Q' and earlier_settlement(request, stored[accumulators + 1], item, content)
+  if earlier then return earlier end
+  must_be_whole(key, stored[asked + 1])
+  if mode == 'L' then return 'M' end
   if closed(date) then return refused('YEAR_CLOSED') end
   local standing = stands and stored[accumulators + 2]
   if standing and standing ~= '' then return refused('VISIT_ALREADY_SETTLED', standing, call('HGET', key, standing)) end
@@ -305,7 +306,7 @@ local function settle(key, mode, item)
   end
   local paid = allowed and min(uncapped, allowed) or uncapped
 
-  local count = 2
+  local count, new_fields = 2, stands and not standing and 2 or 1
   for i = 1, limit_count do
     local kind, place = kinds[i], places[i]
     if kind == 'f' then moved[i] = paid
@@ -317,6 +318,7 @@ local function settle(key, mode, item)
       if place then
         written[count + 1], written[count + 2] = fields[place], after
         count = count + 2
+        if not stored[place] then new_fields = new_fields + 1 end
       end
     end
     numbers[2 * i - 1], numbers[2 * i] = before, after
@@ -331,7 +333,7 @@ local function settle(key, mode, item)
     written[count + 1], written[count + 2] = stands, request
     count = count + 2
   end
-  write(key, written, count, request)
+  write(key, written, count, request, new_fields)
   return 'N' .. header
 end
 
@@ -453,7 +455,7 @@ local function take_back(key, mode, item)
     local fields = { field, pack(target) .. sub(record, HEADER_BYTES + 1), request, mirror }
     move(fields, uses, now, -1)
     if target.visit_bytes > 0 then put(fields, visit_field(facility, sub(record, -target.visit_bytes)), '') end
-    write(key, fields, #fields, request)
+    write(key, fields, #fields, request, 1)
     return 'N' .. mirror
   end
 
@@ -482,8 +484,8 @@ local function take_back(key, mode, item)
       return state == 'U' and refused('REQUEST_REVERSED', request, stored) or 'R' .. stored
     end
 
+    must_be_whole(key, call('HGET', key, '#'))
     local field, record = find(key, target, request)
-    if not record then nothing_found(key) end
     if not known(record) or kind_of(record) ~= 'S' then return refused('SETTLEMENT_UNKNOWN') end
     if state_of(record) ~= 'A' then return refused('ALREADY_CANCELLED', field, record) end
     return undo(key, request, content, 'C', 'A', field, record)
@@ -522,7 +524,7 @@ local function take_back(key, mode, item)
       request, reversal }
     move(fields, uses, now, 1)
     if stands then put(fields, stands, field) end
-    write(key, fields, #fields, request)
+    write(key, fields, #fields, request, 1)
     return 'N' .. reversal
   end
 
@@ -535,8 +537,8 @@ local function take_back(key, mode, item)
       return 'R' .. stored
     end
 
+    must_be_whole(key, call('HGET', key, '#'))
     local original = known(call('HGET', key, target))
-    if not original then nothing_found(key) end
     local standing = original and sub(original, 2, 3)
     if standing == 'SA' then return undo(key, request, content, 'V', '1', target, original) end
     if standing == 'CA' then return restore(key, request, content, target, original) end
@@ -551,7 +553,7 @@ local function take_back(key, mode, item)
       h.state = '3'
       put(fields, target, pack(h))
     end
-    write(key, fields, #fields, request)
+    write(key, fields, #fields, request, original and 1 or 2)
     return 'N' .. reversal
   end
 

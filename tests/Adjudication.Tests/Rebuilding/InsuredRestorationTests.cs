@@ -61,7 +61,7 @@ public sealed class InsuredRestorationTests
         await using RebuiltStore store = await RebuiltStore.StartAsync();
         await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
         await store.Books.BookAsync(0);
-        await store.Redis.HashDeleteAsync(store.Shard.Keys.Insured("P1"), RequestField.Of("H1", "r1"));
+        await store.Redis.HashSetAsync(store.Shard.Keys.Insured("P1"), "fordinary.year:2024", 1);
         store.Books.WhenListed = () => store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r2")).GetAwaiter().GetResult();
 
         RebuildReport report = await store.RestoreAsync("P1");

@@ -37,6 +37,44 @@ public sealed class LostPartsTests
         Assert.Equal(StoreFixture.Epoch, shard.Status.Epoch);
     }
 
+    [Theory]
+    [InlineData("qH1\nr1")]
+    [InlineData("qH1\nc0")]
+    [InlineData("vH1\nV1")]
+    [InlineData("bordinary:20240305:H1")]
+    [InlineData("fordinary.year:2024")]
+    [InlineData("#")]
+    public async Task Insured_of_whom_one_field_is_lost_is_answered_what_is_still_there_and_nothing_else(string lost)
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        ShardQueue shard = fixture.Store.Shards[0];
+        await fixture.RunAsync(StepMode.Settle, Visit with { VisitId = "V1" });
+        await fixture.RunAsync(StepMode.Settle, Visit with { Request = "r0", Facility = "H2" });
+        await fixture.RunAsync(StepMode.Settle, Visit with { Request = "x0" });
+        Assert.Equal(StepOutcome.New,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c0", RequestField.Of("H1", "x0"))).Outcome);
+        Assert.Equal(StepOutcome.New, (await fixture.RunAsync(StepMode.Quote, Visit with { Request = "r2" })).Outcome);
+        Assert.True(await fixture.Redis.HashDeleteAsync(shard.Keys.Insured("P1"), lost));
+
+        ModelVisit later = Visit with { Request = "r2", Day = new DateOnly(2025, 1, 7), Facility = "H3" };
+        Assert.Equal(StepOutcome.Gone, (await fixture.RunAsync(StepMode.Settle, later)).Outcome);
+        Assert.Equal(StepOutcome.Gone, (await fixture.RunAsync(StepMode.Quote, later)).Outcome);
+        Assert.Equal(StepOutcome.Gone, (await fixture.RunAsync(StepMode.Look, later)).Outcome);
+        Assert.Equal(StepOutcome.Gone,
+            (await fixture.UndoAsync(StepMode.Cancel, "P1", "H2", "c1", RequestField.Of("H2", "r0"))).Outcome);
+        Assert.Equal(StepOutcome.Gone,
+            (await fixture.UndoAsync(StepMode.Reverse, "P1", "H2", "v1", RequestField.Of("H2", "r0"))).Outcome);
+        Assert.Equal(StepOutcome.Gone,
+            (await fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "v2", RequestField.Of("H1", "c0"))).Outcome);
+        Assert.Equal(Unanswered.Lost,
+            (await Assert.ThrowsAsync<StoreUnavailableException>(() => shard.ReadInsuredAsync("P1"))).Why);
+        Assert.Equal(4, (long)await fixture.Redis.HashGetAsync(shard.Keys.Shard, "seq"));
+
+        Assert.Equal(lost == "qH1\nr1" ? StepOutcome.Gone : StepOutcome.Replay,
+            (await fixture.RunAsync(StepMode.Settle, Visit with { VisitId = "V1" })).Outcome);
+        Assert.Equal(StepOutcome.Replay, (await fixture.RunAsync(StepMode.Settle, Visit with { Request = "r0", Facility = "H2" })).Outcome);
+    }
+
     [Fact]
     public async Task Insured_who_is_gone_does_not_keep_the_rest_of_a_batch()
     {
