@@ -89,12 +89,13 @@ internal sealed class ShardRebuild(
         await ReadAllAsync(cancellation);
         List<LostRecord> lost = await LostOfOutboxAsync();
         _report.LostRecords.AddRange(lost.Take(LostRecordsNamed));
-        long highestKnown = Math.Max(Math.Max(_books.Position.Sequence, given), shard.LowestSequence);
+        long missed = Math.Max(shard.LowestSequence, (long)frozen[3]);
+        long highestKnown = Math.Max(Math.Max(_books.Position.Sequence, given), missed);
         if (lost.Count > 0) highestKnown = Math.Max(highestKnown, lost.Max(record => record.Sequence));
         if (_unbooked.Count > 0) highestKnown = Math.Max(highestKnown, _unbooked.Max(record => record.Last));
 
         // A store that is behind had given out numbers that nobody here may have heard of, but none that its outbox had no room for.
-        bool wasBehind = !hadKey || given < Math.Max(_books.Position.Sequence, shard.LowestSequence);
+        bool wasBehind = !hadKey || given < Math.Max(_books.Position.Sequence, missed);
         _report.Sequence = wasBehind ? Math.Max(highestKnown, _books.Position.Sequence + shard.LongestOutbox) : highestKnown;
 
         await GiveUpLostNumbersAsync();

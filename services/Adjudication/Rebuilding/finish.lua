@@ -12,5 +12,5 @@ end
 redis.call('DEL', KEYS[6])
 redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'seq', ARGV[3], 'committed', ARGV[4], 'closed', ARGV[5],
   'people', redis.call('SCARD', KEYS[4]))
-redis.call('HDEL', KEYS[1], 'rebuild', 'was')
+redis.call('HDEL', KEYS[1], 'rebuild', 'was', 'lowest')
 return 1

@@ -36,7 +36,8 @@ public sealed class ShardKeys(int shard)
     public int Number => shard;
 
     /// <summary>Hash: epoch, seq (last number given out), committed (the ledger's watermark when the outbox was last trimmed), people (how
-    /// many are <see cref="Known"/>), closed (the last closed year); while it is rebuilt, rebuild (its name) and was in place of
+    /// many are <see cref="Known"/>), closed (the last closed year), lowest (the highest number that an instance knew of when the store was
+    /// below it); while it is rebuilt, rebuild (its name) and was in place of
     /// epoch.</summary>
     public RedisKey Shard { get; } = Name(shard, "shard");
 

@@ -101,7 +101,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             else if ((string)found[4]! == "1")
                 Refuse(shard, $"it is being rebuilt; where that was interrupted, claims rebuild --shard {shard.Shard} ends it");
             else if (StoreStamp.EpochOf((string)found[0]!) != known.Epoch) Refuse(shard, "Redis holds the store of another ledger");
-            else if ((long)found[1] < Math.Max(watermark, shard.LowestSequence))
+            else if ((long)found[1] < Math.Max(Math.Max(watermark, shard.LowestSequence), (long)found[5]))
                 Refuse(shard, $"Redis is behind what was acknowledged{Restore}");
             else if ((long)found[2] != (long)found[3])
             {

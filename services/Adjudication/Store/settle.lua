@@ -1,7 +1,8 @@
 -- One atomic step for a batch of requests of one shard: find earlier requests, read the accumulators, compute,
 -- write accumulators and stored answers, number each new record and append the batch to the outbox.
 --
--- KEYS[1] shard hash (epoch, seq, committed, closed: last closed year, people: how many KEYS[3] has)   KEYS[2] outbox stream
+-- KEYS[1] shard hash (epoch, seq, committed, closed: last closed year, people: how many KEYS[3] has, lowest: as ARGV[2], where an instance
+-- has found the store below it)   KEYS[2] outbox stream
 -- KEYS[3] set of the keys of all insured that something was ever stored of   KEYS[4..] the insured's hash, one per item
 -- ARGV[1] epoch   ARGV[2] lowest sequence that this store can be at   ARGV[3] longest outbox   ARGV[4..] the items
 -- An item is the mode, then VISIT or UNDOING with what they name: one text, since each argument costs Redis as much as a look at a hash.
@@ -58,11 +59,16 @@ local HEADER_BYTES = 43
 local FORMAT = 2
 local FINGERPRINT_BYTES = 16
 
-local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed', 'closed', 'people')
+local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed', 'closed', 'people', 'lowest')
 if not shard[1] then return redis.error_reply('NOSHARD the shard key is missing') end
 if shard[1] ~= ARGV[1] then return redis.error_reply('EPOCH the store belongs to another ledger') end
 local first = tonumber(shard[2])
-if first < tonumber(ARGV[2]) then return redis.error_reply('STALE the store is behind what was acknowledged') end
+local lowest = math.max(tonumber(ARGV[2]), tonumber(shard[6] or 0))
+if first < lowest then
+  -- For the instances that have heard of fewer numbers, and would go on from here.
+  redis.call('HSET', KEYS[1], 'lowest', string.format('%d', lowest))
+  return redis.error_reply('STALE the store is behind what was acknowledged')
+end
 
 local items = #KEYS - 3
 if first + items - tonumber(shard[3]) > tonumber(ARGV[3]) then

@@ -198,6 +198,23 @@ public sealed class ShardRebuildTests
     }
 
     [Fact]
+    public async Task Store_that_another_instance_has_found_behind_gives_up_what_that_one_knew_of()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await SettleAsync(store, 3);
+        await store.Books.BookAsync(0);
+        await store.Redis.HashSetAsync(store.Shard.Keys.Shard, "lowest", 5);
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P9", "r")));
+        await store.ClosedAsync("Redis is behind what was acknowledged");
+
+        RebuildReport report = await store.RebuildAsync();
+
+        Assert.Equal([new LostNumbers { FirstSequence = 4, LastSequence = 1_003 }], report.LostNumbers);
+        await store.BookAllAsync();
+        Assert.Equal(1_004, (await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P9", "r"))).Sequence);
+    }
+
+    [Fact]
     public async Task Rebuild_that_is_interrupted_leaves_a_closed_shard_and_the_next_is_right()
     {
         await using RebuiltStore store = await RebuiltStore.StartAsync();

@@ -50,6 +50,42 @@ public sealed class FailClosedTests
         Assert.Equal(before, (byte[]?)await fixture.Redis.HashGetAsync(shard.Keys.Insured(Visit.Insured), "fordinary.year:2024"));
     }
 
+    [Theory]
+    [InlineData("settle")]
+    [InlineData("look up")]
+    [InlineData("read all")]
+    [InlineData("ask whether it is ready")]
+    public async Task Store_put_back_behind_what_one_instance_knows_is_used_by_no_instance_once_that_one_has_met_it(string met)
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        ShardQueue knows = fixture.Store.Shards[0];
+        await using SettlementStore other = new(fixture.Redis, shardCount: 1, longestOutbox: 1_000);
+        ShardQueue unaware = other.Shards[0];
+        unaware.Open(StoreFixture.Epoch, 0);
+        foreach (int i in Enumerable.Range(1, 3))
+            await fixture.RunAsync(StepMode.Settle, Visit with { Request = $"r{i}", Insured = $"P{i}" });
+
+        // As an append-only file of the second record has it, before either instance has opened the shard anew.
+        await fixture.Redis.HashSetAsync(knows.Keys.Shard, [new("seq", 2), new("people", 2)]);
+        await fixture.Redis.KeyDeleteAsync(knows.Keys.Insured("P3"));
+        await fixture.Redis.SetRemoveAsync(knows.Keys.Known, (byte[])knows.Keys.Insured("P3")!);
+        Task meeting = met switch
+        {
+            "settle" => fixture.RunAsync(StepMode.Settle, Visit with { Request = "r4" }),
+            "look up" => knows.ReadInsuredAsync("P1"),
+            "read all" => knows.ReadAllAsync(CancellationToken.None).GetAsyncEnumerator().MoveNextAsync().AsTask(),
+            _ => knows.FindFaultAsync(TimeSpan.FromSeconds(5)),
+        };
+        if (met == "ask whether it is ready") await meeting;
+        else await Assert.ThrowsAsync<StoreUnavailableException>(() => meeting);
+
+        StoreUnavailableException refused = await Assert.ThrowsAsync<StoreUnavailableException>(async () =>
+            await unaware.RunAsync(fixture.StepOf(StepMode.Settle, Visit with { Request = "r4", Insured = "P3" })));
+        Assert.Equal("Shard 0: STALE the store is behind what was acknowledged.", refused.Message);
+        Assert.False(await fixture.Redis.KeyExistsAsync(knows.Keys.Insured("P3")));
+        Assert.Equal(3, (long)await fixture.Redis.HashGetAsync(knows.Keys.Shard, "lowest"));
+    }
+
     [Fact]
     public async Task Run_outbox_at_its_bound_pushes_back_and_settles_again_once_trimmed()
     {
