@@ -1,5 +1,8 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Claims.Policy;
 using Spectre.Console;
 
 namespace Claims.Cli;
@@ -36,19 +39,33 @@ public static class Output
         }
     }
 
-    public static void Line(string text) => Console.Out.WriteLine(text);
+    public static void Line(string text) => Console.Out.WriteLine(PlainText.Shown(text));
 
     /// <summary>What a person watching wants to know while a command that answers in JSON runs.</summary>
-    public static void Progress(string text) => Console.Error.WriteLine(text);
+    public static void Progress(string text) => Console.Error.WriteLine(PlainText.Shown(text));
 
-    public static void Error(string sentence) => Console.Error.WriteLine($"claims: {sentence}");
+    public static void Error(string sentence) => Console.Error.WriteLine(PlainText.Shown($"claims: {sentence}"));
 
     public static void WriteJson<T>(T value) => Console.Out.WriteLine(Json(value));
 
-    public static string Json<T>(T value) => JsonSerializer.Serialize(value, JsonOptions);
+    public static string Json<T>(T value) => Shown(JsonSerializer.Serialize(value, JsonOptions));
+
+    /// <summary>Characters that are not seen stand in JSON's texts alone, where <c>\u202e</c> means the same.</summary>
+    private static string Shown(string json)
+    {
+        if (json.EnumerateRunes().All(character => !PlainText.IsHidden(character) || character.Value is '\n' or '\r')) return json;
+        StringBuilder shown = new(json.Length + 16);
+        foreach (Rune character in json.EnumerateRunes())
+        {
+            if (!PlainText.IsHidden(character) || character.Value is '\n' or '\r') shown.Append(character.ToString());
+            else foreach (char unit in character.ToString()) shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)unit:x4}");
+        }
+
+        return shown.ToString();
+    }
 
     public static string Yuan(long fen) =>
-        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"¥{fen / 100m:#,##0.00}");
+        string.Create(CultureInfo.InvariantCulture, $"¥{fen / 100m:#,##0.00}");
 
     /// <param name="columns">Headings; one that starts with '>' is of a column of figures, aligned to the right.</param>
     public static void Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows) =>

@@ -1,4 +1,5 @@
 using System.Text;
+using Claims.Policy;
 
 namespace Claims.Cli;
 
@@ -22,7 +23,7 @@ public static class TextTable
     public static string Render(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows, int width)
     {
         string[] headings = [.. columns.Select(column => column.TrimStart('>'))];
-        IReadOnlyList<string>[] lines = [headings, .. rows];
+        IReadOnlyList<string>[] lines = [headings, .. rows.Select(row => row.Select(PlainText.Shown).ToArray())];
         return Widths(lines, columns.Count, width) is { } widths
             ? Table(columns, lines, widths)
             : Blocks(headings, lines[1..], width);

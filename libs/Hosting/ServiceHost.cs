@@ -63,6 +63,8 @@ public static class ServiceHost
         builder.Logging.AddFilter("System", LogLevel.Warning);
         // A line for every status that is not OK; CallGuard logs what fails for reasons of its own.
         builder.Logging.AddFilter("Grpc", LogLevel.Warning);
+        // An error for each message that a caller got wrong: whoever may call could fill the log. What fails here is CallGuard's to log.
+        builder.Logging.AddFilter("Grpc.AspNetCore.Server.ServerCallHandler", LogLevel.None);
         // One line per command, with its SQL.
         builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
         // Who asks for readiness gets the reason; as a log line it would come with every probe.
@@ -120,6 +122,7 @@ public static class ServiceHost
         builder.Services.Configure<ConsoleLifetimeOptions>(options => options.SuppressStatusMessages = true);
         builder.Services.AddTelemetry(builder.Environment.ApplicationName, host);
         builder.Services.AddSingleton<IStartupFilter, OperationsEndpoint>();
+        if (mainPort is MainPort.Grpc) builder.Services.AddSingleton<IStartupFilter, UnreadableRequests>();
         builder.Services.AddSingleton<Channels>();
         builder.Services.AddSingleton<CallsInProgress>();
         builder.Services.AddHealthChecks();

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
+using Claims.Policy;
 using Claims.V1;
 
 namespace Claims.Rules;
@@ -75,22 +76,24 @@ public static class RequestChecks
     public static Refusal? CheckKey(string requestId, string facilityCode, string insuredId) =>
         CheckCode("request_id", requestId) ?? CheckCode("facility_code", facilityCode) ?? CheckCode("insured_id", insuredId);
 
-    /// <summary>An identifier has 1 to 30 characters, none of them a control character.</summary>
+    /// <summary>An identifier has 1 to 30 characters, each of them seen as itself.</summary>
     public static Refusal? CheckCode(string field, string value)
     {
         if (value.Length == 0) return Refusal.Invalid(field, "缺失。");
         // A character may take two UTF-16 units; nothing longer than twice the limit needs counting.
         if (value.Length > 2 * MaxCodeLength) return TooLong();
         int characters = 0;
-        bool control = false;
+        bool control = false, hidden = false;
         foreach (Rune character in value.EnumerateRunes())
         {
             characters++;
+            if (!PlainText.IsHidden(character)) continue;
             control |= Rune.IsControl(character);
+            hidden = true;
         }
 
         if (characters > MaxCodeLength) return TooLong();
-        return control ? Refusal.Invalid(field, "含有控制字符。") : null;
+        return control ? Refusal.Invalid(field, "含有控制字符。") : hidden ? Refusal.Invalid(field, "含有不可见的字符。") : null;
 
         Refusal TooLong() => Refusal.Invalid(field, $"超过 {MaxCodeLength} 个字符。");
     }

@@ -52,6 +52,20 @@ internal sealed record Answer(int Status, string Json)
     public static Answer TooManyFiles { get; } =
         Of(StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, "正在对账的机构较多，未对账，请稍后重新对账。");
 
+    /// <summary>The body is not said to be JSON in UTF-8; it was not read.</summary>
+    public static Answer NotJson { get; } = Of(
+        StatusCodes.Status415UnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE",
+        "请求头 Content-Type 应为 application/json（字符集 utf-8），本次请求未办理。");
+
+    /// <summary>The name that the gateway was called by is not one of its own.</summary>
+    public static Answer OtherHost(string host) => Of(
+        StatusCodes.Status421MisdirectedRequest, "MISDIRECTED_REQUEST", $"“{host}”不是本网关的地址，本次请求未办理，请核对请求地址。");
+
+    /// <summary>A page of another site has sent the request.</summary>
+    public static Answer OtherSite(string origin) => Of(
+        StatusCodes.Status403Forbidden, StatusCode.PermissionDenied,
+        $"不接受来自网页 {origin} 的请求，本次请求未办理，请联系医保经办机构。");
+
     /// <summary>Nothing was served: no such path, or another method than POST.</summary>
     public static Answer NotServed(int status) => status == StatusCodes.Status405MethodNotAllowed
         ? Of(status, "METHOD_NOT_ALLOWED", "本接口只接受 POST 请求。")

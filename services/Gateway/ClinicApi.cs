@@ -16,9 +16,16 @@ internal sealed class ClinicApi(
     AdjudicationClient adjudication, HospitalBooks books, CallsInProgress calls, GatewaySettings settings, TimeProvider time,
     ILogger<ClinicApi> logger)
 {
-    public void Map(WebApplication app)
+    /// <param name="withTls">Whether clinics come with certificates.</param>
+    public void Map(WebApplication app, bool withTls)
     {
         app.UseStatusCodePages(unserved => WriteAsync(unserved.HttpContext, Answer.NotServed(unserved.HttpContext.Response.StatusCode)));
+        OtherSites sites = new(settings, withTls);
+        app.UseWhen(
+            context => context.Request.Path.StartsWithSegments("/v1", StringComparison.Ordinal),
+            clinic => clinic.Use((context, next) => sites.Refused(context.Request) is { } refused ? WriteAsync(context, refused)
+                : sites.Tell(context) ? Task.CompletedTask
+                : next(context)));
         app.UseAccessControl((context, refused) => WriteAsync(context, Answer.Of(new RpcException(refused), takesEffect: false)));
         Post<SettleRequest>("settle", takesEffect: true, async (request, clinic) => await adjudication.SettleAsync(request, clinic));
         Post<SettleRequest>(
@@ -77,6 +84,7 @@ internal sealed class ClinicApi(
     private async Task<Answer> AnswerAsync<TRequest>(HttpContext context, Operation<TRequest> operation) where TRequest : class,
     IMessage, new()
     {
+        if (!OtherSites.SaysJson(context.Request)) return Answer.NotJson;
         (byte[]? body, Answer? unread) = await ReadBodyAsync(context, ofBooks: operation.Files is not null);
         if (body is null) return unread!;
         (TRequest? request, string? fault) = RequestJson.Read<TRequest>(body);

@@ -27,5 +27,6 @@ public static class GatewayServices
         builder.Services.AddHealthChecks().AddCheck<AdjudicationReached>("adjudication", tags: [Readiness.Tag]);
     }
 
-    public static void MapClinicApi(this WebApplication app) => app.Services.GetRequiredService<ClinicApi>().Map(app);
+    public static void MapClinicApi(this WebApplication app) => app.Services.GetRequiredService<ClinicApi>().Map(
+        app, app.Services.GetRequiredService<HostSettings>().Tls.IsConfigured);
 }

@@ -13,6 +13,12 @@ public sealed class GatewaySettings
     [Required, Url]
     public string LedgerAddress { get; init; } = "";
 
+    /// <summary>Names that clinics call the gateway by, with commas. Empty: without TLS those of loopback, with TLS any.</summary>
+    public string Hosts { get; init; } = "";
+
+    /// <summary>Origins whose pages may call the gateway, such as <c>https://clinic.example</c>, with commas. Empty: its own.</summary>
+    public string Origins { get; init; } = "";
+
     /// <summary>How long Adjudication may take to answer, repeats included; then 504.</summary>
     [Range(1, 60)]
     public int AnswerSeconds { get; init; } = 10;

@@ -84,4 +84,26 @@ public sealed class TextTableTests
         Assert.All(table.Split('\n'), line => Assert.InRange(TextTable.WidthOf(line), 0, width));
         Assert.Contains("¥78,000,000.00", table, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Render_character_that_is_not_seen_is_shown_by_its_number_and_counted_as_shown()
+    {
+        string table = TextTable.Render(["id", "name"], [["P1\u202e", "甲\u001b[2J"], ["P200000000000", "乙"]], 80);
+
+        Assert.Equal("""
+              id             name
+              ─────────────  ───────────
+              P1\u{202e}     甲\u{1b}[2J
+              P200000000000  乙
+
+            """, table);
+    }
+
+    [Fact]
+    public void Json_character_that_is_not_seen_is_written_as_an_escape_that_means_the_same()
+    {
+        string json = Output.Json(new { name = "甲\u202e乙\u200b" });
+
+        Assert.Equal("{\n  \"name\": \"甲\\u202e乙\\u200b\"\n}", json.ReplaceLineEndings("\n"));
+    }
 }

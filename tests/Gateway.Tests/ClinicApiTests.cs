@@ -305,7 +305,7 @@ public sealed class ClinicApiTests
         await using RunningGateway gateway = await RunningGateway.StartAsync("http://127.0.0.1:1", "--Claims:BodyBytes=1000");
         string begun = new(' ', 1_001);
 
-        using TcpClient clinic = await gateway.ConnectAsync($"POST /v1/settle HTTP/1.1\nHost: gateway\n{length}",
+        using TcpClient clinic = await gateway.ConnectAsync($"{RunningGateway.Post}{length}",
             length.EndsWith("chunked", StringComparison.Ordinal) ? $"3E9\r\n{begun}\r\n" : begun);
 
         Assert.StartsWith("HTTP/1.1 413 ", await FirstLineAsync(clinic), StringComparison.Ordinal);
@@ -331,7 +331,7 @@ public sealed class ClinicApiTests
         await using RunningGateway gateway =
             await RunningGateway.StartAsync("http://127.0.0.1:1", services => services.AddSingleton<TimeProvider>(timers), settings);
 
-        using TcpClient clinic = await gateway.ConnectAsync("POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: 100", Visit[..20]);
+        using TcpClient clinic = await gateway.ConnectAsync(RunningGateway.Post + "Content-Length: 100", Visit[..20]);
         await EventuallyAsync(() => Task.FromResult(timers.Count > 0));
         timers.GoOff();
 
@@ -345,7 +345,7 @@ public sealed class ClinicApiTests
         await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(FakeAdjudication.Settling());
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
         using TcpClient clinic = await gateway.ConnectAsync(
-            $"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit[..20]);
+            $"{RunningGateway.Post}Content-Length: {Visit.Length}", Visit[..20]);
         await EventuallyAsync(async () => (await gateway.MetricsAsync("claims_calls_in_progress")) is ["claims_calls_in_progress 1"]);
 
         await clinic.GetStream().WriteAsync(Encoding.UTF8.GetBytes(Visit[20..]));
@@ -481,7 +481,7 @@ public sealed class ClinicApiTests
     private static async Task HangUpAsync(RunningGateway gateway, Gate gate)
     {
         using (TcpClient clinic = await gateway.ConnectAsync(
-            $"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {Visit.Length}", Visit)) await gate.Entered;
+            $"{RunningGateway.Post}Content-Length: {Visit.Length}", Visit)) await gate.Entered;
         await gateway.HungUp;
     }
 

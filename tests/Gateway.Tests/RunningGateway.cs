@@ -17,6 +17,9 @@ internal sealed class RunningGateway : IAsyncDisposable
     /// <summary>Longer than anything takes that a test waits for.</summary>
     public static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
 
+    /// <summary>How a request begins that is written by hand.</summary>
+    public const string Post = "POST /v1/settle HTTP/1.1\nHost: localhost\nContent-Type: application/json\n";
+
     private readonly WebApplication _app;
     private readonly HttpClient _http = new();
     private readonly TaskCompletionSource _hungUp;
@@ -27,6 +30,8 @@ internal sealed class RunningGateway : IAsyncDisposable
         _hungUp = hungUp;
         Log = log.Lines;
     }
+
+    public Uri Main => _app.Addresses().Main;
 
     public Uri Metrics => _app.Addresses().Metrics;
 
@@ -69,6 +74,13 @@ internal sealed class RunningGateway : IAsyncDisposable
         using HttpRequestMessage request = new(method, new Uri(_app.Addresses().Main, path));
         if (json is not null) request.Content = new StringContent(json, Encoding.UTF8, "application/json");
         foreach ((string name, string value) in headers) request.Headers.Add(name, value);
+        return await SendAsync(request);
+    }
+
+    /// <param name="request">Of a path.</param>
+    public async Task<ClinicAnswer> SendAsync(HttpRequestMessage request)
+    {
+        if (!request.RequestUri!.IsAbsoluteUri) request.RequestUri = new Uri(_app.Addresses().Main, request.RequestUri);
         using HttpResponseMessage response = await _http.SendAsync(request);
         Assert.Equal(("application/json", "utf-8"),
             (response.Content.Headers.ContentType!.MediaType, response.Content.Headers.ContentType.CharSet));

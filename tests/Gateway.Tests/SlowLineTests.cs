@@ -20,7 +20,7 @@ public sealed class SlowLineTests
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
         byte[] body = Encoding.UTF8.GetBytes(Visit.PadRight(12 * PieceBytes));
 
-        using TcpClient clinic = await gateway.ConnectAsync($"POST /v1/settle HTTP/1.1\nHost: gateway\nContent-Length: {body.Length}", "");
+        using TcpClient clinic = await gateway.ConnectAsync($"{RunningGateway.Post}Content-Length: {body.Length}", "");
         using PeriodicTimer pace = new(TimeSpan.FromMilliseconds(500));
         for (int sent = 0; sent < body.Length; sent += PieceBytes)
         {

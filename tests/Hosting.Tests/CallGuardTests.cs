@@ -25,6 +25,36 @@ public sealed class CallGuardTests
         Assert.Equal(["/claims.v1.Adjudication/Settle failed for insured ***1234, facility H41010000001, request R1."], service.Log);
     }
 
+    [Theory]
+    [InlineData(MethodType.Unary, "Settle")]
+    [InlineData(MethodType.DuplexStreaming, "SettleStream")]
+    public async Task Message_that_cannot_be_read_is_an_invalid_argument_and_no_failure(MethodType type, string name)
+    {
+        await using InProcessService service = await InProcessService.StartAsync(new Behaviour());
+        using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
+        Marshaller<byte[]> bytes = Marshallers.Create(message => message, message => message);
+        Method<byte[], byte[]> method = new(type, "claims.v1.Adjudication", name, bytes, bytes);
+        byte[] garbage = [0xff, 0xff, 0xff];
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            if (type is MethodType.Unary)
+            {
+                await channel.CreateCallInvoker().AsyncUnaryCall(method, null, new CallOptions(), garbage);
+                return;
+            }
+
+            using AsyncDuplexStreamingCall<byte[], byte[]> call =
+                channel.CreateCallInvoker().AsyncDuplexStreamingCall(method, null, new CallOptions());
+            await call.RequestStream.WriteAsync(garbage);
+            await call.ResponseStream.MoveNext(CancellationToken.None);
+        });
+
+        Assert.Equal((StatusCode.InvalidArgument, "A message is not one of the contract's: it cannot be read."),
+            (refused.StatusCode, refused.Status.Detail));
+        Assert.Empty(service.Log);
+    }
+
     [Fact]
     public async Task Status_that_a_service_chose_passes_unchanged()
     {

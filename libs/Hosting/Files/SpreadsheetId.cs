@@ -17,7 +17,10 @@ public static partial class SpreadsheetId
     public static bool IsRounded(string id) => Rounded().IsMatch(id);
 
     private static bool IsChanged(string id) =>
-        id.Length > 0 && (id[0] is '=' or '+' or '-' or '@' or '\t' or '\r' || (id.Length > MostDigits && id.All(char.IsAsciiDigit)));
+        id.Length > 0 && (BeginsFormula(id[0]) || (id.Length > MostDigits && id.All(char.IsAsciiDigit)));
+
+    // Chinese input methods write full width.
+    private static bool BeginsFormula(char first) => first is '=' or '+' or '-' or '@' or '＝' or '＋' or '－' or '＠' or '\t' or '\r';
 
     [GeneratedRegex(@"^'?[0-9](?:[.,][0-9]+)?E\+[0-9]+$", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase,
         matchTimeoutMilliseconds: 100)]

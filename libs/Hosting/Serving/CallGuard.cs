@@ -90,6 +90,10 @@ internal sealed class CallGuard : Interceptor
         {
             return await call(check);
         }
+        catch (InvalidProtocolBufferException)
+        {
+            throw Unreadable();
+        }
         catch (Exception exception) when (exception is not RpcException && !context.CancellationToken.IsCancellationRequested)
         {
             CallsInProgress.CountFailure();
@@ -109,6 +113,9 @@ internal sealed class CallGuard : Interceptor
         (bool names, string? facilityCode) = FacilityOf<TRequest>.Read(message);
         if (names) _access.RequireOwn(caller, facilityCode, method);
     };
+
+    private static RpcException Unreadable() =>
+        new(new Status(StatusCode.InvalidArgument, UnreadableRequests.Sentence));
 
     private static RpcException Stopping() =>
         new(new Status(StatusCode.Unavailable, "The service is stopping; send again what was not answered."));

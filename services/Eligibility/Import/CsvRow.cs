@@ -1,5 +1,6 @@
 using System.Globalization;
 using Claims.Hosting;
+using Claims.Policy;
 
 namespace Claims.Eligibility.Import;
 
@@ -29,20 +30,22 @@ internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
         return sound ? value : throw Fault(column, $"is not a code of 1 to {MaxCodeLength} letters, digits, '-', '_' or '.'");
     }
 
-    /// <summary>1 to 30 characters as another system gave them, none of them a control character.</summary>
+    /// <summary>1 to 30 characters as another system gave them, each of them seen as itself.</summary>
     public string Identifier(int column)
     {
         string value = reader.Fields[column];
-        bool sound = value.Length > 0 && value.EnumerateRunes().Count() <= MaxCodeLength && !value.Any(char.IsControl);
-        return sound ? value : throw Fault(column, $"is not an identifier of 1 to {MaxCodeLength} characters without control characters");
+        bool sound = value.Length > 0 && value.EnumerateRunes().Count() <= MaxCodeLength && PlainText.Is(value);
+        return sound
+            ? value
+            : throw Fault(column, $"is not an identifier of 1 to {MaxCodeLength} characters without control characters or invisible ones");
     }
 
     public string Name(int column)
     {
         string value = reader.Fields[column];
-        return value.Length <= MaxNameLength && !value.Any(char.IsControl)
+        return value.Length <= MaxNameLength && PlainText.Is(value)
             ? value
-            : throw Fault(column, $"is not a name of at most {MaxNameLength} characters without control characters");
+            : throw Fault(column, $"is not a name of at most {MaxNameLength} characters, each of them seen");
     }
 
     /// <summary>A code that the policy's list knows; any 6 digits where the policy has no list.</summary>

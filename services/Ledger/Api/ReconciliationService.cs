@@ -101,7 +101,7 @@ internal sealed class ReconciliationService(
     }
 
     private static string FacilityOf(string code) =>
-        code.Length is > 0 and <= MaxFacilityCodeLength && !code.Any(char.IsControl)
+        code.Length is > 0 and <= MaxFacilityCodeLength && Policy.PlainText.Is(code)
             ? code
             : throw new ReconciliationRequestException("facility_code is missing or no code", "机构编码（facility_code）未填或有误");
 

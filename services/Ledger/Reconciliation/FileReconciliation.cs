@@ -1,6 +1,7 @@
 using System.Data;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using Claims.Policy;
 using Claims.V1;
 using Npgsql;
 using NpgsqlTypes;
@@ -118,7 +119,7 @@ internal sealed class FileReconciliation(NpgsqlDataSource database, FileSlots sl
     }
 
     private static string FacilityOf(FacilityLine line) =>
-        line.FacilityCode.Length is > 0 and <= MaxFacilityCodeLength && !line.FacilityCode.Any(char.IsControl)
+        line.FacilityCode.Length is > 0 and <= MaxFacilityCodeLength && PlainText.Is(line.FacilityCode)
             ? line.FacilityCode
             : throw new ReconciliationRequestException(
                 string.Create(CultureInfo.InvariantCulture, $"line {line.LineNumber}: facility_code is missing or no code"),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Claims.Hosting;
+using Claims.Policy;
 using Claims.V1;
 
 namespace Claims.Ledger.Reconciliation;
@@ -55,7 +56,7 @@ internal sealed record ListedLine(
                 $"{field} was turned into a rounded number by a spreadsheet: format its column as text and export it again",
                 $"编号（{field}）被表格软件改成了科学计数，后几位已丢失：请把该列设为文本后重新导出");
             string id = SpreadsheetId.Read(text);
-            Require(id.Length <= MaxIdLength && !id.Any(char.IsControl), field == "insured_id"
+            Require(id.Length <= MaxIdLength && PlainText.Is(id), field == "insured_id"
                 ? "insured_id is missing or no id"
                 : $"{field} is no id", $"编号（{field}）有误");
             return id;

@@ -86,6 +86,20 @@ public sealed class RequestChecksTests
         Assert.Null(RequestChecks.Check(request, Today).Refusal);
     }
 
+    [Theory]
+    [InlineData("P\u202e1")]
+    [InlineData("\u200bP1")]
+    [InlineData("P1\u2028")]
+    public void Check_id_that_shows_another_one_is_refused(string id)
+    {
+        SettleRequest request = Sound();
+        request.InsuredId = id;
+
+        Refusal? refused = RequestChecks.Check(request, Today).Refusal;
+
+        Assert.Equal(("INVALID_REQUEST", "请求字段 insured_id 含有不可见的字符。"), (refused?.Code, refused?.Text));
+    }
+
     /// <summary>In the order in which they are looked for.</summary>
     private static readonly (Action<SettleRequest> Spoil, string Code, string Text)[] InOrder =
     [
