@@ -178,7 +178,7 @@ public sealed class Restore(SystemLayout layout, Supervisor supervisor, Action<s
             await ClearAsync(CancellationToken.None);
             throw new CommandException(
                 $"The WAL segment {WalArchive.SegmentName(way.Chain.Timeline, segment)} or the one behind it cannot be read, and there are later "
-                    + $"ones: {EndsAt(reached)}. To have the books up to there, say --to that moment.");
+                    + $"ones: {EndsAt(reached)}. To have the books up to there, move what lies behind it out of {way.Archive}.");
         }
 
         if (books!.Epoch != backup.Epoch || books.Watermarks.Zip(backup.Watermarks).Any(mark => mark.First < mark.Second))
@@ -201,13 +201,13 @@ public sealed class Restore(SystemLayout layout, Supervisor supervisor, Action<s
         if (!e.Message.StartsWith("recovery ended before configured recovery target", StringComparison.Ordinal))
             return new CommandException($"PostgreSQL could not carry the backup on: {e.Message.TrimEnd('.')}. Its log is {log}.", e);
         if (way.Chain is { Missing.Count: > 0 } chain) return Missing(chain, way.Archive, EndsAt(e.End));
-        return new CommandException($"There is no WAL as late as {Times.Text(order.To!.Value)}: {EndsAt(e.End)}. Say --to that moment, or --to "
-            + "latest.", e);
+        return new CommandException(
+            $"There is no WAL as late as {Times.Text(order.To!.Value)}: {EndsAt(e.End)}. To have all there is, say --to latest.", e);
     }
 
     private static CommandException Missing(WalChain chain, string archive, string? endsAt = null) => new(
         $"The WAL segment {chain.Missing[0]} is missing from {archive}, and there are later ones"
-            + $"{(endsAt is null ? "" : $": {endsAt}")}. To have the books as they were before it, say --to a moment before it.");
+            + $"{(endsAt is null ? "" : $": {endsAt}")}. To have the books up to there, move the later ones out of it.");
 
     private static string EndsAt(RecoveryEnd end) => end.LastTransaction is { } time
         ? $"the last transaction before its end is of {Times.Text(time)}"

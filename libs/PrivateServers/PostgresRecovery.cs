@@ -86,7 +86,7 @@ public static partial class PostgresRecovery
         string log = Path.Combine(directory, LogName);
         await File.WriteAllTextAsync(script, Script, cancellationToken);
         await File.WriteAllTextAsync(Path.Combine(data, "recovery.signal"), "", cancellationToken);
-        File.Delete(log);
+        await File.WriteAllTextAsync(log, "", cancellationToken);
         int port = FreePort.Take();
         string restore = string.Join(' ', (string[])
             ["/bin/sh", WalArchive.Quoted(script), "\"%f\"", "\"%p\"", .. goal.WalDirectories.Select(WalArchive.Quoted)]);

@@ -5,12 +5,13 @@ namespace Claims.PrivateServers;
 /// <summary>One run of a program to its end. It ends with this process, whatever ends that.</summary>
 internal static class ProgramRun
 {
-    // The reader ends the program once standard input closes, which the kernel does however this process ends.
+    // The reader ends the program and what it has started, pg_basebackup has a second process, once standard input closes, which the
+    // kernel does however this process ends.
     private const string Script = """
         exec 3<&0
-        "$@" </dev/null 3<&- 2>&1 &
+        setsid "$@" </dev/null 3<&- 2>&1 &
         program=$!
-        { read -r _ <&3; kill -KILL $program; } >/dev/null 2>&1 &
+        { read -r _ <&3; kill -KILL -- -$program; } >/dev/null 2>&1 &
         reader=$!
         exec 3<&-
         wait $program

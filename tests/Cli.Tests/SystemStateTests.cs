@@ -95,7 +95,7 @@ public sealed class SystemStateTests : IDisposable
         CommandException refused = await Assert.ThrowsAsync<CommandException>(
             () =>
                 supervisor.UpAsync(fresh: false, new CityPolicy(Repository.PolicyDirectory, "xinzhou"), kafka: null, observe: false,
-                CancellationToken.None));
+                archive: null, CancellationToken.None));
 
         Assert.StartsWith($"The data in {_directory.FullName} is of zhengzhou, not of xinzhou", refused.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(layout.RedisDirectory));
