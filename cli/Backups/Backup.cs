@@ -32,8 +32,8 @@ public sealed class Backup(SystemLayout layout, PrivatePostgres postgres, CityPo
         try
         {
             File.SetUnixFileMode(directory, Places.OwnDirectory);
-            Places.RequireRoom(
-                directory, Places.BytesOf(Path.Combine(layout.PostgresDirectory, PrivatePostgres.DataName)) + Margin, FreeBytesOf(directory));
+            long bytes = Places.BytesOf(Path.Combine(layout.PostgresDirectory, PrivatePostgres.DataName));
+            Places.RequireRoom(directory, bytes + Margin, FreeBytesOf(directory));
             string into = BackupManifest.BaseOf(directory);
             await PostgresBackup.TakeAsync(postgres, into, megabytesPerSecond, copied, cancellationToken);
             BooksState after = await BooksState.ReadAsync(postgres, cancellationToken);

@@ -38,12 +38,8 @@ internal static class Places
     public static void CopySecret(string from, string to)
     {
         FileStreamOptions own = new() { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnFile };
-        using (FileStream file = new(to, own))
-        {
-            file.Write(File.ReadAllBytes(from));
-            file.Flush(flushToDisk: true);
-        }
-
-        File.SetUnixFileMode(to, OwnFile);
+        using FileStream file = new(to, own);
+        file.Write(File.ReadAllBytes(from));
+        file.Flush(flushToDisk: true);
     }
 }

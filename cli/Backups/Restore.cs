@@ -112,7 +112,8 @@ public sealed class Restore(SystemLayout layout, Supervisor supervisor, Action<s
         if (order.To is { } to && to < backup.EndedAt)
         {
             throw new CommandException(
-                $"The backup ends at {Times.Text(backup.EndedAt)} and cannot be restored to a moment before it, {Times.Text(to)}: take an earlier one.");
+                $"The backup ends at {Times.Text(backup.EndedAt)} and cannot be restored to a moment before it, {Times.Text(to)}: take an "
+                    + "earlier one.");
         }
 
         OwnWal? own = await PostgresRecovery.WalOfAsync(DataDirectory, backup.SystemIdentifier, cancellationToken);
@@ -139,23 +140,26 @@ public sealed class Restore(SystemLayout layout, Supervisor supervisor, Action<s
 
         WalArchive archive = new(named);
         if (archive.Owner is { } owner && owner != backup.SystemIdentifier)
-            throw new CommandException($"{named} keeps the WAL of another PostgreSQL, {owner}; the backup is of {backup.SystemIdentifier}.");
+            throw new CommandException(
+                $"{named} keeps the WAL of another PostgreSQL, {owner}; the backup is of {backup.SystemIdentifier}.");
         WalChain chain = archive.ChainFrom(
             backup.Timeline, WalArchive.ParseLsn(backup.EndLsn), toItsEnd ? backup.Timeline : order.Timeline, own?.Directory);
         if (order.Latest && chain.Missing.Count > 0) throw Missing(chain, named);
         if (order.Timeline is null && chain.Timeline != backup.Timeline && !toItsEnd)
         {
-            tell($"The WAL of timeline {chain.Timeline} is followed, which an earlier restore has begun; what was booked before that and is "
-                + $"not in it is reached with --timeline {backup.Timeline}.");
+            tell($"The WAL of timeline {chain.Timeline} is followed, which an earlier restore has begun; what was booked before that and "
+                + $"is not in it is reached with --timeline {backup.Timeline}.");
         }
 
-        return new Way(new RecoveryGoal(order.To, toItsEnd, own is null ? [named] : [named, own.Directory], chain.Timeline), chain, own, named);
+        string[] from = own is null ? [named] : [named, own.Directory];
+        return new Way(new RecoveryGoal(order.To, toItsEnd, from, chain.Timeline), chain, own, named);
     }
 
     private async Task<(RecoveryEnd Reached, BooksState Books)> RecoverAsync(
         BackupManifest backup, RestoreOrder order, Way way, CancellationToken cancellationToken)
     {
-        tell($"Carrying it on 恢复 to {(order.To is { } to ? Times.Text(to) : order.Latest ? "the last of the WAL" : "its own end")} …");
+        string goal = order.To is { } to ? Times.Text(to) : order.Latest ? "the last of the WAL" : "its own end";
+        tell($"Carrying it on 恢复 to {goal} …");
         BooksState? books = null;
         RecoveryEnd reached;
         try
@@ -177,8 +181,8 @@ public sealed class Restore(SystemLayout layout, Supervisor supervisor, Action<s
         {
             await ClearAsync(CancellationToken.None);
             throw new CommandException(
-                $"The WAL segment {WalArchive.SegmentName(way.Chain.Timeline, segment)} or the one behind it cannot be read, and there are later "
-                    + $"ones: {EndsAt(reached)}. To have the books up to there, move what lies behind it out of {way.Archive}.");
+                $"The WAL segment {WalArchive.SegmentName(way.Chain.Timeline, segment)} or the one behind it cannot be read, and there are "
+                    + $"later ones: {EndsAt(reached)}. To have the books up to there, move what lies behind it out of {way.Archive}.");
         }
 
         if (books!.Epoch != backup.Epoch || books.Watermarks.Zip(backup.Watermarks).Any(mark => mark.First < mark.Second))

@@ -21,13 +21,16 @@ public static class RestoreCommand
                 + "backup, the backup's own end.",
             DefaultValueFactory = _ => Latest,
         };
-        Option<string?> archive = new("--archive") { Description = "Where the WAL behind the backup is; without it where the backup says." };
+        Option<string?> archive = new("--archive")
+        {
+            Description = "Where the WAL behind the backup is; without it where the backup says.",
+        };
         Option<int?> timeline = CommonOptions.AtLeastOne<int?>("--timeline",
             "Whose WAL, where an earlier restore has begun another; without it the newest.");
         Option<bool> replace = new("--replace") { Description = "Put books that are there aside. Nothing of them is removed." };
         Option<bool> json = CommonOptions.Json();
-        Command command = new("restore", "Restore a backup into $CLAIMS_DATA, whose system must be down. What Redis has is kept: it may know "
-            + "more than the backup. Afterwards `claims up`, then `claims rebuild`.")
+        Command command = new("restore", "Restore a backup into $CLAIMS_DATA, whose system must be down. What Redis has is kept: it may "
+            + "know more than the backup. Afterwards `claims up`, then `claims rebuild`.")
         {
             directory,
             to,
@@ -47,7 +50,8 @@ public static class RestoreCommand
         command.SetAction((result, cancel) => RunAsync(
             new RestoreOrder(
                 Path.GetFullPath(result.GetValue(directory)!), Times.Parse(result.GetValue(to)!), result.GetValue(to) == Latest,
-                result.GetValue(archive) is { } named ? Path.GetFullPath(named) : null, result.GetValue(timeline), result.GetValue(replace)),
+                result.GetValue(archive) is { } named ? Path.GetFullPath(named) : null, result.GetValue(timeline),
+                result.GetValue(replace)),
             result.GetValue(json), cancel));
         return command;
     }
@@ -91,8 +95,8 @@ public static class RestoreCommand
         if (report.Replaced is { } replaced) Output.Line($"What was there before is in {replaced}; remove it once nobody needs it.");
         Output.Line(report.RedisKept
             ? "Redis has its data: what it has and these books lack is booked again. Run `claims up`, then `claims rebuild`."
-            : "Redis has no data here: what was answered and is not in these books is lost, and is settled anew where its sender repeats it. "
-                + "Run `claims up`, which ends with exit code 3, then `claims rebuild`.");
+            : "Redis has no data here: what was answered and is not in these books is lost, and is settled anew where its sender repeats "
+                + "it. Run `claims up`, which ends with exit code 3, then `claims rebuild`.");
         Output.Line("Payments, income, plans and imports that were entered later than these books go are lost: enter them again.");
         Output.Line(archive is { }
             ? $"Its WAL goes on into {archive}. Take a new backup once it is up."

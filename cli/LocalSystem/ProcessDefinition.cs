@@ -58,7 +58,8 @@ public static class ProcessDefinitions
     public static ProcessDefinition PostgresServer(SystemLayout layout, string? archive) => new(
         Postgres,
         $"postgres {layout.PostgresPort}{(archive is null ? "" : $" {archive}")}",
-        (started, cancel) => PrivatePostgres.StartDetachedAsync(layout.PostgresDirectory, layout.PostgresPort, layout.LogFile(Postgres), started,
+        (started, cancel) => PrivatePostgres.StartDetachedAsync(
+            layout.PostgresDirectory, layout.PostgresPort, layout.LogFile(Postgres), started,
             archive is null ? null : new WalArchive(archive), cancel));
 
     /// <summary>The embedded broker: this command itself, run as `claims broker`.</summary>

@@ -72,7 +72,7 @@ public static partial class PostgresRecovery
         }
     }
 
-    /// <summary>Replays WAL over the copy of a backup, lets something look at the result while a server runs over it, and stops that.</summary>
+    /// <summary>Replays WAL over the copy of a backup, and lets something look at the result while a server runs over it.</summary>
     /// <param name="directory">Of the server; password and log lie beside its cluster.</param>
     /// <param name="tell">Takes a line now and then.</param>
     /// <exception cref="RecoveryException">It did not come to the goal.</exception>
@@ -100,7 +100,7 @@ public static partial class PostgresRecovery
             "-c", string.Create(CultureInfo.InvariantCulture, $"recovery_target_timeline={goal.Timeline}"),
             "-c", "recovery_target_action=promote",
             .. goal.To is { } to
-                ? new[] { "-c", $"recovery_target_time={to.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture)}+00" }
+                ? new[] { "-c", $"recovery_target_time={ForPostgres(to)}" }
                 : [],
             .. goal.ToItsEnd ? new[] { "-c", "recovery_target=immediate" } : [],
         ];
@@ -117,6 +117,9 @@ public static partial class PostgresRecovery
 
         return EndOf(log);
     }
+
+    private static string ForPostgres(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff'+00'", CultureInfo.InvariantCulture);
 
     private static async Task WaitAsync(PrivatePostgres postgres, string log, Action<string> tell, CancellationToken cancellationToken)
     {
@@ -165,8 +168,8 @@ public static partial class PostgresRecovery
         if (exitCode != 0) throw new PrivateServerException($"{program} failed: {string.Join("; ", said.TakeLast(3))}");
     }
 
-    [GeneratedRegex(@"LOG:  (?<what>redo in progress, .*|restored log file .*)$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
-        1000)]
+    [GeneratedRegex(@"LOG:  (?<what>redo in progress, .*|restored log file .*)$",
+        RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
     private static partial Regex ProgressPattern();
 
     [GeneratedRegex(@"LOG:  redo done at (?<lsn>[0-9A-F]+/[0-9A-F]+)", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]

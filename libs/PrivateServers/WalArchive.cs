@@ -72,7 +72,8 @@ public sealed partial class WalArchive(string directory)
         int newest = target ?? names.Where(name => HistoryPattern().IsMatch(name))
             .Select(name => int.Parse(name.AsSpan(0, 8), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture))
             .Append(timeline).Max();
-        List<(int Timeline, long SwitchedAt)> path = [.. HistoryOf(newest).Where(part => part.Timeline >= timeline), (newest, long.MaxValue)];
+        List<(int Timeline, long SwitchedAt)> path =
+            [.. HistoryOf(newest).Where(part => part.Timeline >= timeline), (newest, long.MaxValue)];
         // A newer timeline that did not come of the backup's leads nowhere from here.
         if (path[0].Timeline != timeline || path[0].SwitchedAt < end) path = [(timeline, long.MaxValue)];
 

@@ -9,7 +9,7 @@ namespace Hosting.Tests;
 /// <summary>Whether a real PostgreSQL gets its WAL into its archive.</summary>
 public sealed class ArchiveWatchTests
 {
-    private const string Failing = "claims_postgres_archive_failing";
+    private const string Failing = "claims_postgres_archive_broken";
     private const string ArchivedAt = "claims_postgres_archived_timestamp_seconds";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);

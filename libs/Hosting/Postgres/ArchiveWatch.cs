@@ -21,7 +21,7 @@ public sealed class ArchiveWatch : BackgroundService
     public ArchiveWatch(NpgsqlDataSource database, TimeProvider clock, ILogger<ArchiveWatch> log)
     {
         (_database, _clock, _log) = (database, clock, log);
-        _meter.CreateObservableGauge("claims_postgres_archive_failing", () => Observe(reading => reading.Failing ? 1 : 0),
+        _meter.CreateObservableGauge("claims_postgres_archive_broken", () => Observe(reading => reading.Failing ? 1 : 0),
             description: "1: the last segment of WAL that PostgreSQL meant to archive is not archived.");
         _meter.CreateObservableGauge("claims_postgres_archived_timestamp_seconds",
             () => Observe(reading => reading.ArchivedAt).Where(measurement => measurement.Value > 0),

@@ -88,7 +88,8 @@ public sealed class RestoredDataTests : IDisposable
         Assert.Equivalent(new WalChain([WalArchive.SegmentName(2, 3)], 4, 2), archive.ChainFrom(1, end, null), strict: true);
         File.Delete(Path.Combine(_directory.FullName, WalArchive.SegmentName(1, 2)));
         Assert.Equivalent(
-            new WalChain([WalArchive.SegmentName(1, 2), WalArchive.SegmentName(2, 3)], 4, 2), archive.ChainFrom(1, end, null), strict: true);
+            new WalChain([WalArchive.SegmentName(1, 2), WalArchive.SegmentName(2, 3)], 4, 2), archive.ChainFrom(1, end, null),
+            strict: true);
     }
 
     [Fact]
