@@ -17,10 +17,14 @@ internal sealed class ShardRebuild(
     private const int LostRecordsNamed = 100;
     private const int ProgressEveryRecords = 2_000;
 
-    /// <summary>Of a store that is behind. Books that were put back themselves do not know how far a shard had come: this many are years of
-    /// a large city's shard, cost one record, and leave room for a thousand such losses in an id of ten digits.</summary>
+    /// <summary>Of a store that is behind, at least. Books that were put back themselves do not know how far a shard had come.</summary>
     internal const long NumbersGivenUp = 10_000_000;
 
+    /// <summary>More than a shard numbers in a second, over the years: what it has given out by now lies below this many for each second
+    /// since <see cref="Beginning"/>, however often stores and books were put back. Ids keep their ten digits until 2055.</summary>
+    private const long NumbersPerSecond = 10;
+
+    private static readonly DateTimeOffset Beginning = new(2024, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly Script Freeze = Script.FromResource("freeze.lua");
     private static readonly Script Finish = Script.FromResource("finish.lua");
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
@@ -70,6 +74,9 @@ internal sealed class ShardRebuild(
     private bool FoundAllWhole => !_report.RestDiffers && _report.LostRecords.Count == 0
         && _report.MissingInsured + _report.DifferingInsured + _report.UnknownInsured == 0;
 
+    private long HighestGivenOut => Math.Max(
+        _books.Position.Sequence + NumbersGivenUp, (long)(time.GetUtcNow() - Beginning).TotalSeconds * NumbersPerSecond);
+
     private async Task CompareAsync(CancellationToken cancellation)
     {
         await ReadAllAsync(cancellation);
@@ -117,7 +124,7 @@ internal sealed class ShardRebuild(
 
         // A store that is behind had given out numbers that nobody here may have heard of.
         bool wasBehind = !hadKey || given < Math.Max(_books.Position.Sequence, shard.LowestSequence);
-        _report.Sequence = wasBehind ? Math.Max(highestKnown, _books.Position.Sequence + NumbersGivenUp) : highestKnown;
+        _report.Sequence = wasBehind ? Math.Max(highestKnown, HighestGivenOut) : highestKnown;
 
         await GiveUpLostNumbersAsync();
         await WriteTermsAsync();

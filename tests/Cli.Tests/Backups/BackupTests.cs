@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Claims.Cli.Backups;
 using Claims.PrivateServers;
 using Npgsql;
@@ -61,6 +62,37 @@ public sealed class BackupTests(BackupTests.Serving serving) : IClassFixture<Bac
 
         Assert.Equal($"The system in {_books.Layout.DataDirectory} runs (postgres): `claims down` first.", refused.Message);
         Assert.True(await _books.Postgres.AnswersAsync());
+    }
+
+    /// <summary>PostgreSQL asks again where it crashed before it heard; and what another system has put there must stay.</summary>
+    [Fact]
+    public async Task Segment_is_archived_once_and_never_replaced_by_another_of_its_name()
+    {
+        string archive = Directory.CreateDirectory(_directory).FullName;
+        string segment = _books.FilePath("segment");
+        string kept = Path.Combine(archive, "000000010000000000000001");
+        await File.WriteAllTextAsync(kept + ".new", "broken off");
+        await File.WriteAllTextAsync(segment, "one");
+
+        Assert.Equal(0, await ArchiveAsync(segment, archive));
+        Assert.Equal(0, await ArchiveAsync(segment, archive));
+        await File.WriteAllTextAsync(segment, "two");
+        Assert.Equal(1, await ArchiveAsync(segment, archive));
+
+        Assert.Equal("one", await File.ReadAllTextAsync(kept));
+        Assert.Equal([kept], Directory.EnumerateFiles(archive));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(kept));
+    }
+
+    private async Task<int> ArchiveAsync(string segment, string archive)
+    {
+        using Process script = Process.Start(new ProcessStartInfo("/bin/sh",
+        [
+            Path.Combine(_books.Layout.PostgresDirectory, "archive.sh"), segment, "000000010000000000000001", archive,
+        ])
+        { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        await script.WaitForExitAsync();
+        return script.ExitCode;
     }
 
     private Task<BackupManifest> TakeAsync(long freeBytes = long.MaxValue) =>
