@@ -27,6 +27,7 @@ public sealed partial class WalArchive(string directory)
         if [ -e "$to" ]; then
           cmp "$1" "$to"
         else
+          rm -f "$to.new"
           cp --sparse=always "$1" "$to.new"
           sync "$to.new"
           mv "$to.new" "$to"
