@@ -87,6 +87,13 @@ public sealed class Supervisor : IDisposable
                     + $"or remove it with `claims up --fresh`.",
                 ExitCodes.CannotStart);
         }
+        if (archive is null && _state.Archive is { } kept && new WalArchive(kept).Owner is null)
+        {
+            // Its disk may not be mounted: what would be made there is no archive.
+            throw new CommandException(
+                $"{kept}, which keeps PostgreSQL's WAL, is not there: mount it, name another with --archive, or say --no-archive.",
+                ExitCodes.CannotStart);
+        }
         IReadOnlyList<string> observers = observe ? Observers.Installed() : [];
         await RequireFreePortsAsync(observers, cancellationToken);
         try

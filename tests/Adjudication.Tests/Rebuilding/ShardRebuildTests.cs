@@ -212,7 +212,8 @@ public sealed class ShardRebuildTests
                 () => store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P9", "r")));
             await store.ClosedAsync("claims rebuild restores it from the books");
             await store.RebuildAsync(time: new LaterTime(TimeSpan.FromDays(loss)));
-            await store.Redis.HashSetAsync(store.Shard.Keys.Shard, "committed", await store.Redis.HashGetAsync(store.Shard.Keys.Shard, "seq"));
+            RedisKey shard = store.Shard.Keys.Shard;
+            await store.Redis.HashSetAsync(shard, "committed", await store.Redis.HashGetAsync(shard, "seq"));
             for (int number = 0; number < 3; number++)
                 given.Add((await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit($"N{number}", "new"))).Sequence);
         }
