@@ -201,12 +201,13 @@ public sealed class ShardRebuildTests
     [Fact]
     public async Task Store_that_is_lost_again_with_the_books_put_back_to_the_same_gives_no_number_out_twice()
     {
-        await using RebuiltStore store = await RebuiltStore.StartAsync();
-        await SettleAsync(store, 3);
-        await store.Books.BookAsync(0);
         List<long> given = [];
-        for (int loss = 0; loss < 3; loss++)
+        for (int loss = 0; loss < 2; loss++)
         {
+            // Of an instance that has heard nothing of the first loss.
+            await using RebuiltStore store = await RebuiltStore.StartAsync();
+            await SettleAsync(store, 3);
+            await store.Books.BookAsync(0);
             await store.Redis.ExecuteAsync("FLUSHALL");
             await Assert.ThrowsAsync<StoreUnavailableException>(
                 () => store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P9", "r")));
