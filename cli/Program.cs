@@ -19,6 +19,8 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     ImportCommand.Create(),
     SendCommand.Create(),
     RebuildCommand.Create(),
+    BackupCommand.Create(),
+    RestoreCommand.Create(),
     ConformanceCommand.Create(),
     LedgerCommand.Create(),
     PolicyCommand.Create(),

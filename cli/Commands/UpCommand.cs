@@ -18,6 +18,12 @@ public static class UpCommand
         {
             Description = "Start Prometheus with our alerts, Alertmanager and exporters too, and Grafana where it is installed.",
         };
+        Option<string?> archive = new("--archive")
+        {
+            Description = "Keep PostgreSQL's WAL in this directory, so that a backup can be restored to any moment; remembered until "
+                + "--no-archive. Better on another disk than the data.",
+        };
+        Option<bool> noArchive = new("--no-archive") { Description = "Keep it no longer." };
         Option<string?> policy = CommonOptions.Policy();
         Option<string?> city = CommonOptions.City();
         Command command = new("up", "Start the whole system on loopback; data under .claims/ or $CLAIMS_DATA, ports from "
@@ -28,15 +34,23 @@ public static class UpCommand
             fresh,
             detach,
             observe,
+            archive,
+            noArchive,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(noArchive) && result.GetValue(archive) is not null)
+                result.AddError("--archive and --no-archive contradict each other.");
+            if (result.GetValue(archive) is { Length: 0 }) result.AddError("--archive names a directory.");
+        });
         command.SetAction((result, cancel) => RunAsync(
             result.GetValue(policy), result.GetValue(city), result.GetValue(fresh), result.GetValue(detach), result.GetValue(observe),
-            cancel));
+            result.GetValue(noArchive) ? "" : result.GetValue(archive) is { } kept ? Path.GetFullPath(kept) : null, cancel));
         return command;
     }
 
     private static async Task<int> RunAsync(
-        string? directory, string? city, bool fresh, bool detach, bool observe, CancellationToken cancellationToken)
+        string? directory, string? city, bool fresh, bool detach, bool observe, string? archive, CancellationToken cancellationToken)
     {
         SystemLayout layout = SystemLayout.FromEnvironment();
         CityPolicy policy = CityPolicy.Choose(directory, city, fresh ? null : SystemState.Read(layout.StateFile).Policy);
@@ -47,7 +61,7 @@ public static class UpCommand
         IReadOnlyDictionary<string, ProcessIdentity> own;
         using (Supervisor supervisor = await Supervisor.OpenAsync(layout, Output.Line, cancellationToken))
         {
-            await supervisor.UpAsync(fresh, policy, string.IsNullOrEmpty(kafka) ? null : kafka, observe, cancellationToken);
+            await supervisor.UpAsync(fresh, policy, string.IsNullOrEmpty(kafka) ? null : kafka, observe, archive, cancellationToken);
             own = supervisor.StartedNow;
         }
 

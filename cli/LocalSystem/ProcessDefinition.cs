@@ -54,11 +54,13 @@ public static class ProcessDefinitions
         (started, cancel) => PrivateRedis.StartDetachedAsync(
             layout.RedisDirectory, layout.RedisPort, layout.LogFile(Redis), started, cancel));
 
-    public static ProcessDefinition PostgresServer(SystemLayout layout) => new(
+    /// <param name="archive">Where it keeps its WAL; null for nowhere.</param>
+    public static ProcessDefinition PostgresServer(SystemLayout layout, string? archive) => new(
         Postgres,
-        $"postgres {layout.PostgresPort}",
+        $"postgres {layout.PostgresPort}{(archive is null ? "" : $" {archive}")}",
         (started, cancel) => PrivatePostgres.StartDetachedAsync(
-            layout.PostgresDirectory, layout.PostgresPort, layout.LogFile(Postgres), started, cancel));
+            layout.PostgresDirectory, layout.PostgresPort, layout.LogFile(Postgres), started,
+            archive is null ? null : new WalArchive(archive), cancel));
 
     /// <summary>The embedded broker: this command itself, run as `claims broker`.</summary>
     public static ProcessDefinition EmbeddedBroker(SystemLayout layout)

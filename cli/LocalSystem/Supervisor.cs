@@ -62,10 +62,12 @@ public sealed class Supervisor : IDisposable
     /// <param name="fresh">Stops everything and removes the data first.</param>
     /// <param name="kafka">Bootstrap servers of a broker to use; null starts the embedded one.</param>
     /// <param name="observe">Starts what watches the system too; what watches it already goes on either way.</param>
+    /// <param name="archive">Where PostgreSQL keeps its WAL; empty for nowhere, null for where it did before.</param>
     /// <exception cref="CommandException">The data is another city's, or something cannot start; what this call had started is stopped
     /// again.</exception>
     /// <exception cref="PrivateServerException">The same, of Redis or PostgreSQL.</exception>
-    public async Task UpAsync(bool fresh, CityPolicy policy, string? kafka, bool observe, CancellationToken cancellationToken)
+    public async Task UpAsync(
+        bool fresh, CityPolicy policy, string? kafka, bool observe, string? archive, CancellationToken cancellationToken)
     {
         UpVariables.Require(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? "")));
@@ -77,6 +79,7 @@ public sealed class Supervisor : IDisposable
             _layout.Create();
             Update(SystemState.Empty);
         }
+        if (RestoredData.Finish(_layout)) _report("A restore that was broken off is ended: its books are in place.");
         if (_state.Policy is { } earlier && earlier.City != policy.City)
         {
             throw new CommandException(
@@ -84,11 +87,18 @@ public sealed class Supervisor : IDisposable
                     + $"or remove it with `claims up --fresh`.",
                 ExitCodes.CannotStart);
         }
+        if (archive is null && _state.Archive is { } kept && new WalArchive(kept).Owner is null)
+        {
+            // Its disk may not be mounted: what would be made there is no archive.
+            throw new CommandException(
+                $"{kept}, which keeps PostgreSQL's WAL, is not there: mount it, name another with --archive, or say --no-archive.",
+                ExitCodes.CannotStart);
+        }
         IReadOnlyList<string> observers = observe ? Observers.Installed() : [];
         await RequireFreePortsAsync(observers, cancellationToken);
         try
         {
-            await StartAllAsync(policy, kafka, cancellationToken);
+            await StartAllAsync(policy, kafka, archive ?? _state.Archive, cancellationToken);
             if (observe) await EnsureAllAsync(Observers.Definitions(_layout), cancellationToken);
         }
         catch
@@ -110,6 +120,14 @@ public sealed class Supervisor : IDisposable
         }
     }
 
+    /// <summary>Names of what runs over this data now.</summary>
+    public IReadOnlyList<string> Running => [.. _state.Processes.Keys.Where(process => _state.Running(process) is not null)];
+
+    /// <summary>What is known of data before anything has been started over it.</summary>
+    public void Remember(CityPolicy policy) => Update(_state with { Policy = policy });
+
+    public SystemState State => _state;
+
     /// <summary>What this supervisor has started, by name.</summary>
     public IReadOnlyDictionary<string, ProcessIdentity> StartedNow => _startedNow;
 
@@ -130,10 +148,11 @@ public sealed class Supervisor : IDisposable
     /// <summary>Who watches stops first, or every stop would be told as an outage.</summary>
     private static IEnumerable<string> StopOrder => ProcessDefinitions.StartOrder.Concat(Observers.StartOrder).Reverse();
 
-    private async Task StartAllAsync(CityPolicy policy, string? kafka, CancellationToken cancellationToken)
+    private async Task StartAllAsync(CityPolicy policy, string? kafka, string? archive, CancellationToken cancellationToken)
     {
-        Update(_state with { PortBase = _layout.PortBase, Policy = policy });
-        List<ProcessDefinition> stores = [ProcessDefinitions.RedisServer(_layout), ProcessDefinitions.PostgresServer(_layout)];
+        Update(_state with { PortBase = _layout.PortBase, Policy = policy, Archive = string.IsNullOrEmpty(archive) ? null : archive });
+        List<ProcessDefinition> stores =
+            [ProcessDefinitions.RedisServer(_layout), ProcessDefinitions.PostgresServer(_layout, _state.Archive)];
         if (kafka is null)
             stores.Add(ProcessDefinitions.EmbeddedBroker(_layout));
         else

@@ -40,6 +40,13 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public string BrokerAddressFile => Path.Combine(DataDirectory, "broker.address");
     public string KafkaKeyFile => Path.Combine(DataDirectory, "kafka.key");
     public string StateFile => Path.Combine(DataDirectory, "state.json");
+
+    /// <summary>Where a restore puts together what is to take the place of <see cref="PostgresDirectory"/>.</summary>
+    public string RestoredDirectory => Path.Combine(DataDirectory, "restored");
+
+    /// <summary>There while what was restored takes its place.</summary>
+    public string RestoreFile => Path.Combine(DataDirectory, "restore.json");
+
     public string LockFile => Path.Combine(DataDirectory, "lock");
 
     public string LogFile(string process) => Path.Combine(DataDirectory, "logs", $"{process}.log");

@@ -15,6 +15,9 @@ public sealed record SystemState(int? PortBase, CityPolicy? Policy, IReadOnlyDic
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
+    /// <summary>Where its PostgreSQL keeps its WAL; null for nowhere.</summary>
+    public string? Archive { get; init; }
+
     public static SystemState Empty { get; } = new(null, null, new Dictionary<string, ProcessRecord>());
 
     /// <exception cref="CommandException">The file is not what this command writes.</exception>

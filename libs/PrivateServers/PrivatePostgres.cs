@@ -10,8 +10,9 @@ namespace Claims.PrivateServers;
 /// </summary>
 public sealed class PrivatePostgres : IAsyncDisposable
 {
+    internal const string User = "claims";
+
     private const string VersionsDirectory = "/usr/lib/postgresql";
-    private const string User = "claims";
 
     // A pool would keep connections to a server that has been killed and restarted since.
     private const string Unpooled = ";Pooling=false";
@@ -22,12 +23,14 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     private readonly ServerDirectory _directory;
     private readonly bool _fsync;
+    private readonly WalArchive? _archive;
     private ServerProcess? _owned;
 
-    private PrivatePostgres(ServerDirectory directory, int port, bool fsync)
+    private PrivatePostgres(ServerDirectory directory, int port, bool fsync, WalArchive? archive = null)
     {
         _directory = directory;
         _fsync = fsync;
+        _archive = archive;
         Port = port;
     }
 
@@ -35,17 +38,27 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     public ProcessIdentity Process { get; private set; }
 
-    private string DataDirectory => _directory.File("data");
+    internal string Password => _directory.Password();
+
+    /// <summary>Below the directory of a server, where its database cluster is.</summary>
+    public const string DataName = "data";
+
+    /// <summary>Below the directory of a server, the file that has the password of the one login; mode 600.</summary>
+    public const string PasswordName = "password";
+
+    private string DataDirectory => _directory.File(DataName);
 
     /// <summary>A server that ends with this process or on disposal, with fsync off: it survives its own crash, not the
     /// machine's.</summary>
     /// <param name="directory">Where the data stays; null for a temporary place that disposal removes.</param>
     /// <param name="port">0 for any free port.</param>
+    /// <param name="archive">Where it keeps its WAL; null for nowhere.</param>
     /// <exception cref="PrivateServerException">The port is busy, the package is missing, or the server does not get ready.</exception>
     public static async Task<PrivatePostgres> StartAsync(
-        string? directory = null, int port = 0, CancellationToken cancellationToken = default)
+        string? directory = null, int port = 0, WalArchive? archive = null, CancellationToken cancellationToken = default)
     {
-        PrivatePostgres postgres = new(ServerDirectory.Open(directory, "postgres"), port == 0 ? FreePort.Take() : port, fsync: false);
+        PrivatePostgres postgres =
+            new(ServerDirectory.Open(directory, "postgres"), port == 0 ? FreePort.Take() : port, fsync: false, archive);
         try
         {
             await postgres.StartOwnedAsync(cancellationToken);
@@ -60,11 +73,14 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     /// <summary>A server that survives this process, with fsync on. Returns once it answers.</summary>
     /// <param name="started">Called as soon as the process exists, before it is ready.</param>
-    /// <exception cref="PrivateServerException">The port is busy, the package is missing, or the server does not get ready.</exception>
+    /// <param name="archive">Where it keeps its WAL; null for nowhere.</param>
+    /// <exception cref="PrivateServerException">The port is busy, the package is missing, the archive is another server's, or the server
+    /// does not get ready.</exception>
     public static async Task<PrivatePostgres> StartDetachedAsync(
-        string directory, int port, string logFile, Action<ProcessIdentity> started, CancellationToken cancellationToken = default)
+        string directory, int port, string logFile, Action<ProcessIdentity> started, WalArchive? archive = null,
+        CancellationToken cancellationToken = default)
     {
-        PrivatePostgres postgres = new(ServerDirectory.Open(directory, "postgres"), port, fsync: true);
+        PrivatePostgres postgres = new(ServerDirectory.Open(directory, "postgres"), port, fsync: true, archive);
         ServerCommand command = await postgres.PrepareAsync(logFile, cancellationToken);
         postgres.Process = ServerProcess.StartDetached(command);
         started(postgres.Process);
@@ -162,9 +178,12 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private string AddressOf(string database) =>
         $"Host=127.0.0.1;Port={Port};Username={User};Password={_directory.Password()};Database={database}";
 
+    /// <summary>Of the server that is installed.</summary>
+    internal static string Program(string name) => Programs.Find(name, "postgresql", VersionsDirectory);
+
     private async Task<ServerCommand> PrepareAsync(string logFile, CancellationToken cancellationToken)
     {
-        string postgres = Programs.Find("postgres", "postgresql", VersionsDirectory);
+        string postgres = Program("postgres");
         FreePort.Require(Port, "PostgreSQL");
         if (Directory.Exists(DataDirectory))
             await RemoveStaleLockAsync(cancellationToken);
@@ -174,20 +193,27 @@ public sealed class PrivatePostgres : IAsyncDisposable
         string[] settings =
         [
             "-D", DataDirectory,
-            "-c", "listen_addresses=127.0.0.1",
-            "-c", $"port={Port}",
-            "-c", "unix_socket_directories=",
+            .. Listening(Port),
             "-c", "synchronous_commit=on",
             "-c", "max_wal_size=4GB",
             // A server that lasts is safe whatever its files say; one of a test is not by a file, and may be made so as it runs.
             .. _fsync ? new[] { "-c", "fsync=on", "-c", "full_page_writes=on" } : [],
+            .. _archive?.Prepare(_directory.File("archive.sh"), DataDirectory,
+                (await ControlData.ReadAsync(DataDirectory, cancellationToken)).SystemIdentifier) ?? [],
         ];
         return AsServerUser(postgres, settings, logFile);
     }
 
+    internal static string[] Listening(int port) =>
+    [
+        "-c", "listen_addresses=127.0.0.1",
+        "-c", string.Create(CultureInfo.InvariantCulture, $"port={port}"),
+        "-c", "unix_socket_directories=",
+    ];
+
     private async Task InitialiseAsync(string logFile, CancellationToken cancellationToken)
     {
-        string initdb = Programs.Find("initdb", "postgresql", VersionsDirectory);
+        string initdb = Program("initdb");
         _ = _directory.Password();
         // Made beside its place and moved there, so that an interrupted start leaves nothing that looks like a database.
         string unfinished = _directory.File("data.new");
@@ -195,7 +221,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
             Directory.Delete(unfinished, recursive: true);
         string[] arguments =
         [
-            "-D", unfinished, "--username", User, "--pwfile", _directory.File("password"), "--auth", "scram-sha-256",
+            "-D", unfinished, "--username", User, "--pwfile", _directory.File(PasswordName), "--auth", "scram-sha-256",
             "--no-locale", "--encoding", "UTF8", "--data-checksums", .. _fsync ? Array.Empty<string>() : ["--no-sync"],
         ];
         using (ServerProcess process = await ServerProcess.StartOwnedAsync(AsServerUser(initdb, arguments, logFile), cancellationToken))
@@ -212,7 +238,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         Directory.Move(unfinished, DataDirectory);
     }
 
-    private static ServerCommand AsServerUser(string program, IReadOnlyList<string> arguments, string logFile)
+    internal static ServerCommand AsServerUser(string program, IReadOnlyList<string> arguments, string logFile)
     {
         // CAP_DAC_OVERRIDE lets the user postgres pass parent directories of mode 700 that belong to root.
         string[] asPostgres =
@@ -239,7 +265,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private async Task WaitUntilUnusedAsync(CancellationToken cancellationToken)
     {
         long deadline = Environment.TickCount64 + (long)StopBound.TotalMilliseconds;
-        while (UserOfDataDirectory() is { } pid)
+        while (UserOf(DataDirectory) is { } pid)
         {
             if (Environment.TickCount64 >= deadline)
             {
@@ -250,7 +276,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
         }
     }
 
-    private int? UserOfDataDirectory()
+    /// <summary>The process that works in a data directory, or null.</summary>
+    public static int? UserOf(string dataDirectory)
     {
         foreach (string process in Directory.EnumerateDirectories("/proc"))
         {
@@ -258,7 +285,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
                 continue;
             try
             {
-                if (new FileInfo($"/proc/{pid}/cwd").LinkTarget == DataDirectory && ProcessIdentity.Of(pid) is not null)
+                if (new FileInfo($"/proc/{pid}/cwd").LinkTarget == dataDirectory && ProcessIdentity.Of(pid) is not null)
                     return pid;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -39,7 +39,7 @@ public sealed partial class PlPgSqlPeer : IAsyncDisposable
         DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-peer-");
         PrivatePostgres postgres = await PrivatePostgres.StartDetachedAsync(
             Path.Combine(directory.FullName, "postgres"), FreePort.Take(), Path.Combine(directory.FullName, "postgres.log"), _ =>
-                { }, cancellationToken);
+                { }, cancellationToken: cancellationToken);
         PlPgSqlPeer peer = new(directory, postgres);
         try
         {

@@ -95,11 +95,31 @@ public sealed class SystemStateTests : IDisposable
         CommandException refused = await Assert.ThrowsAsync<CommandException>(
             () =>
                 supervisor.UpAsync(fresh: false, new CityPolicy(Repository.PolicyDirectory, "xinzhou"), kafka: null, observe: false,
-                CancellationToken.None));
+                archive: null, CancellationToken.None));
 
         Assert.StartsWith($"The data in {_directory.FullName} is of zhengzhou, not of xinzhou", refused.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(layout.RedisDirectory));
         Assert.Equal(CityPolicy.Shipped, SystemState.Read(layout.StateFile).Policy);
+    }
+
+    [Fact]
+    public async Task Archive_of_the_wal_that_is_away_is_told_before_anything_starts()
+    {
+        SystemLayout layout = new(_directory.FullName, FreePort.Take(SystemLayout.PortCount));
+        layout.Create();
+        string archive = Path.Combine(_directory.FullName, "unmounted");
+        Directory.CreateDirectory(archive);
+        (SystemState.Empty with { Policy = CityPolicy.Shipped, Archive = archive }).Write(layout.StateFile);
+        using Supervisor supervisor = await Supervisor.OpenAsync(layout, _ => { }, CancellationToken.None);
+
+        CommandException refused = await Assert.ThrowsAsync<CommandException>(() => supervisor.UpAsync(
+            fresh: false, CityPolicy.Shipped, kafka: null, observe: false, archive: null, CancellationToken.None));
+
+        Assert.Equal((ExitCodes.CannotStart,
+            $"{archive}, which keeps PostgreSQL's WAL, is not there: mount it, name another with --archive, or say --no-archive."),
+            (refused.ExitCode, refused.Message));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(archive));
+        Assert.False(Directory.Exists(layout.PostgresDirectory));
     }
 
     [Fact]

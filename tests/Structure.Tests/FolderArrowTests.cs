@@ -39,11 +39,12 @@ public sealed class FolderArrowTests
         {
             ["Commands"] =
                 [
-                    "Audit", "Conformance", "Demo", "LocalSystem", "Operations", "PolicyImpact", "PolicyTrial", "Reconciliation",
+                    "Audit", "Backups", "Conformance", "Demo", "LocalSystem", "Operations", "PolicyImpact", "PolicyTrial", "Reconciliation",
                     "SampleCity", "Statements",
                 ],
             ["Demo"] = ["Audit", "LocalSystem", "Operations", "Reconciliation"],
             ["Audit"] = [],
+            ["Backups"] = ["LocalSystem"],
             ["Conformance"] = ["Operations"],
             ["LocalSystem"] = [],
             ["Operations"] = [],

@@ -38,6 +38,9 @@ public sealed class RunningSystem : IAsyncLifetime
     /// <summary>More words for <c>claims up</c>.</summary>
     public string[] UpWith { get; init; } = [];
 
+    /// <summary>Variables that the command finds.</summary>
+    public (string Name, string Value)[] Variables { get; init; } = [];
+
     public async Task InitializeAsync() => AssertDone(await RunAsync(["up", "--fresh", "--detach", .. UpWith]));
 
     public async Task DisposeAsync()
@@ -107,6 +110,7 @@ public sealed class RunningSystem : IAsyncLifetime
                 ["COLUMNS"] = "400",
             },
         };
+        foreach ((string name, string value) in Variables) start.Environment[name] = value;
         Process process = Process.Start(start)!;
         process.StandardInput.Close();
         return process;

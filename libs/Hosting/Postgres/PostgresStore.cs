@@ -35,6 +35,7 @@ public static class PostgresStore
             () =>
                 Build(string.IsNullOrEmpty(ownerConnectionString) ? connectionString : ownerConnectionString, services), migrations,
                 services.GetRequiredService<PostgresTrust>(), services.GetRequiredService<ILogger<Migrate>>()));
+        builder.Services.AddHostedService<ArchiveWatch>();
         builder.Services.AddHealthChecks().AddCheck<Reachable>("postgres", tags: [Readiness.Tag], timeout: TimeSpan.FromSeconds(2));
         return builder;
     }

@@ -17,6 +17,14 @@ internal sealed class ShardRebuild(
     private const int LostRecordsNamed = 100;
     private const int ProgressEveryRecords = 2_000;
 
+    /// <summary>Of a store that is behind, at least. Books that were put back themselves do not know how far a shard had come.</summary>
+    internal const long NumbersGivenUp = 10_000_000;
+
+    /// <summary>More than a shard numbers in a second, over the years: what it has given out by now lies below this many for each second
+    /// since <see cref="Beginning"/>, however often stores and books were put back. Ids keep their ten digits until 2055.</summary>
+    private const long NumbersPerSecond = 10;
+
+    private static readonly DateTimeOffset Beginning = new(2024, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly Script Freeze = Script.FromResource("freeze.lua");
     private static readonly Script Finish = Script.FromResource("finish.lua");
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
@@ -66,6 +74,9 @@ internal sealed class ShardRebuild(
     private bool FoundAllWhole => !_report.RestDiffers && _report.LostRecords.Count == 0
         && _report.MissingInsured + _report.DifferingInsured + _report.UnknownInsured == 0;
 
+    private long HighestGivenOut => Math.Max(
+        _books.Position.Sequence + NumbersGivenUp, (long)(time.GetUtcNow() - Beginning).TotalSeconds * NumbersPerSecond);
+
     private async Task CompareAsync(CancellationToken cancellation)
     {
         await ReadAllAsync(cancellation);
@@ -74,6 +85,24 @@ internal sealed class ShardRebuild(
         _report.Sequence = of[0].IsNull ? 0 : (long)of[0];
         _report.RestDiffers |= (of[1].IsNull ? 0 : (long)of[1]) != known || !_termsUsed.All(_termsStored.ContainsKey);
         foreach (LostRecord lost in await LostOfOutboxAsync()) _report.LostRecords.Add(lost);
+        _report.RestDiffers |= await OutboxLacksAsync(cancellation);
+    }
+
+    /// <summary>Whether the books lack records that the outbox no longer has, as those that were put back to long ago: no relay publishes
+    /// them.</summary>
+    private async Task<bool> OutboxLacksAsync(CancellationToken cancellation)
+    {
+        if (_report.Sequence <= _books.Position.Sequence) return false;
+        long first = long.MaxValue;
+        await foreach (OutboxPlace place in OutboxIndex.ReadAsync(_redis, shard.Keys, behind: _books.Position.Sequence))
+        {
+            first = place.Key == shard.Keys.NoOne ? FirstLost(place) : place.First;
+            break;
+        }
+
+        // Beside a comparison the books go on, and the outbox drops what they have since.
+        V1.Store now = await LedgerStore.AskAsync(ledger, store.Shards.Count, cancellation);
+        return Math.Min(first - 1, _report.Sequence) > now.WatermarkOf(shard.Shard);
     }
 
     private async Task RebuildAsync(string epoch, CancellationToken cancellation)
@@ -94,9 +123,9 @@ internal sealed class ShardRebuild(
         if (lost.Count > 0) highestKnown = Math.Max(highestKnown, lost.Max(record => record.Sequence));
         if (_unbooked.Count > 0) highestKnown = Math.Max(highestKnown, _unbooked.Max(record => record.Last));
 
-        // A store that is behind had given out numbers that nobody here may have heard of, but none that its outbox had no room for.
+        // A store that is behind had given out numbers that nobody here may have heard of.
         bool wasBehind = !hadKey || given < Math.Max(_books.Position.Sequence, missed);
-        _report.Sequence = wasBehind ? Math.Max(highestKnown, _books.Position.Sequence + shard.LongestOutbox) : highestKnown;
+        _report.Sequence = wasBehind ? Math.Max(highestKnown, HighestGivenOut) : highestKnown;
 
         await GiveUpLostNumbersAsync();
         await WriteTermsAsync();
@@ -216,6 +245,9 @@ internal sealed class ShardRebuild(
 
         return lost;
     }
+
+    private static long FirstLost(OutboxPlace place) => long.Parse(
+        RequestField.Parse(place.Request).RequestId.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture);
 
     /// <summary>The ledger books no number beyond one that is missing, so those that are nowhere are booked as lost.</summary>
     private async Task GiveUpLostNumbersAsync()

@@ -120,9 +120,9 @@ internal sealed class RebuiltStore : IAsyncDisposable
     public async Task<string> ShardAsync() => string.Join(' ', (await Redis.HashGetAllAsync(Shard.Keys.Shard))
         .Select(entry => $"{entry.Name}={((string)entry.Value!).Split('.')[0]}").Order(StringComparer.Ordinal));
 
-    public Task<RebuildReport> RebuildAsync(bool dryRun = false)
+    public Task<RebuildReport> RebuildAsync(bool dryRun = false, TimeProvider? time = null)
     {
-        ShardRebuild rebuild = new(Shard, Fixture.Store, Books, HastyTime.Provider, _ => Task.CompletedTask)
+        ShardRebuild rebuild = new(Shard, Fixture.Store, Books, time ?? HastyTime.Provider, _ => Task.CompletedTask)
         {
             BooksStandStill = TimeSpan.FromMilliseconds(1),
         };
@@ -145,7 +145,7 @@ internal sealed class RebuiltStore : IAsyncDisposable
 }
 
 /// <summary>A clock whose pauses are short: what waits for a second is not made to.</summary>
-internal sealed class HastyTime : TimeProvider
+internal class HastyTime : TimeProvider
 {
     private const int Haste = 50;
 
@@ -156,4 +156,10 @@ internal sealed class HastyTime : TimeProvider
 
     // None, and for ever, stay what they are.
     private static TimeSpan Hastened(TimeSpan time) => time > TimeSpan.Zero ? time / Haste : time;
+}
+
+/// <summary>The same, some time from now.</summary>
+internal sealed class LaterTime(TimeSpan later) : HastyTime
+{
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + later;
 }
