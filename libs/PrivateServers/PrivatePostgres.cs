@@ -37,15 +37,15 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     private string DataDirectory => _directory.File("data");
 
-    /// <summary>A server that ends with this process or on disposal, with fsync off: it survives its own crash, not the
-    /// machine's.</summary>
+    /// <summary>A server that ends with this process or on disposal.</summary>
     /// <param name="directory">Where the data stays; null for a temporary place that disposal removes.</param>
     /// <param name="port">0 for any free port.</param>
+    /// <param name="fsync">Without it the server survives its own crash, not the machine's.</param>
     /// <exception cref="PrivateServerException">The port is busy, the package is missing, or the server does not get ready.</exception>
     public static async Task<PrivatePostgres> StartAsync(
-        string? directory = null, int port = 0, CancellationToken cancellationToken = default)
+        string? directory = null, int port = 0, bool fsync = false, CancellationToken cancellationToken = default)
     {
-        PrivatePostgres postgres = new(ServerDirectory.Open(directory, "postgres"), port == 0 ? FreePort.Take() : port, fsync: false);
+        PrivatePostgres postgres = new(ServerDirectory.Open(directory, "postgres"), port == 0 ? FreePort.Take() : port, fsync);
         try
         {
             await postgres.StartOwnedAsync(cancellationToken);
