@@ -124,10 +124,11 @@ public sealed class Judge
         return faults.Check("books = answers, to the fen", $"{Count(_rows.Count)} rows");
     }
 
+    /// <remarks>A restoration's answer names the settlement that stands again.</remarks>
     private static bool Repeats(Row row, Reply reply) => row.Kind == Row.RequestOnly
         ? reply.Outcome == Reply.NothingToUndo
         : (reply.SettlementId, reply.DeductibleFen, reply.FundPayFen, reply.UsedBeforeFen, reply.UsedAfterFen)
-            == (row.SettlementId, row.DeductibleFen, row.FundPayFen, row.UsedBeforeFen, row.UsedAfterFen)
+            == (row.Kind == Row.Restoration ? row.OriginalSettlementId : row.SettlementId, row.DeductibleFen, row.FundPayFen, row.UsedBeforeFen, row.UsedAfterFen)
             && row.Kind == (reply.Outcome switch
             {
                 Reply.Settled => Row.Settlement,
