@@ -28,16 +28,18 @@ public static class ChaosCommand
         };
         only.AcceptOnlyFromAmong([.. FaultKinds.All.Select(kind => kind.Name)]);
         Option<bool> list = new("--list") { Description = "The schedule that the seed makes, and nothing else." };
+        Option<bool> keep = new("--keep") { Description = "Leave data and logs behind also where everything holds, and say where." };
         Option<bool> json = CommonOptions.Json();
         Command command = new("chaos",
             "Faults on purpose in a system of its own under mixed load; one model replays the books. Exit code 0 only if all holds.")
         {
-            minutes, seed, rate, only, list, json,
+            minutes, seed, rate, only, list, keep, json,
         };
         command.SetAction(async (result, cancel) =>
         {
             ChaosOptions options = new(
-                TimeSpan.FromMinutes(result.GetValue(minutes)), result.GetValue(seed), result.GetValue(rate), result.GetValue(only) ?? []);
+                TimeSpan.FromMinutes(result.GetValue(minutes)), result.GetValue(seed), result.GetValue(rate), result.GetValue(only) ?? [],
+                result.GetValue(keep));
             bool asJson = result.GetValue(json);
             if (result.GetValue(list))
             {

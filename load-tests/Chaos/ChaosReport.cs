@@ -27,7 +27,8 @@ public static class ChaosReport
         }
 
         foreach (string revived in result.Revived) Output.Line($"{revived}; it was started again.");
-        foreach (string lost in result.Lost) Output.Line($"Numbers given up in a rebuild: {lost}.");
+        if (result.Lost.Count > 0)
+            Output.Line($"Rebuilds gave up numbers {Count(result.Lost.Count)} times, which are booked as lost; the first: {result.Lost.First()}.");
         foreach (string left in result.LeftOut) Output.Line($"Left out: {left}.");
         if (result.NotReached > 0) Output.Line($"{result.NotReached} acts were not reached in time.");
         Output.Line($"{Count(result.Calls)} calls of {Count(result.Keys)} keys in {Count(result.Attempts)} attempts; {Count(result.LeftOpen)} were "

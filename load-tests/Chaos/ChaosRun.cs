@@ -14,7 +14,8 @@ namespace Claims.LoadTests.Chaos;
 /// <summary>What a run is asked for.</summary>
 /// <param name="PerSecond">Operations of all hospitals together.</param>
 /// <param name="Only">Kinds of faults; empty for all.</param>
-public sealed record ChaosOptions(TimeSpan Duration, int Seed, int PerSecond, IReadOnlyList<string> Only);
+/// <param name="Keep">Data and logs are left behind in any case.</param>
+public sealed record ChaosOptions(TimeSpan Duration, int Seed, int PerSecond, IReadOnlyList<string> Only, bool Keep = false);
 
 /// <summary>A fault that was done.</summary>
 /// <param name="AgainSeconds">From its act's end until every call was answered again; null where an act after it was not reached.</param>
@@ -82,12 +83,12 @@ public sealed class ChaosRun
         try
         {
             result = await run.RunAsync(schedule, kinds, services, cancellationToken) with { LeftOut = leftOut };
-            return result with { Data = result.Holds ? null : system.Layout.DataDirectory };
+            return result with { Data = result.Holds && !options.Keep ? null : system.Layout.DataDirectory };
         }
         finally
         {
             // Whatever was found, or kept it from ending, can be looked at; what was interrupted cannot be of use.
-            system.KeepData = result is not { Holds: true } && !cancellationToken.IsCancellationRequested;
+            system.KeepData = options.Keep || (result is not { Holds: true } && !cancellationToken.IsCancellationRequested);
             if (system.KeepData) tell($"Data and logs are left in {system.Layout.DataDirectory}.");
         }
     }

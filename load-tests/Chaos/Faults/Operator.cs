@@ -26,8 +26,12 @@ public sealed class Operator(Services services, HospitalGroup hospitals)
     public async Task BringToRestAsync(CancellationToken cancellationToken)
     {
         await hospitals.PauseAsync(cancellationToken);
-        await PostedBooks.WaitAsync(services, BooksBound, cancellationToken);
+        await WaitForBooksAsync(cancellationToken);
     }
+
+    /// <summary>What has been answered until now is booked.</summary>
+    public Task WaitForBooksAsync(CancellationToken cancellationToken) =>
+        PostedBooks.WaitAsync(services, BooksBound, cancellationToken);
 
     /// <summary>Every shard, until each is whole.</summary>
     /// <exception cref="CommandException">One is not within the bound.</exception>
