@@ -114,6 +114,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     {
         await KillAsync();
         _owned?.Dispose();
+        _owned = null;
         await StartOwnedAsync(cancellationToken);
     }
 

@@ -41,7 +41,7 @@ public static class Schedule
             TimeSpan end = faults.Max(fault => fault.At + fault.Duration);
             if (end > duration) return acts;
             acts.Add(new Act(at, faults));
-            at = end + LeastGap + ((MostGap - LeastGap) * random.NextDouble());
+            at = Rounded(end + LeastGap + ((MostGap - LeastGap) * random.NextDouble()));
         }
 
         PlannedFault Draw(FaultKind kind, TimeSpan when) => new(

@@ -22,12 +22,23 @@ public readonly record struct Said(
         Outcome == Reply.Refused ? Reason : $"{Outcome} deductible {DeductibleFen} pays {FundPayFen} used {UsedBeforeFen}→{UsedAfterFen}";
 }
 
+/// <summary>What a model keeps to: canaries switch one off to make what the judge must notice.</summary>
+[Flags]
+public enum Kept
+{
+    None = 0,
+    OnceOnly = 1,
+    Cap = 2,
+    SameDay = 4,
+    All = OnceOnly | Cap | SameDay,
+}
+
 /// <summary>
 /// All that is known of one insured, and what follows from it: one request after the other, in plain dictionaries, sharing nothing with the
 /// script but the policy's values.
 /// </summary>
 /// <param name="today">Visits after it are in the future.</param>
-public sealed class InsuredModel(Tariffs tariffs, DateOnly today)
+public sealed class InsuredModel(Tariffs tariffs, DateOnly today, Kept kept = Kept.All)
 {
     private readonly Dictionary<(string Facility, string Request), Stored> _stored = [];
     private readonly Dictionary<int, long> _usedFen = [];
@@ -60,7 +71,8 @@ public sealed class InsuredModel(Tariffs tariffs, DateOnly today)
     {
         ArgumentNullException.ThrowIfNull(op);
         if (op.Kind == OpKind.Settle && op.VisitDate > today) return Said.Refused(Reasons.VisitInFuture);
-        if (_stored.TryGetValue((op.Key.FacilityCode, op.Key.RequestId), out Stored? earlier)) return Again(op, earlier);
+        if (kept.HasFlag(Kept.OnceOnly) && _stored.TryGetValue((op.Key.FacilityCode, op.Key.RequestId), out Stored? earlier))
+            return Again(op, earlier);
         return op.Kind switch
         {
             OpKind.Settle => Settle(op, apply),
@@ -88,10 +100,10 @@ public sealed class InsuredModel(Tariffs tariffs, DateOnly today)
         if (!op.Key.InsuredId.All(char.IsAsciiDigit)) return Said.Refused(Reasons.InsuredUnknown);
         if (op.VisitId.Length > 0 && _visits.ContainsKey((facility, op.VisitId))) return Said.Refused(Reasons.VisitAlreadySettled);
         long usedFen = _usedFen.GetValueOrDefault(op.VisitDate.Year);
-        long borneFen = _borneFen.GetValueOrDefault((facility, op.VisitDate));
+        long borneFen = kept.HasFlag(Kept.SameDay) ? _borneFen.GetValueOrDefault((facility, op.VisitDate)) : 0;
         long deductibleFen = Math.Clamp(tariff.DeductibleFen - borneFen, 0, op.TotalFen);
         long shareFen = (long)Math.Round((op.TotalFen - deductibleFen) * tariff.RateBasisPoints / 10_000m, MidpointRounding.AwayFromZero);
-        long payFen = Math.Min(shareFen, Math.Max(0, tariff.CapFen - usedFen));
+        long payFen = kept.HasFlag(Kept.Cap) ? Math.Min(shareFen, Math.Max(0, tariff.CapFen - usedFen)) : shareFen;
         Said said = new(Reply.Settled, "", deductibleFen, payFen, usedFen, usedFen + payFen);
         if (apply) Stand(Put(new Stored(op, said)));
         return said;
@@ -146,7 +158,7 @@ public sealed class InsuredModel(Tariffs tariffs, DateOnly today)
         if (apply)
         {
             Put(new Stored(op, nothing));
-            if (target is null) _stored.Add((op.Key.FacilityCode, op.Target), new Stored(op, nothing) { Tombstone = true });
+            if (target is null) _stored[(op.Key.FacilityCode, op.Target)] = new Stored(op, nothing) { Tombstone = true };
         }
 
         return nothing;
@@ -179,7 +191,7 @@ public sealed class InsuredModel(Tariffs tariffs, DateOnly today)
 
     private Stored Put(Stored stored)
     {
-        _stored.Add((stored.Op.Key.FacilityCode, stored.Op.Key.RequestId), stored);
+        _stored[(stored.Op.Key.FacilityCode, stored.Op.Key.RequestId)] = stored;
         return stored;
     }
 
@@ -188,7 +200,7 @@ public sealed class InsuredModel(Tariffs tariffs, DateOnly today)
         settlement.State = State.Stands;
         settlement.Order = ++_order;
         Move(settlement, 1);
-        if (settlement.Op.VisitId.Length > 0) _visits.Add((settlement.Op.Key.FacilityCode, settlement.Op.VisitId), settlement);
+        if (settlement.Op.VisitId.Length > 0) _visits[(settlement.Op.Key.FacilityCode, settlement.Op.VisitId)] = settlement;
     }
 
     private void Fall(Stored settlement, State state)

@@ -12,6 +12,7 @@ public sealed class Replay
     private readonly InsuredModel _model;
     private readonly IReadOnlyList<Row> _rows;
     private readonly ILookup<RequestKey, Call> _calls;
+    private readonly HashSet<RequestKey> _applied = [];
 
     /// <param name="rows">Of one insured, in their sequence.</param>
     /// <param name="calls">Of the same one.</param>
@@ -83,6 +84,7 @@ public sealed class Replay
 
     private string? Apply(Row row)
     {
+        if (!_applied.Add(row.Key)) return "booked already";
         Op? op = _calls[row.Key].Select(call => call.Op).FirstOrDefault(op => IsOf(row, op));
         if (op is null) return "nobody sent it so";
         Said said = _model.Ask(op);

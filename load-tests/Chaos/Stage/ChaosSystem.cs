@@ -119,15 +119,22 @@ public sealed class ChaosSystem : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (SystemProcess process in _processes.Values.Reverse())
+        try
         {
-            process.Resume();
-            await process.DisposeAsync();
+            foreach (SystemProcess process in _processes.Values.Reverse())
+            {
+                process.Resume();
+                await process.DisposeAsync();
+            }
+
+            foreach (Line line in _lines.Values) await line.DisposeAsync();
+            if (KeepData) CopyOffTheDisks();
+        }
+        finally
+        {
+            foreach (SmallDisk disk in _disks.Values) disk.Dispose();
         }
 
-        foreach (Line line in _lines.Values) await line.DisposeAsync();
-        if (KeepData) CopyOffTheDisks();
-        foreach (SmallDisk disk in _disks.Values) disk.Dispose();
         if (!KeepData) _directory.Delete(recursive: true);
     }
 

@@ -7,6 +7,7 @@ namespace Claims.LoadTests.Chaos.Stage;
 /// <summary>One process of the system under chaos. It ends with the harness, whatever ends that.</summary>
 public abstract class SystemProcess(string name)
 {
+    private static readonly TimeSpan StartBound = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan ReadyBound = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan StopBound = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
@@ -21,7 +22,26 @@ public abstract class SystemProcess(string name)
     public bool IsRunning => Identity.IsRunning;
 
     /// <summary>Starts it over the same data on the same port; returns at once or once it answers.</summary>
-    public abstract Task StartAsync(CancellationToken cancellationToken);
+    /// <exception cref="PrivateServerException">It does not start.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // A process that was killed counts as gone before its last threads have let go of its port and its files.
+        long deadline = Environment.TickCount64 + (long)StartBound.TotalMilliseconds;
+        while (true)
+        {
+            try
+            {
+                await StartOnceAsync(cancellationToken);
+                return;
+            }
+            catch (PrivateServerException) when (Environment.TickCount64 < deadline)
+            {
+                await Task.Delay(PollInterval, cancellationToken);
+            }
+        }
+    }
+
+    protected abstract Task StartOnceAsync(CancellationToken cancellationToken);
 
     public abstract Task<bool> IsReadyAsync(CancellationToken cancellationToken);
 
@@ -100,7 +120,7 @@ public sealed class CommandProcess(
 
     protected override ProcessIdentity Identity => _process?.Identity ?? default;
 
-    public override async Task StartAsync(CancellationToken cancellationToken)
+    protected override async Task StartOnceAsync(CancellationToken cancellationToken)
     {
         _process?.Dispose();
         _process = await ServerProcess.StartOwnedAsync(await command(cancellationToken), cancellationToken);
@@ -119,7 +139,7 @@ public sealed class RedisProcess(PrivateRedis redis) : SystemProcess("redis")
 {
     protected override ProcessIdentity Identity => redis.Process;
 
-    public override Task StartAsync(CancellationToken cancellationToken) => redis.RestartAsync(cancellationToken);
+    protected override Task StartOnceAsync(CancellationToken cancellationToken) => redis.RestartAsync(cancellationToken);
 
     public override Task<bool> IsReadyAsync(CancellationToken cancellationToken) => redis.AnswersAsync(cancellationToken);
 
@@ -133,7 +153,7 @@ public sealed class PostgresProcess(PrivatePostgres postgres) : SystemProcess("p
     // To PostgreSQL, SIGTERM means to wait until every client has left of its own.
     protected override ProcessSignal StopSignal => ProcessSignal.Interrupt;
 
-    public override Task StartAsync(CancellationToken cancellationToken) => postgres.RestartAsync(cancellationToken);
+    protected override Task StartOnceAsync(CancellationToken cancellationToken) => postgres.RestartAsync(cancellationToken);
 
     public override Task<bool> IsReadyAsync(CancellationToken cancellationToken) => postgres.AnswersAsync(cancellationToken);
 
