@@ -8,7 +8,7 @@ internal static class Files
     /// <summary>A directory with owners, modes and times, to a place that is not there yet.</summary>
     public static async Task CopyAsync(string from, string to, CancellationToken cancellationToken)
     {
-        ProcessStartInfo start = new("cp", ["-a", from, to]) { RedirectStandardError = true };
+        ProcessStartInfo start = new("cp", ["-a", from, to]) { UseShellExecute = false, RedirectStandardError = true };
         using Process copy = Process.Start(start)!;
         string errors = await copy.StandardError.ReadToEndAsync(cancellationToken);
         await copy.WaitForExitAsync(cancellationToken);

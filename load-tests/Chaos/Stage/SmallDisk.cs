@@ -43,7 +43,7 @@ public sealed class SmallDisk : IDisposable
 
     private static int Run(string program, params string[] arguments)
     {
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardError = true };
+        ProcessStartInfo start = new(program, arguments) { UseShellExecute = false, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         process.StandardError.ReadToEnd();
         process.WaitForExit();
