@@ -26,13 +26,18 @@ public static class ChaosReport
                 result.Unanswered.OrderByDescending(why => why.Value).Select(why => new[] { why.Key, Count(why.Value) }));
         }
 
-        foreach (string revived in result.Revived) Output.Line($"{revived}; it was started again.");
+        foreach (string note in result.Notes) Output.Line($"{note}.");
         if (result.Lost.Count > 0)
-            Output.Line($"Rebuilds gave up numbers {Count(result.Lost.Count)} times, which are booked as lost; the first: {result.Lost.First()}.");
+        {
+            Output.Line($"Rebuilds gave up numbers {Count(result.Lost.Count)} times, which are booked as lost; the first: "
+                + $"{result.Lost.First()}.");
+        }
+
         foreach (string left in result.LeftOut) Output.Line($"Left out: {left}.");
         if (result.NotReached > 0) Output.Line($"{result.NotReached} acts were not reached in time.");
-        Output.Line($"{Count(result.Calls)} calls of {Count(result.Keys)} keys in {Count(result.Attempts)} attempts; {Count(result.LeftOpen)} were "
-            + $"left open, of which {Count(result.Resolved)} were resolved in the end; the books had all of it after {Number(result.DrainSeconds)} s.");
+        Output.Line($"{Count(result.Calls)} calls of {Count(result.Keys)} keys in {Count(result.Attempts)} attempts; "
+            + $"{Count(result.LeftOpen)} were left open, of which {Count(result.Resolved)} were resolved in the end; the books had all of "
+            + $"it after {Number(result.DrainSeconds)} s.");
         Output.Table(
             ["", "invariant", "figures"],
             result.Checks.Select(check => new[] { check.Holds ? "✓" : "✗", check.Name, check.Detail }));
@@ -52,7 +57,7 @@ public static class ChaosReport
             result.Faults,
             result.NotReached,
             result.LeftOut,
-            result.Revived,
+            result.Notes,
             result.Lost,
             result.Calls,
             result.Keys,

@@ -3,6 +3,7 @@ using System.Globalization;
 using Claims.Cli;
 using Claims.Cli.Commands;
 using Claims.Cli.Demo;
+using Claims.Cli.LocalSystem;
 using Claims.Hosting;
 using Claims.LoadTests.Chaos.Calls;
 using Claims.LoadTests.Chaos.Faults;
@@ -23,12 +24,12 @@ public sealed record DoneFault(double Second, string Kind, string Target, double
 
 /// <summary>What a run did and found.</summary>
 /// <param name="LeftOut">What could not be done here, and why.</param>
-/// <param name="Revived">Processes that ended by themselves, and during what; the harness started them again.</param>
+/// <param name="Notes">What was seen: processes that ended by themselves and were started again, keys that were evicted.</param>
 /// <param name="Outcomes">Answers by outcome or reason.</param>
 /// <param name="Data">Where data and logs were left; null where they were removed.</param>
 public sealed record ChaosResult(
     ChaosOptions Options, IReadOnlyList<Act> Schedule, IReadOnlyList<DoneFault> Faults, IReadOnlyList<string> LeftOut,
-    IReadOnlyList<string> Revived, int NotReached, int Calls, int Keys, long Attempts, int LeftOpen, int Resolved,
+    IReadOnlyCollection<string> Notes, int NotReached, int Calls, int Keys, long Attempts, int LeftOpen, int Resolved,
     IReadOnlyDictionary<string, long> Outcomes, IReadOnlyDictionary<string, long> Unanswered, IReadOnlyCollection<string> Lost,
     IReadOnlyList<Check> Checks, double DrainSeconds, string? Data)
 {
@@ -48,7 +49,6 @@ public sealed class ChaosRun
     private readonly Scene _scene;
     private readonly Stopwatch _clock = new();
     private readonly List<DoneFault> _done = [];
-    private readonly List<string> _revived = [];
     private readonly List<string> _slow = [];
 
     private ChaosRun(ChaosOptions options, Scene scene, Action<string> tell)
@@ -94,7 +94,11 @@ public sealed class ChaosRun
     }
 
     public static string Line(PlannedFault fault) => string.Create(CultureInfo.InvariantCulture,
-        $"{fault.At.TotalSeconds,7:0.0} s  {fault.Kind} {fault.Target}{(fault.Duration > TimeSpan.Zero ? $" for {fault.Duration.TotalSeconds:0.0} s" : "")}");
+        $"{fault.At.TotalSeconds,7:0.0} s  {fault.Kind} {fault.Target}{LastingOf(fault)}");
+
+    private static string LastingOf(PlannedFault fault) => fault.Duration > TimeSpan.Zero
+        ? string.Create(CultureInfo.InvariantCulture, $" for {fault.Duration.TotalSeconds:0.0} s")
+        : "";
 
     private async Task<ChaosResult> RunAsync(
         IReadOnlyList<Act> schedule, IReadOnlyList<FaultKind> kinds, Services services, CancellationToken cancellationToken)
@@ -107,8 +111,19 @@ public sealed class ChaosRun
         {
             if (_clock.Elapsed > _options.Duration) break;
             await WaitUntilAsync(act.At, cancellationToken);
-            await PlayAsync(act, kinds, cancellationToken);
             acts++;
+            try
+            {
+                await PlayAsync(act, kinds, cancellationToken);
+            }
+            catch (CommandException e)
+            {
+                // What could not be put right is looked at as it is.
+                _slow.Add($"{NameOf(act)}: {e.Message}");
+                _tell(e.Message);
+                hospitals.Resume();
+                break;
+            }
         }
 
         await WaitUntilAsync(_options.Duration, cancellationToken);
@@ -117,11 +132,9 @@ public sealed class ChaosRun
         await _scene.System.HealAsync(cancellationToken);
         int open = hospitals.Calls.Count(call => call.Reply is null);
         (int resolved, _) = await hospitals.ResolveAsync(cancellationToken);
-        long ended = Stopwatch.GetTimestamp();
-        await PostedBooks.WaitAsync(services, DrainBound, cancellationToken);
-        double drainSeconds = Stopwatch.GetElapsedTime(ended).TotalSeconds;
+        double drainSeconds = await DrainAsync(services, cancellationToken);
         await hospitals.RepeatAsync(cancellationToken);
-        await PostedBooks.WaitAsync(services, DrainBound, cancellationToken);
+        await DrainAsync(services, cancellationToken);
 
         _tell("reading the books and replaying them …");
         IReadOnlyList<string> apart = await _scene.Operator.CompareAsync(cancellationToken);
@@ -132,13 +145,30 @@ public sealed class ChaosRun
         Recording recording = await new RecordingReader(services, _scene.System.LedgerDatabase)
             .ReadAsync(calls, hospitals.Unexpected, [store, back], cancellationToken);
         return new ChaosResult(
-            _options, schedule, _done, [], _revived, schedule.Count - acts, calls.Length, calls.Select(call => call.Op.Key).Distinct().Count(),
+            _options, schedule, _done, [], _scene.Operator.Notes, schedule.Count - acts,
+            calls.Length, calls.Select(call => call.Op.Key).Distinct().Count(),
             calls.Sum(call => (long)call.Attempts), open, resolved,
             calls.Where(call => call.Reply is not null)
                 .CountBy(call => call.Reply!.Value.HasEffect ? call.Reply.Value.Outcome : call.Reply.Value.Reason)
                 .ToDictionary(outcome => outcome.Key, outcome => (long)outcome.Value),
             hospitals.Unanswered, _scene.Operator.Lost, Judge.Of(recording, Tariffs.Shipped, ChinaTime.Today(TimeProvider.System)),
             drainSeconds, null);
+    }
+
+    /// <returns>How long it took; a backlog that stays is found by the judge.</returns>
+    private async Task<double> DrainAsync(Services services, CancellationToken cancellationToken)
+    {
+        long begun = Stopwatch.GetTimestamp();
+        try
+        {
+            await PostedBooks.WaitAsync(services, DrainBound, cancellationToken);
+        }
+        catch (CommandException e)
+        {
+            _tell(e.Message);
+        }
+
+        return Stopwatch.GetElapsedTime(begun).TotalSeconds;
     }
 
     private async Task PlayAsync(Act act, IReadOnlyList<FaultKind> kinds, CancellationToken cancellationToken)
@@ -169,11 +199,12 @@ public sealed class ChaosRun
         {
             if (!process.IsRunning)
             {
-                _revived.Add($"{process.Name} ended during {NameOf(act)}");
+                _scene.Operator.Note($"{process.Name} ended during {NameOf(act)}, and was started again");
                 await ProcessFaults.StartAsync(_scene.System, process, cancellationToken);
             }
         }
 
+        await RebuildWhereLostAsync(act, cancellationToken);
         foreach (SystemProcess process in _scene.System.Processes.Values)
         {
             try
@@ -186,6 +217,14 @@ public sealed class ChaosRun
                 _tell(e.Message);
             }
         }
+    }
+
+    /// <remarks>No fault but those that rebuild themselves should come to this.</remarks>
+    private async Task RebuildWhereLostAsync(Act act, CancellationToken cancellationToken)
+    {
+        if (await ProcessDefinitions.LostStoreAsync(_scene.System.Layout, cancellationToken) is not { } why) return;
+        _scene.Operator.Note($"rebuilt after {NameOf(act)}: {why}");
+        await _scene.Operator.RebuildAsync(cancellationToken);
     }
 
     /// <summary>Until no attempt has failed for a while and some were answered.</summary>

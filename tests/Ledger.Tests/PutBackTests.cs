@@ -37,7 +37,8 @@ public sealed class PutBackTests(LedgerDatabase databases)
         }
 
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
-        await WhileNobodyIsConnectedAsync(name, $"ALTER DATABASE {name} RENAME TO {name}_later", $"ALTER DATABASE {name}_copy RENAME TO {name}");
+        await WhileNobodyIsConnectedAsync(
+            name, $"ALTER DATABASE {name} RENAME TO {name}_later", $"ALTER DATABASE {name}_copy RENAME TO {name}");
         await Eventually.HoldsAsync(() => ledger.Watermarks.Sequence(0) == 10 && ledger.Own.Shards.Count == Shards,
             () => $"watermark {ledger.Watermarks.Sequence(0)}, {ledger.Own.Shards.Count} shards");
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);

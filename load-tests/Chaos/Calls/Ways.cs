@@ -176,9 +176,10 @@ public sealed class GatewayWay(string address) : IWay
                 ? Reply.Of(JsonParser.Default.Parse<ReverseReply>(text))
                 : Reply.Of(JsonParser.Default.Parse<SettleReply>(text));
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException
+            && !cancellationToken.IsCancellationRequested)
         {
-            throw new NoAnswerException(e is HttpRequestException ? "HTTP broken" : "HTTP late", e);
+            throw new NoAnswerException(e is OperationCanceledException ? "HTTP late" : "HTTP broken", e);
         }
     }
 

@@ -2,7 +2,8 @@ using Claims.LoadTests.Chaos.Stage;
 
 namespace Claims.LoadTests.Chaos.Faults;
 
-/// <summary>A store's disk is full. Redis ends at its first write that fails, PostgreSQL at one of its log; both are started again.</summary>
+/// <summary>A store's disk is full. Redis ends at its first write that fails, PostgreSQL at one of its log; both are started
+/// again.</summary>
 public sealed class DiskFilled(Scene scene, string target) : IFault
 {
     public Task BeginAsync(CancellationToken cancellationToken)

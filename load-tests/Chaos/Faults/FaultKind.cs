@@ -16,7 +16,8 @@ public interface IFault
 public sealed record Scene(ChaosSystem System, HospitalGroup Hospitals, Operator Operator);
 
 /// <summary>A kind of fault and to what it may be done.</summary>
-/// <param name="Alone">Nothing else is done meanwhile: it loses data of a store, and what is not booked would be lost with it.</param>
+/// <param name="Alone">Nothing else is done meanwhile: it loses data of a store, or would with another fault, and what is not booked would
+/// be lost with it.</param>
 /// <param name="Make">Of a target.</param>
 public sealed record FaultKind(
     string Name, IReadOnlyList<string> Targets, TimeSpan Shortest, TimeSpan Longest, bool Alone, Func<Scene, string, IFault> Make)
@@ -50,7 +51,8 @@ public static class FaultKinds
         FaultKind.Of("out of memory", OneRedis, 1, 6, (scene, _) => new RedisSetting(scene, "maxmemory", "1mb", "0")),
         FaultKind.Of("fsync every second", OneRedis, 1, 6, (scene, _) => new RedisSetting(scene, "appendfsync", "everysec", "always")),
         FaultKind.Of("fsync never", OneRedis, 1, 6, (scene, _) => new RedisSetting(scene, "appendfsync", "no", "always")),
-        FaultKind.Of("no append-only file", OneRedis, 1, 6, (scene, _) => new RedisSetting(scene, "appendonly", "no", "yes")),
+        FaultKind.Of("no append-only file", OneRedis, 1, 6, (scene, _) => new RedisSetting(scene, "appendonly", "no", "yes"),
+            alone: true),
         FaultKind.Of("evicting", OneRedis, 3, 6, (scene, _) => new Evicting(scene), alone: true),
         FaultKind.Of("insured deleted", OneRedis, 0, 0, (scene, _) => new InsuredDeleted(scene), alone: true),
         FaultKind.Of("emptied", OneRedis, 1, 3, (scene, _) => new Emptied(scene), alone: true),

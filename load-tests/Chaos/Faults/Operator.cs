@@ -18,9 +18,15 @@ public sealed class Operator(Services services, HospitalGroup hospitals)
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
 
     private readonly ConcurrentBag<string> _lost = [];
+    private readonly ConcurrentQueue<string> _notes = [];
 
     /// <summary>Numbers that a rebuild found nowhere.</summary>
     public IReadOnlyCollection<string> Lost => _lost;
+
+    /// <summary>What was seen on the way.</summary>
+    public IReadOnlyCollection<string> Notes => _notes;
+
+    public void Note(string note) => _notes.Enqueue(note);
 
     /// <summary>Hospitals wait, and the books have everything: what a store loses now, the books have.</summary>
     public async Task BringToRestAsync(CancellationToken cancellationToken)

@@ -32,9 +32,7 @@ public sealed class Evicting(Scene scene) : IFault
         await scene.Operator.BringToRestAsync(cancellationToken);
         await RedisCommands.RunAsync(scene, async redis =>
         {
-            string memory = (string)(await redis.ExecuteAsync("INFO", "memory"))!;
-            long usedBytes = long.Parse(
-                memory.Split("used_memory:", 2)[1].Split('\r')[0], NumberStyles.None, CultureInfo.InvariantCulture);
+            long usedBytes = RedisCommands.Figure(await redis.ExecuteAsync("INFO", "memory"), "used_memory");
             await redis.ExecuteAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-random");
             await redis.ExecuteAsync("CONFIG", "SET", "maxmemory", usedBytes - (usedBytes / 50));
         });
@@ -47,6 +45,8 @@ public sealed class Evicting(Scene scene) : IFault
         {
             await redis.ExecuteAsync("CONFIG", "SET", "maxmemory-policy", "noeviction");
             await redis.ExecuteAsync("CONFIG", "SET", "maxmemory", "0");
+            scene.Operator.Note($"{RedisCommands.Figure(await redis.ExecuteAsync("INFO", "stats"), "evicted_keys")} keys were evicted");
+            await redis.ExecuteAsync("CONFIG", "RESETSTAT");
         });
         await scene.Operator.RebuildAsync(cancellationToken);
     }
@@ -132,6 +132,10 @@ internal static class RedisCommands
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
     public static string AppendOnlyDirectory(Scene scene) => Path.Combine(scene.System.RedisDirectory, "appendonlydir");
+
+    /// <summary>One line of what INFO says.</summary>
+    public static long Figure(RedisResult info, string name) => long.Parse(
+        ((string)info!).Split($"{name}:", 2)[1].Split('\r')[0], NumberStyles.None, CultureInfo.InvariantCulture);
 
     /// <summary>Over a connection of its own, tried again where Redis is away for another reason.</summary>
     public static async Task RunAsync(Scene scene, Func<IDatabase, Task> run)

@@ -58,7 +58,8 @@ public sealed class InsuredModel(Tariffs tariffs, DateOnly today, Kept kept = Ke
 
     public IReadOnlyDictionary<(string Facility, DateOnly Day), long> BorneFen => _borneFen;
 
-    public IEnumerable<Op> Standing => _stored.Values.Where(stored => stored is { Op.Kind: OpKind.Settle, State: State.Stands, Tombstone: false })
+    public IEnumerable<Op> Standing => _stored.Values
+        .Where(stored => stored is { Op.Kind: OpKind.Settle, State: State.Stands, Tombstone: false })
         .Select(stored => stored.Op);
 
     /// <summary>What the request would be answered now; nothing comes of it.</summary>

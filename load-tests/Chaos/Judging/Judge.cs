@@ -128,7 +128,8 @@ public sealed class Judge
     private static bool Repeats(Row row, Reply reply) => row.Kind == Row.RequestOnly
         ? reply.Outcome == Reply.NothingToUndo
         : (reply.SettlementId, reply.DeductibleFen, reply.FundPayFen, reply.UsedBeforeFen, reply.UsedAfterFen)
-            == (row.Kind == Row.Restoration ? row.OriginalSettlementId : row.SettlementId, row.DeductibleFen, row.FundPayFen, row.UsedBeforeFen, row.UsedAfterFen)
+            == (row.Kind == Row.Restoration ? row.OriginalSettlementId : row.SettlementId,
+                row.DeductibleFen, row.FundPayFen, row.UsedBeforeFen, row.UsedAfterFen)
             && row.Kind == (reply.Outcome switch
             {
                 Reply.Settled => Row.Settlement,
@@ -143,7 +144,8 @@ public sealed class Judge
         "every answer is the model's at a moment when it can have been given",
         $"{Count(_run.Calls.Count(call => call.Reply is not null))} answers");
 
-    private Check OrderIsThatOfTheClock() => _orderFaults.Check("what was answered before another was asked comes before it in the books", "");
+    private Check OrderIsThatOfTheClock() => _orderFaults.Check(
+        "what was answered before another was asked comes before it in the books", "");
 
     private Check CapIsKept()
     {
@@ -178,7 +180,8 @@ public sealed class Judge
             days[day] = (borne, standing);
             if (standing == 2) shared++;
             long most = _tariffs.Of(row.Key.FacilityCode, row.VisitDate.Value)?.DeductibleFen ?? 0;
-            if (borne < 0 || borne > most) faults.Add($"{row.Place}, {row.Key} on {row.VisitDate:yyyy-MM-dd}: borne {borne}, at most {most}");
+            if (borne < 0 || borne > most)
+                faults.Add($"{row.Place}, {row.Key} on {row.VisitDate:yyyy-MM-dd}: borne {borne}, at most {most}");
         }
 
         return faults.Check("a day's deductible is borne once", $"{Count(days.Count)} days, {Count(shared)} of several visits");
@@ -344,6 +347,7 @@ public sealed class Judge
             name, any && All.Count == 0,
             All.Count == 0
                 ? examined
-                : $"{Count(All.Count)} times: {string.Join("; ", All.Take(Shown))}{(All.Count > Shown ? "; …" : "")}{(examined.Length > 0 ? $" ({examined})" : "")}");
+                : $"{Count(All.Count)} times: {string.Join("; ", All.Take(Shown))}{(All.Count > Shown ? "; …" : "")}"
+                    + $"{(examined.Length > 0 ? $" ({examined})" : "")}");
     }
 }

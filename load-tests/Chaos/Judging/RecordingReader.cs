@@ -1,3 +1,4 @@
+using System.Globalization;
 using Claims.Cli;
 using Claims.Cli.Audit;
 using Claims.Cli.Commands;
@@ -34,8 +35,8 @@ public sealed class RecordingReader(Services services, string ledgerDatabase)
     private static async Task<List<Row>> ReadRowsAsync(NpgsqlDataSource ledger, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = ledger.CreateCommand("""
-            SELECT shard, sequence, kind, coalesce(settlement_id, ''), original_settlement_id, insured_id, facility_code, request_id, visit_date,
-                total_fen, deductible_fen, fund_pay_fen, cap_used_before_fen, cap_used_after_fen
+            SELECT shard, sequence, kind, coalesce(settlement_id, ''), original_settlement_id, insured_id, facility_code, request_id,
+                visit_date, total_fen, deductible_fen, fund_pay_fen, cap_used_before_fen, cap_used_after_fen
             FROM sub_ledger ORDER BY shard, sequence
             """);
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -67,7 +68,7 @@ public sealed class RecordingReader(Services services, string ledgerDatabase)
             held[index] = new Held(
                 insured, year, answer.FundPaidFen,
                 answer.FacilityDays.Where(day => day.DeductibleBorneFen != 0).ToDictionary(
-                    day => (day.FacilityCode, DateOnly.ParseExact(day.Date, "yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture)),
+                    day => (day.FacilityCode, DateOnly.ParseExact(day.Date, "yyyy-MM-dd", CultureInfo.InvariantCulture)),
                     day => day.DeductibleBorneFen),
                 [.. answer.Settlements.Select(settlement => (settlement.FacilityCode, settlement.RequestId))]);
         });
@@ -106,7 +107,16 @@ public sealed class RecordingReader(Services services, string ledgerDatabase)
 
     private async Task<Check> VerifyAsync(CancellationToken cancellationToken)
     {
-        AuditReport audit = await LedgerVerify.VerifyAsync(services, new VerifyRequest(), BooksBound, cancellationToken);
+        AuditReport audit;
+        try
+        {
+            audit = await LedgerVerify.VerifyAsync(services, new VerifyRequest(), BooksBound, cancellationToken);
+        }
+        catch (CommandException e)
+        {
+            return new Check("the ledger verifies its books", false, e.Message);
+        }
+
         string[] wrong = [.. audit.Findings.Where(finding => finding.Holds != true).Select(finding => $"{finding.Name}: {finding.Detail}")];
         return new Check("the ledger verifies its books", audit.Holds,
             wrong.Length == 0 ? $"head {audit.Head.Link}" : string.Join("; ", wrong));

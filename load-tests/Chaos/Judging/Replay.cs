@@ -4,8 +4,8 @@ namespace Claims.LoadTests.Chaos.Judging;
 
 /// <summary>
 /// One insured's rows replayed through the model, and his answers held against it. A row has its place by its sequence; an answer, which
-/// may have no row, must be the model's at some moment between the rows that were surely before it was asked and those that were surely asked
-/// after it was answered.
+/// may have no row, must be the model's at some moment between the rows that were surely before it was asked and those that were surely
+/// asked after it was answered.
 /// </summary>
 public sealed class Replay
 {

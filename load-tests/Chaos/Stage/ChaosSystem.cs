@@ -94,7 +94,8 @@ public sealed class ChaosSystem : IAsyncDisposable
     public async Task<ConnectionMultiplexer> ConnectRedisAsync() =>
         await ConnectionMultiplexer.ConnectAsync(_redis!.Configuration + ",allowAdmin=true,abortConnect=true");
 
-    /// <summary>The embedded broker has another address after each start, so whoever calls it is started again, as `claims up` does.</summary>
+    /// <summary>The embedded broker has another address after each start, so whoever calls it is started again, as `claims up`
+    /// does.</summary>
     public async Task RestartBrokerAsync(CancellationToken cancellationToken)
     {
         await _processes[Broker].StartAsync(cancellationToken);
@@ -128,11 +129,21 @@ public sealed class ChaosSystem : IAsyncDisposable
             }
 
             foreach (Line line in _lines.Values) await line.DisposeAsync();
-            if (KeepData) CopyOffTheDisks();
+            if (KeepData)
+            {
+                foreach (string store in _disks.Keys) await Files.CopyAsync(DirectoryOf(store), KeptOf(store), CancellationToken.None);
+            }
         }
         finally
         {
             foreach (SmallDisk disk in _disks.Values) disk.Dispose();
+        }
+
+        // Where they would lie without disks of their own.
+        foreach (string store in _disks.Keys.Where(store => Directory.Exists(KeptOf(store))))
+        {
+            Directory.Delete(DirectoryOf(store), recursive: true);
+            Directory.Move(KeptOf(store), DirectoryOf(store));
         }
 
         if (!KeepData) _directory.Delete(recursive: true);
@@ -143,9 +154,9 @@ public sealed class ChaosSystem : IAsyncDisposable
         Layout.Create();
         if (disks)
         {
-            foreach ((string store, string directory) in new[] { (Redis, RedisDirectory), (Postgres, PostgresDirectory) })
+            foreach (string store in new[] { Redis, Postgres })
             {
-                if (SmallDisk.TryMount(directory) is { } disk) _disks.Add(store, disk);
+                if (SmallDisk.TryMount(DirectoryOf(store)) is { } disk) _disks.Add(store, disk);
             }
         }
 
@@ -246,13 +257,7 @@ public sealed class ChaosSystem : IAsyncDisposable
 
     private int PortOf(string address) => address == RedisAt ? Layout.RedisPort : Layout.PostgresPort;
 
-    /// <summary>What lies on a disk of its own goes with it: the stores' logs are small, and worth more than their data.</summary>
-    private void CopyOffTheDisks()
-    {
-        foreach (string store in _disks.Keys)
-        {
-            string log = Path.Combine(_directory.FullName, store, $"{store}.log");
-            if (File.Exists(log)) File.Copy(log, Layout.LogFile(store), overwrite: true);
-        }
-    }
+    private string DirectoryOf(string store) => store == Redis ? RedisDirectory : PostgresDirectory;
+
+    private string KeptOf(string store) => DirectoryOf(store) + "-kept";
 }

@@ -76,7 +76,8 @@ public sealed class InsuredModelTests
 
     private static RequestKey Key(string request, int facility) => new("410105000000001", City.FacilityCode(facility), request);
 
-    private static Op Visit(string request, long totalFen, int facility = County) => new(OpKind.Settle, Key(request, facility), Day, totalFen);
+    private static Op Visit(string request, long totalFen, int facility = County) =>
+        new(OpKind.Settle, Key(request, facility), Day, totalFen);
 
     private static Op Undo(OpKind kind, string request, string target) => new(kind, Key(request, County), Target: target);
 }

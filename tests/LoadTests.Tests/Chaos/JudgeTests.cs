@@ -4,8 +4,8 @@ using Claims.LoadTests.Chaos.Judging;
 
 namespace Claims.LoadTests.Tests.Chaos;
 
-/// <summary>Canaries: a judge that could not say no would be worth nothing. Each rule of the system is switched off in a simulated run, and each
-/// record of one is bent.</summary>
+/// <summary>Canaries: a judge that could not say no would be worth nothing. Each rule of the system is switched off in a simulated run,
+/// and each record of one is bent.</summary>
 public sealed class JudgeTests
 {
     private const string Posted = "acknowledged ⊆ posted ⊆ sent";
@@ -31,7 +31,8 @@ public sealed class JudgeTests
     public void Run_of_a_system_that_keeps_to_everything_passes_every_check()
     {
         Assert.All(SimulatedRun.Judge(Whole), check => Assert.True(check.Holds, check.ToString()));
-        Assert.Equal([Row.Cancellation, Row.RequestOnly, Row.Restoration, Row.Settlement], Whole.Rows.Select(row => row.Kind).Distinct().Order());
+        Assert.Equal(
+            [Row.Cancellation, Row.RequestOnly, Row.Restoration, Row.Settlement], Whole.Rows.Select(row => row.Kind).Distinct().Order());
     }
 
     [Fact]
@@ -67,8 +68,8 @@ public sealed class JudgeTests
 
     [Fact]
     public void Row_of_another_amount_is_noticed() => AssertNoticed(
-        Bent(row => row with { FundPayFen = row.FundPayFen + 1, UsedAfterFen = row.UsedAfterFen + 1 }), BooksAreAnswers, RowsAreTheModels, Cap,
-        Debits, Accumulators, Years);
+        Bent(row => row with { FundPayFen = row.FundPayFen + 1, UsedAfterFen = row.UsedAfterFen + 1 }), BooksAreAnswers, RowsAreTheModels,
+        Cap, Debits, Accumulators, Years);
 
     [Fact]
     public void Other_words_on_repeat_are_noticed() => AssertNoticed(
@@ -95,7 +96,8 @@ public sealed class JudgeTests
         (int first, int second) = Enumerable.Range(0, rows.Length).SelectMany(one => Enumerable.Range(one + 1, rows.Length - one - 1)
             .Select(other => (one, other))).First(pair => rows[pair.one].Shard == rows[pair.other].Shard
                 && rows[pair.one].Key.InsuredId == rows[pair.other].Key.InsuredId);
-        (rows[first], rows[second]) = (rows[second] with { Sequence = rows[first].Sequence }, rows[first] with { Sequence = rows[second].Sequence });
+        (rows[first], rows[second]) =
+            (rows[second] with { Sequence = rows[first].Sequence }, rows[first] with { Sequence = rows[second].Sequence });
         AssertNoticed(Whole with { Rows = rows }, Order);
     }
 
@@ -103,8 +105,8 @@ public sealed class JudgeTests
     public void Undoing_of_another_sum_is_noticed()
     {
         Row cancellation = Whole.Rows.First(row => row is { Kind: Row.Cancellation, TotalFen: < 0 });
-        AssertNoticed(Whole with { Rows = [.. Whole.Rows.Select(row => row == cancellation ? row with { TotalFen = row.TotalFen - 1 } : row)] },
-            Pairs);
+        Row other = cancellation with { TotalFen = cancellation.TotalFen - 1 };
+        AssertNoticed(Whole with { Rows = [.. Whole.Rows.Select(row => row == cancellation ? other : row)] }, Pairs);
     }
 
     [Fact]
@@ -132,8 +134,13 @@ public sealed class JudgeTests
     [Fact]
     public void Watermark_beyond_the_rows_and_backlog_are_noticed()
     {
-        AssertNoticed(Whole with { Watermarks = [.. Whole.Watermarks.Select(shard => (shard.Shard, shard.Given + 1, shard.Booked + 1))] }, NoGap);
-        AssertNoticed(Whole with { Watermarks = [.. Whole.Watermarks.Select(shard => (shard.Shard, shard.Given + 1, shard.Booked))] }, Drained);
+        AssertNoticed(Ahead(booked: 1), NoGap);
+        AssertNoticed(Ahead(booked: 0), Drained);
+
+        Recording Ahead(int booked) => Whole with
+        {
+            Watermarks = [.. Whole.Watermarks.Select(shard => (shard.Shard, shard.Given + 1, shard.Booked + booked))],
+        };
     }
 
     [Fact]

@@ -5,8 +5,8 @@ using Claims.LoadTests.Chaos.Judging;
 namespace Claims.LoadTests.Tests.Chaos;
 
 /// <summary>
-/// A run as the harness would record it, of a system that is one thread: the script's operations one after the other, each repeated in the end.
-/// What such a system keeps to can be switched off.
+/// A run as the harness would record it, of a system that is one thread: the script's operations one after the other, each repeated in the
+/// end. What such a system keeps to can be switched off.
 /// </summary>
 internal sealed class SimulatedRun
 {
@@ -39,8 +39,8 @@ internal sealed class SimulatedRun
             if (number == Operations / 2) halfway?.Invoke(run);
         }
 
-        foreach (Op op in run._calls.Where(call => call.Reply is { HasEffect: true }).Select(call => call.Op).DistinctBy(op => op.Key).ToArray())
-            run.Ask(op, final: true);
+        IEnumerable<Op> effective = run._calls.Where(call => call.Reply is { HasEffect: true }).Select(call => call.Op);
+        foreach (Op op in effective.DistinctBy(op => op.Key).ToArray()) run.Ask(op, final: true);
         return run.Record();
     }
 
@@ -52,23 +52,16 @@ internal sealed class SimulatedRun
     {
         foreach (List<(Row Row, Op Op)> shard in _shards)
         {
-            foreach ((Row row, Op op) in shard.TakeLast(3))
+            foreach ((_, Op op) in shard.TakeLast(3).ToArray())
             {
                 shard.RemoveAt(shard.Count - 1);
                 _stored.Remove(op.Key);
-                _models.Remove(row.Key.InsuredId);
             }
-
-            // The store knows of these people what is left.
-            foreach ((Row row, Op op) in shard) ModelOf(row.Key.InsuredId, out bool isNew);
         }
 
-        foreach (string insured in _models.Keys.ToArray())
-        {
-            _models.Remove(insured);
-            foreach ((Row row, Op op) in _shards.SelectMany(shard => shard).Where(entry => entry.Row.Key.InsuredId == insured))
-                ModelOf(insured, out _).Apply(op);
-        }
+        // The store knows what is left.
+        _models.Clear();
+        foreach ((Row row, Op op) in Rows) ModelOf(row.Key.InsuredId).Apply(op);
     }
 
     /// <summary>The ledger books again what it has: it does not look at its watermark.</summary>
@@ -84,7 +77,7 @@ internal sealed class SimulatedRun
     /// <summary>People whose hash is gone are taken for new.</summary>
     public void ForgetPeople()
     {
-        foreach (string insured in _models.Keys.ToArray()) _models.Remove(insured);
+        _models.Clear();
         _stored.Clear();
     }
 
@@ -92,7 +85,7 @@ internal sealed class SimulatedRun
     {
         Call call = new(op) { Final = final, FirstSentTicks = ++_ticks, Attempts = 1 };
         _calls.Add(call);
-        InsuredModel model = ModelOf(op.Key.InsuredId, out _);
+        InsuredModel model = ModelOf(op.Key.InsuredId);
         Said said = model.Ask(op);
         bool again = _kept.HasFlag(Kept.OnceOnly) && said.Outcome != Reply.Refused && _stored.ContainsKey(op.Key);
         Reply reply = again
@@ -141,23 +134,31 @@ internal sealed class SimulatedRun
 
     private IEnumerable<(Row Row, Op Op)> Rows => _shards.SelectMany(shard => shard);
 
-    private InsuredModel ModelOf(string insured, out bool isNew)
+    private InsuredModel ModelOf(string insured)
     {
-        isNew = !_models.TryGetValue(insured, out InsuredModel? model);
-        if (isNew) _models[insured] = model = new InsuredModel(Tariffs.Shipped, Today, _kept);
-        return model!;
+        if (!_models.TryGetValue(insured, out InsuredModel? model))
+            _models[insured] = model = new InsuredModel(Tariffs.Shipped, Today, _kept);
+        return model;
     }
 
     private Recording Record()
     {
         Row[] rows = [.. Rows.Select(entry => entry.Row)];
         Row[] moving = [.. rows.Where(row => row.Kind != Row.RequestOnly)];
-        IEnumerable<Held> held = moving.Select(row => row.Key.InsuredId).Distinct().SelectMany(insured => City.Years.Select(year => new Held(
-            insured, year, ModelOf(insured, out _).UsedFen.GetValueOrDefault(year),
-            _models[insured].BorneFen.Where(day => day.Key.Day.Year == year && day.Value != 0).ToDictionary(),
-            [.. _models[insured].Standing.Where(op => op.VisitDate.Year == year).Select(op => (op.Key.FacilityCode, op.Key.RequestId))])));
-        IEnumerable<YearOfBooks> years = moving.GroupBy(row => (row.Key.InsuredId, row.VisitDate!.Value.Year)).Select(year => new YearOfBooks(
-            year.Key.InsuredId, year.Key.Year, year.Sum(row => row.FundPayFen), year.Sum(row => row.Kind == Row.Cancellation ? -1 : 1)));
+        IEnumerable<Held> held =
+            from insured in moving.Select(row => row.Key.InsuredId).Distinct()
+            from year in City.Years
+            let model = ModelOf(insured)
+            select new Held(
+                insured, year, model.UsedFen.GetValueOrDefault(year),
+                model.BorneFen.Where(day => day.Key.Day.Year == year && day.Value != 0).ToDictionary(),
+                [.. model.Standing.Where(op => op.VisitDate.Year == year).Select(op => (op.Key.FacilityCode, op.Key.RequestId))]);
+        IEnumerable<YearOfBooks> years =
+            from row in moving
+            group row by (row.Key.InsuredId, row.VisitDate!.Value.Year) into year
+            select new YearOfBooks(
+                year.Key.InsuredId, year.Key.Year, year.Sum(row => row.FundPayFen),
+                year.Sum(row => row.Kind == Row.Cancellation ? -1 : 1));
         long paid = moving.Sum(row => row.FundPayFen);
         return new Recording(
             _calls, rows, [.. held], [.. years],

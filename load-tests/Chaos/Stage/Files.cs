@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Claims.Cli;
 
-namespace Claims.LoadTests.Chaos.Faults;
+namespace Claims.LoadTests.Chaos.Stage;
 
 internal static class Files
 {
