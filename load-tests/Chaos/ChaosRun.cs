@@ -77,7 +77,7 @@ public sealed class ChaosRun
         int people = HospitalGroup.People(options.PerSecond, options.Duration);
         await City.ImportAsync(services, people, cancellationToken);
         await using HospitalGroup hospitals = new(system, options.Seed, options.PerSecond, options.Duration);
-        Operator operators = new(services, hospitals);
+        Operator operators = new(services, system.OperatorsAddresses, hospitals);
         ChaosRun run = new(options, new Scene(system, hospitals, operators), tell);
         ChaosResult? result = null;
         try

@@ -8,13 +8,15 @@ using Grpc.Core;
 namespace Claims.LoadTests.Chaos.Faults;
 
 /// <summary>Whoever runs the system: waits for the books, and rebuilds the store where it has lost something.</summary>
-public sealed class Operator(Services services, HospitalGroup hospitals)
+/// <param name="adjudications">Addresses for operators, of every instance.</param>
+public sealed class Operator(Services services, IReadOnlyList<string> adjudications, HospitalGroup hospitals)
 {
     private const int Shards = 32;
     private const int ShardsAtATime = 8;
     private static readonly TimeSpan BooksBound = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan RebuildBound = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan ShardBound = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ClosedBound = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
 
     private readonly ConcurrentBag<string> _lost = [];
@@ -38,6 +40,27 @@ public sealed class Operator(Services services, HospitalGroup hospitals)
     /// <summary>What has been answered until now is booked.</summary>
     public Task WaitForBooksAsync(CancellationToken cancellationToken) =>
         PostedBooks.WaitAsync(services, BooksBound, cancellationToken);
+
+    /// <summary>Both instances have noticed that the store cannot be trusted.</summary>
+    /// <exception cref="CommandException">They have not within the bound.</exception>
+    public async Task WaitUntilClosedAsync(CancellationToken cancellationToken)
+    {
+        AdjudicationOperations.AdjudicationOperationsClient[] instances =
+            [.. adjudications.Select(address => new AdjudicationOperations.AdjudicationOperationsClient(services.Connect(address)))];
+        long deadline = Environment.TickCount64 + (long)ClosedBound.TotalMilliseconds;
+        foreach (AdjudicationOperations.AdjudicationOperationsClient instance in instances)
+        {
+            while (true)
+            {
+                Outbox outbox = await instance.GetOutboxAsync(
+                    new GetOutboxRequest(), null, DateTime.UtcNow + ShardBound, cancellationToken);
+                if (outbox.Shards.All(shard => !shard.Ready)) break;
+                if (Environment.TickCount64 >= deadline)
+                    throw new CommandException($"Shards were still open {ClosedBound.TotalSeconds} s after their store had become unsafe.");
+                await Task.Delay(PollInterval, cancellationToken);
+            }
+        }
+    }
 
     /// <summary>Every shard, until each is whole.</summary>
     /// <exception cref="CommandException">One is not within the bound.</exception>

@@ -24,7 +24,10 @@ public sealed class RedisSetting(Scene scene, string name, string value, string 
     private Task SetAsync(string to) => RedisCommands.RunAsync(scene, redis => redis.ExecuteAsync("CONFIG", "SET", name, to));
 }
 
-/// <summary>Memory is short, and Redis may throw away whatever it likes.</summary>
+/// <summary>
+/// Memory is short, and Redis may throw away whatever it likes. Hospitals wait until the shards are closed over it: what was answered in the
+/// second before, and is not booked, may be thrown away like anything else.
+/// </summary>
 public sealed class Evicting(Scene scene) : IFault
 {
     public async Task BeginAsync(CancellationToken cancellationToken)
@@ -36,6 +39,7 @@ public sealed class Evicting(Scene scene) : IFault
             await redis.ExecuteAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-random");
             await redis.ExecuteAsync("CONFIG", "SET", "maxmemory", usedBytes - (usedBytes / 50));
         });
+        await scene.Operator.WaitUntilClosedAsync(cancellationToken);
         scene.Hospitals.Resume();
     }
 

@@ -44,6 +44,9 @@ public sealed class ChaosSystem : IAsyncDisposable
     /// <summary>Called directly, for import and for the final reading.</summary>
     public SystemLayout Layout => _layouts[0];
 
+    /// <summary>Where each Adjudication is reached by operators, directly.</summary>
+    public IReadOnlyList<string> OperatorsAddresses => [.. _layouts.Select(layout => layout.AdjudicationOperatorsAddress)];
+
     public IReadOnlyDictionary<string, SystemProcess> Processes => _processes;
 
     public IReadOnlyDictionary<string, Line> Lines => _lines;
