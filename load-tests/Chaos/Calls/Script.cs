@@ -102,7 +102,9 @@ public sealed class Script(int seed, int lane, int operations)
 
     private RequestKey Key()
     {
-        int person = (lane * People(operations)) + (_number / OperationsAPerson) + _random.Next(PeopleAtOnce);
+        // A run that takes longer than planned stays with those whom it sees last.
+        int seen = Math.Min(_number, operations) / OperationsAPerson;
+        int person = (lane * People(operations)) + seen + _random.Next(PeopleAtOnce);
         // Everybody goes to three facilities, one of each class, so that days and visits meet.
         int facility = ((person * 3) + _random.Next(3)) % City.Facilities;
         return new RequestKey(City.InsuredId(person), City.FacilityCode(facility), RequestId());

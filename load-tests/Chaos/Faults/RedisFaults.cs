@@ -25,8 +25,8 @@ public sealed class RedisSetting(Scene scene, string name, string value, string 
 }
 
 /// <summary>
-/// Memory is short, and Redis may throw away whatever it likes. Hospitals wait until the shards are closed over it: what was answered in the
-/// second before, and is not booked, may be thrown away like anything else.
+/// Memory is short, and Redis may throw away whatever it likes. Hospitals wait until the shards are closed over it: what was answered in
+/// the second before, and is not booked, may be thrown away like anything else.
 /// </summary>
 public sealed class Evicting(Scene scene) : IFault
 {
