@@ -230,6 +230,13 @@ public sealed class HospitalGroup : IAsyncDisposable
                 _unexpected.AddOrUpdate(why, 1, (_, times) => times + 1);
             }
 
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // Told at the end like a status that nobody knows: a hospital that fell silent would hide what it has seen.
+                why = $"{e.GetType().Name}: {e.Message}";
+                _unexpected.AddOrUpdate(why, 1, (_, times) => times + 1);
+            }
+
             _unanswered.AddOrUpdate(why, 1, (_, times) => times + 1);
             Interlocked.Exchange(ref _lastFailureTicks, Stopwatch.GetTimestamp());
             await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), cancellationToken);

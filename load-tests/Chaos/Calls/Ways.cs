@@ -81,7 +81,7 @@ public sealed class StreamWay(string address) : IWay
 
             return await answer.Task.WaitAsync(bound, cancellationToken);
         }
-        catch (Exception e) when (e is TimeoutException or InvalidOperationException)
+        catch (Exception e) when (e is TimeoutException or InvalidOperationException or IOException or HttpRequestException)
         {
             // Nothing comes over it any more: the next request has another.
             Close();
@@ -129,7 +129,7 @@ public sealed class StreamWay(string address) : IWay
         {
             ended = Passing.Is(e) ? new NoAnswerException($"stream {e.StatusCode}", e) : e;
         }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or IOException or HttpRequestException)
         {
             ended = new NoAnswerException("the stream was closed", e);
         }
