@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using System.Text;
 using Claims.Hosting;
 using Claims.V1;
@@ -81,7 +82,7 @@ public sealed class StreamWay(string address) : IWay
 
             return await answer.Task.WaitAsync(bound, cancellationToken);
         }
-        catch (Exception e) when (e is TimeoutException or InvalidOperationException or IOException or HttpRequestException)
+        catch (Exception e) when (e is TimeoutException or InvalidOperationException || Passing.IsBroken(e))
         {
             // Nothing comes over it any more: the next request has another.
             Close();
@@ -129,7 +130,7 @@ public sealed class StreamWay(string address) : IWay
         {
             ended = Passing.Is(e) ? new NoAnswerException($"stream {e.StatusCode}", e) : e;
         }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or IOException or HttpRequestException)
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException || Passing.IsBroken(e))
         {
             ended = new NoAnswerException("the stream was closed", e);
         }
@@ -176,8 +177,7 @@ public sealed class GatewayWay(string address) : IWay
                 ? Reply.Of(JsonParser.Default.Parse<ReverseReply>(text))
                 : Reply.Of(JsonParser.Default.Parse<SettleReply>(text));
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException
-            && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when ((e is OperationCanceledException || Passing.IsBroken(e)) && !cancellationToken.IsCancellationRequested)
         {
             throw new NoAnswerException(e is OperationCanceledException ? "HTTP late" : "HTTP broken", e);
         }
@@ -192,6 +192,9 @@ public sealed class GatewayWay(string address) : IWay
 
 internal static class Passing
 {
+    /// <summary>The connection broke; .NET tells it in its own words, or in the socket's.</summary>
+    public static bool IsBroken(Exception e) => e is HttpRequestException or IOException or SocketException;
+
     /// <remarks>A call whose connection is torn away may end as CANCELLED on this side.</remarks>
     public static bool Is(RpcException e) => Claims.Cli.Operations.OutageClock.IsPassing(e) || e.StatusCode == StatusCode.Cancelled;
 }
