@@ -13,6 +13,7 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     TestCommand.Create(),
     InstrumentCommand.Create("bench", "Measure the system against the peer and against the limit; medians and ratios."),
     InstrumentCommand.Create("load", "Run load scenarios, each against a system of its own, with a report and the books checked."),
+    InstrumentCommand.Create("chaos", "Make faults on purpose in a system under load; one model replays its books. A seed makes a run."),
     UpCommand.Create(),
     DownCommand.Create(),
     StatusCommand.Create(),

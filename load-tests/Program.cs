@@ -4,6 +4,7 @@ using System.CommandLine.Invocation;
 using Claims.Cli;
 using Claims.Cli.Commands;
 using Claims.LoadTests;
+using Claims.LoadTests.Chaos;
 using Claims.LoadTests.Scenarios;
 using Claims.PrivateServers;
 using Grpc.Core;
@@ -13,6 +14,7 @@ Command root = new("claims", "Measurements of the claims system: ratios in one r
 {
     BenchCommand.Create(),
     LoadCommand.Create(),
+    ChaosCommand.Create(),
     new HelpOption(),
 };
 NumberOptions.Explain(root);

@@ -13,7 +13,11 @@ namespace Claims.Cli.LocalSystem;
 public sealed record ProcessDefinition(
     string Name,
     string Fingerprint,
-    Func<Action<ProcessIdentity>, CancellationToken, Task> Start);
+    Func<Action<ProcessIdentity>, CancellationToken, Task> Start)
+{
+    /// <summary>What is run; null of a store, which has a class of its own.</summary>
+    public ServerCommand? Command { get; init; }
+}
 
 /// <summary>The processes of a local system, in the order in which they start.</summary>
 public static class ProcessDefinitions
@@ -79,7 +83,8 @@ public static class ProcessDefinitions
             {
                 File.Delete(layout.BrokerAddressFile);
                 await StartAsync(layout, Broker, command, started, cancel);
-            });
+            })
+        { Command = command };
     }
 
     public static ProcessDefinition EligibilityService(SystemLayout layout, CityPolicy policy, string postgres) => Service(
@@ -154,7 +159,8 @@ public static class ProcessDefinitions
         return new ProcessDefinition(
             name,
             FingerprintOf(command),
-            (started, cancel) => StartAsync(layout, name, command, started, cancel));
+            (started, cancel) => StartAsync(layout, name, command, started, cancel))
+        { Command = command };
     }
 
     /// <summary>Whether the process of this name answers now.</summary>

@@ -48,17 +48,17 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     private string DataDirectory => _directory.File(DataName);
 
-    /// <summary>A server that ends with this process or on disposal, with fsync off: it survives its own crash, not the
-    /// machine's.</summary>
+    /// <summary>A server that ends with this process or on disposal.</summary>
     /// <param name="directory">Where the data stays; null for a temporary place that disposal removes.</param>
     /// <param name="port">0 for any free port.</param>
     /// <param name="archive">Where it keeps its WAL; null for nowhere.</param>
+    /// <param name="fsync">Without it the server survives its own crash, not the machine's.</param>
     /// <exception cref="PrivateServerException">The port is busy, the package is missing, or the server does not get ready.</exception>
-    public static async Task<PrivatePostgres> StartAsync(
-        string? directory = null, int port = 0, WalArchive? archive = null, CancellationToken cancellationToken = default)
+    public static async Task<PrivatePostgres> StartAsync(string? directory = null, int port = 0, WalArchive? archive = null,
+        bool fsync = false, CancellationToken cancellationToken = default)
     {
         PrivatePostgres postgres =
-            new(ServerDirectory.Open(directory, "postgres"), port == 0 ? FreePort.Take() : port, fsync: false, archive);
+            new(ServerDirectory.Open(directory, "postgres"), port == 0 ? FreePort.Take() : port, fsync, archive);
         try
         {
             await postgres.StartOwnedAsync(cancellationToken);
@@ -130,6 +130,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     {
         await KillAsync();
         _owned?.Dispose();
+        _owned = null;
         await StartOwnedAsync(cancellationToken);
     }
 

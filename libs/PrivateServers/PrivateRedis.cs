@@ -90,6 +90,7 @@ public sealed class PrivateRedis : IAsyncDisposable
     {
         await KillAsync();
         _owned?.Dispose();
+        _owned = null;
         await StartOwnedAsync(cancellationToken);
     }
 

@@ -105,12 +105,12 @@ public sealed class ChainTests(LedgerDatabase databases)
     public void Recent_hashes_beyond_the_bound_go_oldest_first_and_chained_ones_at_once()
     {
         RecentHashes recent = new();
-        for (long batch = 1; batch <= 4; batch++) recent.Add(batch, Of(100_000));
+        for (long batch = 1; batch <= 4; batch++) recent.Add(recent.Generation, batch, Of(100_000));
         Assert.Equal([false, true, true, true], Enumerable.Range(1, 4).Select(batch => recent.Find(batch) is not null));
 
         recent.Chained([2, 3]);
-        recent.Add(5, Of(100_000));
-        recent.Add(6, Of(100_000));
+        recent.Add(recent.Generation, 5, Of(100_000));
+        recent.Add(recent.Generation, 6, Of(100_000));
 
         Assert.Equal([false, false, true, true, true], Enumerable.Range(2, 5).Select(batch => recent.Find(batch) is not null));
 

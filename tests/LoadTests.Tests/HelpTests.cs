@@ -8,6 +8,7 @@ public sealed class HelpTests
     [Theory]
     [InlineData("bench", "--insured")]
     [InlineData("load", "--rate-scale")]
+    [InlineData("chaos", "--seed")]
     public async Task Help_of_the_claims_command_names_the_options_of_the_measurement(string command, string option)
     {
         ProcessStartInfo start = new("dotnet",
@@ -27,6 +28,7 @@ public sealed class HelpTests
     [InlineData("--rounds", "0", "bench")]
     [InlineData("--rate-scale", "abc", "load", "mixed")]
     [InlineData("--seconds", "abc", "load", "mixed")]
+    [InlineData("--minutes", "0", "chaos")]
     public async Task Number_that_is_none_or_out_of_range_is_a_sentence(string option, string value, params string[] command)
     {
         ProcessStartInfo start = new("dotnet",

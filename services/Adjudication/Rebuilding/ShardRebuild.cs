@@ -85,24 +85,7 @@ internal sealed class ShardRebuild(
         _report.Sequence = of[0].IsNull ? 0 : (long)of[0];
         _report.RestDiffers |= (of[1].IsNull ? 0 : (long)of[1]) != known || !_termsUsed.All(_termsStored.ContainsKey);
         foreach (LostRecord lost in await LostOfOutboxAsync()) _report.LostRecords.Add(lost);
-        _report.RestDiffers |= await OutboxLacksAsync(cancellation);
-    }
-
-    /// <summary>Whether the books lack records that the outbox no longer has, as those that were put back to long ago: no relay publishes
-    /// them.</summary>
-    private async Task<bool> OutboxLacksAsync(CancellationToken cancellation)
-    {
-        if (_report.Sequence <= _books.Position.Sequence) return false;
-        long first = long.MaxValue;
-        await foreach (OutboxPlace place in OutboxIndex.ReadAsync(_redis, shard.Keys, behind: _books.Position.Sequence))
-        {
-            first = place.Key == shard.Keys.NoOne ? FirstLost(place) : place.First;
-            break;
-        }
-
-        // Beside a comparison the books go on, and the outbox drops what they have since.
-        V1.Store now = await LedgerStore.AskAsync(ledger, store.Shards.Count, cancellation);
-        return Math.Min(first - 1, _report.Sequence) > now.WatermarkOf(shard.Shard);
+        _report.RestDiffers |= await OutboxLacksANumberAsync(_report.Sequence, cancellation);
     }
 
     private async Task RebuildAsync(string epoch, CancellationToken cancellation)
@@ -248,6 +231,25 @@ internal sealed class ShardRebuild(
 
     private static long FirstLost(OutboxPlace place) => long.Parse(
         RequestField.Parse(place.Request).RequestId.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture);
+
+    /// <summary>A number that is neither booked nor in the outbox would keep the ledger from all that come after it.</summary>
+    /// <param name="given">The last number that was given out before the outbox is read.</param>
+    private async Task<bool> OutboxLacksANumberAsync(long given, CancellationToken cancellation)
+    {
+        long next = _books.Position.Sequence + 1;
+        await foreach (OutboxPlace place in OutboxIndex.ReadAsync(_redis, shard.Keys, behind: _books.Position.Sequence))
+        {
+            long first = place.Key == shard.Keys.NoOne ? FirstLost(place) : place.First;
+            if (first > next && !await IsBookedAsync(first - 1, cancellation)) return true;
+            next = place.Last + 1;
+        }
+
+        return next <= given && !await IsBookedAsync(given, cancellation);
+    }
+
+    /// <remarks>Beside a comparison the books go on, and what is booked need not be in the outbox any more.</remarks>
+    private async Task<bool> IsBookedAsync(long sequence, CancellationToken cancellation) =>
+        (await LedgerStore.AskAsync(ledger, store.Shards.Count, cancellation)).WatermarkOf(shard.Shard) >= sequence;
 
     /// <summary>The ledger books no number beyond one that is missing, so those that are nowhere are booked as lost.</summary>
     private async Task GiveUpLostNumbersAsync()

@@ -17,6 +17,13 @@ internal sealed class Books(NpgsqlDataSource database, PostgresTrust trust, Rece
     // Grows with the policies that have ever been in force: some kilobytes for each.
     private readonly HashSet<ByteString> _knownTerms = [];
 
+    // Of what is known above.
+    private int _generation;
+
+    /// <summary>Whatever is known of the database by having written it: it may have been put back to an earlier state while it was
+    /// away.</summary>
+    public void Forget() => recent.Forget();
+
     /// <summary>One transaction; once it returns, the selection is on disk.</summary>
     /// <exception cref="WatermarkMovedException">Another instance has posted to one of the shards.</exception>
     /// <exception cref="PostgresNotTrustedException">Nothing was written.</exception>
@@ -24,6 +31,14 @@ internal sealed class Books(NpgsqlDataSource database, PostgresTrust trust, Rece
     public async Task PostAsync(Selection selection, CancellationToken cancellationToken)
     {
         await trust.RequireAsync(cancellationToken);
+        int generation = recent.Generation;
+        if (generation != _generation)
+        {
+            _knownAccounts.Clear();
+            _knownTerms.Clear();
+            _generation = generation;
+        }
+
         DateTimeOffset now = clock.GetUtcNow();
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -51,7 +66,7 @@ internal sealed class Books(NpgsqlDataSource database, PostgresTrust trust, Rece
         await transaction.CommitAsync(cancellationToken);
         _knownAccounts.UnionWith(newAccounts);
         _knownTerms.UnionWith(newTerms);
-        if (hashes is not null) recent.Add(batchId, hashes);
+        if (hashes is not null) recent.Add(generation, batchId, hashes);
     }
 
     /// <summary>Of records whose numbers the books have, those that are not the ones that were booked: the store gave a number out twice,

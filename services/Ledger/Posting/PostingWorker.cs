@@ -137,6 +137,7 @@ internal sealed class PostingWorker(
                 logger.LogWarning("A batch of {Records} records was not posted: {Reason} Trying again in {Seconds:0.0} s.",
                     selection.Records.Count, failure.Message, backOff.TotalSeconds);
                 metrics.Retried();
+                books.Forget();
                 await Task.Delay(backOff, clock, cancellationToken);
                 backOff = backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
                 await ReloadAsync(cancellationToken);

@@ -9,7 +9,7 @@ namespace Claims.Ledger.Posting;
 /// session, so that the locks of an instance that dies are free as soon as its connection is closed.
 /// </summary>
 internal sealed class ShardSharing(
-    LedgerSettings settings, Watermarks watermarks, OwnShards own, Peers peers, LedgerMetrics metrics, TimeProvider clock,
+    LedgerSettings settings, Watermarks watermarks, OwnShards own, Peers peers, Books books, LedgerMetrics metrics, TimeProvider clock,
     ILogger<ShardSharing> logger) : IDisposable
 {
     /// <summary>First keys of the advisory locks; the second is the shard, or 0 for being alive.</summary>
@@ -48,6 +48,7 @@ internal sealed class ShardSharing(
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
             {
                 Problem = failure.Message;
+                books.Forget();
                 await Interlocked.Exchange(ref _session, new CancellationTokenSource()).CancelAsync();
                 logger.LogWarning("The session that holds this instance's shards is lost: {Reason} None is posted until there is another.",
                     failure.Message);

@@ -38,11 +38,26 @@ internal sealed class RecentHashes
     private readonly Dictionary<long, SubLedgerHashes> _batches = [];
     private readonly Queue<long> _order = new();
     private int _rows;
+    private int _generation;
 
-    public void Add(long batchId, SubLedgerHashes hashes)
+    /// <summary>Rises when everything is forgotten.</summary>
+    public int Generation
+    {
+        get
+        {
+            lock (_gate) return _generation;
+        }
+    }
+
+    /// <param name="generation">When the batch was begun: one that spans a forgetting may be in no book any more.</param>
+    public void Add(int generation, long batchId, SubLedgerHashes hashes)
     {
         lock (_gate)
         {
+            if (generation != _generation) return;
+
+            // A number that is here already was given out again: by a database that was put back unnoticed.
+            Drop(batchId);
             _batches.Add(batchId, hashes);
             _order.Enqueue(batchId);
             _rows += hashes.Count;
@@ -54,6 +69,18 @@ internal sealed class RecentHashes
     public SubLedgerHashes? Find(long batchId)
     {
         lock (_gate) return _batches.GetValueOrDefault(batchId);
+    }
+
+    /// <summary>A database that was put back gives the numbers of its batches out again.</summary>
+    public void Forget()
+    {
+        lock (_gate)
+        {
+            _generation++;
+            _batches.Clear();
+            _order.Clear();
+            _rows = 0;
+        }
     }
 
     public void Chained(IEnumerable<long> batchIds)

@@ -88,6 +88,27 @@ public sealed class ShardRebuildTests
         Assert.Equal($"closed=0 committed=10 epoch={StoreFixture.Epoch} people=90 seq=90", await store.ShardAsync());
     }
 
+    [Theory]
+    [InlineData(new[] { 3 })]
+    [InlineData(new[] { 5 })]
+    [InlineData(new[] { 3, 4, 5 })]
+    public async Task Outbox_that_lacks_a_record_is_told_by_a_dry_run_and_filled_by_a_rebuild(int[] gone)
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await SettleAsync(store, 5);
+        await store.Books.BookAsync(0, upTo: 2);
+        IReadOnlyList<OutboxEntry> before = await FakeBooks.ReadAsync(store.Shard, 3);
+        foreach (int number in gone) await store.Redis.StreamDeleteAsync(store.Shard.Keys.Outbox, [$"{number}-0"]);
+        Assert.True((await store.RebuildAsync(dryRun: true)).RestDiffers);
+
+        RebuildReport report = await store.RebuildAsync();
+
+        Assert.Equal((true, 3, 0), (report.Changed, report.UnbookedRecords, report.LostNumbers.Count));
+        Assert.Equal(before.Select(entry => entry.Record.FirstSequence),
+            (await FakeBooks.ReadAsync(store.Shard, 3)).Select(entry => entry.Record.FirstSequence));
+        Assert.False((await store.RebuildAsync(dryRun: true)).RestDiffers);
+    }
+
     [Fact]
     public async Task Records_that_reached_nobody_are_named_and_their_numbers_are_given_up_for_good()
     {

@@ -1,0 +1,94 @@
+using Claims.Kafka;
+using Claims.Ledger.SubLedger;
+using Google.Protobuf;
+using Npgsql;
+
+namespace Ledger.Tests;
+
+/// <summary>A running ledger whose database becomes an earlier copy of itself, as after `put back` by whoever runs PostgreSQL.</summary>
+[Collection(PostingDatabaseCollection.Name)]
+public sealed class PutBackTests(LedgerDatabase databases)
+{
+    private const int Shards = 4;
+
+    [Fact]
+    public async Task Ledger_books_again_what_the_copy_lacks_and_trusts_nothing_that_it_remembers()
+    {
+        string postgres = await databases.CreateAsync();
+        string name = new NpgsqlConnectionStringBuilder(postgres).Database!;
+        using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
+        using KafkaPublisher kafka = new(broker);
+        PublishedLog log = new PublishedLog(Shards).AddSettlements(10);
+        await using RunningLedger ledger = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log);
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+        await WhileNobodyIsConnectedAsync(name, $"CREATE DATABASE {name}_copy TEMPLATE {name} STRATEGY FILE_COPY");
+
+        // Of a facility and by terms that the copy does not know.
+        for (int shard = 0; shard < Shards; shard++)
+        {
+            for (int number = 0; number < 10; number++)
+            {
+                log.AddSettlement(shard, record =>
+                {
+                    record.FacilityCode = "H9";
+                    record.StoredTerms = ByteString.CopyFromUtf8("terms of the later visits");
+                });
+            }
+        }
+
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+        await WhileNobodyIsConnectedAsync(
+            name, $"ALTER DATABASE {name} RENAME TO {name}_later", $"ALTER DATABASE {name}_copy RENAME TO {name}");
+        await Eventually.HoldsAsync(() => ledger.Watermarks.Sequence(0) == 10 && ledger.Own.Shards.Count == Shards,
+            () => $"watermark {ledger.Watermarks.Sequence(0)}, {ledger.Own.Shards.Count} shards");
+        await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
+
+        await Balanced.AssertAsync(ledger, log);
+        Assert.Empty(ledger.Watermarks.Stopped);
+        Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM stored_terms"));
+    }
+
+    [Fact]
+    public void Hashes_of_a_batch_from_before_the_forgetting_are_not_taken()
+    {
+        RecentHashes recent = new();
+        int before = recent.Generation;
+        recent.Add(before, 1, new SubLedgerHashes(0));
+        Assert.NotNull(recent.Find(1));
+
+        recent.Forget();
+        recent.Add(before, 2, new SubLedgerHashes(0));
+
+        Assert.Null(recent.Find(1));
+        Assert.Null(recent.Find(2));
+    }
+
+    [Fact]
+    public void Hashes_of_a_number_that_is_given_out_again_take_the_place_of_the_first()
+    {
+        RecentHashes recent = new();
+        recent.Add(recent.Generation, 1, new SubLedgerHashes(0));
+        SubLedgerHashes second = new(0);
+
+        recent.Add(recent.Generation, 1, second);
+
+        Assert.Same(second, recent.Find(1));
+    }
+
+    private async Task WhileNobodyIsConnectedAsync(string name, params string[] statements)
+    {
+        await using NpgsqlDataSource server = NpgsqlDataSource.Create(databases.Server.ConnectionString("postgres") + ";Pooling=false");
+        string[] all =
+        [
+            $"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+            $"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'",
+            .. statements,
+            $"ALTER DATABASE {name} ALLOW_CONNECTIONS true",
+        ];
+        foreach (string statement in all)
+        {
+            await using NpgsqlCommand command = server.CreateCommand(statement);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+}
