@@ -31,8 +31,14 @@ public sealed class EmbeddedBroker : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(topic);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(partitions);
 
-        nint owner = NewClient();
-        nint started = Native.rd_kafka_mock_cluster_new(owner, 1);
+        nint owner;
+        nint started;
+        using (new BlockedSignals())
+        {
+            owner = NewClient();
+            started = Native.rd_kafka_mock_cluster_new(owner, 1);
+        }
+
         if (started == 0)
         {
             Native.rd_kafka_destroy(owner);
