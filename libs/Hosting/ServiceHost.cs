@@ -122,6 +122,12 @@ public static class ServiceHost
         builder.Services.AddSingleton<IStartupFilter, OperationsEndpoint>();
         builder.Services.AddSingleton<Channels>();
         builder.Services.AddSingleton<CallsInProgress>();
+        builder.Services.AddSingleton<TurnedAway>();
+        builder.Services.AddSingleton<CallerShares>();
+        builder.Services.AddSingleton<CallerConnections>();
+        builder.Services.AddSingleton<OpenStreams>();
+        builder.Services.AddHostedService<Sweep>();
+        builder.Services.AddSingleton<IStartupFilter, ResetCalls>();
         builder.Services.AddHealthChecks();
         builder.Services.AddSingleton<IHealthCheckPublisher, ServiceMetrics>();
         // Whoever watches health learns of a change within these; whoever asks is answered at once.
@@ -134,7 +140,6 @@ public static class ServiceHost
         if (mainPort == MainPort.Grpc)
         {
             builder.Services.AddSingleton<CallGuard>();
-            builder.Services.AddSingleton<OpenStreams>();
             builder.Services.AddHostedService(services => services.GetRequiredService<OpenStreams>());
             builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<CallGuard>());
             builder.Services.AddGrpcHealthChecks(

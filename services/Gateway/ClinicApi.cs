@@ -19,7 +19,9 @@ internal sealed class ClinicApi(
     public void Map(WebApplication app)
     {
         app.UseStatusCodePages(unserved => WriteAsync(unserved.HttpContext, Answer.NotServed(unserved.HttpContext.Response.StatusCode)));
-        app.UseAccessControl((context, refused) => WriteAsync(context, Answer.Of(new RpcException(refused), takesEffect: false)));
+        app.UseAccessControl((context, refused) => WriteAsync(context, refused.StatusCode == StatusCode.ResourceExhausted
+            ? Answer.BeyondShare(refused.Detail)
+            : Answer.Of(new RpcException(refused), takesEffect: false)));
         Post<SettleRequest>("settle", takesEffect: true, async (request, clinic) => await adjudication.SettleAsync(request, clinic));
         Post<SettleRequest>(
             "pre-settle", takesEffect: false, async (request, clinic) => await adjudication.PreSettleAsync(request, clinic));

@@ -46,12 +46,17 @@ internal static class Ports
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            // Of each port by itself: who fills the service's own leaves that of probes and that for operators free.
+            kestrel.Limits.MaxConcurrentConnections = settings.MaxConnections;
+            CallerConnections connections = kestrel.ApplicationServices.GetRequiredService<CallerConnections>();
             if (mainPort == MainPort.Grpc)
             {
                 // A hospital's stream stays open for days and may be silent for hours: its size and pace are not a request's.
                 // Messages are bounded by gRPC, dead peers are found by ping.
                 kestrel.Limits.MaxRequestBodySize = null;
                 kestrel.Limits.MinRequestBodyDataRate = null;
+                // Who does not take his answers is cut off: those of a full window, 64 kB, within a minute. One answer has some 2 kB.
+                kestrel.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 1_024, gracePeriod: TimeSpan.FromSeconds(10));
             }
 
             kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
@@ -65,8 +70,7 @@ internal static class Ports
                     (_, null) => HttpProtocols.Http1,
                     _ => HttpProtocols.Http1AndHttp2,
                 };
-                if (https is not null) listen.UseHttps(https);
-                listen.Use(CallerConnection.Told(identityOf, forOperators: false));
+                Secure(listen, forOperators: false);
             });
             kestrel.Listen(address, settings.MetricsPort, listen =>
             {
@@ -81,9 +85,16 @@ internal static class Ports
             kestrel.Listen(address, port, listen =>
             {
                 listen.Protocols = HttpProtocols.Http2;
-                if (https is not null) listen.UseHttps(https);
-                listen.Use(CallerConnection.Told(identityOf, forOperators: true));
+                Secure(listen, forOperators: true);
             });
+
+            void Secure(ListenOptions listen, bool forOperators)
+            {
+                listen.Use(connections.Counted(secured: https is not null, forOperators));
+                if (https is null) return;
+                listen.UseHttps(https);
+                listen.Use(connections.Named(identityOf!));
+            }
         });
     }
 

@@ -1,0 +1,78 @@
+using Grpc.Core;
+
+namespace Claims.Hosting;
+
+/// <summary>A stream's messages. It ends as if the caller had said its last once the service stops, or the stream is cut.</summary>
+/// <param name="check">Throws for a message that is not the caller's; null where nothing is checked.</param>
+/// <param name="caller">As logs name it.</param>
+internal sealed class BoundedReader<T>(
+    IAsyncStreamReader<T> inner, Action<T>? check, object caller, TimeProvider time, CancellationToken stopping)
+    : OpenStream(caller, time, stopping), IAsyncStreamReader<T>
+{
+    // One for all reads with the same token, which is usual: a visit of a stream costs no registration.
+    private CancellationTokenSource? _either;
+    private CancellationToken _of;
+
+    public T Current => inner.Current;
+
+    public Task<bool> MoveNext(CancellationToken cancellationToken)
+    {
+        if (Ending.IsCancellationRequested) return EndAsync();
+        Task<bool> next = inner.MoveNext(Either(cancellationToken));
+        // Under load the next message is usually there already, and costs nothing more.
+        if (!next.IsCompletedSuccessfully) return WaitAsync(next, cancellationToken);
+        if (next.Result) Take();
+        return next;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        _either?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private CancellationToken Either(CancellationToken cancellationToken)
+    {
+        if (_either is null || _of != cancellationToken)
+        {
+            _either?.Dispose();
+            _either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Ending);
+            _of = cancellationToken;
+        }
+
+        return _either.Token;
+    }
+
+    private async Task<bool> WaitAsync(Task<bool> next, CancellationToken cancellationToken)
+    {
+        BeginWaiting();
+        try
+        {
+            bool more = await next;
+            if (more) Take();
+            return more;
+        }
+        catch (OperationCanceledException) when (Ending.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return await EndAsync();
+        }
+        finally
+        {
+            EndWaiting();
+        }
+    }
+
+    private void Take()
+    {
+        HasMessage = true;
+        check?.Invoke(inner.Current);
+    }
+
+    // A part of an upload must not look like the whole: where one that stops is read to its end, one that is cut fails.
+    private Task<bool> EndAsync()
+    {
+        if (EndedBy is { } status && !IsWorthInPart) throw new RpcException(status);
+        IsStopped = EndedBy is null;
+        return Task.FromResult(false);
+    }
+}

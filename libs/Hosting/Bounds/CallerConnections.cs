@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Claims.Hosting;
+
+/// <summary>The open connections. One counts for the address that it comes from, and once a certificate says whose it is, for that
+/// caller: behind one address there may be many.</summary>
+internal sealed class CallerConnections(CallerShares shares, TurnedAway turnedAway, HostSettings settings, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<CallerConnection, byte> _open = new();
+
+    public int Count => _open.Count;
+
+    /// <summary>Kestrel's connection middleware, to stand before that of TLS.</summary>
+    public Func<ConnectionDelegate, ConnectionDelegate> Counted(bool secured, bool forOperators) => next => async connection =>
+    {
+        CallerConnection caller = new(connection, forOperators, time.GetTimestamp(), turnedAway) { Secured = secured };
+        if (!forOperators)
+        {
+            if (shares.Connect(caller.Address) is not { } share)
+            {
+                connection.Abort();
+                return;
+            }
+
+            caller.MoveTo(share);
+            _open.TryAdd(caller, 0);
+        }
+
+        connection.Features.Set(caller);
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            _open.TryRemove(caller, out _);
+            caller.MoveTo(null);
+        }
+    };
+
+    /// <summary>Likewise, to stand after that of TLS.</summary>
+    public Func<ConnectionDelegate, ConnectionDelegate> Named(Func<X509Certificate2, Identity?> identityOf) => next => connection =>
+    {
+        CallerConnection caller = connection.Features.Get<CallerConnection>()!;
+        X509Certificate2? certificate = connection.Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
+        caller.Identity = certificate is null ? null : identityOf(certificate);
+        if (caller is not { ForOperators: false, Identity: { } identity }) return next(connection);
+        CallerShare? share = identity.IsService ? null : shares.Connect(identity);
+        if (share is null && !identity.IsService)
+        {
+            connection.Abort();
+            return Task.CompletedTask;
+        }
+
+        caller.MoveTo(share);
+        return next(connection);
+    };
+
+    /// <summary>Closes those on which no call was made in time.</summary>
+    public void Sweep()
+    {
+        TimeSpan limit = TimeSpan.FromSeconds(settings.SilentSeconds);
+        foreach (CallerConnection connection in _open.Keys)
+        {
+            if (!connection.HasCalled && time.GetElapsedTime(connection.BegunTicks) > limit)
+                connection.Close("silent", $"No call was made within {limit.TotalSeconds:0} s.");
+        }
+    }
+}
