@@ -120,7 +120,8 @@ public static class ServiceHost
         builder.Services.Configure<ConsoleLifetimeOptions>(options => options.SuppressStatusMessages = true);
         builder.Services.AddTelemetry(builder.Environment.ApplicationName, host);
         builder.Services.AddSingleton<IStartupFilter, OperationsEndpoint>();
-        builder.Services.AddSingleton<Channels>();
+        builder.Services.AddSingleton(
+            services => new Channels(services.GetRequiredService<ServiceName>(), services.GetService<Tls>()));
         builder.Services.AddSingleton<CallsInProgress>();
         builder.Services.AddSingleton<TurnedAway>();
         builder.Services.AddSingleton<CallerShares>();

@@ -56,6 +56,7 @@ public sealed class AccessControl
 
     private Identity CallerOf(HttpContext context, CallerConnection? connection, string method)
     {
+        if (connection is { IsTrusted: false }) throw Unknown(method, "接入证书已被吊销或不再受信任");
         Identity? caller = connection is { Secured: true } ? connection.Identity : Said(context, Identity.Header, Identity.Local);
         if (caller is null)
             throw Unknown(method, connection is { Secured: true } ? "接入证书没有写明机构身份" : $"请求头 {Identity.Header} 不是有效的身份");

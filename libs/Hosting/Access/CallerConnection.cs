@@ -1,4 +1,6 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 
 namespace Claims.Hosting;
@@ -10,6 +12,10 @@ internal sealed class CallerConnection(ConnectionContext connection, bool forOpe
 {
     private readonly Lock _gate = new();
     private CallerShare? _share;
+    private Tls? _tls;
+    private X509Certificate2? _certificate;
+    private int _lookedAtVersion;
+    private bool _isTrusted = true;
     private volatile bool _isClosed;
 
     /// <summary>With mutual TLS: who calls is what the certificate says, and no header.</summary>
@@ -23,7 +29,11 @@ internal sealed class CallerConnection(ConnectionContext connection, bool forOpe
     public long BegunTicks { get; } = begunTicks;
 
     /// <summary>Of the certificate; null without TLS, or where the certificate does not say.</summary>
-    public Identity? Identity { get; set; }
+    public Identity? Identity { get; private set; }
+
+    /// <summary>Whether the certificate is still trusted: it is looked at again once the files of TLS have been read again. Always true
+    /// without TLS.</summary>
+    public bool IsTrusted => _tls is null || _lookedAtVersion == _tls.Version ? _isTrusted : LookAgain(_tls);
 
     /// <summary>Whether any call was begun on it.</summary>
     public bool HasCalled { get; set; }
@@ -33,6 +43,15 @@ internal sealed class CallerConnection(ConnectionContext connection, bool forOpe
 
     /// <summary>As logs name it.</summary>
     public object Caller => Identity is { } identity ? identity : Address;
+
+    /// <param name="certificate">That the handshake has trusted.</param>
+    public void Show(Tls tls, X509Certificate2 certificate)
+    {
+        _certificate = certificate;
+        Identity = tls.IdentityOf(certificate);
+        // The files may have changed since the handshake: the first call looks again.
+        _tls = tls;
+    }
 
     /// <summary>Whose share it counts for, from now on.</summary>
     /// <param name="share">In which it has been counted; null: of nobody's.</param>
@@ -67,6 +86,28 @@ internal sealed class CallerConnection(ConnectionContext connection, bool forOpe
 
         turnedAway.Connection(reason, Caller);
         connection.Abort(new ConnectionAbortedException(sentence));
+    }
+
+    private bool LookAgain(Tls tls)
+    {
+        lock (_gate)
+        {
+            int version = tls.Version;
+            if (_lookedAtVersion == version) return _isTrusted;
+            try
+            {
+                _isTrusted = tls.Trusts(_certificate!, TlsRole.Client);
+                Identity = tls.IdentityOf(_certificate!);
+            }
+            catch (CryptographicException)
+            {
+                // Its connection has ended.
+                _isTrusted = false;
+            }
+
+            Volatile.Write(ref _lookedAtVersion, version);
+            return _isTrusted;
+        }
     }
 
     private static IPAddress AddressOf(ConnectionContext connection) =>

@@ -4,10 +4,9 @@ namespace Claims.Hosting;
 
 /// <summary>A stream's messages. It ends as if the caller had said its last once the service stops, or the stream is cut.</summary>
 /// <param name="check">Throws for a message that is not the caller's; null where nothing is checked.</param>
-/// <param name="caller">As logs name it.</param>
 internal sealed class BoundedReader<T>(
-    IAsyncStreamReader<T> inner, Action<T>? check, object caller, TimeProvider time, CancellationToken stopping)
-    : OpenStream(caller, time, stopping), IAsyncStreamReader<T>
+    IAsyncStreamReader<T> inner, Action<T>? check, CallerConnection? connection, TimeProvider time, CancellationToken stopping)
+    : OpenStream(connection, time, stopping), IAsyncStreamReader<T>
 {
     // One for all reads with the same token, which is usual: a visit of a stream costs no registration.
     private CancellationTokenSource? _either;

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -42,11 +41,10 @@ internal sealed class CallerConnections(CallerShares shares, TurnedAway turnedAw
     };
 
     /// <summary>Likewise, to stand after that of TLS.</summary>
-    public Func<ConnectionDelegate, ConnectionDelegate> Named(Func<X509Certificate2, Identity?> identityOf) => next => connection =>
+    public Func<ConnectionDelegate, ConnectionDelegate> Named(Tls tls) => next => connection =>
     {
         CallerConnection caller = connection.Features.Get<CallerConnection>()!;
-        X509Certificate2? certificate = connection.Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
-        caller.Identity = certificate is null ? null : identityOf(certificate);
+        if (connection.Features.Get<ITlsConnectionFeature>()?.ClientCertificate is { } certificate) caller.Show(tls, certificate);
         if (caller is not { ForOperators: false, Identity: { } identity }) return next(connection);
         CallerShare? share = identity.IsService ? null : shares.Connect(identity);
         if (share is null && !identity.IsService)

@@ -3,8 +3,9 @@ using Grpc.Core;
 namespace Claims.Hosting;
 
 /// <summary>A stream of requests that may be ended from outside.</summary>
+/// <param name="connection">Null in tests.</param>
 /// <param name="stopping">Ends the reading, where a part of the stream is worth something without the rest; else None.</param>
-internal abstract class OpenStream(object caller, TimeProvider time, CancellationToken stopping) : IDisposable
+internal abstract class OpenStream(CallerConnection? connection, TimeProvider time, CancellationToken stopping) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _end = CancellationTokenSource.CreateLinkedTokenSource(stopping);
@@ -12,7 +13,9 @@ internal abstract class OpenStream(object caller, TimeProvider time, Cancellatio
     private long _waitingSinceTicks;
 
     /// <summary>As logs name it.</summary>
-    public object Caller => caller;
+    public object Caller => connection?.Caller ?? "somebody";
+
+    public bool IsTrusted => connection?.IsTrusted ?? true;
 
     public bool HasMessage { get; protected set; }
 

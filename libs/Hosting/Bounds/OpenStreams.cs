@@ -22,11 +22,18 @@ internal sealed class OpenStreams(HostSettings settings, IHostApplicationLifetim
 
     public void End(OpenStream stream) => _open.TryRemove(stream, out _);
 
-    /// <summary>Ends those on which no message came in time.</summary>
+    /// <summary>Ends those on which no message came in time, and those of a certificate that is trusted no longer.</summary>
     public void Sweep()
     {
         foreach (OpenStream stream in _open.Keys)
         {
+            if (!stream.IsTrusted)
+            {
+                if (stream.Cut(new Status(StatusCode.Unauthenticated, "接入证书已被吊销或不再受信任，流已结束，请联系医保经办机构。")))
+                    turnedAway.Stream("certificate", stream.Caller);
+                continue;
+            }
+
             int seconds = stream.HasMessage ? settings.StreamIdleSeconds : Math.Min(settings.SilentSeconds, settings.StreamIdleSeconds);
             if (stream.WaitingSinceTicks is not { } since || time.GetElapsedTime(since) <= TimeSpan.FromSeconds(seconds)) continue;
             if (!stream.Cut(new Status(StatusCode.Unavailable, $"流上 {seconds} 秒内没有收到消息，已结束；需要时请重新打开。"))) continue;

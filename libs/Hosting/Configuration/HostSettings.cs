@@ -88,6 +88,9 @@ public sealed class HostSettings : IValidatableObject
                 yield return new ValidationResult($"names a file that does not exist: {path}", [name]);
             }
         }
+
+        if (!string.IsNullOrEmpty(Tls.Revoked) && !File.Exists(Tls.Revoked))
+            yield return new ValidationResult($"names a file that does not exist: {Tls.Revoked}", ["Tls:Revoked"]);
     }
 }
 
@@ -104,6 +107,9 @@ public sealed class TlsSettings
     /// <summary>A file that says who the holders of certificates without a claims:// name are, <c>claims://facility/CODE NAME</c> a
     /// line.</summary>
     public string? Identities { get; init; }
+
+    /// <summary>A file with the lists of certificates that the authorities have taken back, CRLs in PEM.</summary>
+    public string? Revoked { get; init; }
 
     public bool IsConfigured => !string.IsNullOrEmpty(Certificate) || !string.IsNullOrEmpty(Key) || !string.IsNullOrEmpty(ClientCa);
 }

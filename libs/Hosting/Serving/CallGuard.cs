@@ -41,7 +41,7 @@ internal sealed class CallGuard : Interceptor
         ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
         GuardAsync<TRequest, TResponse>(context, request: null, isStream: true, async check =>
         {
-            using BoundedReader<TRequest> reader = new(requestStream, check, CallerOf(context), _time, CancellationToken.None);
+            using BoundedReader<TRequest> reader = new(requestStream, check, ConnectionOf(context), _time, CancellationToken.None);
             return await ReadAsync(reader, () => continuation(reader, context));
         });
 
@@ -72,7 +72,7 @@ internal sealed class CallGuard : Interceptor
         DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
         GuardAsync<TRequest, bool>(context, request: null, isStream: true, async check =>
         {
-            using BoundedReader<TRequest> reader = new(requestStream, check, CallerOf(context), _time, _stopping);
+            using BoundedReader<TRequest> reader = new(requestStream, check, ConnectionOf(context), _time, _stopping);
             return await ReadAsync(reader, async () =>
             {
                 await continuation(reader, responseStream, context);
@@ -144,8 +144,8 @@ internal sealed class CallGuard : Interceptor
         }
     }
 
-    private static object CallerOf(ServerCallContext context) =>
-        context.GetHttpContext().Features.Get<CallerConnection>()?.Caller ?? "somebody";
+    private static CallerConnection? ConnectionOf(ServerCallContext context) =>
+        context.GetHttpContext().Features.Get<CallerConnection>();
 
     private Action<TRequest> CheckOf<TRequest>(Identity caller, string method) => message =>
     {

@@ -1,9 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,20 +25,12 @@ internal static class Ports
     public static void Configure(WebApplicationBuilder builder, HostSettings settings, MainPort mainPort, int? operatorsPort)
     {
         IPAddress address = BindingAddress(settings);
-        HttpsConnectionAdapterOptions? https = null;
-        Func<X509Certificate2, Identity?>? identityOf = null;
+        Tls? tls = null;
         if (settings.Tls.IsConfigured)
         {
-            Tls tls = Tls.Load(settings.Tls);
+            tls = Tls.Load(settings.Tls);
             builder.Services.AddSingleton(tls);
-            identityOf = tls.IdentityOf;
-            https = new HttpsConnectionAdapterOptions
-            {
-                ServerCertificate = tls.Certificate,
-                ClientCertificateMode = ClientCertificateMode.RequireCertificate,
-                ClientCertificateValidation = (certificate, _, _) => tls.Trusts(certificate, TlsRole.Client),
-            };
-            builder.WebHost.UseKestrelHttpsConfiguration();
+            builder.Services.AddHostedService<TlsReload>();
         }
 
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -64,7 +54,7 @@ internal static class Ports
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1_000;
             kestrel.Listen(address, settings.Port, listen =>
             {
-                listen.Protocols = (mainPort, https) switch
+                listen.Protocols = (mainPort, tls) switch
                 {
                     (MainPort.Grpc, _) => HttpProtocols.Http2,
                     (_, null) => HttpProtocols.Http1,
@@ -90,10 +80,10 @@ internal static class Ports
 
             void Secure(ListenOptions listen, bool forOperators)
             {
-                listen.Use(connections.Counted(secured: https is not null, forOperators));
-                if (https is null) return;
-                listen.UseHttps(https);
-                listen.Use(connections.Named(identityOf!));
+                listen.Use(connections.Counted(secured: tls is not null, forOperators));
+                if (tls is null) return;
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => new(tls.ServerOptions()) });
+                listen.Use(connections.Named(tls));
             }
         });
     }
