@@ -39,11 +39,12 @@ public sealed class FolderArrowTests
         {
             ["Commands"] =
                 [
-                    "Audit", "Conformance", "Demo", "LocalSystem", "Operations", "PolicyImpact", "PolicyTrial", "Reconciliation",
-                    "SampleCity", "Statements",
+                    "Audit", "Certificates", "Conformance", "Demo", "LocalSystem", "Operations", "PolicyImpact", "PolicyTrial",
+                    "Reconciliation", "SampleCity", "Statements",
                 ],
             ["Demo"] = ["Audit", "LocalSystem", "Operations", "Reconciliation"],
             ["Audit"] = [],
+            ["Certificates"] = [],
             ["Conformance"] = ["Operations"],
             ["LocalSystem"] = [],
             ["Operations"] = [],
