@@ -19,7 +19,8 @@ public static class CertsCommand
         Option<string[]> facilities = Names("--facility", "CODE", "A hospital's certificate, claims://facility/CODE, to call with.");
         Option<string[]> clinics = Names("--clinic", "CODE", "A clinic's, claims://clinic/CODE.");
         Option<string[]> services = Names(
-            "--service", "NAME", "A service's, claims://service/NAME, to serve and to call with: adjudication, eligibility, ledger, gateway.");
+            "--service", "NAME", "A service's, claims://service/NAME, to serve and to call with: adjudication, eligibility, ledger, "
+                + "gateway.");
         Option<string[]> roles = Names("--role", "NAME", "One of the bureau's, claims://role/NAME: finance, operations, bureau, audit.");
         Option<int> days = CommonOptions.AtLeastOne("--days", "How long new certificates hold, and after which another list is due.", 30);
         days.Must(number => number <= MostDays, $"at most {MostDays}");

@@ -52,7 +52,9 @@ public sealed class CertsTests(FakeSystem system) : IDisposable
 
         Assert.Equal(["kept", "made"], Certificates(ran).Select(one => one.GetProperty("state").GetString()));
         Dictionary<string, string> after = Read();
-        Assert.Equal(["clinic-HW4.crt", "revoked.pem"], after.Keys.Where(file => after[file] != before[file]).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["clinic-HW4.crt", "revoked.pem"],
+            after.Keys.Where(file => after[file] != before[file]).Order(StringComparer.Ordinal));
         JsonElement renewed = Certificates(ran).Last();
         Assert.InRange(renewed.GetProperty("notAfter").GetDateTimeOffset(), DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddDays(1));
         Assert.True(Of(renewed).Trusts(Of(renewed).Certificate, TlsRole.Client));

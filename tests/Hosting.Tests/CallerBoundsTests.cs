@@ -5,6 +5,7 @@ using Grpc.Core;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hosting.Tests;
 
@@ -237,7 +238,8 @@ public sealed class CallerBoundsTests
             // As the service has it, with less patience.
             builder => builder.WebHost.ConfigureKestrel(kestrel =>
             {
-                Assert.Equal((1_024, 10), (kestrel.Limits.MinResponseDataRate!.BytesPerSecond, kestrel.Limits.MinResponseDataRate.GracePeriod.TotalSeconds));
+                MinDataRate rate = kestrel.Limits.MinResponseDataRate!;
+                Assert.Equal((1_024, 10), (rate.BytesPerSecond, rate.GracePeriod.TotalSeconds));
                 kestrel.Limits.MinResponseDataRate = new MinDataRate(1_000_000, TimeSpan.FromSeconds(2));
             }));
         using Caller caller = new(service.Grpc, Caller.Bad, H1);
@@ -271,7 +273,7 @@ public sealed class CallerBoundsTests
     public void Callers_beyond_ten_thousand_have_one_share_together()
     {
         using CallerShares shares = new(new HostSettings { ConnectionsPerCaller = 1 },
-            new TurnedAway(TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<TurnedAway>.Instance), TimeProvider.System);
+            new TurnedAway(TimeProvider.System, NullLogger<TurnedAway>.Instance), TimeProvider.System);
         for (int caller = 0; caller < 10_000; caller++) Assert.NotNull(shares.Connect(caller));
 
         Assert.NotNull(shares.Connect("one more"));

@@ -11,7 +11,8 @@ namespace Claims.Hosting;
 /// </summary>
 internal sealed class CallerShares(HostSettings settings, TurnedAway turnedAway, TimeProvider time) : IDisposable
 {
-    /// <summary>Beyond so many callers at once, new ones have one share together: a share takes 1 kB, and a header may name anybody.</summary>
+    /// <summary>Beyond so many callers at once, new ones have one share together: a share takes 1 kB, and a header may name
+    /// anybody.</summary>
     private const int Most = 10_000;
 
     private readonly ConcurrentDictionary<object, CallerShare> _shares = new();

@@ -6,7 +6,8 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Claims.Hosting;
 
-/// <summary>The certificates that an authority has taken back: a CRL of RFC 5280, section 5. .NET writes them and does not read them.</summary>
+/// <summary>The certificates that an authority has taken back: a CRL of RFC 5280, section 5. .NET writes them and does not read
+/// them.</summary>
 internal sealed class RevocationList
 {
     private const string PemLabel = "X509 CRL";

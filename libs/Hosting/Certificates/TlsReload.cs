@@ -5,8 +5,9 @@ using Microsoft.Extensions.Logging;
 namespace Claims.Hosting;
 
 /// <summary>
-/// Looks at the files of TLS every two seconds: Kubernetes puts a renewed secret in place by a symbolic link, of which no notice of the file
-/// system tells. A connection goes on with what it began with; a new one, and a call on one that is trusted no longer, meets the new files.
+/// Looks at the files of TLS every two seconds: Kubernetes puts a renewed secret in place by a symbolic link, of which no notice of the
+/// file system tells. A connection goes on with what it began with; a new one, and a call on one that is trusted no longer, meets the new
+/// files.
 /// </summary>
 internal sealed class TlsReload : BackgroundService
 {
@@ -24,11 +25,12 @@ internal sealed class TlsReload : BackgroundService
         _tls = tls;
         _time = time;
         _logger = logger;
-        _meter.CreateObservableGauge("claims_certificate_files_unusable", () => Volatile.Read(ref _isUnusable),
+        _meter.CreateObservableGauge("claims_certificate_files_broken", () => Volatile.Read(ref _isUnusable),
             description: "1 while the files of TLS have changed and cannot be read: what they held before is in use.");
         if (!tls.HasRevocations) return;
         _meter.CreateObservableGauge("claims_revocation_list_due_timestamp_seconds", () => _tls.RevocationsDue?.ToUnixTimeSeconds() ?? 0,
-            description: "By when the authority promised another list of what it has taken back, in seconds since 1970; 0 without a promise.");
+            description: "By when the authority promised another list of what it has taken back, in seconds since 1970; 0 without a "
+                + "promise.");
     }
 
     /// <summary>Whether the files have changed and cannot be read.</summary>
