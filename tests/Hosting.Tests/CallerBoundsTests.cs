@@ -2,9 +2,13 @@ using System.Net.Sockets;
 using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
+using Grpc.Health.V1;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hosting.Tests;
@@ -251,6 +255,51 @@ public sealed class CallerBoundsTests
     }
 
     [Fact]
+    public async Task Operators_and_probes_are_served_while_hospitals_have_every_place()
+    {
+        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        WebApplicationBuilder builder = ServiceHost.CreateBuilder(
+            ["--Claims:Port=0", "--Claims:MetricsPort=0", "--Claims:MaxConcurrentRequests=1", "--Claims:MaxConnections=2"], "sample");
+        builder.ReadSettings<NoSettings>(operatorsPort: _ => 0);
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(new Behaviour
+        {
+            Settle = async (_, _) =>
+            {
+                entered.SetResult();
+                await released.Task;
+                return new SettleReply();
+            },
+        });
+        await using WebApplication app = builder.Build();
+        app.MapGrpcService<FakeAdjudication>();
+        app.MapGrpcService<FakeOperations>();
+        app.MapGrpcHealthChecksService();
+        await app.StartAsync();
+        ServiceAddresses addresses = app.Addresses();
+        using Caller caller = new(addresses.Main, Caller.Good, H1);
+        Task<StatusCode> held = caller.SettleAsync();
+        await entered.Task.WaitAsync(Bound);
+        using Socket second = await Caller.ConnectAsync(addresses.Main, Caller.Bad);
+        await UntilAsync(() => app.Services.GetRequiredService<CallerConnections>().Count == 2);
+        using Socket third = await Caller.ConnectAsync(addresses.Main, Caller.Good);
+        Assert.True(await IsClosedAsync(third));
+
+        RpcException full = await Assert.ThrowsAsync<RpcException>(
+            async () => await caller.Client.GetAccumulatorsAsync(new GetAccumulatorsRequest(), caller.Headers));
+        Assert.Equal((StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."),
+            (full.StatusCode, full.Status.Detail));
+        using GrpcChannel operators = ClaimsChannel.To(addresses.Operators!.ToString());
+        await new AdjudicationOperations.AdjudicationOperationsClient(operators).GetOutboxAsync(new GetOutboxRequest());
+        await new Health.HealthClient(operators).CheckAsync(new HealthCheckRequest());
+        using HttpClient probe = new() { Timeout = Bound };
+        Assert.Equal("live\n", await probe.GetStringAsync(new Uri(addresses.Metrics, "/healthz/live")));
+        released.SetResult();
+        Assert.Equal(StatusCode.OK, await held);
+    }
+
+    [Fact]
     public async Task Shares_of_callers_who_are_gone_are_forgotten()
     {
         await using InProcessService service = await InProcessService.StartAsync(
@@ -317,6 +366,8 @@ public sealed class CallerBoundsTests
         foreach (AsyncDuplexStreamingCall<SettleRequest, SettleReply> stream in silent) stream.Dispose();
         await Task.WhenAny(Task.WhenAll(ends));
     }
+
+    private sealed class NoSettings;
 
     private static int Connections(InProcessService service) => service.Services.GetRequiredService<CallerConnections>().Count;
 

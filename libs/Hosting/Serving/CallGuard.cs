@@ -104,31 +104,19 @@ internal sealed class CallGuard : Interceptor
     {
         HttpContext http = context.GetHttpContext();
         (Identity caller, Permission permission) = _access.Admit(http, context.Method);
-        CallerConnection? connection = http.Features.Get<CallerConnection>();
-        CallerShare? share = _shares.Begin(caller, connection, isStream);
-        try
-        {
-            return await WithinShareAsync(context, request, caller, permission, call);
-        }
-        finally
-        {
-            share?.End(isStream);
-        }
-    }
-
-    private async Task<T> WithinShareAsync<TRequest, T>(ServerCallContext context, TRequest? request, Identity caller,
-        Permission permission, Func<Action<TRequest>?, Task<T>> call)
-        where TRequest : class
-    {
-        Action<TRequest>? check = permission.OwnFacility && caller.IsFacility ? CheckOf<TRequest>(caller, permission.Method) : null;
-        if (request is not null) check?.Invoke(request);
+        CallerShare? share = _shares.Begin(caller, http.Features.Get<CallerConnection>(), isStream);
+        bool isBegun = false;
         // Operators and probes are served when hospitals have all the places.
         bool takesPlace = !permission.Operators && !AccessControl.IsAnyPorts(permission.Method);
-        if (!_calls.TryBegin(takesPlace))
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
         try
         {
-            return await call(check);
+            Action<TRequest>? check =
+                permission.OwnFacility && caller.IsFacility ? CheckOf<TRequest>(caller, permission.Method) : null;
+            if (request is not null) check?.Invoke(request);
+            isBegun = _calls.TryBegin(takesPlace);
+            return isBegun
+                ? await call(check)
+                : throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
         }
         catch (Exception exception) when (exception is not RpcException && !context.CancellationToken.IsCancellationRequested)
         {
@@ -140,7 +128,8 @@ internal sealed class CallGuard : Interceptor
         }
         finally
         {
-            _calls.End(takesPlace);
+            if (isBegun) _calls.End(takesPlace);
+            share?.End(isStream);
         }
     }
 
