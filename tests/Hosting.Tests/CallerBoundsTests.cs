@@ -199,6 +199,32 @@ public sealed class CallerBoundsTests
     }
 
     [Fact]
+    public async Task Connection_without_open_calls_is_closed_in_order_and_one_with_a_stream_is_not()
+    {
+        TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using InProcessService service = await InProcessService.StartAsync(
+            new Behaviour
+            {
+                Settle = async (request, _) =>
+                {
+                    if (request.FacilityCode == "H2") await released.Task;
+                    return new SettleReply();
+                },
+            }, configure: null, "--Claims:StreamIdleSeconds=1");
+        using Caller idle = new(service.Grpc, Caller.Good, H1);
+        using Caller busy = new(service.Grpc, Caller.Good, H2);
+        Task<StatusCode> held = busy.SettleAsync("H2");
+        Assert.Equal(StatusCode.OK, await idle.SettleAsync());
+        Assert.Equal(2, Connections(service));
+
+        await UntilAsync(() => Connections(service) == 1);
+
+        Assert.Equal(StatusCode.OK, await idle.SettleAsync());
+        released.SetResult();
+        Assert.Equal(StatusCode.OK, await held);
+    }
+
+    [Fact]
     public async Task Caller_who_resets_calls_without_end_loses_its_connection()
     {
         using Measured measured = new("Claims.Hosting", ("reason", "resets"));

@@ -156,7 +156,7 @@ public sealed class SettingsTests
         (HostSettings host, _) = Read([.. Ports, "--Claims:Town=Zhengzhou", "--Claims:DrainSeconds="]);
 
         Assert.Equal((10, 10_000, 0.01), (host.DrainSeconds, host.MaxConcurrentRequests, host.TraceSampleRatio));
-        Assert.Equal((4_000, 500, 2_000, 100, 1_000, 60, 3_600),
+        Assert.Equal((4_000, 1_000, 2_000, 100, 1_000, 60, 3_600),
             (host.MaxConnections, host.ConnectionsPerCaller, host.CallsPerCaller, host.StreamsPerCaller, host.CallsPerSecond,
                 host.SilentSeconds, host.StreamIdleSeconds));
         Assert.Equal((null, false), (host.OtlpEndpoint, host.Tls.IsConfigured));

@@ -2,11 +2,13 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 
 namespace Claims.Hosting;
 
 /// <summary>What is known of a connection to a service's own port or that for operators, once for all of its calls.</summary>
 /// <param name="connection">Kestrel's, below TLS.</param>
+/// <param name="begunTicks">When it was opened, <see cref="TimeProvider.GetTimestamp"/>.</param>
 /// <param name="forOperators">It came in through the port for operators, where nobody is bounded.</param>
 internal sealed class CallerConnection(ConnectionContext connection, bool forOperators, long begunTicks, TurnedAway turnedAway)
 {
@@ -17,6 +19,8 @@ internal sealed class CallerConnection(ConnectionContext connection, bool forOpe
     private int _lookedAtVersion;
     private bool _isTrusted = true;
     private volatile bool _isClosed;
+    private int _calls;
+    private long _quietSinceTicks = begunTicks;
 
     /// <summary>With mutual TLS: who calls is what the certificate says, and no header.</summary>
     public bool Secured { get; init; }
@@ -24,9 +28,6 @@ internal sealed class CallerConnection(ConnectionContext connection, bool forOpe
     public bool ForOperators { get; } = forOperators;
 
     public IPAddress Address { get; } = AddressOf(connection);
-
-    /// <summary>When it was opened, <see cref="TimeProvider.GetTimestamp"/>.</summary>
-    public long BegunTicks { get; } = begunTicks;
 
     /// <summary>Of the certificate; null without TLS, or where the certificate does not say.</summary>
     public Identity? Identity { get; private set; }
@@ -36,13 +37,29 @@ internal sealed class CallerConnection(ConnectionContext connection, bool forOpe
     public bool IsTrusted => _tls is null || _lookedAtVersion == _tls.Version ? _isTrusted : LookAgain(_tls);
 
     /// <summary>Whether any call was begun on it.</summary>
-    public bool HasCalled { get; set; }
+    public bool HasCalled { get; private set; }
+
+    /// <summary>Since when no call is open on it (<see cref="TimeProvider.GetTimestamp"/>); null while one is.</summary>
+    public long? QuietSinceTicks => Volatile.Read(ref _calls) == 0 ? Volatile.Read(ref _quietSinceTicks) : null;
 
     /// <summary>What is still read of it is not worth a look.</summary>
     public bool IsClosed => _isClosed;
 
     /// <summary>As logs name it.</summary>
     public object Caller => Identity is { } identity ? identity : Address;
+
+    public void BeginCall()
+    {
+        HasCalled = true;
+        Interlocked.Increment(ref _calls);
+    }
+
+    /// <param name="nowTicks"><see cref="TimeProvider.GetTimestamp"/>.</param>
+    public void EndCall(long nowTicks)
+    {
+        Volatile.Write(ref _quietSinceTicks, nowTicks);
+        Interlocked.Decrement(ref _calls);
+    }
 
     /// <param name="certificate">That the handshake has trusted.</param>
     public void Show(Tls tls, X509Certificate2 certificate)
@@ -74,6 +91,9 @@ internal sealed class CallerConnection(ConnectionContext connection, bool forOpe
 
         Close("resets", "Too many calls were reset, or repeated after they had been turned away.");
     }
+
+    /// <summary>Takes no new call on it, ends those that are open, and closes it; the caller makes another one.</summary>
+    public void CloseInOrder() => connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
 
     /// <param name="reason">The metric's label.</param>
     public void Close(string reason, string sentence)

@@ -8,6 +8,9 @@ namespace Claims.Hosting;
 /// caller: behind one address there may be many.</summary>
 internal sealed class CallerConnections(CallerShares shares, TurnedAway turnedAway, HostSettings settings, TimeProvider time)
 {
+    // Kestrel keeps one of HTTP/2 for as long as its peer answers pings.
+    private const int MostIdleSeconds = 300;
+
     private readonly ConcurrentDictionary<CallerConnection, byte> _open = new();
 
     public int Count => _open.Count;
@@ -57,14 +60,18 @@ internal sealed class CallerConnections(CallerShares shares, TurnedAway turnedAw
         return next(connection);
     };
 
-    /// <summary>Closes those on which no call was made in time.</summary>
+    /// <summary>Closes those on which no call was made in time, or none for long.</summary>
     public void Sweep()
     {
-        TimeSpan limit = TimeSpan.FromSeconds(settings.SilentSeconds);
+        TimeSpan idle = TimeSpan.FromSeconds(Math.Min(MostIdleSeconds, settings.StreamIdleSeconds));
+        TimeSpan silent = TimeSpan.FromSeconds(settings.SilentSeconds);
         foreach (CallerConnection connection in _open.Keys)
         {
-            if (!connection.HasCalled && time.GetElapsedTime(connection.BegunTicks) > limit)
-                connection.Close("silent", $"No call was made within {limit.TotalSeconds:0} s.");
+            if (connection.QuietSinceTicks is not { } since) continue;
+            TimeSpan quiet = time.GetElapsedTime(since);
+            if (connection.HasCalled && quiet > idle) connection.CloseInOrder();
+            else if (!connection.HasCalled && quiet > silent)
+                connection.Close("silent", $"No call was made within {silent.TotalSeconds:0} s.");
         }
     }
 }

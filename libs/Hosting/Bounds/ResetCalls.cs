@@ -4,16 +4,15 @@ using Microsoft.AspNetCore.Http;
 
 namespace Claims.Hosting;
 
-/// <summary>Counts the calls that their callers give up, before and behind everything else that a call meets: one that is reset at once
-/// never comes as far as its method.</summary>
-internal sealed class ResetCalls : IStartupFilter
+/// <summary>Counts the calls that are open on a connection, and those that their callers give up, before and behind everything else that a
+/// call meets: one that is reset at once never comes as far as its method.</summary>
+internal sealed class ResetCalls(TimeProvider time) : IStartupFilter
 {
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
         app.Use(rest => context =>
         {
             if (context.Features.Get<CallerConnection>() is not { } connection) return rest(context);
-            connection.HasCalled = true;
             // HTTP/2 has read some thousand calls ahead of what closed the connection.
             if (connection.IsClosed)
             {
@@ -21,12 +20,13 @@ internal sealed class ResetCalls : IStartupFilter
                 return Task.CompletedTask;
             }
 
+            connection.BeginCall();
             return WatchAsync(rest(context), context, connection);
         });
         next(app);
     };
 
-    private static async Task WatchAsync(Task call, HttpContext context, CallerConnection connection)
+    private async Task WatchAsync(Task call, HttpContext context, CallerConnection connection)
     {
         try
         {
@@ -34,6 +34,7 @@ internal sealed class ResetCalls : IStartupFilter
         }
         finally
         {
+            connection.EndCall(time.GetTimestamp());
             if (context.RequestAborted.IsCancellationRequested) connection.Waste();
         }
     }

@@ -33,7 +33,7 @@ public sealed class HostSettings : IValidatableObject
 
     /// <summary>Connections of one caller: of the address until a certificate says whose it is. One more is closed.</summary>
     [Range(1, 1_000_000)]
-    public int ConnectionsPerCaller { get; init; } = 500;
+    public int ConnectionsPerCaller { get; init; } = 1_000;
 
     /// <summary>Calls of one caller in progress at once, streams included; beyond it RESOURCE_EXHAUSTED, over HTTP 429. The load tests
     /// have 500, all of role local.</summary>
