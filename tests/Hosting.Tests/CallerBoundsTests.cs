@@ -94,15 +94,17 @@ public sealed class CallerBoundsTests
     public async Task Stream_beyond_its_callers_share_is_turned_away_until_one_ends()
     {
         await using InProcessService service =
-            await InProcessService.StartAsync(new Behaviour(), configure: null, "--Claims:StreamsPerCaller=1");
+            await InProcessService.StartAsync(new Behaviour(), configure: null, "--Claims:StreamsPerCaller=2");
         using Caller caller = new(service.Grpc, Caller.Good, H1);
+        using AsyncDuplexStreamingCall<SettleRequest, SettleReply> throughout = caller.Open();
+        Assert.Equal(StatusCode.OK, await AskAsync(throughout));
         using AsyncDuplexStreamingCall<SettleRequest, SettleReply> first = caller.Open();
         Assert.Equal(StatusCode.OK, await AskAsync(first));
 
         using (AsyncDuplexStreamingCall<SettleRequest, SettleReply> second = caller.Open())
         {
             RpcException refused = await Assert.ThrowsAsync<RpcException>(() => EndAsync(second));
-            Assert.Equal((StatusCode.ResourceExhausted, "本机构已打开 1 条结算流（StreamsPerCaller），未打开新的流，请使用已打开的流。"),
+            Assert.Equal((StatusCode.ResourceExhausted, "本机构已打开 2 条结算流（StreamsPerCaller），未打开新的流，请使用已打开的流。"),
                 (refused.StatusCode, refused.Status.Detail));
         }
 
