@@ -25,6 +25,7 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     ConformanceCommand.Create(),
     LedgerCommand.Create(),
     PolicyCommand.Create(),
+    CertsCommand.Create(),
     BrokerCommand.Create(),
 };
 

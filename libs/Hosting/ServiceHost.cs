@@ -123,8 +123,15 @@ public static class ServiceHost
         builder.Services.AddTelemetry(builder.Environment.ApplicationName, host);
         builder.Services.AddSingleton<IStartupFilter, OperationsEndpoint>();
         if (mainPort is MainPort.Grpc) builder.Services.AddSingleton<IStartupFilter, UnreadableRequests>();
-        builder.Services.AddSingleton<Channels>();
+        builder.Services.AddSingleton(
+            services => new Channels(services.GetRequiredService<ServiceName>(), services.GetService<Tls>()));
         builder.Services.AddSingleton<CallsInProgress>();
+        builder.Services.AddSingleton<TurnedAway>();
+        builder.Services.AddSingleton<CallerShares>();
+        builder.Services.AddSingleton<CallerConnections>();
+        builder.Services.AddSingleton<OpenStreams>();
+        builder.Services.AddHostedService<Sweep>();
+        builder.Services.AddSingleton<IStartupFilter, ResetCalls>();
         builder.Services.AddHealthChecks();
         builder.Services.AddSingleton<IHealthCheckPublisher, ServiceMetrics>();
         // Whoever watches health learns of a change within these; whoever asks is answered at once.
@@ -137,7 +144,6 @@ public static class ServiceHost
         if (mainPort == MainPort.Grpc)
         {
             builder.Services.AddSingleton<CallGuard>();
-            builder.Services.AddSingleton<OpenStreams>();
             builder.Services.AddHostedService(services => services.GetRequiredService<OpenStreams>());
             builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<CallGuard>());
             builder.Services.AddGrpcHealthChecks(

@@ -26,6 +26,10 @@ internal sealed record Answer(int Status, string Json)
     /// <summary>Too many requests are in progress here; this one was not looked at.</summary>
     public static Answer TooManyInProgress { get; } = Of(StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, Busy);
 
+    /// <summary>The clinic is beyond its share here; this request was not looked at.</summary>
+    /// <param name="text">Of what it is beyond.</param>
+    public static Answer BeyondShare(string text) => Of(StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, text);
+
     /// <summary>The body has not come in whole.</summary>
     public static Answer BodyLate { get; } =
         Of(StatusCodes.Status408RequestTimeout, "REQUEST_TIMEOUT", "请求正文没有在规定时间内完整到达，本次请求未办理，请检查网络后重发。");

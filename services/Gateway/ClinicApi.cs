@@ -26,7 +26,9 @@ internal sealed class ClinicApi(
             clinic => clinic.Use((context, next) => sites.Refused(context.Request) is { } refused ? WriteAsync(context, refused)
                 : sites.Tell(context) ? Task.CompletedTask
                 : next(context)));
-        app.UseAccessControl((context, refused) => WriteAsync(context, Answer.Of(new RpcException(refused), takesEffect: false)));
+        app.UseAccessControl((context, refused) => WriteAsync(context, refused.StatusCode == StatusCode.ResourceExhausted
+            ? Answer.BeyondShare(refused.Detail)
+            : Answer.Of(new RpcException(refused), takesEffect: false)));
         Post<SettleRequest>("settle", takesEffect: true, async (request, clinic) => await adjudication.SettleAsync(request, clinic));
         Post<SettleRequest>(
             "pre-settle", takesEffect: false, async (request, clinic) => await adjudication.PreSettleAsync(request, clinic));

@@ -115,6 +115,7 @@ public sealed class FakeSystem : IAsyncLifetime
             LedgerCommand.Create(),
             PolicyCommand.Create(),
             StatusCommand.Create(),
+            CertsCommand.Create(),
         };
         NumberOptions.Explain(root);
         TextWriter output = Console.Out;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
 using Claims.Gateway;
+using Claims.Hosting;
 using Claims.PrivateServers;
 using Claims.V1;
 using Google.Protobuf;
@@ -369,6 +370,25 @@ public sealed class ClinicApiTests
         Assert.Equal((429, "RESOURCE_EXHAUSTED", TimeSpan.FromSeconds(2)), (turnedAway.Status, turnedAway.Code, turnedAway.RetryAfter));
         Assert.Equal(200, (await first.WaitAsync(RunningGateway.Bound)).Status);
         await EventuallyAsync(async () => (await gateway.PostAsync("settle", Visit)).Status == 200);
+    }
+
+    [Fact]
+    public async Task Clinic_beyond_its_share_is_told_of_what_and_another_one_is_answered()
+    {
+        Gate gate = new();
+        await using FakeAdjudication adjudication = await FakeAdjudication.StartAsync(gate.Holding(FakeAdjudication.Settling()));
+        await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address, "--Claims:CallsPerCaller=1");
+        Task<ClinicAnswer> first = gateway.PostAsync("settle", Visit);
+        await gate.Entered;
+
+        ClinicAnswer turnedAway = await gateway.PostAsync("settle", Visit);
+        ClinicAnswer others = await gateway.PostAsync("settle", "no json", (Identity.Header, "claims://clinic/HW2"));
+        gate.Open();
+
+        Assert.Equal((429, "RESOURCE_EXHAUSTED", "本机构同时办理的请求超过 1 个（CallsPerCaller），本次请求未受理，请稍后用同一请求编号原样重发。"),
+            (turnedAway.Status, turnedAway.Code, turnedAway.Text));
+        Assert.Equal(400, others.Status);
+        Assert.Equal(200, (await first.WaitAsync(RunningGateway.Bound)).Status);
     }
 
     [Fact]

@@ -250,11 +250,6 @@ public sealed class AccessControlTests
 
     private sealed class NoSettings;
 
-    private sealed class FakeOperations : AdjudicationOperations.AdjudicationOperationsBase
-    {
-        public override Task<Outbox> GetOutbox(GetOutboxRequest request, ServerCallContext context) => Task.FromResult(new Outbox());
-    }
-
     private sealed class StoppedTime : TimeProvider
     {
         public TimeSpan Now { get; set; }

@@ -99,6 +99,11 @@ internal sealed class FakeAdjudication(Behaviour behaviour) : Adjudication.Adjud
     }
 }
 
+internal sealed class FakeOperations : AdjudicationOperations.AdjudicationOperationsBase
+{
+    public override Task<Outbox> GetOutbox(GetOutboxRequest request, ServerCallContext context) => Task.FromResult(new Outbox());
+}
+
 internal sealed class FakeLedger : Ledger.LedgerBase
 {
     public override async Task WatchWatermarks(

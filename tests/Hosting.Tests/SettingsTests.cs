@@ -22,6 +22,15 @@ public sealed class SettingsTests
             "MaxConcurrentRequests=1000001",
             "MaxConcurrentRequests) is wrong: The field MaxConcurrentRequests must be between 1 and 1000000."
         },
+        { "MaxConnections=0", "MaxConnections) is wrong: The field MaxConnections must be between 1 and 1000000." },
+        { "ConnectionsPerCaller=0", "ConnectionsPerCaller) is wrong: The field ConnectionsPerCaller must be between 1 and 1000000." },
+        { "CallsPerCaller=0", "CallsPerCaller) is wrong: The field CallsPerCaller must be between 1 and 1000000." },
+        { "StreamsPerCaller=0", "StreamsPerCaller) is wrong: The field StreamsPerCaller must be between 1 and 1000000." },
+        { "CallsPerSecond=0", "CallsPerSecond) is wrong: The field CallsPerSecond must be between 1 and 1000000." },
+        { "SilentSeconds=0", "SilentSeconds) is wrong: The field SilentSeconds must be between 1 and 3600." },
+        { "SilentSeconds=3601", "SilentSeconds) is wrong: The field SilentSeconds must be between 1 and 3600." },
+        { "StreamIdleSeconds=0", "StreamIdleSeconds) is wrong: The field StreamIdleSeconds must be between 1 and 604800." },
+        { "StreamIdleSeconds=604801", "StreamIdleSeconds) is wrong: The field StreamIdleSeconds must be between 1 and 604800." },
         { "TraceSampleRatio=1.01", "TraceSampleRatio) is wrong: The field TraceSampleRatio must be between 0 and 1." },
         { "TraceSampleRatio=-0.1", "TraceSampleRatio) is wrong: The field TraceSampleRatio must be between 0 and 1." },
         { "TraceSampleRatio=few", "TraceSampleRatio) is 'few', which is not a number." },
@@ -147,6 +156,9 @@ public sealed class SettingsTests
         (HostSettings host, _) = Read([.. Ports, "--Claims:Town=Zhengzhou", "--Claims:DrainSeconds="]);
 
         Assert.Equal((10, 10_000, 0.01), (host.DrainSeconds, host.MaxConcurrentRequests, host.TraceSampleRatio));
+        Assert.Equal((4_000, 1_000, 2_000, 100, 1_000, 60, 3_600),
+            (host.MaxConnections, host.ConnectionsPerCaller, host.CallsPerCaller, host.StreamsPerCaller, host.CallsPerSecond,
+                host.SilentSeconds, host.StreamIdleSeconds));
         Assert.Equal((null, false), (host.OtlpEndpoint, host.Tls.IsConfigured));
     }
 

@@ -39,12 +39,13 @@ public sealed class FolderArrowTests
         {
             ["Commands"] =
                 [
-                    "Audit", "Backups", "Conformance", "Demo", "LocalSystem", "Operations", "PolicyImpact", "PolicyTrial", "Reconciliation",
-                    "SampleCity", "Statements",
+                    "Audit", "Backups", "Certificates", "Conformance", "Demo", "LocalSystem", "Operations", "PolicyImpact", "PolicyTrial",
+                    "Reconciliation", "SampleCity", "Statements",
                 ],
             ["Demo"] = ["Audit", "LocalSystem", "Operations", "Reconciliation"],
             ["Audit"] = [],
             ["Backups"] = ["LocalSystem"],
+            ["Certificates"] = [],
             ["Conformance"] = ["Operations"],
             ["LocalSystem"] = [],
             ["Operations"] = [],

@@ -14,20 +14,15 @@ public sealed class AccessControl
         "claims_calls_refused_total", description: "Calls of nobody known (unauthenticated), of who may not (denied), or for another "
             + "facility than the caller's (other_facility).");
 
-    // A caller that is refused may try again at once: the log tells of it once a second, the counter of each.
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1);
-
     private readonly bool _hasOperatorsPort;
-    private readonly TimeProvider _time;
+    private readonly QuietLog _quiet;
     private readonly ILogger<AccessControl> _logger;
-    private long _told;
 
     internal AccessControl(bool hasOperatorsPort, TimeProvider time, ILogger<AccessControl> logger)
     {
         _hasOperatorsPort = hasOperatorsPort;
-        _time = time;
+        _quiet = new QuietLog(time);
         _logger = logger;
-        _told = time.GetTimestamp() - (long)(Quiet.TotalSeconds * time.TimestampFrequency);
     }
 
     /// <summary>The identity that the table is asked about: the caller, or whom the gateway calls for.</summary>
@@ -61,6 +56,7 @@ public sealed class AccessControl
 
     private Identity CallerOf(HttpContext context, CallerConnection? connection, string method)
     {
+        if (connection is { IsTrusted: false }) throw Unknown(method, "接入证书已被吊销或不再受信任");
         Identity? caller = connection is { Secured: true } ? connection.Identity : Said(context, Identity.Header, Identity.Local);
         if (caller is null)
             throw Unknown(method, connection is { Secured: true } ? "接入证书没有写明机构身份" : $"请求头 {Identity.Header} 不是有效的身份");
@@ -84,7 +80,7 @@ public sealed class AccessControl
         return said.Count == 1 && Identity.TryParse(said[0], out Identity? identity) ? identity : null;
     }
 
-    private static bool IsAnyPorts(string method) => method.StartsWith("/grpc.", StringComparison.Ordinal);
+    internal static bool IsAnyPorts(string method) => method.StartsWith("/grpc.", StringComparison.Ordinal);
 
     private RpcException Unknown(string method, string why)
     {
@@ -95,9 +91,7 @@ public sealed class AccessControl
     private void Tell(string reason, string caller, string method)
     {
         Refused.Add(1, new KeyValuePair<string, object?>("reason", reason));
-        long told = Volatile.Read(ref _told);
-        long now = _time.GetTimestamp();
-        if (_time.GetElapsedTime(told, now) < Quiet || Interlocked.CompareExchange(ref _told, now, told) != told) return;
+        if (!_quiet.MayTell()) return;
         _logger.LogWarning(new EventId(1, "call_refused"), "{Caller} is refused {Method}: {Reason}.", caller, method, reason);
     }
 }

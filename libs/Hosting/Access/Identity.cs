@@ -22,6 +22,9 @@ public sealed record Identity(Callers Kind, string Name)
     /// <summary>Whether every message must name this caller's own facility.</summary>
     public bool IsFacility => Kind is Callers.Facility or Callers.Clinic;
 
+    /// <summary>Whether it is one of this system's own services.</summary>
+    public bool IsService => Kind is Callers.Adjudication or Callers.Eligibility or Callers.Ledger or Callers.Gateway;
+
     public static bool TryParse(string? uri, [NotNullWhen(true)] out Identity? identity)
     {
         identity = null;
@@ -52,7 +55,7 @@ public sealed record Identity(Callers Kind, string Name)
     {
         Callers.Facility => $"{Scheme}facility/{Name}",
         Callers.Clinic => $"{Scheme}clinic/{Name}",
-        Callers.Adjudication or Callers.Eligibility or Callers.Ledger or Callers.Gateway => $"{Scheme}service/{Name}",
+        _ when IsService => $"{Scheme}service/{Name}",
         _ => $"{Scheme}role/{Name}",
     };
 

@@ -27,6 +27,36 @@ public sealed class HostSettings : IValidatableObject
     [Range(1, 1_000_000)]
     public int MaxConcurrentRequests { get; init; } = 10_000;
 
+    /// <summary>Connections open at once, at each port; one more is closed. Each takes up to 50 kB with TLS.</summary>
+    [Range(1, 1_000_000)]
+    public int MaxConnections { get; init; } = 4_000;
+
+    /// <summary>Connections of one caller: of the address until a certificate says whose it is. One more is closed.</summary>
+    [Range(1, 1_000_000)]
+    public int ConnectionsPerCaller { get; init; } = 1_000;
+
+    /// <summary>Calls of one caller in progress at once, streams included; beyond it RESOURCE_EXHAUSTED, over HTTP 429. The load tests
+    /// have 500, all of role local.</summary>
+    [Range(1, 1_000_000)]
+    public int CallsPerCaller { get; init; } = 2_000;
+
+    /// <summary>Streams of one caller open at once. A hospital needs one for each of its instances.</summary>
+    [Range(1, 1_000_000)]
+    public int StreamsPerCaller { get; init; } = 100;
+
+    /// <summary>Calls that one caller may begin in a second; twice as many after a pause. The messages of a stream do not count: they are
+    /// read as fast as they are answered. A large hospital has some ten visits a second.</summary>
+    [Range(1, 1_000_000)]
+    public int CallsPerSecond { get; init; } = 1_000;
+
+    /// <summary>A connection without a call, or a stream without a first message, is ended after so long.</summary>
+    [Range(1, 3_600)]
+    public int SilentSeconds { get; init; } = 60;
+
+    /// <summary>A stream on which no message has come for so long is ended, after the answers that are owed.</summary>
+    [Range(1, 604_800)]
+    public int StreamIdleSeconds { get; init; } = 3_600;
+
     /// <summary>How long calls in progress may take to finish after SIGTERM.</summary>
     [Range(1, 300)]
     public int DrainSeconds { get; init; } = 10;
@@ -58,6 +88,9 @@ public sealed class HostSettings : IValidatableObject
                 yield return new ValidationResult($"names a file that does not exist: {path}", [name]);
             }
         }
+
+        if (!string.IsNullOrEmpty(Tls.Revoked) && !File.Exists(Tls.Revoked))
+            yield return new ValidationResult($"names a file that does not exist: {Tls.Revoked}", ["Tls:Revoked"]);
     }
 }
 
@@ -74,6 +107,9 @@ public sealed class TlsSettings
     /// <summary>A file that says who the holders of certificates without a claims:// name are, <c>claims://facility/CODE NAME</c> a
     /// line.</summary>
     public string? Identities { get; init; }
+
+    /// <summary>A file with the lists of certificates that the authorities have taken back, CRLs in PEM.</summary>
+    public string? Revoked { get; init; }
 
     public bool IsConfigured => !string.IsNullOrEmpty(Certificate) || !string.IsNullOrEmpty(Key) || !string.IsNullOrEmpty(ClientCa);
 }

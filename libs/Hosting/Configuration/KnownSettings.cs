@@ -10,11 +10,12 @@ public static class KnownSettings
     public static readonly IReadOnlyList<string> Names =
     [
         "AcceptUnsafePostgres", "AdjudicationAddress", "AnswerSeconds", "BatchMilliseconds", "BatchRecords", "BodyBytes", "BodySeconds",
-        "BooksBytes", "City", "DrainSeconds", "EligibilityAddress", "EligibilityCacheEntries", "EligibilityCacheSeconds", "Hosts",
-        "Kafka", "KafkaKeyFile", "LedgerAddress", "MaxConcurrentRequests", "MetricsPort", "OperatorsPort", "Origins", "OtlpEndpoint",
-        "OutboxKeptPerShard", "OutboxMaxPerShard", "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner",
-        "ReconcileSeconds", "Redis", "RedisReplicas", "RelayWindow", "Shards", "StreamInFlight", "Tls", "Tls__Certificate",
-        "Tls__ClientCa", "Tls__Identities", "Tls__Key", "TraceSampleRatio",
+        "BooksBytes", "CallsPerCaller", "CallsPerSecond", "City", "ConnectionsPerCaller", "DrainSeconds", "EligibilityAddress",
+        "EligibilityCacheEntries", "EligibilityCacheSeconds", "Hosts", "Kafka", "KafkaKeyFile", "LedgerAddress", "MaxConcurrentRequests",
+        "MaxConnections", "MetricsPort", "OperatorsPort", "Origins", "OtlpEndpoint", "OutboxKeptPerShard", "OutboxMaxPerShard",
+        "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner", "ReconcileSeconds", "Redis", "RedisReplicas",
+        "RelayWindow", "Shards", "SilentSeconds", "StreamIdleSeconds", "StreamInFlight", "StreamsPerCaller", "Tls", "Tls__Certificate",
+        "Tls__ClientCa", "Tls__Identities", "Tls__Key", "Tls__Revoked", "TraceSampleRatio",
     ];
 
     public static bool IsKnown(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);

@@ -51,11 +51,12 @@ public static class ClaimsChannel
     /// <summary>The same with mutual TLS: the certificate identifies the caller, and the server's must be of one of the authorities and
     /// carry the name that it is called by.</summary>
     /// <exception cref="SettingsException">A file cannot be read as what it should be.</exception>
-    public static SocketsHttpHandler CreateHandler(TlsSettings settings)
+    public static SocketsHttpHandler CreateHandler(TlsSettings settings) => CreateHandler(Tls.Load(settings));
+
+    /// <summary>Each handshake takes what the files hold by then.</summary>
+    internal static SocketsHttpHandler CreateHandler(Tls tls)
     {
-        Tls tls = Tls.Load(settings);
         SocketsHttpHandler handler = CreateHandler();
-        handler.SslOptions.ClientCertificates = [tls.Certificate];
         handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => tls.Certificate;
         handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, errors) => tls.TrustsServer(certificate, errors);
         return handler;

@@ -39,7 +39,7 @@ public static class ClaimsClient
 }
 
 /// <summary>One channel per address, for as long as the service lives.</summary>
-internal sealed class Channels(HostSettings settings, ServiceName service) : IDisposable
+internal sealed class Channels(ServiceName service, Tls? tls) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, GrpcChannel> _channels = new(StringComparer.Ordinal);
@@ -48,7 +48,7 @@ internal sealed class Channels(HostSettings settings, ServiceName service) : IDi
     public CallInvoker CallsTo(string address)
     {
         CallInvoker calls = To(address).CreateCallInvoker();
-        if (settings.Tls.IsConfigured) return calls;
+        if (tls is not null) return calls;
         if (!Identity.TryParse($"{Identity.Scheme}service/{service.Value}", out Identity? identity)) return calls;
         string uri = identity.ToString();
         // A copy: a call that is made again brings the same headers, and two identities are none.
@@ -61,7 +61,7 @@ internal sealed class Channels(HostSettings settings, ServiceName service) : IDi
         {
             if (_channels.TryGetValue(address, out GrpcChannel? channel)) return channel;
             return _channels[address] = ClaimsChannel.To(
-                address, settings.Tls.IsConfigured ? ClaimsChannel.CreateHandler(settings.Tls) : ClaimsChannel.CreateHandler());
+                address, tls is null ? ClaimsChannel.CreateHandler() : ClaimsChannel.CreateHandler(tls));
         }
     }
 

@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -13,33 +14,41 @@ internal sealed class CallGuard : Interceptor
 {
     private readonly AccessControl _access;
     private readonly CallsInProgress _calls;
+    private readonly CallerShares _shares;
     private readonly OpenStreams _streams;
+    private readonly TimeProvider _time;
     private readonly CancellationToken _stopping;
     private readonly ILogger<CallGuard> _logger;
 
-    public CallGuard(AccessControl access, CallsInProgress calls, OpenStreams streams, IHostApplicationLifetime lifetime,
-        ILogger<CallGuard> logger)
+    public CallGuard(AccessControl access, CallsInProgress calls, CallerShares shares, OpenStreams streams, TimeProvider time,
+        IHostApplicationLifetime lifetime, ILogger<CallGuard> logger)
     {
         _access = access;
         _calls = calls;
+        _shares = shares;
         _streams = streams;
+        _time = time;
         _stopping = lifetime.ApplicationStopping;
         _logger = logger;
     }
 
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync<TRequest, TResponse>(context, request, _ => continuation(request, context));
+        GuardAsync<TRequest, TResponse>(context, request, isStream: false, _ => continuation(request, context));
 
-    // A half-read upload must not look like a whole one: it runs to its end, or into the bound on draining.
+    // A half-read upload must not look like a whole one: it runs to its end, or into the bound on draining. One that falls silent fails.
     public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream,
         ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync<TRequest, TResponse>(context, request: null, _ => continuation(requestStream, context));
+        GuardAsync<TRequest, TResponse>(context, request: null, isStream: true, async check =>
+        {
+            using BoundedReader<TRequest> reader = new(requestStream, check, ConnectionOf(context), _time, CancellationToken.None);
+            return await ReadAsync(reader, () => continuation(reader, context));
+        });
 
     // A subscription has no end of its own: it is cut when the service stops, and the caller subscribes to another replica.
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
         ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync<TRequest, bool>(context, request, async _ =>
+        GuardAsync<TRequest, bool>(context, request, isStream: true, async _ =>
         {
             // Where Grpc.AspNetCore looks for it when a context is not its own.
             context.UserState["__HttpContext"] = context.GetHttpContext();
@@ -61,34 +70,53 @@ internal sealed class CallGuard : Interceptor
     public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
         DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync<TRequest, bool>(context, request: null, async check =>
+        GuardAsync<TRequest, bool>(context, request: null, isStream: true, async check =>
         {
-            _streams.Begin();
-            try
+            using BoundedReader<TRequest> reader = new(requestStream, check, ConnectionOf(context), _time, _stopping);
+            return await ReadAsync(reader, async () =>
             {
-                using StoppableReader<TRequest> reader = new(requestStream, check, _stopping);
                 await continuation(reader, responseStream, context);
-                return reader.Stopped ? throw Stopping() : true;
-            }
-            finally
-            {
-                _streams.End();
-            }
+                return true;
+            });
         });
+
+    private async Task<T> ReadAsync<TRequest, T>(BoundedReader<TRequest> reader, Func<Task<T>> call)
+    {
+        _streams.Begin(reader);
+        try
+        {
+            T reply = await call();
+            return reader.EndedBy is { } status ? throw new RpcException(status)
+                : reader.IsStopped ? throw Stopping()
+                : reply;
+        }
+        finally
+        {
+            _streams.End(reader);
+        }
+    }
 
     /// <param name="request">The call's only one; null where they are streamed.</param>
     /// <param name="call">Takes what each streamed message is to be checked with, null where nothing is.</param>
-    private async Task<T> GuardAsync<TRequest, T>(ServerCallContext context, TRequest? request, Func<Action<TRequest>?, Task<T>> call)
+    private async Task<T> GuardAsync<TRequest, T>(
+        ServerCallContext context, TRequest? request, bool isStream, Func<Action<TRequest>?, Task<T>> call)
         where TRequest : class
     {
-        (Identity caller, Permission permission) = _access.Admit(context.GetHttpContext(), context.Method);
-        Action<TRequest>? check = permission.OwnFacility && caller.IsFacility ? CheckOf<TRequest>(caller, permission.Method) : null;
-        if (request is not null) check?.Invoke(request);
-        if (!_calls.TryBegin())
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
+        HttpContext http = context.GetHttpContext();
+        (Identity caller, Permission permission) = _access.Admit(http, context.Method);
+        CallerShare? share = _shares.Begin(caller, http.Features.Get<CallerConnection>(), isStream);
+        bool isBegun = false;
+        // Operators and probes are served when hospitals have all the places.
+        bool takesPlace = !permission.Operators && !AccessControl.IsAnyPorts(permission.Method);
         try
         {
-            return await call(check);
+            Action<TRequest>? check =
+                permission.OwnFacility && caller.IsFacility ? CheckOf<TRequest>(caller, permission.Method) : null;
+            if (request is not null) check?.Invoke(request);
+            isBegun = _calls.TryBegin(takesPlace);
+            return isBegun
+                ? await call(check)
+                : throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
         }
         catch (InvalidProtocolBufferException)
         {
@@ -104,9 +132,13 @@ internal sealed class CallGuard : Interceptor
         }
         finally
         {
-            _calls.End();
+            if (isBegun) _calls.End(takesPlace);
+            share?.End(isStream);
         }
     }
+
+    private static CallerConnection? ConnectionOf(ServerCallContext context) =>
+        context.GetHttpContext().Features.Get<CallerConnection>();
 
     private Action<TRequest> CheckOf<TRequest>(Identity caller, string method) => message =>
     {
@@ -124,64 +156,6 @@ internal sealed class CallGuard : Interceptor
         (request as IMessage)?.Descriptor.FindFieldByName(name) is { FieldType: FieldType.String, IsRepeated: false } field
             ? (string)field.Accessor.GetValue((IMessage)request)
             : null;
-
-    /// <summary>Ends as if the caller had said its last, once the service stops.</summary>
-    /// <param name="check">Throws for a message that is not the caller's; null where nothing is checked.</param>
-    private sealed class StoppableReader<T>(IAsyncStreamReader<T> inner, Action<T>? check, CancellationToken stopping)
-        : IAsyncStreamReader<T>, IDisposable
-    {
-        // One for all reads with the same token, which is usual: a visit of a stream costs no registration.
-        private CancellationTokenSource? _either;
-        private CancellationToken _of;
-
-        public bool Stopped { get; private set; }
-
-        public T Current => inner.Current;
-
-        public Task<bool> MoveNext(CancellationToken cancellationToken)
-        {
-            if (stopping.IsCancellationRequested) return EndAsync();
-            Task<bool> next = inner.MoveNext(Either(cancellationToken));
-            // Under load the next message is usually there already, and costs nothing more.
-            if (!next.IsCompletedSuccessfully) return WaitAsync(next, cancellationToken);
-            if (check is not null && next.Result) check(inner.Current);
-            return next;
-        }
-
-        public void Dispose() => _either?.Dispose();
-
-        private CancellationToken Either(CancellationToken cancellationToken)
-        {
-            if (_either is null || _of != cancellationToken)
-            {
-                _either?.Dispose();
-                _either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
-                _of = cancellationToken;
-            }
-
-            return _either.Token;
-        }
-
-        private async Task<bool> WaitAsync(Task<bool> next, CancellationToken cancellationToken)
-        {
-            try
-            {
-                bool more = await next;
-                if (check is not null && more) check(inner.Current);
-                return more;
-            }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-            {
-                return await EndAsync();
-            }
-        }
-
-        private Task<bool> EndAsync()
-        {
-            Stopped = true;
-            return Task.FromResult(false);
-        }
-    }
 
     /// <summary>The call's context, cancelled as well when the service stops.</summary>
     private sealed class StoppableContext(ServerCallContext inner, CancellationToken stopping) : ServerCallContext, IDisposable

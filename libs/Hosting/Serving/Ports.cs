@@ -1,9 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,31 +25,28 @@ internal static class Ports
     public static void Configure(WebApplicationBuilder builder, HostSettings settings, MainPort mainPort, int? operatorsPort)
     {
         IPAddress address = BindingAddress(settings);
-        HttpsConnectionAdapterOptions? https = null;
-        Func<X509Certificate2, Identity?>? identityOf = null;
+        Tls? tls = null;
         if (settings.Tls.IsConfigured)
         {
-            Tls tls = Tls.Load(settings.Tls);
+            tls = Tls.Load(settings.Tls);
             builder.Services.AddSingleton(tls);
-            identityOf = tls.IdentityOf;
-            https = new HttpsConnectionAdapterOptions
-            {
-                ServerCertificate = tls.Certificate,
-                ClientCertificateMode = ClientCertificateMode.RequireCertificate,
-                ClientCertificateValidation = (certificate, _, _) => tls.Trusts(certificate, TlsRole.Client),
-            };
-            builder.WebHost.UseKestrelHttpsConfiguration();
+            builder.Services.AddHostedService<TlsReload>();
         }
 
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            // Of each port by itself: who fills the service's own leaves that of probes and that for operators free.
+            kestrel.Limits.MaxConcurrentConnections = settings.MaxConnections;
+            CallerConnections connections = kestrel.ApplicationServices.GetRequiredService<CallerConnections>();
             if (mainPort == MainPort.Grpc)
             {
                 // A hospital's stream stays open for days and may be silent for hours: its size and pace are not a request's.
                 // Messages are bounded by gRPC, dead peers are found by ping.
                 kestrel.Limits.MaxRequestBodySize = null;
                 kestrel.Limits.MinRequestBodyDataRate = null;
+                // Who does not take his answers is cut off: those of a full window, 64 kB, within a minute. One answer has some 2 kB.
+                kestrel.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 1_024, gracePeriod: TimeSpan.FromSeconds(10));
             }
 
             kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
@@ -59,14 +54,13 @@ internal static class Ports
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1_000;
             kestrel.Listen(address, settings.Port, listen =>
             {
-                listen.Protocols = (mainPort, https) switch
+                listen.Protocols = (mainPort, tls) switch
                 {
                     (MainPort.Grpc, _) => HttpProtocols.Http2,
                     (_, null) => HttpProtocols.Http1,
                     _ => HttpProtocols.Http1AndHttp2,
                 };
-                if (https is not null) listen.UseHttps(https);
-                listen.Use(CallerConnection.Told(identityOf, forOperators: false));
+                Secure(listen, forOperators: false);
             });
             kestrel.Listen(address, settings.MetricsPort, listen =>
             {
@@ -81,9 +75,16 @@ internal static class Ports
             kestrel.Listen(address, port, listen =>
             {
                 listen.Protocols = HttpProtocols.Http2;
-                if (https is not null) listen.UseHttps(https);
-                listen.Use(CallerConnection.Told(identityOf, forOperators: true));
+                Secure(listen, forOperators: true);
             });
+
+            void Secure(ListenOptions listen, bool forOperators)
+            {
+                listen.Use(connections.Counted(secured: tls is not null, forOperators));
+                if (tls is null) return;
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => new(tls.ServerOptions()) });
+                listen.Use(connections.Named(tls));
+            }
         });
     }
 

@@ -8,20 +8,19 @@ public sealed class CallsInProgress(HostSettings settings)
     private static readonly Meter Meter = new("Claims.Hosting");
     private static readonly UpDownCounter<int> InProgress =
         Meter.CreateUpDownCounter<int>("claims_calls_in_progress", description: "Calls being served, streams included.");
-    private static readonly Counter<long> TurnedAway =
-        Meter.CreateCounter<long>("claims_calls_turned_away_total", description: "Calls turned away because too many were in progress.");
     private static readonly Counter<long> Failed =
         Meter.CreateCounter<long>("claims_calls_failed_total", description: "Calls that ended with an exception nothing had foreseen.");
 
     private int _inProgress;
 
     /// <returns>False where the bound is reached: the call is turned away. Where true, <see cref="End"/> follows once.</returns>
-    public bool TryBegin()
+    /// <param name="takesPlace">False: it is shown among the others, and not bounded.</param>
+    public bool TryBegin(bool takesPlace = true)
     {
-        if (Interlocked.Increment(ref _inProgress) > settings.MaxConcurrentRequests)
+        if (takesPlace && Interlocked.Increment(ref _inProgress) > settings.MaxConcurrentRequests)
         {
             Interlocked.Decrement(ref _inProgress);
-            TurnedAway.Add(1);
+            TurnedAway.Call();
             return false;
         }
 
@@ -29,16 +28,17 @@ public sealed class CallsInProgress(HostSettings settings)
         return true;
     }
 
-    public void End()
+    /// <param name="takesPlace">As it was begun.</param>
+    public void End(bool takesPlace = true)
     {
         InProgress.Add(-1);
-        Interlocked.Decrement(ref _inProgress);
+        if (takesPlace) Interlocked.Decrement(ref _inProgress);
     }
 
     /// <summary>Shows what is rare as 0: an alert does not see the increase of a series that was not there.</summary>
     internal static void ShowRare()
     {
-        TurnedAway.Add(0);
+        TurnedAway.ShowRare();
         Failed.Add(0);
     }
 
