@@ -450,7 +450,7 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
         async Task<SettleReply> PostAsync()
         {
             using HttpClient clinic = new();
-            using StringContent json = new(JsonFormatter.Default.Format(visit));
+            using StringContent json = new(JsonFormatter.Default.Format(visit), Encoding.UTF8, "application/json");
             using HttpResponseMessage answer = await clinic.PostAsync(new Uri($"http://127.0.0.1:{system.PortBase + 4}/v1/settle"), json);
             string body = await answer.Content.ReadAsStringAsync();
             Assert.True(answer.IsSuccessStatusCode, body);

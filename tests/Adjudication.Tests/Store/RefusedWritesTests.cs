@@ -9,7 +9,7 @@ namespace Adjudication.Tests.Store;
 /// <summary>A Redis that answers and takes nothing: visits are refused at once, readiness says so, and both end by themselves.</summary>
 public sealed class RefusedWritesTests
 {
-    private const string FirstLine = "local shard = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'committed', 'closed', 'people')";
+    private const string FirstLine = "local shard = redis.call('HMGET', KEYS[1],";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
     private static readonly ModelVisit Visit = new("P1", "H1", "r1", new DateOnly(2024, 3, 5), 10_000, 10_000, 5500, 4000, 30_000, null);
     private static readonly (HealthStatus, string?) Ready = (HealthStatus.Healthy, null);
