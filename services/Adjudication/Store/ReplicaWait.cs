@@ -10,10 +10,10 @@ namespace Claims.Adjudication.Store;
 /// that takes over may lack what was answered. A round on a node is one WAIT for all shards that asked during the round before.
 /// </summary>
 /// <remarks>
-/// WAIT looks at the last write of its own connection. So a round writes a mark into each of its shards first: it comes after all that the
-/// shard's scripts did or saw, whichever connection or instance they came from, and a node that no longer has the shard refuses it. The
-/// connection's number, asked for before and after, says that marks and WAIT went the same way. A replica with appendfsync always confirms
-/// what it has synced.
+/// WAIT looks at the last write of its own connection, from Redis 7.2 on; before, at its last command. So a round writes a mark into
+/// each of its shards first: it comes after all that the shard's scripts did or saw, whichever connection or instance they came from,
+/// and a node that no longer has the shard refuses it. The connection's number, asked for before and after, says that marks and WAIT
+/// went the same way. A replica with appendfsync always confirms what it has synced.
 /// </remarks>
 /// <param name="replicas">How many replicas of each master must have it, 1 at least.</param>
 public sealed class ReplicaWait(int replicas)
