@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Claims.Policy;
@@ -48,21 +47,9 @@ public static class Output
 
     public static void WriteJson<T>(T value) => Console.Out.WriteLine(Json(value));
 
-    public static string Json<T>(T value) => Shown(JsonSerializer.Serialize(value, JsonOptions));
-
-    /// <summary>Characters that are not seen stand in JSON's texts alone, where <c>\u202e</c> means the same.</summary>
-    private static string Shown(string json)
-    {
-        if (json.EnumerateRunes().All(character => !PlainText.IsHidden(character) || character.Value is '\n' or '\r')) return json;
-        StringBuilder shown = new(json.Length + 16);
-        foreach (Rune character in json.EnumerateRunes())
-        {
-            if (!PlainText.IsHidden(character) || character.Value is '\n' or '\r') shown.Append(character.ToString());
-            else foreach (char unit in character.ToString()) shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)unit:x4}");
-        }
-
-        return shown.ToString();
-    }
+    /// <summary>What is not seen stands in JSON's texts alone, where <c>\u202e</c> means the same.</summary>
+    public static string Json<T>(T value) => PlainText.Shown(JsonSerializer.Serialize(value, JsonOptions), static character =>
+        string.Concat(character.ToString().Select(unit => string.Create(CultureInfo.InvariantCulture, $"\\u{(int)unit:x4}"))));
 
     public static string Yuan(long fen) =>
         string.Create(CultureInfo.InvariantCulture, $"¥{fen / 100m:#,##0.00}");

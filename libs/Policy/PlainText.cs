@@ -22,7 +22,11 @@ public static class PlainText
     }
 
     /// <summary>The text for a terminal: each character that is not seen, but for the ends of lines, as <c>\u{202e}</c>.</summary>
-    public static string Shown(string text)
+    public static string Shown(string text) =>
+        Shown(text, static character => string.Create(CultureInfo.InvariantCulture, $"\\u{{{character.Value:x}}}"));
+
+    /// <param name="instead">How a character that is not seen is written.</param>
+    public static string Shown(string text, Func<Rune, string> instead)
     {
         StringBuilder? shown = null;
         int at = 0;
@@ -31,7 +35,7 @@ public static class PlainText
             if (IsHidden(character) && character.Value != '\n')
             {
                 shown ??= new StringBuilder(text, 0, at, text.Length + 16);
-                shown.Append(CultureInfo.InvariantCulture, $"\\u{{{character.Value:x}}}");
+                shown.Append(instead(character));
             }
             else
             {

@@ -116,7 +116,8 @@ public sealed class ScriptCaller(IDatabase redis, string name, ReplicaWait? repl
     /// <summary>Until what was written beside the scripts is where it must be before a script's record refers to it.</summary>
     /// <exception cref="RedisException">No connection, or it broke.</exception>
     /// <exception cref="TimeoutException">Too few replicas have it after a second, or no answer within 5 s.</exception>
-    public Task HeldAsync(Func<Task> write) => replicas is null ? write().WaitAsync(CallLimit) : HeldAsync(write, replicas);
+    public Task<T> HeldAsync<T>(Func<Task<T>> write) =>
+        (replicas is null ? write() : HeldAsync(write, replicas)).WaitAsync(CallLimit);
 
     /// <summary>The node that holds the key now.</summary>
     /// <exception cref="RedisException">No connection.</exception>
@@ -124,20 +125,18 @@ public sealed class ScriptCaller(IDatabase redis, string name, ReplicaWait? repl
     public async Task<EndPoint> NodeOfAsync(RedisKey key) =>
         await redis.IdentifyEndpointAsync(key).WaitAsync(CallLimit) ?? throw new TimeoutException($"No node is known for {key}.");
 
-    private async Task<RedisResult> EvaluateAsync(Script script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation)
-    {
-        if (replicas is null) return await EvaluateAsync(script, keys, arguments, CommandFlags.None, cancellation);
-        IServer master = Master();
-        RedisResult reply = await EvaluateAsync(script, keys, arguments, CommandFlags.NoRedirect, cancellation);
-        await HoldsAsync(master, replicas).WaitAsync(cancellation);
-        return reply;
-    }
+    private Task<RedisResult> EvaluateAsync(Script script, RedisKey[] keys, RedisValue[] arguments, CancellationToken cancellation) =>
+        replicas is null
+            ? EvaluateAsync(script, keys, arguments, CommandFlags.None, cancellation)
+            : HeldAsync(() => EvaluateAsync(script, keys, arguments, CommandFlags.NoRedirect, cancellation), replicas)
+                .WaitAsync(cancellation);
 
-    private async Task HeldAsync(Func<Task> write, ReplicaWait replicas)
+    private async Task<T> HeldAsync<T>(Func<Task<T>> call, ReplicaWait replicas)
     {
         IServer master = Master();
-        await write().WaitAsync(CallLimit);
-        await HoldsAsync(master, replicas).WaitAsync(CallLimit);
+        T reply = await call();
+        await HoldsAsync(master, replicas);
+        return reply;
     }
 
     private IServer Master() => redis.Multiplexer.GetServer(mark, null, CommandFlags.DemandMaster);

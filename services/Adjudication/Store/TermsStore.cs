@@ -67,15 +67,10 @@ public sealed class TermsStore(IDatabase redis)
     private async ValueTask<uint> WriteAsync(ShardQueue shard, uint key, Terms terms)
     {
         byte[] text = JsonSerializer.SerializeToUtf8Bytes(terms);
-        await GuardAsync(HeldAsync(), shard, Unanswered.NothingHappened);
+        Task<bool> written = shard.Scripts.HeldAsync(() => redis.HashSetAsync(shard.Keys.Terms, FieldOf(key), text));
+        await GuardAsync(written, shard, Unanswered.NothingHappened);
         _known[(shard.Shard, key)] = new KeptTerms(terms, text);
         return key;
-
-        async Task<bool> HeldAsync()
-        {
-            await shard.Scripts.HeldAsync(() => redis.HashSetAsync(shard.Keys.Terms, FieldOf(key), text));
-            return true;
-        }
     }
 
     private static async Task<T> GuardAsync<T>(Task<T> call, ShardQueue shard, Unanswered why)
