@@ -7,6 +7,7 @@ using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using static Hosting.Tests.Eventually;
 
 namespace Hosting.Tests;
 
@@ -241,12 +242,6 @@ public sealed class CertificateReloadTests : IDisposable
     {
         await stream.RequestStream.WriteAsync(Caller.Visit());
         Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Bound));
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using CancellationTokenSource bound = new(Bound);
-        while (!await condition()) await Task.Delay(20, bound.Token);
     }
 
     private sealed class NoSettings;

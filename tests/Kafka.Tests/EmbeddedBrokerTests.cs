@@ -44,6 +44,7 @@ public sealed class EmbeddedBrokerTests
     {
         using EmbeddedBroker broker = EmbeddedBroker.Start(Topic, 1);
         using CancellationTokenSource enough = new();
+        int children = 0;
         // A child holds every socket of its parent between fork and exec.
         Task starting = Task.Run(() =>
         {
@@ -51,12 +52,14 @@ public sealed class EmbeddedBrokerTests
             {
                 using Process child = Process.Start("/bin/true");
                 child.WaitForExit();
+                Interlocked.Increment(ref children);
             }
         });
         for (int times = 0; times < 20; times++)
         {
+            int before = Volatile.Read(ref children);
             broker.TakeDown();
-            await Task.Delay(5);
+            while (Volatile.Read(ref children) == before) await Task.WhenAny(starting, Task.Delay(1)).WaitAsync(Deadline);
             broker.BringUp();
         }
         await enough.CancelAsync();

@@ -7,29 +7,27 @@ namespace Claims.Hosting;
 
 /// <summary>Shows, as metrics, whether a service's PostgreSQL gets its WAL into its archive: what it does not get there cannot be restored,
 /// and fills its disk. Without an archive there is nothing to show.</summary>
-public sealed class ArchiveWatch : BackgroundService
+public sealed class ArchiveWatch : Watch
 {
     private const int TimeoutSeconds = 5;
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(60);
 
     private readonly NpgsqlDataSource _database;
-    private readonly TimeProvider _clock;
     private readonly ILogger<ArchiveWatch> _log;
-    private readonly Meter _meter = new("Claims.Postgres");
     private volatile Reading? _latest;
 
     public ArchiveWatch(NpgsqlDataSource database, TimeProvider clock, ILogger<ArchiveWatch> log)
+        : base("Claims.Postgres", clock)
     {
-        (_database, _clock, _log) = (database, clock, log);
-        _meter.CreateObservableGauge("claims_postgres_archive_broken", () => Observe(reading => reading.Failing ? 1 : 0),
+        (_database, _log) = (database, log);
+        Meter.CreateObservableGauge("claims_postgres_archive_broken", () => Observe(reading => reading.Failing ? 1 : 0),
             description: "1: the last segment of WAL that PostgreSQL meant to archive is not archived.");
-        _meter.CreateObservableGauge("claims_postgres_archived_timestamp_seconds",
+        Meter.CreateObservableGauge("claims_postgres_archived_timestamp_seconds",
             () => Observe(reading => reading.ArchivedAt).Where(measurement => measurement.Value > 0),
             description: "When PostgreSQL last archived a segment of WAL.");
     }
 
     /// <summary>Asks PostgreSQL once; without an answer nothing is shown rather than what was.</summary>
-    public async Task RefreshAsync(CancellationToken cancellationToken)
+    public override async Task RefreshAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -50,20 +48,7 @@ public sealed class ArchiveWatch : BackgroundService
     }
 
     /// <summary>Meters of one name in a process are told apart by this.</summary>
-    internal bool Owns(Meter meter) => meter == _meter;
-
-    public override void Dispose()
-    {
-        _meter.Dispose();
-        base.Dispose();
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using PeriodicTimer timer = new(Interval, _clock);
-        do await RefreshAsync(stoppingToken);
-        while (await timer.WaitForNextTickAsync(stoppingToken));
-    }
+    internal bool Owns(Meter meter) => meter == Meter;
 
     private IEnumerable<Measurement<long>> Observe(Func<Reading, long> value) =>
         _latest is { } reading ? [new Measurement<long>(value(reading))] : [];

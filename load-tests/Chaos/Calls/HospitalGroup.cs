@@ -78,6 +78,7 @@ public sealed class HospitalGroup : IAsyncDisposable
     public async Task PauseAsync(CancellationToken cancellationToken)
     {
         _paused ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Every call of theirs has a bound of its own.
         while (Volatile.Read(ref _busy) > 0) await Task.Delay(20, cancellationToken);
     }
 

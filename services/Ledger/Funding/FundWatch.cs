@@ -5,31 +5,30 @@ using Npgsql;
 namespace Claims.Ledger.Funding;
 
 /// <summary>Shows, as metrics, what the fund's accounts hold and what a month of benefits takes.</summary>
-internal sealed class FundWatch : BackgroundService
+internal sealed class FundWatch : Watch
 {
     private const int TimeoutSeconds = 60;
     private const int MonthDays = 30;
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(60);
 
     private readonly NpgsqlDataSource _database;
     private readonly TimeProvider _clock;
     private readonly ILogger<FundWatch> _logger;
-    private readonly Meter _meter = new("Claims.Ledger.Fund");
     private volatile Reading _latest = Reading.None;
 
     public FundWatch(NpgsqlDataSource database, TimeProvider clock, ILogger<FundWatch> logger)
+        : base("Claims.Ledger.Fund", clock)
     {
         (_database, _clock, _logger) = (database, clock, logger);
-        _meter.CreateObservableGauge("claims_ledger_account_balance_fen",
+        Meter.CreateObservableGauge("claims_ledger_account_balance_fen",
             () => _latest.Balances.Select(
                 balance => new Measurement<long>(balance.Fen, new KeyValuePair<string, object?>("kind", balance.Kind))),
             description: "Debit less credit of a kind of account, all counties, in fen.");
-        _meter.CreateObservableGauge("claims_ledger_benefits_30_days_fen", () => _latest.Benefits,
+        Meter.CreateObservableGauge("claims_ledger_benefits_30_days_fen", () => _latest.Benefits,
             description: "Benefit expense posted in the last 30 days, in fen.");
     }
 
     /// <summary>Reads the books once; without an answer nothing is shown rather than what was.</summary>
-    public async Task RefreshAsync(CancellationToken cancellationToken)
+    public override async Task RefreshAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -57,19 +56,6 @@ internal sealed class FundWatch : BackgroundService
             _latest = Reading.None;
             _logger.LogWarning("The fund's accounts could not be read: {Reason}", exception.Message);
         }
-    }
-
-    public override void Dispose()
-    {
-        _meter.Dispose();
-        base.Dispose();
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using PeriodicTimer timer = new(Interval, _clock);
-        do await RefreshAsync(stoppingToken);
-        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private sealed record Reading(IReadOnlyList<(string Kind, long Fen)> Balances, IReadOnlyList<Measurement<long>> Benefits)

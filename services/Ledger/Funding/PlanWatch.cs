@@ -6,32 +6,31 @@ using Npgsql;
 namespace Claims.Ledger.Funding;
 
 /// <summary>Shows, as metrics, how far the plans of the present and the previous year are used.</summary>
-internal sealed class PlanWatch : BackgroundService
+internal sealed class PlanWatch : Watch
 {
     private const string Scheme = "resident";
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(60);
 
     private readonly Plans _plans;
     private readonly TimeProvider _clock;
     private readonly ILogger<PlanWatch> _logger;
-    private readonly Meter _meter = new("Claims.Ledger.Funding");
     private volatile IReadOnlyList<Plan> _latest = [];
 
     public PlanWatch(Plans plans, TimeProvider clock, ILogger<PlanWatch> logger)
+        : base("Claims.Ledger.Funding", clock)
     {
         (_plans, _clock, _logger) = (plans, clock, logger);
-        _meter.CreateObservableGauge("claims_ledger_plan_used_ratio", () => Observe(plan => (double)plan.SpentFen / plan.PlanFen),
+        Meter.CreateObservableGauge("claims_ledger_plan_used_ratio", () => Observe(plan => (double)plan.SpentFen / plan.PlanFen),
             description: "Benefit expense of the year's visits, of the county's plan.");
-        _meter.CreateObservableGauge("claims_ledger_plan_fen", () => Observe(plan => plan.PlanFen),
+        Meter.CreateObservableGauge("claims_ledger_plan_fen", () => Observe(plan => plan.PlanFen),
             description: "The county's plan for the year's visits, in fen.");
-        _meter.CreateObservableGauge("claims_ledger_plan_spent_fen", () => Observe(plan => plan.SpentFen),
+        Meter.CreateObservableGauge("claims_ledger_plan_spent_fen", () => Observe(plan => plan.SpentFen),
             description: "Benefit expense of the year's visits, in fen.");
-        _meter.CreateObservableGauge("claims_ledger_plan_warning_percent", () => Observe(plan => plan.WarningPercent),
+        Meter.CreateObservableGauge("claims_ledger_plan_warning_percent", () => Observe(plan => plan.WarningPercent),
             description: "The highest threshold of the county's plan that is reached; 0 for none.");
     }
 
     /// <summary>Reads the plans once; without an answer nothing is shown rather than what was.</summary>
-    public async Task RefreshAsync(CancellationToken cancellationToken)
+    public override async Task RefreshAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -44,19 +43,6 @@ internal sealed class PlanWatch : BackgroundService
             _latest = [];
             _logger.LogWarning("The plans could not be read: {Reason}", exception.Message);
         }
-    }
-
-    public override void Dispose()
-    {
-        _meter.Dispose();
-        base.Dispose();
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using PeriodicTimer timer = new(Interval, _clock);
-        do await RefreshAsync(stoppingToken);
-        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private IEnumerable<Measurement<T>> Observe<T>(Func<Plan, T> value) where T : struct => _latest.Select(plan => new Measurement<T>(
