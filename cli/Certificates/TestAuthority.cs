@@ -2,6 +2,7 @@ using System.Net;
 using System.Numerics;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Claims.Hosting;
 
 namespace Claims.Cli.Certificates;
@@ -23,14 +24,15 @@ public enum Issue
 public sealed record Issued(string Name, Identity Identity, Issue State, DateTimeOffset NotAfter);
 
 /// <summary>
-/// A certificate authority for trying mutual TLS, whose files lie in a directory of its owner's alone: <c>authority.crt</c> and its key,
-/// <c>revoked.pem</c>, and a certificate and key for each identity, <c>facility-CODE.crt</c> for one. No key is ever written over.
+/// A certificate authority for trying mutual TLS, whose files lie in a directory of its owner's alone: <c>ca.crt</c> and <c>ca.key</c>,
+/// <c>revoked.pem</c>, and a certificate and key for each identity, named by the last part of its URI: <c>CODE.crt</c> for
+/// <c>claims://facility/CODE</c>. No key is ever written over.
 /// </summary>
 public sealed class TestAuthority : IDisposable
 {
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
-    private const string AuthorityName = "authority";
+    private const string AuthorityName = "ca";
     private const int AuthorityDays = 3_650;
     private const UnixFileMode Own = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -54,10 +56,21 @@ public sealed class TestAuthority : IDisposable
 
     public string AuthorityFile => CertificateFile(AuthorityName);
 
+    /// <summary>Goes on with the authority of a directory.</summary>
+    /// <param name="days">How long new certificates hold, and after which another list is due.</param>
+    /// <exception cref="CommandException">The directory has none.</exception>
+    public static TestAuthority Open(string directory, int days, TimeProvider time)
+    {
+        string path = Path.GetFullPath(directory);
+        return File.Exists(Path.Combine(path, $"{AuthorityName}.key"))
+            ? Make(path, days, time)
+            : throw new CommandException($"{path} has no authority; make one with: claims certs authority {directory}", ExitCodes.Failed);
+    }
+
     /// <summary>Makes the directory and the authority, or goes on with what is there.</summary>
     /// <param name="days">How long new certificates hold, and after which another list is due.</param>
     /// <exception cref="CommandException">The directory is somebody else's.</exception>
-    public static TestAuthority Open(string directory, int days, TimeProvider time)
+    public static TestAuthority Make(string directory, int days, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(time);
         const UnixFileMode OwnDirectory = Own | UnixFileMode.UserExecute;
@@ -72,14 +85,19 @@ public sealed class TestAuthority : IDisposable
     }
 
     /// <summary>A facility, clinic or role calls and does not serve; a service does both, under its own name and localhost.</summary>
+    /// <exception cref="CommandException">The name's file is another identity's.</exception>
     public Issued Issue(Identity identity)
     {
         ArgumentNullException.ThrowIfNull(identity);
-        string name = identity.ToString()[Identity.Scheme.Length..].Replace('/', '-');
+        string name = identity.Name;
+        if (name.Equals(AuthorityName, StringComparison.OrdinalIgnoreCase))
+            throw new CommandException($"{identity} would be named as the authority's own files are.", ExitCodes.Failed);
         if (File.Exists(CertificateFile(name)))
         {
             using X509Certificate2 there = X509CertificateLoader.LoadCertificateFromFile(CertificateFile(name));
-            return new Issued(name, identity, Certificates.Issue.Kept, EndOf(there));
+            if (!IsOf(there, identity))
+                throw new CommandException($"{CertificateFile(name)} is another's than {identity}; take another directory.", ExitCodes.Failed);
+            return new Issued(name, identity, IsRevoked(there) ? Certificates.Issue.Revoked : Certificates.Issue.Kept, EndOf(there));
         }
 
         using ECDsa key = OpenKey(name);
@@ -130,14 +148,6 @@ public sealed class TestAuthority : IDisposable
         return due;
     }
 
-    /// <summary>Whether the list has the certificate of a name.</summary>
-    public bool IsRevoked(string name)
-    {
-        using X509Certificate2 certificate = X509CertificateLoader.LoadCertificateFromFile(CertificateFile(name));
-        CertificateRevocationListBuilder list = CertificateRevocationListBuilder.LoadPem(File.ReadAllText(RevokedFile), out _);
-        return list.RemoveEntry(certificate.SerialNumberBytes.Span);
-    }
-
     public string CertificateFile(string name) => Path.Combine(_directory, $"{name}.crt");
 
     public string KeyFile(string name) => Path.Combine(_directory, $"{name}.key");
@@ -185,6 +195,20 @@ public sealed class TestAuthority : IDisposable
         certificate.Dispose();
         throw new CommandException($"{file} is not of the authority in {_directory}.", ExitCodes.Failed);
     }
+
+    private static bool IsOf(X509Certificate2 certificate, Identity identity)
+    {
+        // A URI among the names: its tag, its length, which is below 128, and its letters.
+        const byte UriTag = 0x86;
+        byte[] letters = Encoding.ASCII.GetBytes(identity.ToString());
+        byte[] name = [UriTag, checked((byte)letters.Length), .. letters];
+        return certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>()
+            .Any(names => names.RawData.AsSpan().IndexOf(name) >= 0);
+    }
+
+    private bool IsRevoked(X509Certificate2 certificate) => File.Exists(RevokedFile)
+        && CertificateRevocationListBuilder.LoadPem(File.ReadAllText(RevokedFile), out _)
+            .RemoveEntry(certificate.SerialNumberBytes.Span);
 
     private ECDsa OpenKey(string name)
     {

@@ -10,53 +10,91 @@ public static class CertsCommand
 {
     private const int MostDays = 3_650;
 
-    public static Command Create()
+    public static Command Create() =>
+        new("certs", "A test authority, certificates by which callers and services are known, and a list of those taken back. Not for "
+            + "production.")
+        {
+            CreateAuthority(), CreateIssue(), CreateRevoke(),
+        };
+
+    private static Command CreateAuthority()
     {
-        Argument<string> directory = new("dir")
-        {
-            Description = "Of the authority; made where it is not there, and then for you alone. What is there is left alone.",
-        };
-        Option<string[]> facilities = Names("--facility", "CODE", "A hospital's certificate, claims://facility/CODE, to call with.");
-        Option<string[]> clinics = Names("--clinic", "CODE", "A clinic's, claims://clinic/CODE.");
-        Option<string[]> services = Names(
-            "--service", "NAME", "A service's, claims://service/NAME, to serve and to call with: adjudication, eligibility, ledger, "
-                + "gateway.");
-        Option<string[]> roles = Names("--role", "NAME", "One of the bureau's, claims://role/NAME: finance, operations, bureau, audit.");
-        Option<int> days = CommonOptions.AtLeastOne("--days", "How long new certificates hold, and after which another list is due.", 30);
-        days.Must(number => number <= MostDays, $"at most {MostDays}");
-        Option<string[]> revoke = Names("--revoke", "FILE", "A certificate of this authority's, to be put on the list in revoked.pem.");
+        Argument<string> directory = Directory("Made where it is not there, and then for you alone. What is there is left alone.");
+        Option<int> days = Days("After how long another list of those taken back is due.");
         Option<bool> json = CommonOptions.Json();
-        Command command = new("certs", "Make a test authority, certificates by which callers and services are known, and a list of those "
-            + "taken back. Not for production.")
-        {
-            directory, facilities, clinics, services, roles, days, revoke, json,
-        };
+        Command command = new("authority", "Make an authority, or write the list of an old one anew.") { directory, days, json };
         command.SetAction(result =>
         {
-            Identity[] identities =
-            [
-                .. Identities("service", result.GetValue(services)), .. Identities("facility", result.GetValue(facilities)),
-                .. Identities("clinic", result.GetValue(clinics)), .. Identities("role", result.GetValue(roles)),
-            ];
             using TestAuthority authority =
-                TestAuthority.Open(result.GetValue(directory)!, result.GetValue(days), TimeProvider.System);
-            Issued[] issued = [.. identities.Distinct().Select(authority.Issue)];
-            DateTimeOffset due = authority.Revoke(result.GetValue(revoke) ?? []);
-            issued = [.. issued.Select(one => authority.IsRevoked(one.Name) ? one with { State = Issue.Revoked } : one)];
-            if (result.GetValue(json)) WriteJson(authority, issued, due);
-            else Print(authority, issued, due);
+                TestAuthority.Make(result.GetValue(directory)!, result.GetValue(days), TimeProvider.System);
+            Show(authority, [], authority.Revoke([]), result.GetValue(json));
             return ExitCodes.Done;
         });
         return command;
     }
 
-    private static Option<string[]> Names(string name, string value, string description) =>
-        new(name) { HelpName = value, Description = $"{description} May stand several times." };
+    private static Command CreateIssue()
+    {
+        Argument<string> directory = Directory("Of the authority.");
+        Argument<string[]> uris = new("uri")
+        {
+            Arity = ArgumentArity.OneOrMore,
+            Description = "Who the holder is: claims://facility/CODE, claims://clinic/CODE, claims://service/NAME (adjudication, eligibility, "
+                + "ledger, gateway) or claims://role/NAME (finance, operations, bureau, audit). Its last part names the files.",
+        };
+        Option<int> days = Days("How long new certificates hold, and after which another list is due.");
+        Option<bool> json = CommonOptions.Json();
+        Command command = new("issue", "Make a certificate and a key for each name that has none.") { directory, uris, days, json };
+        command.SetAction(result =>
+        {
+            Identity[] identities = [.. result.GetValue(uris)!.Select(Parse).Distinct()];
+            using TestAuthority authority =
+                TestAuthority.Open(result.GetValue(directory)!, result.GetValue(days), TimeProvider.System);
+            Show(authority, [.. identities.Select(authority.Issue)], authority.Revoke([]), result.GetValue(json));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
 
-    private static IEnumerable<Identity> Identities(string family, string[]? names) => (names ?? []).Select(name =>
-        Identity.TryParse($"{Identity.Scheme}{family}/{name}", out Identity? identity) && identity.Kind != Callers.Local
-            ? identity
-            : throw new CommandException($"--{family} {name} is no {Identity.Scheme}{family}/… that this system knows.", ExitCodes.Failed));
+    private static Command CreateRevoke()
+    {
+        Argument<string> directory = Directory("Of the authority.");
+        Argument<string[]> files = new("file")
+        {
+            Arity = ArgumentArity.OneOrMore,
+            Description = "A certificate of this authority's, here or in its directory.",
+        };
+        Option<int> days = Days("After how long another list is due.");
+        Option<bool> json = CommonOptions.Json();
+        Command command = new("revoke", "Put certificates on the list of those taken back, revoked.pem.") { directory, files, days, json };
+        command.SetAction(result =>
+        {
+            using TestAuthority authority =
+                TestAuthority.Open(result.GetValue(directory)!, result.GetValue(days), TimeProvider.System);
+            Show(authority, [], authority.Revoke(result.GetValue(files)!), result.GetValue(json));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Argument<string> Directory(string description) => new("dir") { Description = description };
+
+    private static Option<int> Days(string description)
+    {
+        Option<int> days = CommonOptions.AtLeastOne("--days", description, 30);
+        days.Must(number => number <= MostDays, $"at most {MostDays}");
+        return days;
+    }
+
+    private static Identity Parse(string uri) => Identity.TryParse(uri, out Identity? identity) && identity.Kind != Callers.Local
+        ? identity
+        : throw new CommandException($"{uri} is no identity that this system knows, such as {Identity.Scheme}clinic/CODE.", ExitCodes.Failed);
+
+    private static void Show(TestAuthority authority, Issued[] issued, DateTimeOffset due, bool json)
+    {
+        if (json) WriteJson(authority, issued, due);
+        else Print(authority, issued, due);
+    }
 
     private static void Print(TestAuthority authority, Issued[] issued, DateTimeOffset due)
     {

@@ -20,16 +20,21 @@ public sealed class CertsTests(FakeSystem system) : IDisposable
     [Fact]
     public async Task Every_name_gets_a_certificate_that_says_so_and_a_key_of_its_owners_alone()
     {
+        await system.RunAsync("certs", "authority", Place);
         Ran ran = await system.RunAsync(
-            "certs", Place, "--service", "gateway", "--facility", "H1", "--facility", "H2", "--clinic", "HW3", "--role", "audit", "--json");
+            "certs", "issue", Place, "claims://service/gateway", "claims://facility/H1", "claims://facility/H2", "claims://clinic/HW3",
+            "claims://role/audit", "--json");
 
         Assert.Equal((0, ""), (ran.ExitCode, ran.Errors));
         Assert.Equal(
             ["claims://service/gateway", "claims://facility/H1", "claims://facility/H2", "claims://clinic/HW3", "claims://role/audit"],
             Certificates(ran).Select(one => one.GetProperty("identity").GetString()));
         Assert.Equal(OwnFile | UnixFileMode.UserExecute, File.GetUnixFileMode(Place));
+        Assert.Equal(
+            ["H1.crt", "H1.key", "H2.crt", "H2.key", "HW3.crt", "HW3.key", "audit.crt", "audit.key", "ca.crt", "ca.key", "gateway.crt", "gateway.key",
+                "revoked.pem"],
+            Read().Keys.Order(StringComparer.Ordinal));
         string[] keys = Directory.GetFiles(Place, "*.key");
-        Assert.Equal(6, keys.Length);
         Assert.All(keys, key => Assert.Equal(OwnFile, File.GetUnixFileMode(key)));
         foreach (JsonElement one in Certificates(ran))
         {
@@ -44,16 +49,18 @@ public sealed class CertsTests(FakeSystem system) : IDisposable
     [Fact]
     public async Task What_is_there_stays_and_a_certificate_that_was_removed_is_issued_anew_for_its_key()
     {
-        await system.RunAsync("certs", Place, "--clinic", "HW3", "--clinic", "HW4");
+        await system.RunAsync("certs", "authority", Place);
+        await system.RunAsync("certs", "issue", Place, "claims://clinic/HW3", "claims://clinic/HW4");
         Dictionary<string, string> before = Read();
-        File.Delete(Path.Combine(Place, "clinic-HW4.crt"));
+        File.Delete(Path.Combine(Place, "HW4.crt"));
 
-        Ran ran = await system.RunAsync("certs", Place, "--clinic", "HW3", "--clinic", "HW4", "--days", "1", "--json");
+        await system.RunAsync("certs", "authority", Place);
+        Ran ran = await system.RunAsync("certs", "issue", Place, "claims://clinic/HW3", "claims://clinic/HW4", "--days", "1", "--json");
 
         Assert.Equal(["kept", "made"], Certificates(ran).Select(one => one.GetProperty("state").GetString()));
         Dictionary<string, string> after = Read();
         Assert.Equal(
-            ["clinic-HW4.crt", "revoked.pem"],
+            ["HW4.crt", "revoked.pem"],
             after.Keys.Where(file => after[file] != before[file]).Order(StringComparer.Ordinal));
         JsonElement renewed = Certificates(ran).Last();
         Assert.InRange(renewed.GetProperty("notAfter").GetDateTimeOffset(), DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddDays(1));
@@ -63,14 +70,15 @@ public sealed class CertsTests(FakeSystem system) : IDisposable
     [Fact]
     public async Task Certificate_that_is_revoked_is_trusted_no_longer_and_stays_on_the_list()
     {
-        Ran made = await system.RunAsync("certs", Place, "--clinic", "HW3", "--clinic", "HW4", "--json");
+        await system.RunAsync("certs", "authority", Place);
+        Ran made = await system.RunAsync("certs", "issue", Place, "claims://clinic/HW3", "claims://clinic/HW4", "--json");
         Assert.All(Certificates(made), one => Assert.True(Of(one).Trusts(Of(one).Certificate, TlsRole.Client)));
 
-        Ran first = await system.RunAsync("certs", Place, "--revoke", "clinic-HW3.crt");
-        Ran again = await system.RunAsync(
-            "certs", Place, "--clinic", "HW3", "--clinic", "HW4", "--revoke", Path.Combine(Place, "clinic-HW3.crt"), "--json");
+        Ran first = await system.RunAsync("certs", "revoke", Place, "HW3.crt");
+        Ran second = await system.RunAsync("certs", "revoke", Place, Path.Combine(Place, "HW3.crt"));
+        Ran again = await system.RunAsync("certs", "issue", Place, "claims://clinic/HW3", "claims://clinic/HW4", "--json");
 
-        Assert.Equal((0, 0), (first.ExitCode, again.ExitCode));
+        Assert.Equal((0, 0, 0), (first.ExitCode, second.ExitCode, again.ExitCode));
         Assert.Equal(["revoked", "kept"], Certificates(again).Select(one => one.GetProperty("state").GetString()));
         Assert.Equal([false, true], Certificates(again).Select(one => Of(one).Trusts(Of(one).Certificate, TlsRole.Client)));
     }
@@ -79,20 +87,36 @@ public sealed class CertsTests(FakeSystem system) : IDisposable
     public async Task What_cannot_be_done_is_said_and_nothing_is_written()
     {
         string foreign = Path.Combine(_parent.FullName, "foreign");
-        await system.RunAsync("certs", foreign, "--clinic", "HW3");
-        await system.RunAsync("certs", Place);
+        await system.RunAsync("certs", "authority", foreign);
+        await system.RunAsync("certs", "issue", foreign, "claims://clinic/HW3");
+        await system.RunAsync("certs", "authority", Place);
+        await system.RunAsync("certs", "issue", Place, "claims://clinic/HW4");
         Dictionary<string, string> before = Read();
 
-        Assert.Equal("--role local is no claims://role/… that this system knows.", await FaultAsync(Place, "--role", "local"));
-        Assert.Equal("--service broker is no claims://service/… that this system knows.", await FaultAsync(Place, "--service", "broker"));
-        Assert.Equal("--clinic a/b is no claims://clinic/… that this system knows.", await FaultAsync(Place, "--clinic", "a/b"));
-        Assert.Equal($"none does not exist, here or in {Place}.", await FaultAsync(Place, "--revoke", "none"));
-        string other = Path.Combine(foreign, "clinic-HW3.crt");
-        Assert.Equal($"{other} is not of the authority in {Place}.", await FaultAsync(Place, "--revoke", other));
-        Assert.Equal("authority.key is not a certificate.", await FaultAsync(Place, "--revoke", "authority.key"));
-        Assert.Equal($"authority.crt is not of the authority in {Place}.", await FaultAsync(Place, "--revoke", "authority.crt"));
-        Assert.Equal($"{_parent.FullName} has files of something else; name a new directory.", await FaultAsync(_parent.FullName));
-        Assert.Equal($"{other} is a file and not a directory.", await FaultAsync(other));
+        foreach (string uri in (string[])["claims://role/local", "claims://service/broker", "claims://clinic/a/b", "clinic/HW3"])
+        {
+            Assert.Equal(
+                $"{uri} is no identity that this system knows, such as claims://clinic/CODE.",
+                await FaultAsync("issue", Place, "claims://clinic/HW5", uri));
+        }
+
+        Assert.Equal(
+            $"{Path.Combine(Place, "HW4.crt")} is another's than claims://facility/HW4; take another directory.",
+            await FaultAsync("issue", Place, "claims://facility/HW4"));
+        Assert.Equal("claims://clinic/ca would be named as the authority's own files are.", await FaultAsync("issue", Place, "claims://clinic/ca"));
+        Assert.Equal($"none does not exist, here or in {Place}.", await FaultAsync("revoke", Place, "none"));
+        string other = Path.Combine(foreign, "HW3.crt");
+        Assert.Equal($"{other} is not of the authority in {Place}.", await FaultAsync("revoke", Place, other));
+        Assert.Equal("ca.key is not a certificate.", await FaultAsync("revoke", Place, "ca.key"));
+        Assert.Equal($"ca.crt is not of the authority in {Place}.", await FaultAsync("revoke", Place, "ca.crt"));
+        Assert.Equal(
+            $"{_parent.FullName} has files of something else; name a new directory.", await FaultAsync("authority", _parent.FullName));
+        Assert.Equal($"{other} is a file and not a directory.", await FaultAsync("authority", other));
+        string empty = Path.Combine(_parent.FullName, "empty");
+        Assert.Equal(
+            $"{empty} has no authority; make one with: claims certs authority {empty}",
+            await FaultAsync("issue", empty, "claims://clinic/HW3"));
+        Assert.False(Path.Exists(empty));
         Assert.Equal(before, Read());
     }
 
@@ -110,7 +134,7 @@ public sealed class CertsTests(FakeSystem system) : IDisposable
     {
         Certificate = certificate.GetProperty("certificate").GetString(),
         Key = certificate.GetProperty("key").GetString(),
-        ClientCa = Path.Combine(Place, "authority.crt"),
+        ClientCa = Path.Combine(Place, "ca.crt"),
         Revoked = Path.Combine(Place, "revoked.pem"),
     });
 
