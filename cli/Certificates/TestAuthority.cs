@@ -96,7 +96,11 @@ public sealed class TestAuthority : IDisposable
         {
             using X509Certificate2 there = X509CertificateLoader.LoadCertificateFromFile(CertificateFile(name));
             if (!IsOf(there, identity))
-                throw new CommandException($"{CertificateFile(name)} is another's than {identity}; take another directory.", ExitCodes.Failed);
+            {
+                throw new CommandException(
+                    $"{CertificateFile(name)} is another's than {identity}; take another directory.", ExitCodes.Failed);
+            }
+
             return new Issued(name, identity, IsRevoked(there) ? Certificates.Issue.Revoked : Certificates.Issue.Kept, EndOf(there));
         }
 

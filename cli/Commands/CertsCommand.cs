@@ -39,8 +39,9 @@ public static class CertsCommand
         Argument<string[]> uris = new("uri")
         {
             Arity = ArgumentArity.OneOrMore,
-            Description = "Who the holder is: claims://facility/CODE, claims://clinic/CODE, claims://service/NAME (adjudication, eligibility, "
-                + "ledger, gateway) or claims://role/NAME (finance, operations, bureau, audit). Its last part names the files.",
+            Description = "Who the holder is: claims://facility/CODE, claims://clinic/CODE, claims://service/NAME (adjudication, "
+                + "eligibility, ledger, gateway) or claims://role/NAME (finance, operations, bureau, audit). Its last part names the "
+                + "files.",
         };
         Option<int> days = Days("How long new certificates hold, and after which another list is due.");
         Option<bool> json = CommonOptions.Json();
@@ -66,7 +67,10 @@ public static class CertsCommand
         };
         Option<int> days = Days("After how long another list is due.");
         Option<bool> json = CommonOptions.Json();
-        Command command = new("revoke", "Put certificates on the list of those taken back, revoked.pem.") { directory, files, days, json };
+        Command command = new("revoke", "Put certificates on the list of those taken back, revoked.pem.")
+        {
+            directory, files, days, json,
+        };
         command.SetAction(result =>
         {
             using TestAuthority authority =
@@ -88,7 +92,8 @@ public static class CertsCommand
 
     private static Identity Parse(string uri) => Identity.TryParse(uri, out Identity? identity) && identity.Kind != Callers.Local
         ? identity
-        : throw new CommandException($"{uri} is no identity that this system knows, such as {Identity.Scheme}clinic/CODE.", ExitCodes.Failed);
+        : throw new CommandException(
+            $"{uri} is no identity that this system knows, such as {Identity.Scheme}clinic/CODE.", ExitCodes.Failed);
 
     private static void Show(TestAuthority authority, Issued[] issued, DateTimeOffset due, bool json)
     {

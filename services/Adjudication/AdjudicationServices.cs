@@ -38,6 +38,7 @@ public static class AdjudicationServices
         builder.Services.AddSingleton<PublishedTail>();
         builder.Services.AddSingleton<StoreOpener.PublishedCall>(services => services.GetRequiredService<PublishedTail>().Read);
         builder.Services.AddHostedService<StoreOpener>();
+        builder.Services.AddHostedService<RedisMemory>();
         builder.Services.AddSingleton<Rebuilds>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Rebuilds>());
         builder.Services.AddSingleton<SettlementDesk>();

@@ -31,8 +31,8 @@ public sealed class CertsTests(FakeSystem system) : IDisposable
             Certificates(ran).Select(one => one.GetProperty("identity").GetString()));
         Assert.Equal(OwnFile | UnixFileMode.UserExecute, File.GetUnixFileMode(Place));
         Assert.Equal(
-            ["H1.crt", "H1.key", "H2.crt", "H2.key", "HW3.crt", "HW3.key", "audit.crt", "audit.key", "ca.crt", "ca.key", "gateway.crt", "gateway.key",
-                "revoked.pem"],
+            ["H1.crt", "H1.key", "H2.crt", "H2.key", "HW3.crt", "HW3.key", "audit.crt", "audit.key", "ca.crt", "ca.key", "gateway.crt",
+                "gateway.key", "revoked.pem"],
             Read().Keys.Order(StringComparer.Ordinal));
         string[] keys = Directory.GetFiles(Place, "*.key");
         Assert.All(keys, key => Assert.Equal(OwnFile, File.GetUnixFileMode(key)));
@@ -103,7 +103,8 @@ public sealed class CertsTests(FakeSystem system) : IDisposable
         Assert.Equal(
             $"{Path.Combine(Place, "HW4.crt")} is another's than claims://facility/HW4; take another directory.",
             await FaultAsync("issue", Place, "claims://facility/HW4"));
-        Assert.Equal("claims://clinic/ca would be named as the authority's own files are.", await FaultAsync("issue", Place, "claims://clinic/ca"));
+        Assert.Equal(
+            "claims://clinic/ca would be named as the authority's own files are.", await FaultAsync("issue", Place, "claims://clinic/ca"));
         Assert.Equal($"none does not exist, here or in {Place}.", await FaultAsync("revoke", Place, "none"));
         string other = Path.Combine(foreign, "HW3.crt");
         Assert.Equal($"{other} is not of the authority in {Place}.", await FaultAsync("revoke", Place, other));
