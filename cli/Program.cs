@@ -19,6 +19,7 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     StatusCommand.Create(),
     ImportCommand.Create(),
     SendCommand.Create(),
+    ExplainCommand.Create(),
     RebuildCommand.Create(),
     BackupCommand.Create(),
     RestoreCommand.Create(),

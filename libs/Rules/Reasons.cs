@@ -112,6 +112,26 @@ public static class Reasons
 
     private static readonly FrozenDictionary<string, Reason> ByCode = All.ToFrozenDictionary(reason => reason.Code, StringComparer.Ordinal);
 
+    /// <summary>In Chinese, what the sender does next.</summary>
+    public static string NameOf(NextStep next) => next switch
+    {
+        NextStep.Correct => "更正后重发",
+        NextStep.SendAgainLater => "条件变化后重发",
+        NextStep.LookUpFirst => "先查询",
+        NextStep.Final => "到此为止",
+        _ => throw new ArgumentOutOfRangeException(nameof(next), next, null),
+    };
+
+    /// <summary>In Chinese, who can help.</summary>
+    public static string NameOf(Helper helper) => helper switch
+    {
+        Helper.Cashier => "窗口收费员",
+        Helper.HospitalSystem => "医院信息系统",
+        Helper.Insured => "参保人本人",
+        Helper.Bureau => "医保经办机构",
+        _ => throw new ArgumentOutOfRangeException(nameof(helper), helper, null),
+    };
+
     /// <summary>The sentence that stands on a settlement which the cap has cut; empty for an empty code.</summary>
     /// <param name="year">Of the visit: its cap it is.</param>
     public static string TextOf(string code, int year) => code switch

@@ -4,6 +4,7 @@ using Claims.Adjudication.Api;
 using Claims.Adjudication.Coverage;
 using Claims.Adjudication.Outbox;
 using Claims.Adjudication.Rebuilding;
+using Claims.Adjudication.Refusals;
 using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Policy;
@@ -42,6 +43,9 @@ public static class AdjudicationServices
         builder.Services.AddSingleton<Rebuilds>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Rebuilds>());
         builder.Services.AddSingleton<SettlementDesk>();
+
+        builder.Services.AddSingleton<RefusalKeeper>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<RefusalKeeper>());
 
         // Without state of their own; as singletons a call makes no scope.
         builder.Services.AddSingleton<AdjudicationApi>();

@@ -7,6 +7,7 @@ using Claims.Ledger.Funding;
 using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.Posting;
 using Claims.Ledger.Reconciliation;
+using Claims.Ledger.Refusals;
 using Claims.Ledger.Statements;
 using Claims.Ledger.SubLedger;
 using Claims.Policy;
@@ -48,6 +49,8 @@ internal static class LedgerServices
         services.AddSingleton<LineReconciliation>();
         services.AddSingleton<FileReconciliation>();
         services.AddSingleton<StatementReader>();
+        services.AddSingleton<RefusalStore>();
+        services.AddHostedService<RefusalRemoval>();
         services.AddSingleton<PolicyImpactService>();
         services.AddSingleton<LedgerMetrics>();
         services.AddHostedService<PostingWorker>();

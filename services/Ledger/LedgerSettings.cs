@@ -51,6 +51,10 @@ public sealed class LedgerSettings : IValidatableObject
     /// <summary>As every service has it: with mutual TLS, <see cref="KafkaKeyFile"/> is required.</summary>
     public TlsSettings Tls { get; init; } = new();
 
+    /// <summary>How long a refusal can be asked for.</summary>
+    [Range(1, 3_650)]
+    public int RefusalDays { get; init; } = 90;
+
     /// <summary>Records in one transaction at most.</summary>
     [Range(1, 100_000)]
     public int BatchRecords { get; init; } = 10_000;

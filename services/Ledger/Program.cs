@@ -22,4 +22,5 @@ app.MapGrpcService<LedgerShardsService>();
 app.MapGrpcService<FundingService>();
 app.MapGrpcService<ReconciliationService>();
 app.MapGrpcService<PolicyImpactService>();
+app.MapGrpcService<RefusalLogService>();
 return await ServiceHost.RunAsync(app);

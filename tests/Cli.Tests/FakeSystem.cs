@@ -31,7 +31,7 @@ public sealed class FakeSystem : IAsyncLifetime
     {
         AdjudicationReflection.Descriptor, AuditReflection.Descriptor, EligibilityReflection.Descriptor, FundingReflection.Descriptor,
         LedgerReflection.Descriptor, LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor,
-        ReconciliationReflection.Descriptor,
+        ReconciliationReflection.Descriptor, RefusalLogReflection.Descriptor,
     }.SelectMany(file => file.Services).SelectMany(service => service.Methods)
         .ToDictionary(method => $"/{method.Service.FullName}/{method.Name}", StringComparer.Ordinal);
 
@@ -116,6 +116,7 @@ public sealed class FakeSystem : IAsyncLifetime
             PolicyCommand.Create(),
             StatusCommand.Create(),
             CertsCommand.Create(),
+            ExplainCommand.Create(),
         };
         NumberOptions.Explain(root);
         TextWriter output = Console.Out;

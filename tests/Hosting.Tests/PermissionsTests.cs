@@ -139,6 +139,7 @@ public sealed class PermissionsTests(ITestOutputHelper output)
         app.MapGrpcService<Fund>();
         app.MapGrpcService<Files>();
         app.MapGrpcService<Impact>();
+        app.MapGrpcService<Refusals>();
         await app.StartAsync();
         return app;
     }
@@ -187,4 +188,6 @@ public sealed class PermissionsTests(ITestOutputHelper output)
     private sealed class Fund : Funding.FundingBase;
 
     private sealed class Impact : PolicyImpact.PolicyImpactBase;
+
+    private sealed class Refusals : RefusalLog.RefusalLogBase;
 }

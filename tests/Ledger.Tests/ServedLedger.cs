@@ -32,6 +32,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         Reconciliation = new ReconciliationClient(_channel);
         Shards = new LedgerShards.LedgerShardsClient(_channel);
         Audit = new AuditClient(_channel);
+        Refusals = new RefusalLog.RefusalLogClient(_channel);
         Impact = new Claims.V1.PolicyImpact.PolicyImpactClient(_channel);
     }
 
@@ -44,6 +45,8 @@ internal sealed class ServedLedger : IAsyncDisposable
     public LedgerShards.LedgerShardsClient Shards { get; }
 
     public AuditClient Audit { get; }
+
+    public RefusalLog.RefusalLogClient Refusals { get; }
 
     public Claims.V1.PolicyImpact.PolicyImpactClient Impact { get; }
 
@@ -81,6 +84,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         app.MapGrpcService<FundingService>();
         app.MapGrpcService<ReconciliationService>();
         app.MapGrpcService<PolicyImpactService>();
+        app.MapGrpcService<RefusalLogService>();
         await app.StartAsync();
         return new ServedLedger(app, broker);
     }

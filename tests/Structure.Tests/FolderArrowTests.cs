@@ -8,7 +8,8 @@ public sealed class FolderArrowTests
     {
         ["services/Adjudication"] = new(StringComparer.Ordinal)
         {
-            ["Api"] = ["Settling", "Store", "Coverage", "Outbox", "Rebuilding"],
+            ["Api"] = ["Settling", "Store", "Coverage", "Outbox", "Rebuilding", "Refusals"],
+            ["Refusals"] = [],
             ["Settling"] = ["Store", "Coverage"],
             ["Outbox"] = ["Store"],
             ["Rebuilding"] = ["Store"],
@@ -23,7 +24,12 @@ public sealed class FolderArrowTests
         },
         ["services/Ledger"] = new(StringComparer.Ordinal)
         {
-            ["Api"] = ["Audit", "Closing", "Funding", "GeneralLedger", "Impact", "Posting", "Reconciliation", "Statements", "SubLedger"],
+            ["Api"] =
+                [
+                    "Audit", "Closing", "Funding", "GeneralLedger", "Impact", "Posting", "Reconciliation", "Refusals", "Statements",
+                    "SubLedger",
+                ],
+            ["Refusals"] = [],
             ["Audit"] = ["Posting", "SubLedger"],
             ["Impact"] = ["SubLedger"],
             ["Funding"] = ["Closing", "GeneralLedger", "Posting"],

@@ -65,6 +65,36 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
     }
 
     [Fact]
+    public async Task Refusals_of_every_operation_can_be_explained_afterwards()
+    {
+        List<(string Facility, string Request, string Reason)> refused = [];
+        foreach (string line in day.Expected("expected.jsonl").TrimEnd('\n').Split('\n'))
+        {
+            (string operation, JsonNode? answer) = JsonNode.Parse(line)!.AsObject().First();
+            // What was looked for and not found is no refused request; a request without a usable key cannot be asked for.
+            if (operation is "getSettlement" or "getAccumulators" || (string?)answer!["decision"] != "REFUSED") continue;
+            if ((string?)answer["reasonCode"] == "INVALID_REQUEST") continue;
+            refused.Add(((string)answer["facilityCode"]!, (string)answer["requestId"]!, (string)answer["reasonCode"]!));
+        }
+
+        Assert.True(refused.Count > 10, $"{refused.Count} refusals");
+        RefusalLog.RefusalLogClient ledger = new(_system.Connect(_system.PortBase + 3));
+        foreach ((string facility, string request, string reason) in refused)
+        {
+            // A row comes within a second or two.
+            await Eventually.HoldsAsync(async () => (await ledger.FindAsync(
+                new FindRefusalsRequest { FacilityCode = facility, RequestId = request })).Refusals.Any(one => one.ReasonCode == reason));
+        }
+
+        CommandResult both = await _system.RunAsync("explain", "--facility", "HW2", "--request", "A2", "--insured", "PW1");
+        CommandResult unknown = await _system.RunAsync("explain", "--facility", "HW1", "--request", "NONE");
+        Assert.Equal((0, 1), (both.ExitCode, unknown.ExitCode));
+        Assert.Contains("结算被拒：该请求编号已用于内容不同的请求", both.Output, StringComparison.Ordinal);
+        Assert.Contains("该请求编号", both.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1], StringComparison.Ordinal);
+        Assert.StartsWith("没有查到机构 HW1 请求编号 NONE", unknown.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Statement_tells_every_line_group_and_account_of_a_facility()
     {
         CommandResult result = await _system.RunAsync("ledger", "statement", "HW3", Month(0), "--json");

@@ -50,6 +50,10 @@ public static class Permissions
         new("/claims.v1.LedgerShards/ListShards", Staff | Local),
         new("/claims.v1.LedgerShards/ResumeShard", Operations | Local),
 
+        // A hospital asks why its own request was refused.
+        new("/claims.v1.RefusalLog/Keep", Adjudication | Local),
+        new("/claims.v1.RefusalLog/Find", Facility | Clinic | Staff | Local, OwnFacility: true),
+
         new("/claims.v1.Audit/GetChainHead", Staff | Local),
         new("/claims.v1.Audit/Verify", Staff | Local),
         new("/claims.v1.Audit/FoldShard", Operations | Callers.Audit | Local),

@@ -14,8 +14,8 @@ public static class KnownSettings
         "EligibilityCacheEntries", "EligibilityCacheSeconds", "Hosts", "Kafka", "KafkaKeyFile", "LedgerAddress", "MaxConcurrentRequests",
         "MaxConnections", "MetricsPort", "OperatorsPort", "Origins", "OtlpEndpoint", "OutboxKeptPerShard", "OutboxMaxPerShard",
         "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner", "ReconcileSeconds", "Redis", "RedisReplicas",
-        "RelayWindow", "Shards", "SilentSeconds", "StreamIdleSeconds", "StreamInFlight", "StreamsPerCaller", "Tls", "Tls__Certificate",
-        "Tls__ClientCa", "Tls__Identities", "Tls__Key", "Tls__Revoked", "TraceSampleRatio",
+        "RefusalDays", "RelayWindow", "Shards", "SilentSeconds", "StreamIdleSeconds", "StreamInFlight", "StreamsPerCaller", "Tls",
+        "Tls__Certificate", "Tls__ClientCa", "Tls__Identities", "Tls__Key", "Tls__Revoked", "TraceSampleRatio",
     ];
 
     public static bool IsKnown(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);

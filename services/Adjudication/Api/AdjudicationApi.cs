@@ -1,6 +1,7 @@
 using Claims.Adjudication.Settling;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Coverage;
+using Claims.Adjudication.Refusals;
 using Claims.Hosting;
 using Claims.Rules;
 using Claims.V1;
@@ -10,7 +11,8 @@ namespace Claims.Adjudication.Api;
 
 /// <summary>The contract that hospitals build against. A refusal is an answer; a status means that nothing is known to have been
 /// settled.</summary>
-public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings settings, TimeProvider time, ILogger<AdjudicationApi> log)
+public sealed class AdjudicationApi(
+    SettlementDesk desk, RefusalKeeper refusals, AdjudicationSettings settings, TimeProvider time, ILogger<AdjudicationApi> log)
     : V1.Adjudication.AdjudicationBase
 {
     public override Task<SettleReply> Settle(SettleRequest request, ServerCallContext context) =>
@@ -23,7 +25,7 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         AnswerAsync("cancel", time.GetTimestamp(), desk.CancelAsync(request));
 
     public override Task<ReverseReply> Reverse(ReverseRequest request, ServerCallContext context) =>
-        ReverseAsync(time.GetTimestamp(), request.InsuredId, desk.ReverseAsync(request));
+        ReverseAsync(time.GetTimestamp(), request, desk.ReverseAsync(request));
 
     public override Task<SettleReply> GetSettlement(GetSettlementRequest request, ServerCallContext context) =>
         GuardAsync(desk.FindAsync(request), "get_settlement");
@@ -80,14 +82,20 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         return reply;
     }
 
-    private async Task<ReverseReply> ReverseAsync(long started, string insuredId, ValueTask<ReverseReply> answering)
+    private async Task<ReverseReply> ReverseAsync(long started, ReverseRequest request, ValueTask<ReverseReply> answering)
     {
         ReverseReply reply = await GuardAsync(answering, "reverse");
         bool replayed = reply.Mirror?.Replayed ?? false;
         string outcome = replayed ? "REPLAYED" : OutcomeName(reply.Outcome);
         AdjudicationMetrics.Answer("reverse", outcome, reply.ReasonCode, replayed ? 0 : reply.Mirror?.FundPayFen ?? 0,
             time.GetElapsedTime(started));
-        TellLost(reply.ReasonCode, insuredId);
+        TellLost(reply.ReasonCode, request.InsuredId);
+        if (reply.Outcome is ReverseReply.Types.Outcome.ReverseRefused)
+        {
+            refusals.Refused(
+                "reverse", request.FacilityCode, request.RequestId, request.InsuredId, reply.ReasonCode, reply.ReasonText);
+        }
+
         return reply;
     }
 
@@ -98,6 +106,8 @@ public sealed class AdjudicationApi(SettlementDesk desk, AdjudicationSettings se
         AdjudicationMetrics.Answer(operation, decision, reply.ReasonCode, paidFen, time.GetElapsedTime(started));
         TellLost(reply.ReasonCode, reply.InsuredId);
         FacilityMetrics.Shared.Answered(reply);
+        if (reply.Decision is Decision.Refused)
+            refusals.Refused(operation, reply.FacilityCode, reply.RequestId, reply.InsuredId, reply.ReasonCode, reply.ReasonText);
     }
 
     private void TellLost(string reasonCode, string insuredId)

@@ -1,4 +1,5 @@
 using Claims.Adjudication.Settling;
+using Adjudication.Tests.Refusals;
 using Adjudication.Tests.Settling;
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
@@ -7,6 +8,7 @@ using Claims.Adjudication;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Api;
 using Claims.Adjudication.Coverage;
+using Claims.Adjudication.Refusals;
 using Claims.V1;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
@@ -269,9 +271,41 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
         Assert.All(counts.Durations.Take(8), duration => Assert.Equal(1, duration.Seconds));
     }
 
+    [Fact]
+    public async Task Refusals_of_every_operation_are_kept_and_nothing_else_is()
+    {
+        FakeRefusalLog ledger = new();
+        using RefusalKeeper keeper = new(ledger, TimeProvider.System, NullLogger<RefusalKeeper>.Instance);
+        AdjudicationApi api = Api(fixture.Desk, refusals: keeper);
+        CancelRequest cancel = new() { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P49", OriginalRequestId = "R1" };
+
+        await api.PreSettle(Visit("R0", "P49", "H9"), new TestCall());
+        await api.Settle(Visit("R1", "P49"), new TestCall());
+        await api.Settle(Visit("R1", "P49"), new TestCall());
+        await api.Settle(Visit("R1", "P49", date: "2025-03-06"), new TestCall());
+        await api.SettleStream(new Requests(endless: false, Visit("R4", "P49", "H9")), new Answers(), new TestCall());
+        await api.Cancel(cancel, new TestCall());
+        cancel.RequestId = "C2";
+        await api.Cancel(cancel, new TestCall());
+        await api.Reverse(
+            new ReverseRequest { RequestId = "C1", FacilityCode = Hospital, InsuredId = "P49", OriginalRequestId = "R1" }, new TestCall());
+        await keeper.StartAsync(CancellationToken.None);
+        await keeper.StopAsync(CancellationToken.None);
+
+        Assert.Equal(
+            [
+                ("pre_settle", "H9", "R0", "FACILITY_UNKNOWN"), ("settle", Hospital, "R1", "DUPLICATE_CONFLICT"),
+                ("settle_stream", "H9", "R4", "FACILITY_UNKNOWN"), ("cancel", Hospital, "C2", "ALREADY_CANCELLED"),
+                ("reverse", Hospital, "C1", "DUPLICATE_CONFLICT"),
+            ],
+            ledger.Kept.Select(row => (row.Operation, row.FacilityCode, row.RequestId, row.ReasonCode)));
+    }
+
     private static AdjudicationApi Api(
-        SettlementDesk desk, int inFlight = 8, TimeProvider? time = null, ILogger<AdjudicationApi>? log = null) =>
-        new(desk, new AdjudicationSettings { StreamInFlight = inFlight }, time ?? TimeProvider.System,
+        SettlementDesk desk, int inFlight = 8, TimeProvider? time = null, ILogger<AdjudicationApi>? log = null,
+        RefusalKeeper? refusals = null) =>
+        new(desk, refusals ?? new RefusalKeeper(new FakeRefusalLog(), TimeProvider.System, NullLogger<RefusalKeeper>.Instance),
+            new AdjudicationSettings { StreamInFlight = inFlight }, time ?? TimeProvider.System,
             log ?? NullLogger<AdjudicationApi>.Instance);
 
     private static async Task<Status> StatusOf(Func<Task> call)

@@ -35,7 +35,8 @@ internal static class AllDashboards
                 [new(Sum(Rate(Of(Answers, "decision=\"REFUSED\"")), "reason"), "{{reason}}")], stacked: true),
             Series("拒付，按对方该做什么", "更正后重发、稍后重发、先查询、到此为止。", Unit.PerSecond,
                 [.. Enum.GetValues<NextStep>().Select(step => new Query(
-                    OrZero(Sum(Rate(Of(Answers, "decision=\"REFUSED\"", $"reason=~\"{Codes(step)}\"")))), Words(step)))], stacked: true),
+                    OrZero(Sum(Rate(Of(Answers, "decision=\"REFUSED\"", $"reason=~\"{Codes(step)}\"")))), Reasons.NameOf(step)))],
+                stacked: true),
             Series("未答复，按原因", "busy 未处理，稍后重发；unknown 结果未知，以同一编号重发或冲正。", Unit.PerSecond,
                 [new(Sum(Rate(Of("claims_unanswered_total")), "why"), "{{why}}")]),
             Series("结算，按支付比例", "档次的构成：4500 省级三甲，5500 其他，6500 基层，0 定额。", Unit.PerSecond,
@@ -363,14 +364,6 @@ internal static class AllDashboards
 
     private static string Codes(NextStep step) =>
         string.Join('|', Reasons.All.Where(reason => reason.Next == step).Select(reason => reason.Code));
-
-    private static string Words(NextStep step) => step switch
-    {
-        NextStep.Correct => "更正后重发",
-        NextStep.SendAgainLater => "条件变化后重发",
-        NextStep.LookUpFirst => "先查询",
-        _ => "到此为止",
-    };
 
     private static Panel Stat(string title, string description, Unit unit, string expression, Thresholds? thresholds = null) =>
         new(PanelKind.Stat, title, description, unit, [new(expression, "")], thresholds);
