@@ -30,6 +30,8 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     BrokerCommand.Create(),
 };
 
+root.Subcommands.Add(HelpCommand.Create());
+root.Subcommands.Add(CompletionsCommand.Create(root));
 NumberOptions.Explain(root);
 ParseResult parsed = root.Parse(args);
 if (parsed.Action is ParseErrorAction errors)

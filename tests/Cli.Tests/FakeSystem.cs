@@ -117,6 +117,7 @@ public sealed class FakeSystem : IAsyncLifetime
             StatusCommand.Create(),
             CertsCommand.Create(),
             ExplainCommand.Create(),
+            HelpCommand.Create(),
         };
         NumberOptions.Explain(root);
         TextWriter output = Console.Out;
