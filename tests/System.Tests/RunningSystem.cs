@@ -93,14 +93,20 @@ public sealed class RunningSystem : IAsyncLifetime
     public Process Start(params string[] arguments)
     {
         string command = Path.Combine(RepositoryRoot(), "artifacts", "bin", "Claims.Cli", "release", "claims.dll");
+        return StartIn(_directory.FullName, "dotnet", [command, .. arguments]);
+    }
+
+    /// <summary>Any program, with the variables that the command finds.</summary>
+    public Process StartIn(string folder, string program, params string[] arguments)
+    {
         // What a shell starts in its background ignores Ctrl-C, and so would whatever the tests start there.
-        ProcessStartInfo start = new("env", ["--default-signal=INT", "dotnet", command, .. arguments])
+        ProcessStartInfo start = new("env", ["--default-signal=INT", program, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            WorkingDirectory = _directory.FullName,
+            WorkingDirectory = folder,
             Environment =
             {
                 ["CLAIMS_DATA"] = FilePath("data"),
