@@ -61,7 +61,7 @@ public sealed partial class DocumentedCommandsTests(RunningSystem system) : ICla
     {
         string checkout = Checkout();
 
-        Assert.NotNull(await FaultOfAsync(checkout, "./claims ledger mend\necho later"));
+        Assert.NotNull(await FaultOfAsync(checkout, "./claims ledger resume 99\necho later"));
         Assert.NotNull(await FaultOfAsync(checkout, "curl --json '{' http://127.0.0.1:5104/v1/settle"));
         Assert.Null(await FaultOfAsync(checkout, "./claims ledger shards"));
         Block[] blocks = [.. BlocksOf("```sh\na\n```\n\n<!-- not run: it takes an hour -->\n```sh\nb\n```\n```\nc\n```\n")];
@@ -105,7 +105,8 @@ public sealed partial class DocumentedCommandsTests(RunningSystem system) : ICla
     private async Task<string?> FaultOfAsync(string folder, string commands)
     {
         string here = Port().Replace(commands, port =>
-            (system.PortBase + int.Parse(port.Groups["offset"].Value, CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture));
+            (system.PortBase + int.Parse(port.Groups["offset"].Value, CultureInfo.InvariantCulture))
+                .ToString(CultureInfo.InvariantCulture));
         here = here.Replace("/other/disk", _otherDisk.FullName, StringComparison.Ordinal);
         // What a block leaves running ends with it; an answer that is an error ends the block.
         string script = $$"""
