@@ -1,4 +1,5 @@
-// The gateway's calls. What comes back is an answer of the gateway, or nothing is known: a captive portal's page with status 200 is no answer.
+// The gateway's calls. What comes back is an answer of the gateway, or nothing is known: a captive portal's page with status 200 is no
+// answer.
 
 import { learn } from './clock.js';
 

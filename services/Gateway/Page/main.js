@@ -1,5 +1,6 @@
 import { html, render, useEffect, useState } from './vendor/htm-preact.js';
 import { minutesOff } from './clock.js';
+import { closePastDays } from './closing.js';
 import * as e from './entry.js';
 import * as queue from './queue.js';
 import * as sessions from './session.js';
@@ -63,11 +64,21 @@ function View({ name, rest }) {
   }
 }
 
+const HOUR_MS = 3_600_000;
+
 function Head({ session, place }) {
   const open = useOpen();
   const [fault, setFault] = useState('');
+  // Yesterday is compared by itself, so that nothing of a person stays longer than it must.
+  useEffect(() => {
+    closePastDays();
+    const hourly = setInterval(closePastDays, HOUR_MS);
+    return () => clearInterval(hourly);
+  }, []);
   const leave = async () => setFault(await sessions.logout() ?? '');
-  const tab = (at, key, word) => html`<a href=${`#${at}`} accesskey=${key} aria-current=${(place || 'visit') === at ? 'page' : undefined}>${word}</a>`;
+  const here = place || 'visit';
+  const tab = (at, key, word) =>
+    html`<a href=${`#${at}`} accesskey=${key} aria-current=${here === at ? 'page' : undefined}>${word}</a>`;
   const off = minutesOff();
   return html`<header class="top"><a class="skip" href="#main" onClick=${(event) => { event.preventDefault();
       document.querySelector('main :is(input, button, a)')?.focus(); }}>跳到内容</a>

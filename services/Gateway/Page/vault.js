@@ -1,5 +1,5 @@
-// What is kept of persons on this machine is encrypted (AES-256-GCM). The key is the clinic's: the centre gives it out with a session, and it
-// cannot be read out of the browser again. It goes when the session ends; the next session of the clinic brings it back, so no entry is lost.
+// What is kept of persons on this machine is encrypted (AES-256-GCM). The key is the clinic's: the centre gives it out with a session, and
+// no script can read it again. It goes when the session ends; the next session of the clinic brings it back, so no entry is lost.
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder();

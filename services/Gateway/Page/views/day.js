@@ -89,8 +89,8 @@ function Result({ result }) {
   const { complete, differences, text } = result;
   return html`<div class="result" role="status">
     ${text && html`<p class=${`notice ${complete ? 'good' : 'warning'}`}>${text}${complete ? '这一天的个人信息已从本机清除。' : ''}</p>`}
-    ${differences.length > 0 && html`<div class="scroll"><table class="list"><caption>有 ${differences.length} 处不符，请逐条处理</caption>
-      <thead><tr><th scope="col">编号</th><th scope="col">差异</th><th scope="col">怎么办</th></tr></thead>
+    ${differences.length > 0 && html`<div class="scroll"><table class="list">
+      <caption>有 ${differences.length} 处不符，请逐条处理</caption><thead><tr><th scope="col">编号</th><th scope="col">差异</th><th scope="col">怎么办</th></tr></thead>
       <tbody>${differences.map((difference) => html`<tr><td>${difference.requestId || difference.settlementId}</td>
         <td>${difference.text}</td><td>${difference.toDo}</td></tr>`)}</tbody></table></div>`}</div>`;
 }

@@ -48,7 +48,8 @@ export function Entry({ requestId, go }) {
       <button type="button" onClick=${() => go('visit')}>办理下一位</button>
       ${entry.state === e.SETTLED && entry.content && html`<button type="button" onClick=${() => setCancelling(true)}>撤销这笔结算</button>`}
       ${e.isOpen(entry) && html`<button type="button" onClick=${() => queue.pump()}>立即重试</button>`}
-      ${entry.state === e.FAILED && entry.retryable && html`<button type="button" onClick=${() => queue.sendAgain(requestId)}>原样重新提交</button>`}
+      ${entry.state === e.FAILED && entry.retryable && html`<button type="button"
+        onClick=${() => queue.sendAgain(requestId)}>原样重新提交</button>`}
       ${entry.state === e.FAILED && entry.kind === e.SETTLE && e.isCertainlyNotDone(entry) && message
         && html`<button type="button" onClick=${() => { enterAgain(entry.content); go('visit'); }}>修改后重新办理</button>`}
       ${entry.state === e.WAITING && !entry.unknown && html`<button type="button" onClick=${undo}>撤回，不再上传</button>`}

@@ -42,8 +42,8 @@ export function Login({ again, onClosed }) {
   };
 
   return html`<form class="login" ref=${form} onSubmit=${submit} aria-busy=${busy}>
-    <${Field} id="facilityCode" label="机构编码"><input id="facilityCode" name="facilityCode" required maxlength="30" autocomplete="organization"
-      autocapitalize="characters" spellcheck="false" defaultValue=${known.facilityCode ?? ''}
+    <${Field} id="facilityCode" label="机构编码"><input id="facilityCode" name="facilityCode" required maxlength="30"
+      autocomplete="organization" autocapitalize="characters" spellcheck="false" defaultValue=${known.facilityCode ?? ''}
       readOnly=${Boolean(again)} /><//>
     <${Field} id="clerk" label="经办人"><input id="clerk" name="clerk" required maxlength="60" autocomplete="username" spellcheck="false"
       defaultValue=${known.clerk ?? ''} /><//>
@@ -72,7 +72,7 @@ export function Password({ first, onDone }) {
     if (said === null) onDone();
   };
 
-  return html`<section class="narrow"><h2>修改密码</h2>
+  return html`<section class="narrow"><h1>修改密码</h1>
     ${first && html`<p>首次登录或密码重置后，请先设置自己的密码。</p>`}
     <form class="login" ref=${form} onSubmit=${submit}>
       <${Field} id="oldPassword" label="当前密码"><input id="oldPassword" name="oldPassword" type="password" required
