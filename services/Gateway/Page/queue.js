@@ -1,5 +1,5 @@
-// The queue of a clinic in this browser. An entry is on disk before anything is sent, and is sent under its own id until the centre has said
-// what became of it. Only one tab sends at a time. Nothing here goes by this machine's clock.
+// The queue of a clinic in this browser. An entry is on disk before anything is sent, and is sent under its own id until the centre has
+// said what became of it. Only one tab sends at a time. Nothing here goes by this machine's clock.
 
 import * as api from './api.js';
 import { dayOf, nowMs } from './clock.js';

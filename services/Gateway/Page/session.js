@@ -34,37 +34,33 @@ tabs.addEventListener('message', async ({ data }) => {
 /** On load: the gateway is asked; where the line is away, what is stored of a session that has not expired goes on. */
 export async function open() {
   clock.restore(await getMeta('clockOffsetMs'));
-  let answer;
+  const answer = await asked();
+  const stored = await getMeta('session');
+  if (answer.status === 200) await enter(answer.body, true);
+  else if (answer.status !== 401 && stored && Date.parse(stored.expiresAt) > clock.nowMs()) await begin(stored);
+  else await leave();
+}
+
+/** @returns status 0 where there was no answer */
+async function asked() {
   try {
-    answer = await api.get('/clinic/session');
-  } catch {
-    const stored = await getMeta('session');
-    if (stored && Date.parse(stored.expiresAt) > clock.nowMs()) return begin(stored);
-    await leave();
-    return;
+    return await api.get('/clinic/session');
+  } catch (error) {
+    if (error instanceof api.NoAnswer) return { status: 0 };
+    throw error;
   }
-  await answered(answer);
 }
 
 /** @returns GOOD, ENDED or AWAY */
 async function renew() {
-  try {
-    const answer = await api.get('/clinic/session');
-    if (answer.status === 401) {
-      await end();
-      return 'ENDED';
-    }
-    if (answer.status !== 200) return 'AWAY';
-    await enter(answer.body, false);
-    return 'GOOD';
-  } catch {
-    return 'AWAY';
+  const answer = await asked();
+  if (answer.status === 401) {
+    await end();
+    return 'ENDED';
   }
-}
-
-async function answered({ status, body }) {
-  if (status === 200) await enter(body, true);
-  else await leave();
+  if (answer.status !== 200) return 'AWAY';
+  await enter(answer.body, false);
+  return 'GOOD';
 }
 
 async function enter(body, restart) {

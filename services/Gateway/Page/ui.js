@@ -24,9 +24,12 @@ export function Field({ id, label, hint, children }) {
 export function Dialog({ title, onClose, children }) {
   const dialog = useRef(null);
   useEffect(() => {
-    dialog.current.showModal();
-    return () => dialog.current?.close();
+    const shown = dialog.current;
+    shown.showModal();
+    return () => shown.close();
   }, []);
-  return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onCancel=${(event) => { event.preventDefault(); onClose?.(); }}>
+  // A browser closes a window at a second Escape, whatever the page says.
+  return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onCancel=${(event) => { event.preventDefault(); onClose?.(); }}
+    onClose=${() => { if (!onClose && dialog.current?.isConnected) dialog.current.showModal(); }}>
     <h2 id="dialog-title">${title}</h2>${children}</dialog>`;
 }

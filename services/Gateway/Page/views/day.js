@@ -82,7 +82,7 @@ const Own = ({ entry }) => html`<tr><td>${timeText(entry.createdAt).slice(11)}</
 
 const Other = ({ line }) => html`<tr><td>${(line.settledAt ?? '').slice(11, 16)}</td><td>${maskedId(line.insuredId)}</td>
   <td>${yuan(line.totalFen)}</td><td>${yuan(line.fundPayFen)}</td><td>${line.stateText}</td>
-  <td><a href=${`#settlement/${encodeURIComponent(line.settlementId)}/${encodeURIComponent(line.insuredId)}`}>${line.requestId}</a></td></tr>`;
+  <td><a href=${`#settlement/${[line.settlementId, line.insuredId].map(encodeURIComponent).join('/')}`}>${line.requestId}</a></td></tr>`;
 
 function Result({ result }) {
   if (result === null) return html`<div role="status"></div>`;
@@ -90,7 +90,8 @@ function Result({ result }) {
   return html`<div class="result" role="status">
     ${text && html`<p class=${`notice ${complete ? 'good' : 'warning'}`}>${text}${complete ? '这一天的个人信息已从本机清除。' : ''}</p>`}
     ${differences.length > 0 && html`<div class="scroll"><table class="list">
-      <caption>有 ${differences.length} 处不符，请逐条处理</caption><thead><tr><th scope="col">编号</th><th scope="col">差异</th><th scope="col">怎么办</th></tr></thead>
+      <caption>有 ${differences.length} 处不符，请逐条处理</caption>
+      <thead><tr><th scope="col">编号</th><th scope="col">差异</th><th scope="col">怎么办</th></tr></thead>
       <tbody>${differences.map((difference) => html`<tr><td>${difference.requestId || difference.settlementId}</td>
         <td>${difference.text}</td><td>${difference.toDo}</td></tr>`)}</tbody></table></div>`}</div>`;
 }
