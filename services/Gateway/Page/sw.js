@@ -1,7 +1,37 @@
 // The page itself, for when the line is away. What the gateway answers is never kept.
 
-const VERSION = 'unset';
+const VERSION = 'ad10da2398dc';
 const FILES = [
+  'api.js',
+  'app.css',
+  'catalogue.js',
+  'clock.js',
+  'closing.js',
+  'entry.js',
+  'icon.svg',
+  'ids.js',
+  './',
+  'main.js',
+  'manifest.webmanifest',
+  'money.js',
+  'queue.js',
+  'receipt.css',
+  'scanner.js',
+  'session.js',
+  'store.js',
+  'ui.js',
+  'vault.js',
+  'vendor/htm-preact.js',
+  'vendor/idb.js',
+  'views/day.js',
+  'views/entry.js',
+  'views/find.js',
+  'views/insured.js',
+  'views/items.js',
+  'views/login.js',
+  'views/receipt.js',
+  'views/visit.js',
+  'words.js',
 ];
 const SHELL = `claims-clinic-${VERSION}`;
 
