@@ -36,8 +36,29 @@ internal sealed record Answer(int Status, string Json)
 
     private const string Busy = "系统繁忙，请稍后用同一请求编号原样重发，请勿换号重发。";
 
-    public int? RetryAfterSeconds =>
-        Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable ? PauseSeconds : null;
+    public int? RetryAfterSeconds
+    {
+        get => field ?? (Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable ? PauseSeconds : null);
+        init;
+    }
+
+    /// <summary>Nobody's copy of an answer is kept.</summary>
+    public async Task WriteAsync(HttpContext context)
+    {
+        byte[] json = Encoding.UTF8.GetBytes(Json);
+        HttpResponse response = context.Response;
+        response.StatusCode = Status;
+        response.ContentType = "application/json; charset=utf-8";
+        response.Headers.CacheControl = "no-store";
+        response.Headers.XContentTypeOptions = "nosniff";
+        if (RetryAfterSeconds is { } seconds) response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        response.ContentLength = json.Length;
+        if (!HttpMethods.IsHead(context.Request.Method)) await response.Body.WriteAsync(json);
+    }
+
+    /// <summary>An answer of the page's own API.</summary>
+    public static Answer Reply<TReply>(TReply reply) where TReply : class =>
+        new(StatusCodes.Status200OK, JsonSerializer.Serialize(reply, Readable));
 
     public static Answer Of(IMessage reply) => new(StatusCodes.Status200OK, Formatter.Format(reply));
 
@@ -105,5 +126,6 @@ internal sealed record Answer(int Status, string Json)
     private static Answer Of(int status, StatusCode code, string text) =>
         Of(status, JsonNamingPolicy.SnakeCaseUpper.ConvertName(code.ToString()), text);
 
-    private static Answer Of(int status, string code, string text) => new(status, JsonSerializer.Serialize(new { code, text }, Readable));
+    /// <param name="text">A Chinese sentence that a clerk can act on.</param>
+    public static Answer Of(int status, string code, string text) => new(status, JsonSerializer.Serialize(new { code, text }, Readable));
 }
