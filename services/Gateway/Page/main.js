@@ -41,7 +41,8 @@ function useOpen() {
 
 function App() {
   const session = useSession();
-  const [name, ...rest] = usePlace();
+  const [place, ...rest] = usePlace();
+  const name = place || 'visit';
   if (session === null) {
     dropTyped();
     return html`<main class="narrow"><h1>居民医保门诊结算</h1><${Login} again=${null} /></main>`;
@@ -76,9 +77,8 @@ function Head({ session, place }) {
     return () => clearInterval(hourly);
   }, []);
   const leave = async () => setFault(await sessions.logout() ?? '');
-  const here = place || 'visit';
   const tab = (at, key, word) =>
-    html`<a href=${`#${at}`} accesskey=${key} aria-current=${here === at ? 'page' : undefined}>${word}</a>`;
+    html`<a href=${`#${at}`} accesskey=${key} aria-current=${place === at ? 'page' : undefined}>${word}</a>`;
   const off = minutesOff();
   return html`<header class="top"><a class="skip" href="#main" onClick=${(event) => { event.preventDefault();
       document.querySelector('main :is(input, button, a)')?.focus(); }}>跳到内容</a>

@@ -94,6 +94,6 @@ export function Cancel({ of, go, onClose }) {
   return html`<${Dialog} title="撤销结算" onClose=${onClose}><form onSubmit=${submit}>
     <p>撤销后基金支付退回，参保人的额度恢复。请先与参保人核对，并退还或补收费用。</p>
     <${Field} id="reason" label="撤销原因"><select id="reason" value=${reason} onChange=${(event) => setReason(event.target.value)}>
-      ${REASONS.map((word) => html`<option>${word}</option>`)}</select><//>
+      ${REASONS.map((word) => html`<option value=${word}>${word}</option>`)}</select><//>
     <div class="buttons"><button class="main">确认撤销</button><button type="button" onClick=${onClose}>不撤销</button></div></form><//>`;
 }
