@@ -102,7 +102,7 @@ public sealed class Counter : IAsyncDisposable
     /// <summary>The person's card, read; the item search has the focus then.</summary>
     public async Task IdentifyAsync(string insuredId)
     {
-        await Page.GetByLabel("人员编号").FocusAsync();
+        await Page.GetByLabel("人员编号").FillAsync("");
         await ScanAsync(insuredId);
         await Assertions.Expect(Page.GetByLabel("项目（拼音首字母、编码或名称）")).ToBeFocusedAsync();
     }
@@ -135,11 +135,25 @@ public sealed class Counter : IAsyncDisposable
         await IdentifyAsync(Clinic.Insured(person));
         await AddAsync("gml", "1", price);
         await SettleAsync();
-        await Page.WaitForURLAsync("**/#entry/*");
-        return await RequestIdAsync();
+        await SubmittedAsync(Page);
+        return RequestId;
     }
 
-    public Task<string> RequestIdAsync() => Task.FromResult(Page.Url[(Page.Url.LastIndexOf('/') + 1)..]);
+    /// <summary>Until the entry is on the browser's disk and shown.</summary>
+    public async Task SubmittedAsync(IPage page)
+    {
+        try
+        {
+            await page.WaitForURLAsync("**/#entry/*");
+        }
+        catch (TimeoutException)
+        {
+            string shown = await page.Locator("body").InnerTextAsync();
+            Assert.Fail($"The entry was not taken. {string.Join('\n', Faults)}\n{page.Url}\n{shown}");
+        }
+    }
+
+    public string RequestId => Page.Url[(Page.Url.LastIndexOf('/') + 1)..];
 
     public Task ExpectStateAsync(string word, IPage? page = null) => Assertions.Expect((page ?? Page).Locator("h1 .state"))
         .ToHaveTextAsync(word, new LocatorAssertionsToHaveTextOptions { Timeout = BoundMs });

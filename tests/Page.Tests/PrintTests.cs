@@ -48,6 +48,6 @@ public sealed partial class PrintTests(PageSystem system)
 
     private static double Mm(string points) => Math.Round(double.Parse(points, CultureInfo.InvariantCulture) / PointsPerMm);
 
-    [GeneratedRegex(@"/MediaBox \[0 0 (?<width>[\d.]+) (?<height>[\d.]+)\]", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"/MediaBox \[0 0 (?<width>[\d.]+) (?<height>[\d.]+)\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex MediaBox();
 }

@@ -91,9 +91,9 @@ public sealed partial class ShellTests(PageSystem system)
         .Select(file => Path.GetRelativePath(Folder, file))
         .Order(StringComparer.Ordinal);
 
-    [GeneratedRegex("const VERSION = '[^']*';")]
+    [GeneratedRegex("const VERSION = '[^']*';", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Version();
 
-    [GeneratedRegex(@"const FILES = \[[^\]]*\];")]
+    [GeneratedRegex(@"const FILES = \[[^\]]*\];", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex List();
 }

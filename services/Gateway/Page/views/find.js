@@ -29,7 +29,7 @@ export function Find() {
     <form class="who" ref=${form} onSubmit=${submit}>
       <${Field} id="by" label="按"><select id="by" name="by"><option value="insured">人员编号</option>
         <option value="request">请求编号或结算编号</option></select><//>
-      <${Field} id="text" label="编号"><input id="text" name="text" autocomplete="off" spellcheck="false" maxlength="60"
+      <${Field} id="text" label="编号"><input id="text" name="text" autocomplete="off" spellcheck=${false} maxlength="60"
         enterkeyhint="search" /><//>
       <${Field} id="from" label="从"><input id="from" name="from" type="date" defaultValue=${today()} max=${today()} /><//>
       <${Field} id="to" label="到"><input id="to" name="to" type="date" defaultValue=${today()} max=${today()} /><//>

@@ -118,7 +118,7 @@ export function Items({ lines, date, searchRef, onAdd, onRemove, onDone }) {
     <h2 id="items-title">费用明细</h2>
     <div class="field"><label for="item">项目（拼音首字母、编码或名称）</label>
       <input id="item" ref=${searchRef} role="combobox" aria-expanded=${hits.length > 0} aria-controls="hits" aria-autocomplete="list"
-        aria-activedescendant=${hits.length > 0 ? `hit-${at}` : ''} aria-describedby="item-fault" autocomplete="off" spellcheck="false"
+        aria-activedescendant=${hits.length > 0 ? `hit-${at}` : ''} aria-describedby="item-fault" autocomplete="off" spellcheck=${false}
         autocapitalize="off" enterkeyhint="next" value=${typed} onInput=${type} onKeyDown=${searchKey} />
       <ul id="hits" role="listbox" aria-label="目录项目" hidden=${hits.length === 0}>
         ${hits.map((item, place) => html`<li key=${item.itemCode} id=${`hit-${place}`} role="option" aria-selected=${place === at}

@@ -43,9 +43,9 @@ export function Login({ again, onClosed }) {
 
   return html`<form class="login" ref=${form} onSubmit=${submit} aria-busy=${busy}>
     <${Field} id="facilityCode" label="机构编码"><input id="facilityCode" name="facilityCode" required maxlength="30"
-      autocomplete="organization" autocapitalize="characters" spellcheck="false" defaultValue=${known.facilityCode ?? ''}
+      autocomplete="organization" autocapitalize="characters" spellcheck=${false} defaultValue=${known.facilityCode ?? ''}
       readOnly=${Boolean(again)} /><//>
-    <${Field} id="clerk" label="经办人"><input id="clerk" name="clerk" required maxlength="60" autocomplete="username" spellcheck="false"
+    <${Field} id="clerk" label="经办人"><input id="clerk" name="clerk" required maxlength="60" autocomplete="username" spellcheck=${false}
       defaultValue=${known.clerk ?? ''} /><//>
     <${Field} id="password" label="密码"><input id="password" name="password" type="password" required maxlength="200"
       autocomplete="current-password" /><//>

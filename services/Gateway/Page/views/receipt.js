@@ -5,6 +5,8 @@ import { maskedId, PARTS, steps, VISIT_TYPES } from '../words.js';
 import { Lines } from './items.js';
 
 const ROLL_MM = 58;
+const MARGIN_MM = 2;
+const SLACK = 1.04;
 const PAPER = 'claims-clinic-paper';
 const MM_PER_PIXEL = 25.4 / 96;
 
@@ -20,10 +22,10 @@ export function Receipt({ answer, content, cancelled, focusPrint }) {
   useEffect(() => { if (focusPrint) print.current.focus(); }, []);
   useEffect(() => {
     localStorage.setItem(PAPER, paper);
+    document.documentElement.dataset.paper = paper;
     const page = new CSSStyleSheet();
     page.replaceSync(pageRule(paper, sheet.current));
     document.adoptedStyleSheets = [page];
-    document.documentElement.dataset.paper = paper;
     return () => {
       document.adoptedStyleSheets = [];
       delete document.documentElement.dataset.paper;
@@ -72,11 +74,10 @@ const Fact = ({ name, value, wide }) => html`<div class=${wide ? 'wide' : ''}><d
 const Amount = ({ name, fen, part, strong }) => html`<tr class=${part ? 'part' : strong ? 'strong' : ''}><th scope="row">${name}</th>
   <td>${yuan(fen)}</td></tr>`;
 
-// A roll has no pages: the page is as long as what is printed. The sheet is measured as wide as it will be printed.
+// A roll has no pages: the page is as long as what is printed. The sheet is as wide on the screen as on paper, and a printer's letters may run
+// a little wider.
 function pageRule(paper, sheet) {
   if (paper === 'a5') return '@page { size: A5 portrait; margin: 10mm; }';
-  sheet.classList.add('measured');
-  const heightMm = Math.ceil(sheet.getBoundingClientRect().height * MM_PER_PIXEL) + 8;
-  sheet.classList.remove('measured');
-  return `@page { size: ${ROLL_MM}mm ${heightMm}mm; margin: 2mm; }`;
+  const heightMm = Math.ceil(sheet.getBoundingClientRect().height * MM_PER_PIXEL * SLACK) + 2 * MARGIN_MM;
+  return `@page { size: ${ROLL_MM}mm ${heightMm}mm; margin: ${MARGIN_MM}mm; }`;
 }

@@ -129,7 +129,7 @@ export function Visit({ onSubmitted }) {
   return html`<section class="visit" aria-labelledby="visit-title">
     <h1 id="visit-title" class="hidden">门诊结算</h1>
     <div class="who">
-      <${Field} id="insuredId" label="人员编号"><input id="insuredId" ref=${idField} autocomplete="off" spellcheck="false" maxlength="60"
+      <${Field} id="insuredId" label="人员编号"><input id="insuredId" ref=${idField} autocomplete="off" spellcheck=${false} maxlength="60"
         enterkeyhint="search" value=${draft.insuredId} aria-describedby="visit-fault"
         onInput=${(event) => { asked.current = ''; setInsured(null); change({ insuredId: event.target.value }); }}
         onKeyDown=${idKey} onBlur=${(event) => { if (asked.current !== event.target.value.trim()) look(event.target.value, true); }} /><//>
