@@ -1,4 +1,7 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using Claims.Gateway.Clinic;
+using Claims.Gateway.Description;
 using Claims.Hosting;
 using Grpc.Health.V1;
 using AccessClient = Claims.V1.ClinicAccess.ClinicAccessClient;
@@ -36,13 +39,23 @@ public static class GatewayServices
     {
         bool withTls = app.Services.GetRequiredService<HostSettings>().Tls.IsConfigured;
         app.Services.GetRequiredService<ClinicApi>().Map(
-            app, withTls, app.Services.GetRequiredService<GatewaySettings>().HasPage ? new ClinicPage(app) : null);
+            app, withTls, app.Services.GetRequiredService<GatewaySettings>().HasPage ? new ClinicPage(app, Described()) : null);
+    }
+
+    private static (string, byte[])[] Described()
+    {
+        JsonObject document = OpenApiDocument.Make(ApiOperations.All);
+        return
+        [
+            ("/openapi.json", OpenApiDocument.Bytes(document)), ("/openapi.html", Encoding.UTF8.GetBytes(OpenApiPage.Html(document))),
+            ("/openapi.css", Encoding.UTF8.GetBytes(OpenApiPage.Style)),
+        ];
     }
 
     private static void AddClinicPage(this WebApplicationBuilder builder, GatewaySettings settings)
     {
-        builder.AddClaimsClient<AccessClient>("eligibility-access", settings.EligibilityAddress, TimeSpan.FromSeconds(settings.AnswerSeconds),
-            nameof(AccessClient.CheckToken), nameof(AccessClient.LogOut));
+        builder.AddClaimsClient<AccessClient>(
+            "eligibility-access", settings.EligibilityAddress, TimeSpan.FromSeconds(settings.AnswerSeconds), nameof(AccessClient.CheckToken), nameof(AccessClient.LogOut));
         builder.AddClaimsClient<RegistryClient>("eligibility", settings.EligibilityAddress, TimeSpan.FromSeconds(settings.AnswerSeconds),
             nameof(RegistryClient.FindInsured), nameof(RegistryClient.SearchCatalogue));
         builder.Services.AddSingleton<ClinicSessions>().AddSingleton<LoginTries>().AddSingleton<UnknownInsured>()

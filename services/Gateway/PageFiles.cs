@@ -40,7 +40,7 @@ internal sealed class PageFiles
 
     /// <param name="directory">What is of no type that a browser is told is left out.</param>
     /// <param name="made">More of them, that are made by this service.</param>
-    public static PageFiles Read(string directory, params IEnumerable<(string Path, byte[] Content)> made)
+    public static PageFiles Read(string directory, IEnumerable<(string Path, byte[] Content)> made)
     {
         IEnumerable<(string Path, byte[] Content)> found = Directory.Exists(directory)
             ? Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories)

@@ -3,14 +3,15 @@ using Claims.Hosting;
 namespace Claims.Gateway.Clinic;
 
 /// <summary>The clinics' page: its files, who has logged in, and its own calls.</summary>
-internal sealed class ClinicPage(WebApplication app)
+/// <param name="made">More files: the description of the calls.</param>
+internal sealed class ClinicPage(WebApplication app, IReadOnlyList<(string Path, byte[] Content)> made)
 {
     public static bool IsOfPage(HttpRequest request) => request.Path.StartsWithSegments("/clinic", StringComparison.Ordinal);
 
     /// <summary>Before the table of permissions.</summary>
     public void Use(WebApplication before, OtherSites sites)
     {
-        PageFiles files = PageFiles.Read(Path.Combine(AppContext.BaseDirectory, "Page"));
+        PageFiles files = PageFiles.Read(Path.Combine(AppContext.BaseDirectory, "Page"), made);
         SessionGate gate = app.Services.GetRequiredService<SessionGate>();
         before.Use(async (context, next) =>
         {

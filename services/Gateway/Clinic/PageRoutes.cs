@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Claims.Hosting;
 using Claims.V1;
 using Google.Protobuf;
@@ -17,13 +18,15 @@ internal interface IPageRoutes
 internal sealed class PageRoutes(
     WebApplication app, RequestBodies bodies, CallsInProgress calls, TimeProvider time, ILogger<PageRoutes> logger)
 {
-    private static readonly JsonSerializerOptions Strict = new(JsonSerializerDefaults.Web)
+    /// <summary>Bodies of the page's calls are read so: what is not known, missing or null is refused.</summary>
+    internal static readonly JsonSerializerOptions Strict = new(JsonSerializerDefaults.Web)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         NumberHandling = JsonNumberHandling.Strict,
         MaxDepth = 8,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
     public void Get(string route, Func<HttpContext, Task<Answer>> ask) => app.MapGet(route, context => ServeAsync(context, route, ask));
