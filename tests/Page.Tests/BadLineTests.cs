@@ -180,6 +180,53 @@ public sealed class BadLineTests(PageSystem system)
         await Expect(counter.Page.Locator(".list tbody")).ToContainTextAsync("已结算");
     }
 
+    /// <summary>What stands on the line may answer in the centre's place: a portal that wants a login, a cache, a proxy.</summary>
+    [Theory]
+    [InlineData(200, "text/html", "<html><body>请先登录上网</body></html>")]
+    [InlineData(200, "application/json", "{}")]
+    [InlineData(200, "application/json", "{\"decision\":\"SETTLED\",\"requestId\":\"OTHER\",\"settlementId\":\"2026-01-0000000001\"}")]
+    [InlineData(404, "application/json", "{\"text\":\"没有这个网页\"}")]
+    [InlineData(502, "text/plain", "Bad gateway")]
+    public async Task Answer_that_is_not_the_centres_settles_nothing_and_refuses_nothing(int status, string type, string body)
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic);
+        TaskCompletionSource answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await counter.Context.RouteAsync("**/v1/settle", async route =>
+        {
+            await route.FulfillAsync(new RouteFulfillOptions { Status = status, ContentType = type, Body = body });
+            answered.TrySetResult();
+        });
+        await counter.VisitAsync(1);
+        await answered.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        await Expect(counter.Button("立即重试")).ToBeVisibleAsync();
+        await Eventually.HoldsAsync(async () =>
+            Assert.Single(await counter.StoredAsync()).GetProperty("text").GetString() is { Length: > 0 });
+        string? state = Assert.Single(await counter.StoredAsync()).GetProperty("state").GetString();
+        Assert.Contains(state, ["WAITING", "SENDING"]);
+
+        await counter.Context.UnrouteAsync("**/v1/settle");
+        await counter.Button("立即重试").ClickAsync();
+        await counter.ExpectStateAsync("已结算");
+        Assert.Single(await system.BooksOfAsync(clinic));
+    }
+
+    [Fact]
+    public async Task Outcome_that_is_learnt_by_asking_is_taken_and_not_reversed()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic);
+        await counter.Context.RouteAsync("**/v1/settle", async route =>
+        {
+            await route.FetchAsync();
+            await route.FulfillAsync(Unanswered);
+        });
+        await counter.VisitAsync(1);
+        await TryUntilAsync(counter, "已结算");
+        SubLedgerEntry entry = Assert.Single(await system.BooksOfAsync(clinic));
+        Assert.Equal(entry.SettlementId, Assert.Single(await counter.StoredAsync()).GetProperty("settlementId").GetString());
+    }
+
     [Fact]
     public async Task Outcome_that_stays_unknown_is_asked_for_then_reversed_and_says_so()
     {
@@ -198,21 +245,11 @@ public sealed class BadLineTests(PageSystem system)
 
             calls.Add(call);
             if (call == "settle") await route.FetchAsync();
-            await route.FulfillAsync(new RouteFulfillOptions
-            {
-                Status = 504,
-                ContentType = "application/json",
-                Body = """{"code":"DEADLINE_EXCEEDED","text":"系统未能在规定时间内答复，办理结果未知。"}""",
-            });
+            await route.FulfillAsync(Unanswered);
         });
         await counter.VisitAsync(1);
         await counter.ExpectStateAsync("结算中");
-        await Eventually.HoldsAsync(async () =>
-        {
-            if (await counter.Page.Locator("h1 .state").InnerTextAsync() == "失败") return true;
-            if (await counter.Button("立即重试").CountAsync() > 0) await counter.Button("立即重试").ClickAsync();
-            return false;
-        });
+        await TryUntilAsync(counter, "失败");
         await Expect(counter.Page.Locator(".head")).ToContainTextAsync("已发起冲正");
         await Expect(counter.Page.Locator(".head")).ToContainTextAsync("基金未支付");
         Assert.Equal(8, calls.Count(call => call == "settle"));
@@ -259,6 +296,23 @@ public sealed class BadLineTests(PageSystem system)
         await counter.ExpectStateAsync("已结算");
         Assert.Single(await system.BooksOfAsync(clinic));
     }
+
+    private static RouteFulfillOptions Unanswered => new()
+    {
+        Status = 504,
+        ContentType = "application/json",
+        Body = """{"code":"DEADLINE_EXCEEDED","text":"系统未能在规定时间内答复，办理结果未知。"}""",
+    };
+
+    /// <summary>The pauses between the calls are not waited for.</summary>
+    private static Task TryUntilAsync(Counter counter, string state) => Eventually.HoldsAsync(async () =>
+    {
+        if (await counter.Page.Locator("h1 .state").InnerTextAsync() == state) return true;
+        // Dispatched: the button may be gone by then.
+        await counter.Page.EvaluateAsync(
+            "() => [...document.querySelectorAll('button')].find(button => button.textContent === '立即重试')?.click()");
+        return false;
+    });
 
     /// <summary>The service worker has the page, and the browser has seen the item.</summary>
     private static async Task SeenOnceAsync(Counter counter)

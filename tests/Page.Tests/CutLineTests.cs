@@ -72,7 +72,7 @@ public sealed class CutLineTests(PageSystem system, ITestOutputHelper output)
         output.WriteLine($"{person}: {fault}");
         Task late = fault.BeginAsync(line, counter.Context);
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "结算", Exact = true }).ClickAsync();
-        await counter.SubmittedAsync(page);
+        await Counter.SubmittedAsync(page);
         string entry = page.Url[(page.Url.LastIndexOf('/') + 1)..];
         await late;
         if (fault.ClosesTab)

@@ -25,7 +25,7 @@ public sealed record Clinic(string FacilityCode, string Clerk, string Password, 
 /// <summary>One system with its gateway, and one browser: Debian's.</summary>
 public sealed class PageSystem : IAsyncLifetime
 {
-    public const int Clinics = 24;
+    public const int Clinics = 40;
     public const int PeoplePerClinic = 45;
     public const string BadName = "<img src=x onerror=alert(1)>";
     private const string Clerk = "王医生";

@@ -74,8 +74,8 @@ const Fact = ({ name, value, wide }) => html`<div class=${wide ? 'wide' : ''}><d
 const Amount = ({ name, fen, part, strong }) => html`<tr class=${part ? 'part' : strong ? 'strong' : ''}><th scope="row">${name}</th>
   <td>${yuan(fen)}</td></tr>`;
 
-// A roll has no pages: the page is as long as what is printed. The sheet is as wide on the screen as on paper, and a printer's letters may run
-// a little wider.
+// A roll has no pages: the page is as long as what is printed. The sheet is as wide on the screen as on paper, and a printer's letters may
+// run a little wider.
 function pageRule(paper, sheet) {
   if (paper === 'a5') return '@page { size: A5 portrait; margin: 10mm; }';
   const heightMm = Math.ceil(sheet.getBoundingClientRect().height * MM_PER_PIXEL * SLACK) + 2 * MARGIN_MM;
