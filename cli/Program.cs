@@ -24,6 +24,7 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     BackupCommand.Create(),
     RestoreCommand.Create(),
     ConformanceCommand.Create(),
+    ClinicCommand.Create(),
     LedgerCommand.Create(),
     PolicyCommand.Create(),
     CertsCommand.Create(),

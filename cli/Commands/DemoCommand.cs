@@ -6,6 +6,7 @@ using Claims.Cli.Demo;
 using Claims.Cli.LocalSystem;
 using Claims.Cli.Reconciliation;
 using Claims.Cli.SampleCity;
+using Claims.Hosting;
 using Claims.PrivateServers;
 using Claims.V1;
 using Grpc.Core;
@@ -85,10 +86,18 @@ public static class DemoCommand
 
         ReplyBook replies = new();
         using FaultPlan? plan = faults ? new FaultPlan(system, city.Visits.Count) : null;
-        TimeSpan elapsed = await StreamAsync(city, services, replies, plan, cancellationToken);
+        using ClinicCounter counter = CounterOf(city, system.Layout);
+        IssuedCredential credential = await ClinicCommand.IssueAsync(
+            services, new IssueCredentialRequest { FacilityCode = counter.FacilityCode, Clerk = ClinicCommand.UsualClerk }, cancellationToken);
+        DateOnly first = ChinaTime.Today(TimeProvider.System);
+        TimeSpan elapsed = await StreamAsync(city, services, replies, plan, counter, credential, cancellationToken);
+        DateOnly last = ChinaTime.Today(TimeProvider.System);
         await PostedBooks.WaitAsync(services, PostedBound, cancellationToken);
         Books books = await ReadBooksAsync(city, services, replies, cancellationToken);
-        IReadOnlyList<Check> checks = Verdict.Of(city.Visits, replies, books);
+        IReadOnlyList<Check> checks =
+            [.. Verdict.Of(city.Visits, replies, books), await counter.CompareAsync(first == last ? [first] : [first, last], cancellationToken)];
+        tell($"Clinics' page 诊所页面: {system.Layout.GatewayAddress}/ (facility {counter.FacilityCode}, clerk {credential.Clerk}, password "
+            + $"{counter.Password}; it goes with the demo unless --keep).");
         bool agreed = checks.All(check => check.Holds);
         if (json)
             PrintJson(replies, books.TrialBalance, checks, elapsed, agreed);
@@ -99,23 +108,36 @@ public static class DemoCommand
 
     private static MemoryStream Csv(string text) => new(Encoding.UTF8.GetBytes(text));
 
-    private static async Task<TimeSpan> StreamAsync(
-        City city, Services services, ReplyBook replies, FaultPlan? faults, CancellationToken cancellationToken)
+    /// <summary>Of the village clinics, that with the most visits: they are settled at the gateway's page.</summary>
+    private static ClinicCounter CounterOf(City city, SystemLayout layout)
+    {
+        HashSet<string> villages = [.. city.Facilities.Where(facility => facility.AdminLevel == "village" && facility.PooledTo.Length == 0)
+            .Select(facility => facility.Code)];
+        SettleRequest[] visits = city.Visits.Where(visit => villages.Contains(visit.FacilityCode)).GroupBy(visit => visit.FacilityCode)
+            .OrderByDescending(clinic => clinic.Count()).ThenBy(clinic => clinic.Key, StringComparer.Ordinal).FirstOrDefault()?.ToArray() ?? [];
+        return new ClinicCounter(layout.GatewayAddress, visits.Length > 0 ? visits[0].FacilityCode : city.Facilities[^1].Code, visits);
+    }
+
+    private static async Task<TimeSpan> StreamAsync(City city, Services services, ReplyBook replies, FaultPlan? faults,
+        ClinicCounter counter, IssuedCredential credential, CancellationToken cancellationToken)
     {
         SettleRequest[][] hospitals = [.. city.Visits
+            .Where(visit => visit.FacilityCode != counter.FacilityCode)
             .GroupBy(visit => HospitalOf(visit.FacilityCode))
             .Select(hospital => hospital.ToArray())];
         long begun = Stopwatch.GetTimestamp();
         try
         {
-            await Progress.ShowAsync($"{hospitals.Length} hospitals streaming 医院实时结算", city.Visits.Count, async advance =>
+            await Progress.ShowAsync($"{hospitals.Length} hospitals streaming 医院实时结算, a clinic at its page 诊所网页结算", city.Visits.Count, async advance =>
             {
                 Task injecting = faults?.RunAsync(cancellationToken) ?? Task.CompletedTask;
+                Task clinic = counter.RunAsync(credential.Clerk, credential.Secret, Answered, cancellationToken);
                 await Task.WhenAll(hospitals.Select(visits =>
                 {
                     V1.Adjudication.AdjudicationClient client = new(services.Connect(services.Layout.AdjudicationAddress));
                     return new HospitalStream(client, visits, Answered).RunAsync(cancellationToken);
                 }));
+                await clinic;
                 await injecting;
 
                 Task Answered(SettleRequest request, SettleReply reply)

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Claims.Cli.LocalSystem;
 using Claims.PrivateServers;
+using Claims.V1;
 
 namespace Claims.Cli.Commands;
 
@@ -82,6 +83,7 @@ public static class UpCommand
 
         Output.Line(
             "Whoever calls from this machine and sends no claims-identity is claims://role/local, which may do what the commands do.");
+        await TellPageAsync(layout, cancellationToken);
         if (lost is not null) Output.Error($"adjudication runs and settles nothing: {lost} Run `claims rebuild` now.");
         if (detach)
             return lost is null ? ExitCodes.Done : ExitCodes.Unavailable;
@@ -95,6 +97,16 @@ public static class UpCommand
         if (others.Count > 0)
             Output.Line($"Goes on, since another command started it: {string.Join(", ", others)}; `claims down` stops it.");
         return cancellationToken.IsCancellationRequested ? Interruption.ExitCode : ExitCodes.Done;
+    }
+
+    /// <summary>Where clinics log in, and with what where nobody can yet.</summary>
+    private static async Task TellPageAsync(SystemLayout layout, CancellationToken cancellationToken)
+    {
+        using Services services = new(layout);
+        IssuedCredential? first = await ClinicCommand.FirstLoginAsync(services, cancellationToken);
+        Output.Line($"Clinics' page on {layout.GatewayAddress}/" + (first is null
+            ? "; `claims clinic add CODE` lets a clinic of the registry log in."
+            : $", one-time first login: facility {first.FacilityCode}, clerk {first.Clerk}, password {first.Secret} (to be changed there)."));
     }
 
     /// <summary>Until cancelled or until nothing runs any more; says when a process ends by itself.</summary>

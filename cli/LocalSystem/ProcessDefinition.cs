@@ -125,6 +125,7 @@ public static class ProcessDefinitions
         {
             ["AdjudicationAddress"] = layout.AdjudicationAddress,
             ["LedgerAddress"] = layout.LedgerAddress,
+            ["EligibilityAddress"] = layout.EligibilityAddress,
         });
 
     /// <summary>The key by which the ledger knows Adjudication's messages, of this data and readable by its owner alone.</summary>

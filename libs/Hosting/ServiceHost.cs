@@ -86,15 +86,16 @@ public static class ServiceHost
     /// <param name="mainPort">What <see cref="HostSettings.Port"/> speaks.</param>
     /// <param name="operatorsPort">The port for operators' methods among the settings; without one they are served at the service's
     /// own.</param>
+    /// <param name="certificateOptional">Whether callers may come without a certificate, since they log in instead.</param>
     /// <returns>The settings, also registered as a singleton.</returns>
-    public static TSettings AddSettings<TSettings>(
-        this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc, Func<TSettings, int?>? operatorsPort = null)
+    public static TSettings AddSettings<TSettings>(this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc,
+        Func<TSettings, int?>? operatorsPort = null, Func<TSettings, bool>? certificateOptional = null)
         where TSettings : class, new()
     {
         try
         {
             s_starting = builder.Environment.ApplicationName;
-            return builder.ReadSettings(mainPort, operatorsPort);
+            return builder.ReadSettings(mainPort, operatorsPort, certificateOptional);
         }
         catch (SettingsException exception)
         {
@@ -105,8 +106,8 @@ public static class ServiceHost
     }
 
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
-    internal static TSettings ReadSettings<TSettings>(
-        this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc, Func<TSettings, int?>? operatorsPort = null)
+    internal static TSettings ReadSettings<TSettings>(this WebApplicationBuilder builder, MainPort mainPort = MainPort.Grpc,
+        Func<TSettings, int?>? operatorsPort = null, Func<TSettings, bool>? certificateOptional = null)
         where TSettings : class, new()
     {
         List<string> errors = [];
@@ -151,7 +152,7 @@ public static class ServiceHost
             builder.Services.AddGrpcReflection();
         }
 
-        Ports.Configure(builder, host, mainPort, operators);
+        Ports.Configure(builder, host, mainPort, operators, certificateOptional?.Invoke(settings) ?? false);
         return settings;
     }
 

@@ -23,6 +23,10 @@ public sealed class EligibilitySettings : IValidatableObject
     [Required]
     public string City { get; init; } = "zhengzhou";
 
+    /// <summary>How long a clerk stays logged in at a clinic's page: a working day.</summary>
+    [Range(1, 1_440)]
+    public int ClinicSessionMinutes { get; init; } = 720;
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
         PolicySettings.Problems(PolicyDirectory, City).Select(fault => new ValidationResult(fault.Problem, [fault.Setting]));
 }

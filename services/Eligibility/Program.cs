@@ -1,5 +1,6 @@
 using Claims.Eligibility;
 using Claims.Eligibility.Api;
+using Claims.Eligibility.Clinics;
 using Claims.Hosting;
 using Claims.Policy;
 using Npgsql;
@@ -13,7 +14,10 @@ builder.Services.AddSingleton(_ => PolicyLoader.Load(settings.PolicyDirectory, s
 builder.Services.AddSingleton<ChangeFeed>().AddHostedService(services => services.GetRequiredService<ChangeFeed>());
 builder.Services.AddHostedService<PolicyInForce>();
 builder.Services.AddSingleton<Registry>().AddSingleton<EligibilityMetrics>();
+builder.Services.AddSingleton<ClinicCredentials>().AddSingleton<ClinicLookups>();
 
 WebApplication app = builder.Build();
 app.MapGrpcService<EligibilityApi>();
+app.MapGrpcService<ClinicAccessApi>();
+app.MapGrpcService<ClinicRegistryApi>();
 return await ServiceHost.RunAsync(app);

@@ -1,7 +1,4 @@
-using System.Buffers;
-using System.Globalization;
-using System.IO.Pipelines;
-using System.Text;
+using Claims.Gateway.Clinic;
 using Claims.Hosting;
 using Claims.V1;
 using Google.Protobuf;
@@ -13,22 +10,26 @@ namespace Claims.Gateway;
 /// <summary>The calls of the contract as <c>POST /v1/…</c>: one message in, one message out, in proto3 JSON. A refusal is an answer,
 /// 200.</summary>
 internal sealed class ClinicApi(
-    AdjudicationClient adjudication, HospitalBooks books, CallsInProgress calls, GatewaySettings settings, TimeProvider time,
-    ILogger<ClinicApi> logger)
+    AdjudicationClient adjudication, HospitalBooks books, RequestBodies bodies, CallsInProgress calls, GatewaySettings settings,
+    TimeProvider time, ILogger<ClinicApi> logger)
 {
     /// <param name="withTls">Whether clinics come with certificates.</param>
-    public void Map(WebApplication app, bool withTls)
+    /// <param name="page">Null where none is served.</param>
+    public void Map(WebApplication app, bool withTls, ClinicPage? page)
     {
-        app.UseStatusCodePages(unserved => WriteAsync(unserved.HttpContext, Answer.NotServed(unserved.HttpContext.Response.StatusCode)));
+        app.UseStatusCodePages(unserved => Answer.NotServed(unserved.HttpContext.Response.StatusCode).WriteAsync(unserved.HttpContext));
         OtherSites sites = new(settings, withTls);
         app.UseWhen(
             context => context.Request.Path.StartsWithSegments("/v1", StringComparison.Ordinal),
-            clinic => clinic.Use((context, next) => sites.Refused(context.Request) is { } refused ? WriteAsync(context, refused)
+            clinic => clinic.Use((context, next) => sites.Refused(context.Request) is { } refused ? refused.WriteAsync(context)
                 : sites.Tell(context) ? Task.CompletedTask
                 : next(context)));
-        app.UseAccessControl((context, refused) => WriteAsync(context, refused.StatusCode == StatusCode.ResourceExhausted
-            ? Answer.BeyondShare(refused.Detail)
-            : Answer.Of(new RpcException(refused), takesEffect: false)));
+        page?.Use(app, sites);
+        app.UseAccessControl((context, refused) => (
+            refused.StatusCode == StatusCode.ResourceExhausted ? Answer.BeyondShare(refused.Detail)
+            : ClinicPage.IsOfPage(context.Request) ? SessionGate.LoggedOut
+            : Answer.Of(new RpcException(refused), takesEffect: false)).WriteAsync(context));
+        page?.Map();
         Post<SettleRequest>("settle", takesEffect: true, async (request, clinic) => await adjudication.SettleAsync(request, clinic));
         Post<SettleRequest>(
             "pre-settle", takesEffect: false, async (request, clinic) => await adjudication.PreSettleAsync(request, clinic));
@@ -59,7 +60,7 @@ internal sealed class ClinicApi(
         {
             Answer answer = begun ? await WithinFilesAsync(context, operation) : Answer.TooManyInProgress;
             if (context.RequestAborted.IsCancellationRequested) GatewayMetrics.CountHungUp(operation.Name);
-            await WriteAsync(context, answer);
+            await answer.WriteAsync(context);
             GatewayMetrics.Answered(operation.Name, answer.Status, time.GetElapsedTime(started));
         }
         finally
@@ -87,7 +88,7 @@ internal sealed class ClinicApi(
     IMessage, new()
     {
         if (!OtherSites.SaysJson(context.Request)) return Answer.NotJson;
-        (byte[]? body, Answer? unread) = await ReadBodyAsync(context, ofBooks: operation.Files is not null);
+        (byte[]? body, Answer? unread) = await bodies.ReadAsync(context, ofBooks: operation.Files is not null);
         if (body is null) return unread!;
         (TRequest? request, string? fault) = RequestJson.Read<TRequest>(body);
         if (request is null) return Answer.Malformed(fault!);
@@ -123,47 +124,7 @@ internal sealed class ClinicApi(
         }
     }
 
-    /// <returns>The body, or the answer to one that is too large, too slow or broken off.</returns>
-    private async Task<(byte[]? Body, Answer? Unread)> ReadBodyAsync(HttpContext context, bool ofBooks)
-    {
-        int most = ofBooks ? settings.BooksBytes : settings.BodyBytes;
-        using CancellationTokenSource late = new(TimeSpan.FromSeconds(settings.BodySeconds), time);
-        PipeReader reader = context.Request.BodyReader;
-        try
-        {
-            while (true)
-            {
-                ReadResult read = await reader.ReadAsync(late.Token);
-                bool tooLarge = read.Buffer.Length > most;
-                if (!tooLarge && !read.IsCompleted)
-                {
-                    reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-                    continue;
-                }
-
-                byte[]? body = tooLarge ? null : read.Buffer.ToArray();
-                reader.AdvanceTo(read.Buffer.End);
-                return (body, tooLarge ? ofBooks ? Answer.BooksTooLarge(most) : Answer.TooLarge(most) : null);
-            }
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
-        {
-            return (null, Answer.BodyLate);
-        }
-    }
-
-    private static async Task WriteAsync(HttpContext context, Answer answer)
-    {
-        byte[] json = Encoding.UTF8.GetBytes(answer.Json);
-        HttpResponse response = context.Response;
-        response.StatusCode = answer.Status;
-        response.ContentType = "application/json; charset=utf-8";
-        if (answer.RetryAfterSeconds is { } seconds) response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        response.ContentLength = json.Length;
-        await response.Body.WriteAsync(json);
-    }
-
-    private static Metadata OnBehalfOf(Identity clinic) => new() { { Identity.OnBehalfHeader, clinic.ToString() } };
+    public static Metadata OnBehalfOf(Identity clinic) => new() { { Identity.OnBehalfHeader, clinic.ToString() } };
 
     private static string? Field(IMessage request, string name) =>
         request.Descriptor.FindFieldByName(name)?.Accessor.GetValue(request) as string;

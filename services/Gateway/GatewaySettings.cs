@@ -13,6 +13,11 @@ public sealed class GatewaySettings
     [Required, Url]
     public string LedgerAddress { get; init; } = "";
 
+    /// <summary>Who knows clinics' clerks, insured and items. Empty: no page is served, and clinics come with certificates alone. With it
+    /// the gateway does not insist on a certificate: who has none logs in, or shows a machine's token.</summary>
+    [ServiceAddress]
+    public string EligibilityAddress { get; init; } = "";
+
     /// <summary>Names that clinics call the gateway by, with commas. Empty: without TLS those of loopback, with TLS any.</summary>
     public string Hosts { get; init; } = "";
 
@@ -38,4 +43,16 @@ public sealed class GatewaySettings
     /// <summary>How long the ledger may take to compare; then 504.</summary>
     [Range(1, 600)]
     public int ReconcileSeconds { get; init; } = 60;
+
+    /// <summary>Logins that may be tried from one address within a minute. Clinics behind one address share them.</summary>
+    [Range(1, 10_000)]
+    public int LoginsPerMinute { get; init; } = 60;
+
+    /// <summary>Insured that one clinic may look for within an hour and not find; then it is told to wait. Who types ids wrongly has some
+    /// ten a day, who guesses them has thousands.</summary>
+    [Range(1, 10_000)]
+    public int UnknownInsuredPerHour { get; init; } = 60;
+
+    /// <summary>Whether clerks can log in, and the page is served.</summary>
+    public bool HasPage => EligibilityAddress.Length > 0;
 }

@@ -14,11 +14,12 @@ internal sealed class OtherSites(GatewaySettings settings, bool withTls)
     private readonly string[] _origins = Parts(settings.Origins);
 
     /// <returns>Why the call is not served; null where it is.</returns>
-    public Answer? Refused(HttpRequest request)
+    /// <param name="ownAlone">Also a page of the settings' origins is another site's.</param>
+    public Answer? Refused(HttpRequest request, bool ownAlone = false)
     {
         if (!IsHost(request.Host)) return Answer.OtherHost(request.Host.Value ?? "");
         string? origin = request.Headers.Origin;
-        return origin is null || origin == $"{request.Scheme}://{request.Host}" || IsAllowed(origin) ? null : Answer.OtherSite(origin);
+        return origin is null || origin == $"{request.Scheme}://{request.Host}" || (!ownAlone && IsAllowed(origin)) ? null : Answer.OtherSite(origin);
     }
 
     /// <summary>Whether the body is said to be JSON in UTF-8.</summary>

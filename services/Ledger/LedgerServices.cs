@@ -45,6 +45,7 @@ internal static class LedgerServices
         services.AddSingleton<ClosedYears>();
         services.AddFunding();
         services.AddSingleton<TotalsReader>();
+        services.AddSingleton<FacilityEntriesReader>();
         services.AddSingleton<FileSlots>();
         services.AddSingleton<LineReconciliation>();
         services.AddSingleton<FileReconciliation>();

@@ -3,6 +3,7 @@ using Claims.Gateway;
 using Claims.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Gateway.Tests;
 
@@ -164,7 +165,11 @@ public sealed class AnswerTests
 
     private static void AssertTold(int status, string code, string text, Answer answer)
     {
-        Assert.Equal((status, $$"""{"code":"{{code}}","text":"{{text}}"}"""), (answer.Status, answer.Json));
+        string title = ReasonPhrases.GetReasonPhrase(status);
+        Assert.Equal(
+            $$"""{"code":"{{code}}","text":"{{text}}","type":"about:blank","title":"{{title}}","status":{{status}},"detail":"{{text}}"}""",
+            answer.Json);
+        Assert.Equal(status, answer.Status);
         Assert.Equal(status is 429 or 503 ? 2 : null, answer.RetryAfterSeconds);
     }
 }

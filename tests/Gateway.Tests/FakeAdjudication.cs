@@ -115,6 +115,9 @@ internal sealed class FakeAdjudication : IAsyncDisposable
         public override async Task<ReconcileTotalsReply> ReconcileTotals(ReconcileTotalsRequest request, ServerCallContext context) =>
             (ReconcileTotalsReply)await answer(request, context);
 
+        public override async Task<FacilityEntries> ListFacilityEntries(ListFacilityEntriesRequest request, ServerCallContext context) =>
+            (FacilityEntries)await answer(request, context);
+
         public override async Task ReconcileLines(IAsyncStreamReader<ReconcileLinesRequest> requestStream,
             IServerStreamWriter<ReconcileLinesReply> responseStream, ServerCallContext context)
         {

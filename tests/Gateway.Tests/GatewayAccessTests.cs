@@ -16,7 +16,7 @@ public sealed class GatewayAccessTests
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
             ["--Claims:Port=0", "--Claims:MetricsPort=0", "--Claims:AdjudicationAddress=http://127.0.0.1:1",
-                "--Claims:LedgerAddress=http://127.0.0.1:1"], "gateway");
+                "--Claims:LedgerAddress=http://127.0.0.1:1", "--Claims:EligibilityAddress=http://127.0.0.1:1"], "gateway");
         builder.AddGateway(builder.AddSettings<GatewaySettings>(MainPort.Http));
         WebApplication app = builder.Build();
         app.MapClinicApi();
@@ -25,7 +25,8 @@ public sealed class GatewayAccessTests
             .SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .Select(endpoint => endpoint.RoutePattern.RawText);
 
-        Assert.Equal(Permissions.Rows.Select(row => row.Method).Where(method => method.StartsWith("/v1/", StringComparison.Ordinal))
+        Assert.Equal(Permissions.Rows.Select(row => row.Method)
+            .Where(method => method.StartsWith("/v1/", StringComparison.Ordinal) || method.StartsWith("/clinic/", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal), routes.Order(StringComparer.Ordinal));
     }
 

@@ -57,7 +57,15 @@ public sealed class AccessControl
     private Identity CallerOf(HttpContext context, CallerConnection? connection, string method)
     {
         if (connection is { IsTrusted: false }) throw Unknown(method, "接入证书已被吊销或不再受信任");
+        if (context.Features.Get<LoggedIn>() is { } session)
+        {
+            return connection is { Secured: true, Identity: { } own } && own != session.Identity
+                ? throw Unknown(method, "登录的机构与接入证书的机构不一致")
+                : session.Identity;
+        }
+
         Identity? caller = connection is { Secured: true } ? connection.Identity : Said(context, Identity.Header, Identity.Local);
+        if (caller is null && connection is { Secured: true } && (Permissions.Of(method)?.May & Callers.Unnamed) > 0) return Identity.Unnamed;
         if (caller is null)
             throw Unknown(method, connection is { Secured: true } ? "接入证书没有写明机构身份" : $"请求头 {Identity.Header} 不是有效的身份");
         if (caller.Kind != Callers.Gateway) return caller;
@@ -95,3 +103,6 @@ public sealed class AccessControl
         _logger.LogWarning(new EventId(1, "call_refused"), "{Caller} is refused {Method}: {Reason}.", caller, method, reason);
     }
 }
+
+/// <summary>Who a request's session or token says it is, set by the service that has looked at it.</summary>
+public sealed record LoggedIn(Identity Identity);

@@ -32,5 +32,8 @@ public enum Callers
     /// <summary>Who says nothing of itself on loopback without TLS: <c>claims://role/local</c>.</summary>
     Local = 1024,
 
+    /// <summary>Who has come without a certificate where one is not asked for, and has not logged in.</summary>
+    Unnamed = 2048,
+
     Staff = Finance | Operations | Bureau | Audit,
 }

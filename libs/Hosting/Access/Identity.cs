@@ -19,6 +19,9 @@ public sealed record Identity(Callers Kind, string Name)
     /// <summary>Who says nothing of itself on loopback without TLS.</summary>
     public static Identity Local { get; } = new(Callers.Local, "local");
 
+    /// <summary>Who has said nothing of itself where a certificate is not asked for.</summary>
+    public static Identity Unnamed { get; } = new(Callers.Unnamed, "unnamed");
+
     /// <summary>Whether every message must name this caller's own facility.</summary>
     public bool IsFacility => Kind is Callers.Facility or Callers.Clinic;
 

@@ -38,6 +38,19 @@ public static class Permissions
         new("/claims.v1.Eligibility/Import", Operations | Bureau | Local),
         new("/claims.v1.Eligibility/CountHeads", Ledger | Staff | Local),
 
+        // Whoever asks has said nothing of itself yet but to the gateway, or has shown it a token.
+        new("/claims.v1.ClinicAccess/LogIn", Gateway | Local),
+        new("/claims.v1.ClinicAccess/CheckToken", Gateway | Local),
+        new("/claims.v1.ClinicAccess/ChangePassword", Gateway | Local),
+        new("/claims.v1.ClinicAccess/LogOut", Gateway | Local),
+        new("/claims.v1.ClinicAccess/IssueCredential", Operations | Bureau | Local),
+        new("/claims.v1.ClinicAccess/RevokeCredential", Operations | Bureau | Local),
+        new("/claims.v1.ClinicAccess/ListCredentials", Operations | Bureau | Callers.Audit | Local),
+
+        new("/claims.v1.ClinicRegistry/FindInsured", Clinic | Operations | Bureau | Callers.Audit | Local),
+        new("/claims.v1.ClinicRegistry/SearchCatalogue", Clinic | Staff | Local),
+        new("/claims.v1.ClinicRegistry/SuggestClinic", Operations | Bureau | Local),
+
         new("/claims.v1.Ledger/OpenStore", Adjudication | Local),
         new("/claims.v1.Ledger/ConfirmStore", Adjudication | Local),
         new("/claims.v1.Ledger/WatchWatermarks", Adjudication | Operations | Local),
@@ -78,6 +91,7 @@ public static class Permissions
         // A file may have the books of every facility.
         new("/claims.v1.Reconciliation/ReconcileFile", Staff | Local),
         new("/claims.v1.Reconciliation/ListFacilityTotals", Staff | Local),
+        new("/claims.v1.Reconciliation/ListFacilityEntries", Facility | Clinic | Staff | Local, OwnFacility: true),
         new("/claims.v1.Reconciliation/GetStatement", Facility | Clinic | Staff | Local, OwnFacility: true),
 
         new("/claims.v1.PolicyImpact/Calculate", Staff | Local),
@@ -97,6 +111,17 @@ public static class Permissions
         new("/v1/get-accumulators", Clinic | Local),
         new("/v1/reconcile-totals", Clinic | Local),
         new("/v1/reconcile-lines", Clinic | Local),
+
+        // What a clinic's page asks for. Who logs in has not said who it is.
+        new("/clinic/login", Unnamed | Clinic | Local),
+        new("/clinic/logout", Clinic),
+        new("/clinic/session", Clinic),
+        new("/clinic/password", Clinic),
+        new("/clinic/insured/{id}", Clinic),
+        new("/clinic/catalogue", Clinic),
+        new("/clinic/day", Clinic),
+        new("/clinic/find", Clinic),
+        new("/clinic/day/compare", Clinic),
     ];
 
     private static readonly FrozenDictionary<string, Permission> ByMethod =

@@ -30,7 +30,7 @@ internal sealed class CallerShares(HostSettings settings, TurnedAway turnedAway,
         if (connection is null || connection.ForOperators || caller.IsService) return null;
         // A machine's own tools all are role local: bench alone makes 10 000 calls a second.
         bool rated = caller.Kind != Callers.Local;
-        object key = rated ? caller : connection.Address;
+        object key = rated && caller.Kind != Callers.Unnamed ? caller : connection.Address;
         while (true)
         {
             CallerShare share = Of(key);

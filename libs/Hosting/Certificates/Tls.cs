@@ -58,13 +58,14 @@ internal sealed class Tls
     }
 
     /// <summary>For one handshake of a server that asks its callers for their certificates.</summary>
-    public SslServerAuthenticationOptions ServerOptions() => new()
+    /// <param name="certificateOptional">Who has none is let in as well, and must say who it is otherwise.</param>
+    public SslServerAuthenticationOptions ServerOptions(bool certificateOptional) => new()
     {
         ServerCertificateContext = _files.Context,
         ClientCertificateRequired = true,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
         RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-            certificate is X509Certificate2 presented && Trusts(presented, TlsRole.Client),
+            certificate is null ? certificateOptional : certificate is X509Certificate2 presented && Trusts(presented, TlsRole.Client),
     };
 
     /// <returns>Null where the certificate's names do not say who its holder is.</returns>

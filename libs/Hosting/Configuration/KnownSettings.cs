@@ -10,12 +10,13 @@ public static class KnownSettings
     public static readonly IReadOnlyList<string> Names =
     [
         "AcceptUnsafePostgres", "AdjudicationAddress", "AnswerSeconds", "BatchMilliseconds", "BatchRecords", "BodyBytes", "BodySeconds",
-        "BooksBytes", "CallsPerCaller", "CallsPerSecond", "City", "ConnectionsPerCaller", "DrainSeconds", "EligibilityAddress",
-        "EligibilityCacheEntries", "EligibilityCacheSeconds", "Hosts", "Kafka", "KafkaKeyFile", "LedgerAddress", "MaxConcurrentRequests",
-        "MaxConnections", "MetricsPort", "OperatorsPort", "Origins", "OtlpEndpoint", "OutboxKeptPerShard", "OutboxMaxPerShard",
-        "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner", "ReconcileSeconds", "Redis", "RedisReplicas",
-        "RefusalDays", "RelayWindow", "Shards", "SilentSeconds", "StreamIdleSeconds", "StreamInFlight", "StreamsPerCaller", "Tls",
-        "Tls__Certificate", "Tls__ClientCa", "Tls__Identities", "Tls__Key", "Tls__Revoked", "TraceSampleRatio",
+        "BooksBytes", "CallsPerCaller", "CallsPerSecond", "City", "ClinicSessionMinutes", "ConnectionsPerCaller", "DrainSeconds",
+        "EligibilityAddress", "EligibilityCacheEntries", "EligibilityCacheSeconds", "Hosts", "Kafka", "KafkaKeyFile", "LedgerAddress",
+        "LoginsPerMinute", "MaxConcurrentRequests", "MaxConnections", "MetricsPort", "OperatorsPort", "Origins", "OtlpEndpoint",
+        "OutboxKeptPerShard", "OutboxMaxPerShard", "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner",
+        "ReconcileSeconds", "Redis", "RedisReplicas", "RefusalDays", "RelayWindow", "Shards", "SilentSeconds", "StreamIdleSeconds",
+        "StreamInFlight", "StreamsPerCaller", "Tls", "Tls__Certificate", "Tls__ClientCa", "Tls__Identities", "Tls__Key", "Tls__Revoked",
+        "TraceSampleRatio", "UnknownInsuredPerHour",
     ];
 
     public static bool IsKnown(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);

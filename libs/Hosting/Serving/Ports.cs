@@ -22,7 +22,9 @@ public enum MainPort
 internal static class Ports
 {
     /// <param name="operatorsPort">Null: the service has none.</param>
-    public static void Configure(WebApplicationBuilder builder, HostSettings settings, MainPort mainPort, int? operatorsPort)
+    /// <param name="certificateOptional">At the service's own port: callers may log in instead.</param>
+    public static void Configure(
+        WebApplicationBuilder builder, HostSettings settings, MainPort mainPort, int? operatorsPort, bool certificateOptional)
     {
         IPAddress address = BindingAddress(settings);
         Tls? tls = null;
@@ -82,7 +84,7 @@ internal static class Ports
             {
                 listen.Use(connections.Counted(secured: tls is not null, forOperators));
                 if (tls is null) return;
-                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => new(tls.ServerOptions()) });
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => new(tls.ServerOptions(certificateOptional && !forOperators)) });
                 listen.Use(connections.Named(tls));
             }
         });

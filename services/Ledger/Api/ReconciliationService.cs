@@ -13,11 +13,13 @@ namespace Claims.Ledger.Api;
 /// files are compared.</summary>
 internal sealed class ReconciliationService(
     TotalsReader totals, LineReconciliation lineReconciliation, FileReconciliation fileReconciliation, StatementReader statements,
-    TimeProvider clock, ILogger<ReconciliationService> logger)
+    FacilityEntriesReader entries, TimeProvider clock, ILogger<ReconciliationService> logger)
     : V1.Reconciliation.ReconciliationBase
 {
     private const int MostFigures = 5;
     private const int MaxFacilityCodeLength = 30;
+    private const int MaxIdLength = 30;
+    private const int MostEntries = 5_000;
     private const string SumOutOfRange = "22003";
 
     private static readonly TimeSpan FileBound = TimeSpan.FromMinutes(10);
@@ -74,6 +76,19 @@ internal sealed class ReconciliationService(
         await foreach (FacilityTotals facility in totals.ByFacilityAsync(Period.Of(request.Period), context.CancellationToken))
             await responseStream.WriteAsync(facility);
         return true;
+    });
+
+    public override Task<FacilityEntries> ListFacilityEntries(ListFacilityEntriesRequest request, ServerCallContext context) =>
+        Answer(async () =>
+    {
+        string facilityCode = FacilityOf(request.FacilityCode);
+        Period period = Period.Of(request.Period);
+        if (request.Limit is < 1 or > MostEntries)
+            throw new ReconciliationRequestException($"limit is not 1 to {MostEntries}", $"条数（limit）应为 1 至 {MostEntries}");
+        if (new[] { request.RequestId, request.InsuredId }.Any(id => id.Length > MaxIdLength || !Policy.PlainText.Is(id)))
+            throw new ReconciliationRequestException("request_id or insured_id is no id", "请求号（request_id）或人员编号（insured_id）有误");
+        return await entries.ReadAsync(
+            facilityCode, period, request.RequestId, request.InsuredId, request.Limit, context.CancellationToken);
     });
 
     public override Task GetStatement(

@@ -1,0 +1,111 @@
+using System.Text;
+using Claims.Eligibility.Clinics;
+using Claims.Policy;
+using Claims.V1;
+using Npgsql;
+
+namespace Claims.Eligibility.Tests;
+
+[Collection(nameof(PostgresCollection))]
+public sealed class ClinicLookupsTests(PostgresServer postgres)
+{
+    private static readonly DateOnly Day = new(2026, 6, 18);
+    private static readonly PolicyPack Policy = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "policy"), "zhengzhou");
+
+    /// <summary>Of GB 2312's first level, which is sorted by pinyin, of its second, which is not and has half of the drugs' characters, and of
+    /// none.</summary>
+    [Theory]
+    [InlineData("阿莫西林胶囊", "amxljn")]
+    [InlineData("头孢克肟分散片", "tbkwfsp")]
+    [InlineData("奥美拉唑", "amlz")]
+    [InlineData("吡嗪酰胺", "bqxa")]
+    [InlineData("硝苯地平缓释片(Ⅱ)", "xbdphsp")]
+    [InlineData("0.9%氯化钠注射液", "09lhnzsy")]
+    [InlineData("维生素B12", "wssb12")]
+    [InlineData("黄芪", "hq")]
+    [InlineData("鿫兙", "")]
+    [InlineData("重组人胰岛素", "zzryds")]
+    [InlineData("ＡＢ", "")]
+    [InlineData("", "")]
+    public async Task Initials_of_a_name_are_its_pinyins(string name, string initials)
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await using NpgsqlCommand command = registry.Database.CreateCommand("SELECT pinyin_initials($1)");
+        command.Parameters.Add(new() { Value = name });
+
+        Assert.Equal(initials, (string)(await command.ExecuteScalarAsync())!);
+    }
+
+    [Theory]
+    [InlineData("amxl", "A1 A2")]
+    [InlineData("AMXL", "A1 A2")]
+    [InlineData("amxlp", "A2")]
+    [InlineData("莫西", "A1 A2")]
+    [InlineData("a1", "A1")]
+    [InlineData("a", "A1 A2 B1")]
+    [InlineData("xlj", "A1")]
+    [InlineData("tb", "B2")]
+    [InlineData("%", "")]
+    [InlineData("zzz", "")]
+    [InlineData("'", "")]
+    public async Task Item_is_found_by_code_name_or_initials(string query, string codes)
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await FillAsync(registry, """
+            ('A1', '阿莫西林胶囊', 1, 0, NULL, '2024-01-01', NULL), ('A2', '阿莫西林片', 2, 1000, 250000, '2024-01-01', NULL),
+            ('B1', '氨溴索', 1, 0, NULL, '2024-01-01', NULL), ('B2', '头孢克肟', 3, 0, NULL, '2024-01-01', NULL),
+            ('B3', '阿莫西林旧', 1, 0, NULL, '2024-01-01', '2025-12-31'), ('B4', '阿莫西林新', 1, 0, NULL, '2027-01-01', NULL)
+            """);
+
+        CatalogueMatches found = await new ClinicLookups(registry.Database, Policy, TimeProvider.System).SearchAsync(query, Day, 20, default);
+
+        Assert.Equal(codes, string.Join(' ', found.Items.Select(item => item.ItemCode).Order(StringComparer.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Item_brings_its_class_and_limit_of_the_day()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await FillAsync(registry, "('A2', '阿莫西林片', 2, 1000, 250000, '2024-01-01', NULL), ('A3', '阿莫西林', 1, 0, NULL, '2024-01-01', NULL)");
+
+        CatalogueMatches found = await new ClinicLookups(registry.Database, Policy, TimeProvider.System).SearchAsync("amxl", Day, 1, default);
+
+        CatalogueMatch shortest = Assert.Single(found.Items);
+        Assert.Equal(("A3", false), (shortest.ItemCode, shortest.HasPriceLimitMilliFen));
+        found = await new ClinicLookups(registry.Database, Policy, TimeProvider.System).SearchAsync("a2", Day, 5, default);
+        Assert.Equal((ItemClass.ClassB, 1000, 250_000L),
+            (found.Items[0].ItemClass, found.Items[0].FirstSelfPayBasisPoints, found.Items[0].PriceLimitMilliFen));
+    }
+
+    [Fact]
+    public async Task Insured_is_shown_by_a_masked_name_and_the_enrolment_of_the_year()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportInsuredAsync(RegistryDatabase.InsuredHeader
+            + "P1,张三丰,resident,410105,general,2026,2025-11-05,1980-01-01,\nP2,李四,resident,410105,general,2025,2024-11-05,1980-01-01,\n");
+        ClinicLookups lookups = new(registry.Database, Policy, TimeProvider.System);
+
+        InsuredCard enrolled = (await lookups.FindInsuredAsync("P1", Day, default))!;
+        InsuredCard before = (await lookups.FindInsuredAsync("P2", Day, default))!;
+
+        Assert.Equal(("张*丰", "resident", "410105", "金水区"), (enrolled.NameMasked, enrolled.Scheme, enrolled.County, enrolled.CountyName));
+        Assert.Equal(("李*", ""), (before.NameMasked, before.Scheme));
+        Assert.Null(await lookups.FindInsuredAsync("P3", Day, default));
+    }
+
+    [Theory]
+    [InlineData("张三丰", "张*丰")]
+    [InlineData("李四", "李*")]
+    [InlineData("王", "*")]
+    [InlineData("欧阳娜娜", "欧**娜")]
+    [InlineData("𠮷野家", "𠮷*家")]
+    [InlineData("", "")]
+    public void Name_shows_its_ends_alone(string name, string masked) => Assert.Equal(masked, ClinicLookups.MaskedName(name));
+
+    private static async Task FillAsync(RegistryDatabase registry, string rows)
+    {
+        await using NpgsqlCommand command = registry.Database.CreateCommand(
+            "INSERT INTO catalogue_item (item_code, name, class, first_self_pay_bp, price_limit_milli_fen, valid_from, valid_to) VALUES " + rows);
+        await command.ExecuteNonQueryAsync();
+    }
+}
