@@ -140,6 +140,8 @@ public sealed class PermissionsTests(ITestOutputHelper output)
         app.MapGrpcService<Files>();
         app.MapGrpcService<Impact>();
         app.MapGrpcService<Refusals>();
+        app.MapGrpcService<Clerks>();
+        app.MapGrpcService<Counter>();
         await app.StartAsync();
         return app;
     }
@@ -190,4 +192,8 @@ public sealed class PermissionsTests(ITestOutputHelper output)
     private sealed class Impact : PolicyImpact.PolicyImpactBase;
 
     private sealed class Refusals : RefusalLog.RefusalLogBase;
+
+    private sealed class Clerks : ClinicAccess.ClinicAccessBase;
+
+    private sealed class Counter : ClinicRegistry.ClinicRegistryBase;
 }
