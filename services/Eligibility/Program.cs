@@ -2,6 +2,7 @@ using Claims.Eligibility;
 using Claims.Eligibility.Api;
 using Claims.Hosting;
 using Claims.Policy;
+using Claims.V1;
 using Npgsql;
 
 WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "eligibility");
@@ -13,6 +14,8 @@ builder.Services.AddSingleton(_ => PolicyLoader.Load(settings.PolicyDirectory, s
 builder.Services.AddSingleton<ChangeFeed>().AddHostedService(services => services.GetRequiredService<ChangeFeed>());
 builder.Services.AddHostedService<PolicyInForce>();
 builder.Services.AddSingleton<Registry>().AddSingleton<EligibilityMetrics>();
+if (settings.LedgerAddress.Length > 0)
+    builder.AddClaimsClient<Acts.ActsClient>("acts", settings.LedgerAddress, TimeSpan.FromSeconds(10));
 
 WebApplication app = builder.Build();
 app.MapGrpcService<EligibilityApi>();

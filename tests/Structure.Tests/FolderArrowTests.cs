@@ -23,7 +23,10 @@ public sealed class FolderArrowTests
         },
         ["services/Ledger"] = new(StringComparer.Ordinal)
         {
-            ["Api"] = ["Audit", "Closing", "Funding", "GeneralLedger", "Impact", "Posting", "Reconciliation", "Statements", "SubLedger"],
+            ["Api"] =
+                [
+                    "Acts", "Audit", "Closing", "Funding", "GeneralLedger", "Impact", "Posting", "Reconciliation", "Statements", "SubLedger",
+                ],
             ["Audit"] = ["Posting", "SubLedger"],
             ["Impact"] = ["SubLedger"],
             ["Funding"] = ["Closing", "GeneralLedger", "Posting"],
@@ -31,7 +34,8 @@ public sealed class FolderArrowTests
             ["Reconciliation"] = ["SubLedger"],
             ["Statements"] = ["SubLedger"],
             ["GeneralLedger"] = ["SubLedger"],
-            ["Closing"] = [],
+            ["Closing"] = ["Acts"],
+            ["Acts"] = [],
             ["SubLedger"] = [],
         },
         ["services/Gateway"] = new(StringComparer.Ordinal),

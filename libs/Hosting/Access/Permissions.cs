@@ -50,6 +50,12 @@ public static class Permissions
         new("/claims.v1.LedgerShards/ListShards", Staff | Local),
         new("/claims.v1.LedgerShards/ResumeShard", Operations | Local),
 
+        // Each service writes down what it is about to do. Who sees that a year is about to be closed may stop it.
+        new("/claims.v1.Acts/List", Staff | Local),
+        new("/claims.v1.Acts/ProposeYear", Bureau | Local),
+        new("/claims.v1.Acts/Record", Adjudication | Callers.Eligibility | Local),
+        new("/claims.v1.Acts/TakeBackYear", Finance | Bureau | Local),
+
         new("/claims.v1.Audit/GetChainHead", Staff | Local),
         new("/claims.v1.Audit/Verify", Staff | Local),
         new("/claims.v1.Audit/FoldShard", Operations | Callers.Audit | Local),

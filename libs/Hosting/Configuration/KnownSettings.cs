@@ -15,7 +15,7 @@ public static class KnownSettings
         "MaxConnections", "MetricsPort", "OperatorsPort", "Origins", "OtlpEndpoint", "OutboxKeptPerShard", "OutboxMaxPerShard",
         "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner", "ReconcileSeconds", "Redis", "RedisReplicas",
         "RelayWindow", "Shards", "SilentSeconds", "StreamIdleSeconds", "StreamInFlight", "StreamsPerCaller", "Tls", "Tls__Certificate",
-        "Tls__ClientCa", "Tls__Identities", "Tls__Key", "Tls__Revoked", "TraceSampleRatio",
+        "Tls__ClientCa", "Tls__Identities", "Tls__Key", "Tls__Revoked", "TraceSampleRatio", "YearCloseDelayHours",
     ];
 
     public static bool IsKnown(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);
