@@ -78,6 +78,7 @@ public static class BooksAudit
             Code.Positions => "ranges up to the watermarks 序号连续至水位 (shards 分片)",
             Code.Journals => "sub-ledger = general ledger 明细账 = 总账 (journals 凭证)",
             Code.Balances => "balances = postings 余额 = 分录 (accounts 科目)",
+            Code.Acts => "closings and plans = acts 结账与计划 = 操作记录 (acts 操作)",
             _ => throw CommandException.UnknownWord("check of the books", check.Code),
         };
         string code = check.Code switch
@@ -88,6 +89,7 @@ public static class BooksAudit
             Code.Positions => "POSITIONS",
             Code.Journals => "JOURNALS",
             Code.Balances => "BALANCES",
+            Code.Acts => "ACTS",
             _ => throw CommandException.UnknownWord("check of the books", check.Code),
         };
         if (check.FirstBadRow is not { } bad) return new Finding(code, name, check.Holds, check.Examined, "");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Claims.Cli.LocalSystem;
+using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
 
@@ -19,13 +20,27 @@ public static class LedgerCloseYear
         Argument<int> year = CommonOptions.Year("year", "Year of the visits.");
         Option<bool> yes = ClosingPreview.YesOption();
         Option<int> wait = PostedBooks.WaitOption();
+        Option<bool> takeBack = new("--take-back") { Description = "Take back what was proposed: the year stays open." };
         Option<bool> json = CommonOptions.Json();
         Command command = new("close-year",
-            "Close a year of visits for good: nothing of it is settled, cancelled or booked any more.") { year, wait, yes, json };
+            "Close a year of visits for good: nothing of it is settled, cancelled or booked any more. Where the ledger waits between the "
+            + "proposal and the closing, the first run proposes and one after that closes.") { year, wait, yes, takeBack, json };
         command.SetAction(async (result, cancel) =>
         {
             using Services services = Services.Of(result);
+            if (result.GetValue(takeBack)) return await TakeBackAsync(services, result.GetValue(year), result.GetValue(json), cancel);
             if (!result.GetValue(yes)) await AskAsync(services, result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
+            YearProposal proposal = await ProposeAsync(services, result.GetValue(year), cancel);
+            if (!proposal.MayClose)
+            {
+                DateTimeOffset from = DateTimeOffset.FromUnixTimeMilliseconds(proposal.MayCloseAtUnixMs);
+                if (result.GetValue(json)) Output.WriteJson(new { proposal.Year, proposal.ProposedBy, MayCloseAt = from });
+                else Output.Line(string.Create(CultureInfo.InvariantCulture,
+                    $"Proposed 已提议结账: {proposal.Year} may be closed from {ChinaTime.Text(from)} China Standard Time on, by this command "
+                    + $"again; until then --take-back keeps it open. Proposed by {proposal.ProposedBy}."));
+                return ExitCodes.Unavailable;
+            }
+
             int closedThrough = await CloseAsync(
                 services.Connect(services.Layout.AdjudicationOperatorsAddress), services.Connect(services.Layout.LedgerAddress),
                 services.Layout, result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
@@ -38,6 +53,35 @@ public static class LedgerCloseYear
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static async Task<YearProposal> ProposeAsync(Services services, int year, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await new Acts.ActsClient(services.Connect(services.Layout.LedgerAddress)).ProposeYearAsync(
+                new ProposeYearRequest { Year = year }, null, DateTime.UtcNow + CallBound, cancellationToken);
+        }
+        catch (RpcException e)
+        {
+            throw NotClosed(year, "Nothing has been closed by this run.", Services.Refusal("ledger", services.Layout.LedgerAddress, e));
+        }
+    }
+
+    private static async Task<int> TakeBackAsync(Services services, int year, bool json, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Act act = await new Acts.ActsClient(services.Connect(services.Layout.LedgerAddress)).TakeBackYearAsync(
+                new TakeBackYearRequest { Year = year }, null, DateTime.UtcNow + CallBound, cancellationToken);
+            if (json) Output.WriteJson(new { Year = year, TakenBackBy = act.Caller });
+            else Output.Line(string.Create(CultureInfo.InvariantCulture, $"Taken back 已撤回: {year} stays open."));
+            return ExitCodes.Done;
+        }
+        catch (RpcException e)
+        {
+            throw Services.Refusal("ledger", services.Layout.LedgerAddress, e);
+        }
     }
 
     private static async Task AskAsync(Services services, int year, TimeSpan bound, CancellationToken cancellationToken)

@@ -13,6 +13,7 @@ public static class LedgerCommand
             LedgerPosting.ShardsCommand(),
             LedgerPosting.ResumeCommand(),
             LedgerVerify.Create(),
+            LedgerActs.Create(),
             LedgerReconciliation.Create(),
             LedgerStatement.Create(),
             FundingCalls.Waiting(LedgerIncome.Create()),

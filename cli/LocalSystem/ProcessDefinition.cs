@@ -91,6 +91,7 @@ public static class ProcessDefinitions
         layout, Eligibility, "Claims.Eligibility", layout.EligibilityPort, layout.EligibilityMetricsPort, new()
         {
             ["Postgres"] = postgres,
+            ["LedgerAddress"] = layout.LedgerAddress,
             ["PolicyDirectory"] = policy.Directory,
             ["City"] = policy.City,
         });
@@ -105,6 +106,8 @@ public static class ProcessDefinitions
             ["City"] = policy.City,
             ["Kafka__bootstrap_servers"] = kafka,
             ["KafkaKeyFile"] = MadeKafkaKey(layout),
+            // One person tries it alone, and today.
+            ["YearCloseDelayHours"] = "0",
         });
 
     public static ProcessDefinition AdjudicationService(SystemLayout layout, CityPolicy policy, string redis, string kafka) => Service(

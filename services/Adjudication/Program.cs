@@ -8,6 +8,7 @@ AdjudicationSettings settings = builder.AddSettings<AdjudicationSettings>(operat
 builder.AddClaimsClient<Eligibility.EligibilityClient>("eligibility", settings.EligibilityAddress, TimeSpan.FromSeconds(3), "Lookup");
 builder.AddClaimsClient<Ledger.LedgerClient>("ledger", settings.LedgerAddress, TimeSpan.FromSeconds(5), "OpenStore", "ConfirmStore");
 builder.AddClaimsClient<RefusalLog.RefusalLogClient>("ledger", settings.LedgerAddress, TimeSpan.FromSeconds(5));
+builder.AddClaimsClient<Acts.ActsClient>("acts", settings.LedgerAddress, TimeSpan.FromSeconds(10));
 builder.AddAdjudication(settings);
 
 WebApplication app = builder.Build();

@@ -15,6 +15,13 @@ public sealed class EligibilitySettings : IValidatableObject
     /// tests.</summary>
     public bool AcceptUnsafePostgres { get; init; }
 
+    /// <summary>Where the ledger answers, which writes down who imports what; empty only without TLS: then nobody does.</summary>
+    [ServiceAddress]
+    public string LedgerAddress { get; init; } = "";
+
+    /// <summary>As every service has it: with mutual TLS, <see cref="LedgerAddress"/> is required.</summary>
+    public TlsSettings Tls { get; init; } = new();
+
     /// <summary>Directory of the policy pack's YAML files.</summary>
     [Required]
     public string PolicyDirectory { get; init; } = "";
@@ -27,6 +34,11 @@ public sealed class EligibilitySettings : IValidatableObject
     [Range(1, 1_440)]
     public int ClinicSessionMinutes { get; init; } = 720;
 
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
-        PolicySettings.Problems(PolicyDirectory, City).Select(fault => new ValidationResult(fault.Problem, [fault.Setting]));
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (LedgerAddress.Length == 0 && Tls.IsConfigured)
+            yield return new ValidationResult("is missing: with mutual TLS imports are written down", [nameof(LedgerAddress)]);
+        foreach ((string setting, string problem) in PolicySettings.Problems(PolicyDirectory, City))
+            yield return new ValidationResult(problem, [setting]);
+    }
 }

@@ -3,6 +3,7 @@ using Claims.Eligibility.Api;
 using Claims.Eligibility.Clinics;
 using Claims.Hosting;
 using Claims.Policy;
+using Claims.V1;
 using Npgsql;
 
 WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "eligibility");
@@ -15,6 +16,8 @@ builder.Services.AddSingleton<ChangeFeed>().AddHostedService(services => service
 builder.Services.AddHostedService<PolicyInForce>();
 builder.Services.AddSingleton<Registry>().AddSingleton<EligibilityMetrics>();
 builder.Services.AddSingleton<ClinicCredentials>().AddSingleton<ClinicLookups>();
+if (settings.LedgerAddress.Length > 0)
+    builder.AddClaimsClient<Acts.ActsClient>("acts", settings.LedgerAddress, TimeSpan.FromSeconds(10));
 
 WebApplication app = builder.Build();
 app.MapGrpcService<EligibilityApi>();

@@ -1,5 +1,6 @@
 using Claims.Hosting;
 using Claims.Kafka;
+using Claims.Ledger.Acts;
 using Claims.Ledger.Api;
 using Claims.Ledger.Audit;
 using Claims.Ledger.Closing;
@@ -42,6 +43,10 @@ internal static class LedgerServices
         services.AddSingleton<BookReader>();
         services.AddSingleton<EntryReader>();
         services.AddSingleton<StoredRecordReader>();
+        services.AddSingleton<ActBook>();
+        services.AddHostedService<PolicyInForce>();
+        services.AddSingleton<YearProposals>();
+        services.AddHostedService<ClosingWatch>();
         services.AddSingleton<ClosedYears>();
         services.AddFunding();
         services.AddSingleton<TotalsReader>();

@@ -41,6 +41,11 @@ public sealed class LedgerSettings : IValidatableObject
         ErrorMessage = "it must be one to ten whole numbers from 1 to 999 with commas between them")]
     public string PlanWarningPercents { get; init; } = "80,90,100";
 
+    /// <summary>Hours that must pass between the proposal to close a year of visits and its closing, in which it can be taken back. 0 only
+    /// without TLS: then a year may be closed at once.</summary>
+    [Range(0, 8_760)]
+    public int YearCloseDelayHours { get; init; } = 72;
+
     /// <summary>librdkafka properties; <c>bootstrap.servers</c> is the one that must be there.</summary>
     public Dictionary<string, string> Kafka { get; init; } = [];
 
@@ -68,6 +73,9 @@ public sealed class LedgerSettings : IValidatableObject
         foreach ((string setting, string problem) in KafkaSettings.Problems(Kafka)) yield return new ValidationResult(problem, [setting]);
         if (KafkaKeyFile.Length == 0 && Tls.IsConfigured)
             yield return new ValidationResult("is missing: with mutual TLS the topic's messages are signed", [nameof(KafkaKeyFile)]);
+        if (YearCloseDelayHours == 0 && Tls.IsConfigured)
+            yield return new ValidationResult(
+                "is 0: with mutual TLS the closing of a year can be taken back for an hour at least", [nameof(YearCloseDelayHours)]);
         if (MessageKeys.Problem(KafkaKeyFile) is { } unusable) yield return new ValidationResult(unusable, [nameof(KafkaKeyFile)]);
         foreach ((string setting, string problem) in PolicySettings.Problems(PolicyDirectory, City))
             yield return new ValidationResult(problem, [setting]);

@@ -18,6 +18,7 @@ if (settings.AdjudicationAddress.Length > 0)
 WebApplication app = builder.Build();
 app.MapGrpcService<LedgerService>();
 app.MapGrpcService<AuditService>();
+app.MapGrpcService<ActsService>();
 app.MapGrpcService<LedgerShardsService>();
 app.MapGrpcService<FundingService>();
 app.MapGrpcService<ReconciliationService>();

@@ -1,10 +1,19 @@
+using Claims.Hosting;
 using Grpc.Core;
 
 namespace Adjudication.Tests;
 
 /// <summary>A call that arrives without a connection.</summary>
-internal sealed class TestCall(CancellationToken cancellation = default) : ServerCallContext
+internal sealed class TestCall : ServerCallContext
 {
+    private readonly CancellationToken _cancellation;
+
+    public TestCall(CancellationToken cancellation = default)
+    {
+        _cancellation = cancellation;
+        this.Names(Identity.Local);
+    }
+
     protected override string MethodCore => "/test";
 
     protected override string HostCore => "test";
@@ -15,7 +24,7 @@ internal sealed class TestCall(CancellationToken cancellation = default) : Serve
 
     protected override Metadata RequestHeadersCore { get; } = [];
 
-    protected override CancellationToken CancellationTokenCore => cancellation;
+    protected override CancellationToken CancellationTokenCore => _cancellation;
 
     protected override Metadata ResponseTrailersCore { get; } = [];
 

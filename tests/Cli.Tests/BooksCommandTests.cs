@@ -164,14 +164,64 @@ public sealed class BooksCommandTests(FakeSystem system)
     public async Task Close_year_names_the_year_to_both_and_says_how_far_the_books_are_closed()
     {
         system.Begin()
+            .Answer<ProposeYearRequest>("Acts/ProposeYear", request => new YearProposal { Year = request.Year, MayClose = true })
             .Answer<CloseYearRequest>("AdjudicationOperations/CloseYear", request => new CloseYearReply { ClosedThrough = request.Year })
             .Answer<CloseLedgerYearRequest>("Ledger/CloseYear", _ => new CloseLedgerYearReply { ClosedThrough = 2026 });
 
         (await system.RunAsync("ledger", "close-year", "2024", "--yes", "--json")).IsJson(0, """{"closedThrough":2026}""");
-        Assert.Equal([new CloseYearRequest { Year = 2024 }, (IMessage)new CloseLedgerYearRequest { Year = 2024 }],
+        Assert.Equal(
+            [new ProposeYearRequest { Year = 2024 }, new CloseYearRequest { Year = 2024 }, (IMessage)new CloseLedgerYearRequest { Year = 2024 }],
             system.Received.Select(call => call.Request));
         Assert.StartsWith("Closed through 2026 已结账至2026年: ",
             Assert.Single((await system.RunAsync("ledger", "close-year", "2024", "--yes")).Lines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Close_year_that_must_wait_says_from_when_on_and_closes_nothing()
+    {
+        YearProposal proposal =
+            new() { Year = 2024, ProposedBy = "claims://role/bureau/zhang.wei", MayCloseAtUnixMs = 1_736_730_000_000 };
+        system.Begin()
+            .Answer<ProposeYearRequest>("Acts/ProposeYear", _ => proposal)
+            .Answer<TakeBackYearRequest>("Acts/TakeBackYear", request => request.Year == 2024
+                ? new Act { Caller = "claims://role/finance" }
+                : throw new RpcException(new Status(StatusCode.FailedPrecondition, "the closing of 2023 is not proposed")));
+
+        (await system.RunAsync("ledger", "close-year", "2024", "--yes", "--json"))
+            .IsJson(3, """{"year":2024,"proposedBy":"claims://role/bureau/zhang.wei","mayCloseAt":"2025-01-13T01:00:00+00:00"}""");
+        Ran waits = await system.RunAsync("ledger", "close-year", "2024", "--yes");
+        Assert.Equal(3, waits.ExitCode);
+        Assert.Contains("2024 may be closed from 2025-01-13 09:00:00 China Standard Time on", string.Join(' ', waits.Lines),
+            StringComparison.Ordinal);
+        (await system.RunAsync("ledger", "close-year", "2024", "--take-back", "--json"))
+            .IsJson(0, """{"year":2024,"takenBackBy":"claims://role/finance"}""");
+        Ran refused = await system.RunAsync("ledger", "close-year", "2023", "--take-back");
+        Assert.Equal((1, "The ledger service says: the closing of 2023 is not proposed."), (refused.ExitCode, refused.Errors));
+        Assert.DoesNotContain(system.Received, call => call.Request is CloseYearRequest or CloseLedgerYearRequest);
+    }
+
+    [Fact]
+    public async Task Acts_are_listed_with_who_did_them()
+    {
+        Act[] acts = [.. Enum.GetValues<ActKind>().Where(kind => kind != ActKind.Unspecified).Select(kind => new Act
+        {
+            ActId = 10 + (int)kind,
+            Kind = kind,
+            Subject = $"subject {(int)kind}",
+            Detail = "d",
+            Caller = "claims://role/bureau/zhang.wei",
+            Actor = "zhang",
+            ActedAtUnixMs = 1_736_730_000_000,
+            BatchId = 7,
+        })];
+        system.Begin().List<ListActsRequest>("Acts/List", requests => acts.Where(act => act.ActId > requests[0].After));
+
+        Ran ran = await system.RunAsync("ledger", "acts", "--after", "11");
+
+        Assert.Equal((0, acts.Length), (ran.ExitCode, ran.Lines.Count(line => line.Contains("subject", StringComparison.Ordinal))));
+        Assert.Contains(ran.Lines, line => line.Contains("2025-01-13 09:00:00", StringComparison.Ordinal)
+            && line.Contains("year closed 年结", StringComparison.Ordinal)
+            && line.Contains("claims://role/bureau/zhang.wei", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -179,7 +229,7 @@ public sealed class BooksCommandTests(FakeSystem system)
     {
         List<VerifyCheck> checks = [.. Enum.GetValues<Code>().Where(code => code != Code.Unspecified)
             .Select(code => new VerifyCheck { Code = code, Holds = true, Examined = 100 + (int)code })];
-        AccumulatorsCheck accumulators = new() { Verdict = AccumulatorsCheck.Types.Verdict.Equal, Examined = 107 };
+        AccumulatorsCheck accumulators = new() { Verdict = AccumulatorsCheck.Types.Verdict.Equal, Examined = 108 };
         system.Begin()
             .Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox",
                 _ => new Outbox { Shards = { new OutboxShard { Shard = 0, Ready = true, Sequence = 7, Committed = 7 } } })
@@ -200,7 +250,8 @@ public sealed class BooksCommandTests(FakeSystem system)
             {"code":"POSITIONS","name":"ranges up to the watermarks 序号连续至水位 (shards 分片)","holds":true,"examined":104,"table":"","key":"","tampering":"","detail":""},
             {"code":"JOURNALS","name":"sub-ledger = general ledger 明细账 = 总账 (journals 凭证)","holds":true,"examined":105,"table":"","key":"","tampering":"","detail":""},
             {"code":"BALANCES","name":"balances = postings 余额 = 分录 (accounts 科目)","holds":true,"examined":106,"table":"","key":"","tampering":"","detail":""},
-            {"code":"ACCUMULATORS","name":"sub-ledger = accumulators 明细账 = 个人累计 (insured 参保人)","holds":true,"examined":107,"table":"","key":"","tampering":"","detail":""}]}
+            {"code":"ACTS","name":"closings and plans = acts 结账与计划 = 操作记录 (acts 操作)","holds":true,"examined":107,"table":"","key":"","tampering":"","detail":""},
+            {"code":"ACCUMULATORS","name":"sub-ledger = accumulators 明细账 = 个人累计 (insured 参保人)","holds":true,"examined":108,"table":"","key":"","tampering":"","detail":""}]}
             """);
         Ran text = await system.RunAsync("ledger", "verify", "--expect", $"60:{new string('C', 64)}");
         Assert.Equal((0, "Nothing was changed by hand 账册完整，未发现改动."), (text.ExitCode, text.Lines[^1]));

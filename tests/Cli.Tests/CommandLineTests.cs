@@ -38,7 +38,7 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
-    [InlineData("adjudication", "ledger", "close-year", "2024", "--yes")]
+    [InlineData("ledger", "ledger", "close-year", "2024", "--yes")]
     [InlineData("ledger", "ledger", "shards")]
     [InlineData("ledger", "ledger", "resume", "7")]
     [InlineData("adjudication", "rebuild")]

@@ -55,6 +55,7 @@ public sealed class ConfirmationTests(FakeSystem system)
         system.Begin()
             .Answer<GetResultRequest>("Funding/GetResult", _ => new FundResult { Counties = { county }, Fund = county })
             .Answer<CloseMonthRequest>("Funding/CloseMonth", request => new CloseMonthReply { ClosedThrough = request.Month })
+            .Answer<ProposeYearRequest>("Acts/ProposeYear", request => new YearProposal { Year = request.Year, MayClose = true })
             .Answer<CloseYearRequest>("AdjudicationOperations/CloseYear", request => new CloseYearReply { ClosedThrough = request.Year })
             .Answer<CloseLedgerYearRequest>("Ledger/CloseYear", request => new CloseLedgerYearReply { ClosedThrough = request.Year });
     }

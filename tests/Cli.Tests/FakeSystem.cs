@@ -29,7 +29,8 @@ public sealed class FakeSystem : IAsyncLifetime
 
     private static readonly Dictionary<string, MethodDescriptor> Methods = new[]
     {
-        AdjudicationReflection.Descriptor, AuditReflection.Descriptor, EligibilityReflection.Descriptor, FundingReflection.Descriptor,
+        ActsReflection.Descriptor, AdjudicationReflection.Descriptor, AuditReflection.Descriptor, EligibilityReflection.Descriptor,
+        FundingReflection.Descriptor,
         LedgerReflection.Descriptor, LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor,
         ReconciliationReflection.Descriptor, RefusalLogReflection.Descriptor,
     }.SelectMany(file => file.Services).SelectMany(service => service.Methods)

@@ -58,6 +58,7 @@ public sealed class DeploymentTests
     [Theory]
     [InlineData("adjudication", "eligibility", "grpc", "Claims__EligibilityAddress")]
     [InlineData("adjudication", "ledger", "grpc", "Claims__LedgerAddress")]
+    [InlineData("eligibility", "ledger", "grpc", "Claims__LedgerAddress")]
     [InlineData("gateway", "adjudication", "grpc", "Claims__AdjudicationAddress")]
     [InlineData("gateway", "ledger", "grpc", "Claims__LedgerAddress")]
     [InlineData("ledger", "adjudication", "operators", "Claims__AdjudicationAddress")]
@@ -94,6 +95,10 @@ public sealed class DeploymentTests
         Assert.Equal($"{mounted}/tls.crt", Variable(container, "Claims__Tls__Certificate"));
         Assert.Equal($"{mounted}/tls.key", Variable(container, "Claims__Tls__Key"));
         Assert.Equal($"{mounted}/ca.crt", Variable(container, "Claims__Tls__ClientCa"));
+        string list = container["volumeMounts"].Items.Single(mount => mount["name"].Text == "revoked")["mountPath"].Text;
+        Assert.Equal($"{list}/revoked.pem", Variable(container, "Claims__Tls__Revoked"));
+        Assert.Equal("claims-revoked", Deployment(service)["spec"]["template"]["spec"]["volumes"].Items
+            .Single(volume => volume["name"].Text == "revoked")["configMap"]["name"].Text);
 
         Yaml environment = Compose(service)["environment"];
         Assert.Contains("./certificates:/tls:ro", Compose(service)["volumes"].Items.Select(volume => volume.Text));
@@ -132,6 +137,7 @@ public sealed class DeploymentTests
     [InlineData("adjudication", "eligibility")]
     [InlineData("ledger", "eligibility")]
     [InlineData("adjudication", "ledger")]
+    [InlineData("eligibility", "ledger")]
     [InlineData("gateway", "adjudication")]
     [InlineData("gateway", "ledger")]
     [InlineData("ledger", "adjudication", "operators")]

@@ -24,10 +24,11 @@ public sealed class AccessControlTests
     [InlineData("claims://role/bureau")]
     [InlineData("claims://role/audit")]
     [InlineData("claims://role/local")]
+    [InlineData("claims://role/bureau/zhang.wei")]
     public void Identity_is_read_from_its_uri_and_written_as_it_was(string uri)
     {
         Assert.True(Identity.TryParse(uri, out Identity? identity));
-        Assert.Equal((uri, uri[(uri.LastIndexOf('/') + 1)..]), (identity.ToString(), identity.Name));
+        Assert.Equal((uri, uri.Split('/')[3]), (identity.ToString(), identity.Name));
     }
 
     [Theory]
@@ -44,6 +45,10 @@ public sealed class AccessControlTests
     [InlineData("claims://service/else")]
     [InlineData("claims://role/root")]
     [InlineData("claims://hospital/H1")]
+    [InlineData("claims://role/local/zhang.wei")]
+    [InlineData("claims://role/bureau/")]
+    [InlineData("claims://role/bureau/zhang/wei")]
+    [InlineData("claims://service/ledger/zhang.wei")]
     public void What_is_no_identity_is_not_read_as_one(string? uri) => Assert.False(Identity.TryParse(uri, out _));
 
     [Fact]

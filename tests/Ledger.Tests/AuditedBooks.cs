@@ -37,6 +37,10 @@ public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
                 INSERT INTO voucher (key, request, kind, county, period, memo, actor, entered_at, journal_id)
                 VALUES (number::text, '', 'CONTRIBUTION_ASSESSED', '410100', '2024', '', 'test', now(), journal)
                     RETURNING voucher_id INTO voucher;
+                INSERT INTO plan_revision VALUES ('resident', '410100', 2024, number, 100, '', 'test', now());
+                INSERT INTO act (batch_id, kind, subject, detail, caller, actor, acted_at) VALUES
+                    (batch, 'VOUCHER_ENTERED', voucher::text, '', 'claims://role/finance/test', 'test', now()),
+                    (batch, 'PLAN_SET', concat('resident/410100/2024/', number), '100', 'claims://role/finance/test', 'test', now());
                 INSERT INTO assessment VALUES (voucher, '1101.resident.410100', number, 100, 'test');
             END LOOP;
         END $$

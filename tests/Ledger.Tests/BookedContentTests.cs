@@ -286,7 +286,7 @@ public sealed class BookedContentTests(LedgerDatabase databases) : IAsyncLifetim
 
         _clock.Now = FirstPosting.AddDays(3);
         Assert.Equal((8L, "the record at offset 77 (sequence 9) lacks scheme or facility_county"),
-            await _ledger.States.ResumeAsync(0, CancellationToken.None));
+            await _ledger.States.ResumeAsync(0, RunningLedger.Caller, CancellationToken.None));
         Assert.Equal(
             ["0 2025-01-04 16:30:00", "1"],
             await _ledger.RowsAsync("SELECT concat_ws(' ', shard, resumed_at AT TIME ZONE 'UTC') FROM shard_stop ORDER BY shard"));

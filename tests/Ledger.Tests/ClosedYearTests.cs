@@ -108,7 +108,7 @@ public sealed class ClosedYearTests(LedgerDatabase databases)
         PostgresException refused = await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(ledger, Journal + "'2024-12-31')"));
 
         Assert.Equal("year_is_open", refused.ConstraintName);
-        Assert.Equal(0, await ledger.CountAsync("SELECT count(*) FROM batch"));
+        Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM batch"));
     }
 
     [Fact]
@@ -208,7 +208,8 @@ public sealed class ClosedYearTests(LedgerDatabase databases)
         return moved;
     }
 
-    private static Task<int> CloseAsync(RunningLedger ledger, int year) => ledger.ClosedYears.CloseAsync(year, CancellationToken.None);
+    private static Task<int> CloseAsync(RunningLedger ledger, int year) =>
+        ledger.ClosedYears.CloseAsync(year, RunningLedger.Caller, CancellationToken.None);
 
     private static Task LockAwaitedAsync(RunningLedger ledger) => Eventually.HoldsAsync(
         () =>

@@ -157,7 +157,7 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         })
         {
             await plans.SetAsync(scheme, new SetPlanRequest { County = county, Year = year, PlanFen = fen, Revision = 1, Actor = "clerk" },
-                CancellationToken.None);
+                RunningLedger.Caller, CancellationToken.None);
         }
 
         using PlanWatch watch = new(plans, clock, Microsoft.Extensions.Logging.Abstractions.NullLogger<PlanWatch>.Instance);

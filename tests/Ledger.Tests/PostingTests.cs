@@ -370,7 +370,7 @@ public sealed class PostingTests(LedgerDatabase databases)
         await using RunningLedger restarted = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log);
         Assert.Equal([1], restarted.Watermarks.Stopped.Select(stopped => stopped.Shard));
         Task publishing = log.PublishUntilBookedAsync(kafka, restarted.Watermarks);
-        Assert.Equal(9, (await restarted.States.ResumeAsync(1, CancellationToken.None))?.Sequence);
+        Assert.Equal(9, (await restarted.States.ResumeAsync(1, RunningLedger.Caller, CancellationToken.None))?.Sequence);
         await publishing;
         await Balanced.AssertAsync(restarted, log);
         Assert.Empty(restarted.Watermarks.Stopped);

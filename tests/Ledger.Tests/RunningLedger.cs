@@ -23,6 +23,9 @@ internal sealed class RunningLedger : IAsyncDisposable
 {
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
 
+    /// <summary>Who closes, enters and resumes in these tests.</summary>
+    public const string Caller = "claims://role/bureau/test";
+
     private readonly ServiceProvider _services;
     private readonly IHostedService _worker;
 
@@ -93,7 +96,7 @@ internal sealed class RunningLedger : IAsyncDisposable
     /// <summary>Nothing is read or posted.</summary>
     public static RunningLedger Create(string postgres, string bootstrapServers = "127.0.0.1:1", int batchRecords = 5_000,
         TimeProvider? clock = null, Eligibility.EligibilityClient? eligibility = null, PolicyPack? policy = null, string keyFile = "",
-        bool acceptUnsafe = true)
+        bool acceptUnsafe = true, int yearCloseDelayHours = 0)
     {
         LedgerSettings settings = new()
         {
@@ -101,6 +104,7 @@ internal sealed class RunningLedger : IAsyncDisposable
             Kafka = new(StringComparer.Ordinal) { ["bootstrap.servers"] = bootstrapServers },
             KafkaKeyFile = keyFile,
             BatchRecords = batchRecords,
+            YearCloseDelayHours = yearCloseDelayHours,
         };
         ServiceCollection services = new();
         services.AddLogging();

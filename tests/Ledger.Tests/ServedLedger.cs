@@ -1,6 +1,7 @@
 using Claims.Hosting;
 using Claims.Kafka;
 using Claims.Ledger;
+using Claims.Ledger.Acts;
 using Claims.Ledger.Api;
 using Claims.Ledger.Audit;
 using Claims.V1;
@@ -33,6 +34,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         Shards = new LedgerShards.LedgerShardsClient(_channel);
         Audit = new AuditClient(_channel);
         Refusals = new RefusalLog.RefusalLogClient(_channel);
+        Acts = new Claims.V1.Acts.ActsClient(_channel);
         Impact = new Claims.V1.PolicyImpact.PolicyImpactClient(_channel);
     }
 
@@ -48,6 +50,8 @@ internal sealed class ServedLedger : IAsyncDisposable
 
     public RefusalLog.RefusalLogClient Refusals { get; }
 
+    public Claims.V1.Acts.ActsClient Acts { get; }
+
     public Claims.V1.PolicyImpact.PolicyImpactClient Impact { get; }
 
     public IServiceProvider Services => _app.Services;
@@ -58,10 +62,12 @@ internal sealed class ServedLedger : IAsyncDisposable
     /// <param name="eligibility">Whose heads are assessed; null: nothing can be assessed.</param>
     /// <param name="policy">Directory of the packs, beside the tests.</param>
     /// <param name="acceptUnsafe">What the servers of these tests need, which are without fsync.</param>
+    /// <param name="writesPolicyDown">At the start, as the service does: then the first batch is that act's.</param>
     /// <param name="adjudication">Whose accumulators are compared; null: they cannot be.</param>
     public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null,
         Eligibility.EligibilityClient? eligibility = null, string policy = "policy", string city = "zhengzhou",
-        AdjudicationOperations.AdjudicationOperationsClient? adjudication = null, bool acceptUnsafe = true)
+        AdjudicationOperations.AdjudicationOperationsClient? adjudication = null, bool acceptUnsafe = true,
+        bool writesPolicyDown = false)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
             [
@@ -69,6 +75,7 @@ internal sealed class ServedLedger : IAsyncDisposable
                 $"--Claims:AcceptUnsafePostgres={acceptUnsafe}",
                 $"--Claims:Kafka:bootstrap_servers={broker?.BootstrapServers ?? "127.0.0.1:1"}",
                 $"--Claims:PolicyDirectory={Path.Combine(AppContext.BaseDirectory, policy)}", $"--Claims:City={city}",
+                "--Claims:YearCloseDelayHours=0",
             ], "ledger");
         builder.Logging.ClearProviders();
         LedgerSettings settings = builder.AddSettings<LedgerSettings>();
@@ -77,9 +84,12 @@ internal sealed class ServedLedger : IAsyncDisposable
         if (eligibility is not null) builder.Services.AddSingleton(eligibility);
         if (adjudication is not null) builder.Services.AddSingleton(adjudication);
         builder.Services.AddLedger();
+        if (!writesPolicyDown)
+            builder.Services.Remove(builder.Services.Single(service => service.ImplementationType == typeof(PolicyInForce)));
         WebApplication app = builder.Build();
         app.MapGrpcService<LedgerService>();
         app.MapGrpcService<AuditService>();
+        app.MapGrpcService<ActsService>();
         app.MapGrpcService<LedgerShardsService>();
         app.MapGrpcService<FundingService>();
         app.MapGrpcService<ReconciliationService>();

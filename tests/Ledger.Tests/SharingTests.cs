@@ -190,8 +190,8 @@ public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
         Assert.Equal((poison.PoisonId, stopped, 1), (state.Stop!.PoisonId, poison.Shard, poison.RecordBytes));
         Assert.Contains("not a SettledClaim", state.Stop.Reason, StringComparison.Ordinal);
 
-        Assert.Equal((0L, state.Stop.Reason), await second.States.ResumeAsync(stopped, CancellationToken.None));
-        Assert.Null(await second.States.ResumeAsync(stopped, CancellationToken.None));
+        Assert.Equal((0L, state.Stop.Reason), await second.States.ResumeAsync(stopped, RunningLedger.Caller, CancellationToken.None));
+        Assert.Null(await second.States.ResumeAsync(stopped, RunningLedger.Caller, CancellationToken.None));
 
         await publishing;
         await Balanced.AssertAsync(second, _log);

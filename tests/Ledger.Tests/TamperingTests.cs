@@ -17,6 +17,8 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         ("posting", ["journal_id", "account_code"], "debit_fen = debit_fen * 2, credit_fen = credit_fen * 2"),
         ("voucher", ["voucher_id"], "memo = memo || 'x'"),
         ("assessment", ["voucher_id", "account_code"], "heads = heads + 1"),
+        ("act", ["act_id"], "caller = caller || 'x'"),
+        ("plan_revision", ["scheme", "county", "year", "revision"], "plan_fen = plan_fen + 1"),
         ("account_balance", ["account_code"], "debit_fen = debit_fen + 1"),
         ("chain_link", ["link"], "chained_at = chained_at + interval '1 microsecond'"),
         ("shard_watermark", ["shard"], "sequence = sequence + 1"),
@@ -36,13 +38,13 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         Assert.Equal(AuditedBooks.Batches + AuditedBooks.Vouchers, head.Link);
         Assert.Equal(
             [VerifyCheck.Types.Code.Chain, VerifyCheck.Types.Code.OutsideChain, VerifyCheck.Types.Code.Positions,
-                VerifyCheck.Types.Code.Journals, VerifyCheck.Types.Code.Balances],
+                VerifyCheck.Types.Code.Journals, VerifyCheck.Types.Code.Balances, VerifyCheck.Types.Code.Acts],
             checks.Select(check => check.Code));
         Assert.Equal(
             await audit.TextAsync("""
                 SELECT ((SELECT count(*) FROM batch) + (SELECT count(*) FROM batch_range) + (SELECT count(*) FROM sub_ledger)
                     + (SELECT count(*) FROM journal) + (SELECT count(*) FROM posting) + (SELECT count(*) FROM voucher) + (SELECT count(*)
-                        FROM assessment))::text
+                        FROM assessment) + (SELECT count(*) FROM act))::text
                 """),
             checks[0].Examined.ToString(System.Globalization.CultureInfo.InvariantCulture));
         Assert.All(checks, check => Assert.True(check.Examined > 0, check.ToString()));
@@ -85,6 +87,12 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         + "1000, \"settlement_id\": \"Z\"}')).* FROM sub_ledger AS entry WHERE shard = 1 AND sequence = 6", "1/1000")]
     [InlineData("sub_ledger", "INSERT INTO sub_ledger SELECT (json_populate_record(entry, '{\"sequence\": "
         + "13, \"settlement_id\": \"Z\"}')).* FROM sub_ledger AS entry WHERE shard = 2 AND sequence = 12", "2/13")]
+    [InlineData("act", "INSERT INTO act OVERRIDING SYSTEM VALUE VALUES (-1, 77, 'YEAR_TAKEN_BACK', '2024', '', 'x', '', now())", "-1")]
+    [InlineData("act", "INSERT INTO act OVERRIDING SYSTEM VALUE VALUES (500, 8, 'YEAR_TAKEN_BACK', '2024', '', 'x', '', now())", "500")]
+    [InlineData("plan_revision", "INSERT INTO plan_revision VALUES ('resident', '410105', 2024, 1, 1, '', 'x', now())",
+        "resident/410105/2024/1")]
+    [InlineData("closed_year", "INSERT INTO closed_year VALUES (2024, now())", "2024")]
+    [InlineData("closed_month", "INSERT INTO closed_month VALUES ('2024-02-01', now())", "2024-02")]
     [InlineData("journal", "INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (-1, 1, 'resident', '2024-01-01', '2024-01-01')", "-1")]
     [InlineData("journal", "INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (500, 2, 'resident', '2024-01-01', '2024-01-01')", "500")]
     [InlineData("journal", "INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (501, 77, 'resident', '2024-01-01', '2024-01-01')", "501")]
@@ -142,7 +150,7 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         await audit.TamperAsync("UPDATE chain_link SET format = 9 WHERE link = 3");
 
         UnknownChainFormatException refused = await Assert.ThrowsAsync<UnknownChainFormatException>(() => audit.FirstBadRowAsync());
-        Assert.Equal("Link 3 of the chain has format 9, and this program reads formats 1 to 4: verify with the program that made it.",
+        Assert.Equal("Link 3 of the chain has format 9, and this program reads formats 1 to 5: verify with the program that made it.",
             refused.Message);
     }
 

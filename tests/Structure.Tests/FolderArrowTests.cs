@@ -26,7 +26,7 @@ public sealed class FolderArrowTests
         {
             ["Api"] =
                 [
-                    "Audit", "Closing", "Funding", "GeneralLedger", "Impact", "Posting", "Reconciliation", "Refusals", "Statements",
+                    "Acts", "Audit", "Closing", "Funding", "GeneralLedger", "Impact", "Posting", "Reconciliation", "Refusals", "Statements",
                     "SubLedger",
                 ],
             ["Refusals"] = [],
@@ -37,7 +37,8 @@ public sealed class FolderArrowTests
             ["Reconciliation"] = ["SubLedger"],
             ["Statements"] = ["SubLedger"],
             ["GeneralLedger"] = ["SubLedger"],
-            ["Closing"] = [],
+            ["Closing"] = ["Acts"],
+            ["Acts"] = [],
             ["SubLedger"] = [],
         },
         ["services/Gateway"] = new(StringComparer.Ordinal),

@@ -3,8 +3,9 @@ using System.Diagnostics.CodeAnalysis;
 namespace Claims.Hosting;
 
 /// <summary>Who calls: a URI such as <c>claims://facility/H41010000001</c>.</summary>
-/// <param name="Name">The last part of the URI; of a facility or clinic, its code.</param>
-public sealed record Identity(Callers Kind, string Name)
+/// <param name="Name">The second part of the URI; of a facility or clinic, its code.</param>
+/// <param name="Person">Who it is among those of a role, <c>claims://role/bureau/zhang.wei</c>; empty where nobody is named.</param>
+public sealed record Identity(Callers Kind, string Name, string Person = "")
 {
     /// <summary>Of the header, gRPC metadata or HTTP, that says who calls where there is no certificate.</summary>
     public const string Header = "claims-identity";
@@ -33,7 +34,8 @@ public sealed record Identity(Callers Kind, string Name)
         identity = null;
         if (uri is null || !uri.StartsWith(Scheme, StringComparison.Ordinal)) return false;
         string[] parts = uri[Scheme.Length..].Split('/');
-        if (parts is not [var family, var name] || !IsName(name)) return false;
+        if (parts is not ([_, _] or ["role", _, _]) || !parts.Skip(1).All(IsName)) return false;
+        (string family, string name, string person) = (parts[0], parts[1], parts.ElementAtOrDefault(2) ?? "");
         Callers kind = (family, name) switch
         {
             ("facility", _) => Callers.Facility,
@@ -46,11 +48,11 @@ public sealed record Identity(Callers Kind, string Name)
             ("role", "operations") => Callers.Operations,
             ("role", "bureau") => Callers.Bureau,
             ("role", "audit") => Callers.Audit,
-            ("role", "local") => Callers.Local,
+            ("role", "local") when person.Length == 0 => Callers.Local,
             _ => Callers.None,
         };
         if (kind == Callers.None) return false;
-        identity = new Identity(kind, name);
+        identity = new Identity(kind, name, person);
         return true;
     }
 
@@ -59,6 +61,7 @@ public sealed record Identity(Callers Kind, string Name)
         Callers.Facility => $"{Scheme}facility/{Name}",
         Callers.Clinic => $"{Scheme}clinic/{Name}",
         _ when IsService => $"{Scheme}service/{Name}",
+        _ when Person.Length > 0 => $"{Scheme}role/{Name}/{Person}",
         _ => $"{Scheme}role/{Name}",
     };
 

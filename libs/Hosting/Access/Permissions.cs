@@ -67,6 +67,12 @@ public static class Permissions
         new("/claims.v1.RefusalLog/Keep", Adjudication | Local),
         new("/claims.v1.RefusalLog/Find", Facility | Clinic | Staff | Local, OwnFacility: true),
 
+        // Each service writes down what it is about to do. Who sees that a year is about to be closed may stop it.
+        new("/claims.v1.Acts/List", Staff | Local),
+        new("/claims.v1.Acts/ProposeYear", Bureau | Local),
+        new("/claims.v1.Acts/Record", Adjudication | Callers.Eligibility | Local),
+        new("/claims.v1.Acts/TakeBackYear", Finance | Bureau | Local),
+
         new("/claims.v1.Audit/GetChainHead", Staff | Local),
         new("/claims.v1.Audit/Verify", Staff | Local),
         new("/claims.v1.Audit/FoldShard", Operations | Callers.Audit | Local),

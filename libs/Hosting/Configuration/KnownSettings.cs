@@ -16,7 +16,7 @@ public static class KnownSettings
         "OutboxKeptPerShard", "OutboxMaxPerShard", "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner",
         "ReconcileSeconds", "Redis", "RedisReplicas", "RefusalDays", "RelayWindow", "Shards", "SilentSeconds", "StreamIdleSeconds",
         "StreamInFlight", "StreamsPerCaller", "Tls", "Tls__Certificate", "Tls__ClientCa", "Tls__Identities", "Tls__Key", "Tls__Revoked",
-        "TraceSampleRatio", "UnknownInsuredPerHour",
+        "TraceSampleRatio", "UnknownInsuredPerHour", "YearCloseDelayHours",
     ];
 
     public static bool IsKnown(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);

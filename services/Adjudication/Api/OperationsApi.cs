@@ -1,3 +1,4 @@
+using System.Globalization;
 using Claims.Adjudication.Settling;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Outbox;
@@ -10,7 +11,8 @@ using StackExchange.Redis;
 namespace Claims.Adjudication.Api;
 
 /// <summary>How far adjudication is ahead of the ledger, for operators.</summary>
-public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, SettlementDesk desk, Rebuilds rebuilds, TimeProvider time)
+public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, SettlementDesk desk, Rebuilds rebuilds, Acts.ActsClient acts,
+    TimeProvider time)
     : AdjudicationOperations.AdjudicationOperationsBase
 {
     private static readonly TimeSpan RedisLimit = TimeSpan.FromSeconds(5);
@@ -40,6 +42,7 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
                 StatusCode.FailedPrecondition, $"Year {request.Year} has not ended; the latest that can be closed is {thisYear - 1}."));
         }
 
+        await RecordAsync(ActKind.YearClosedToHospitals, request.Year.ToString(CultureInfo.InvariantCulture), context);
         try
         {
             await desk.CloseYearAsync(request.Year);
@@ -80,6 +83,13 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
     {
         if (request.InsuredId.Length == 0 && (request.Shard < 0 || request.Shard >= store.Shards.Count))
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"shard is not between 0 and {store.Shards.Count - 1}"));
+        if (!request.DryRun)
+        {
+            await (request.InsuredId.Length > 0
+                ? RecordAsync(ActKind.InsuredRestored, Mask.Insured(request.InsuredId), context)
+                : RecordAsync(ActKind.ShardRebuilt, request.Shard.ToString(CultureInfo.InvariantCulture), context));
+        }
+
         try
         {
             RebuildReport report = request.InsuredId.Length > 0
@@ -103,6 +113,23 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
         Task TellAsync(RebuildProgress progress) => context.CancellationToken.IsCancellationRequested
             ? Task.CompletedTask
             : responseStream.WriteAsync(new RebuildNews { Progress = progress });
+    }
+
+    /// <summary>Before it is done: what nobody could write down is not done.</summary>
+    /// <exception cref="RpcException">The ledger refuses it, in its own words, or does not answer.</exception>
+    private async Task RecordAsync(ActKind kind, string subject, ServerCallContext context)
+    {
+        RecordActRequest act = new() { Kind = kind, Subject = subject, Caller = context.Caller().ToString() };
+        try
+        {
+            await acts.RecordAsync(act, cancellationToken: context.CancellationToken);
+        }
+        catch (RpcException refused) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            throw refused.StatusCode == StatusCode.FailedPrecondition
+                ? new RpcException(new Status(StatusCode.FailedPrecondition, refused.Status.Detail))
+                : new RpcException(new Status(StatusCode.Unavailable, $"The ledger could not write it down: {refused.Status.Detail}"));
+        }
     }
 
     private async Task<OutboxShard> ReadAsync(ShardQueue shard)

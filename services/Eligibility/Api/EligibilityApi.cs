@@ -9,7 +9,8 @@ using Npgsql;
 namespace Claims.Eligibility.Api;
 
 internal sealed class EligibilityApi(NpgsqlDataSource database, PostgresTrust trust, Registry registry, ChangeFeed feed,
-    PolicyPack policy, EligibilityMetrics metrics, IHostApplicationLifetime lifetime, ILogger<EligibilityApi> logger)
+    PolicyPack policy, EligibilityMetrics metrics, IServiceProvider services, IHostApplicationLifetime lifetime,
+    ILogger<EligibilityApi> logger)
     : V1.Eligibility.EligibilityBase
 {
     private const int MaxKeys = 1_000;
@@ -74,6 +75,7 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, PostgresTrust tr
                 _ => throw new ImportFaultException(0, "", $"'{kind}' is not a kind of file"),
             };
             await trust.RequireAsync(context.CancellationToken);
+            await RecordAsync(kind, context);
             ImportResult result = await RegistryImport.RunAsync(
                 database, file, new CsvReader(Pieces(requestStream)), context.CancellationToken);
             // Told here already, so that a watcher of this instance does not wait for the notice to come back.
@@ -101,6 +103,22 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, PostgresTrust tr
         catch (NpgsqlException failed)
         {
             throw Unavailable(failed);
+        }
+    }
+
+    /// <summary>Before the import begins: what nobody could write down is not done.</summary>
+    private async Task RecordAsync(ImportKind kind, ServerCallContext context)
+    {
+        if (services.GetService<Acts.ActsClient>() is not { } acts) return;
+        RecordActRequest act =
+            new() { Kind = ActKind.FileImported, Subject = kind.ToString().ToUpperInvariant(), Caller = context.Caller().ToString() };
+        try
+        {
+            await acts.RecordAsync(act, cancellationToken: context.CancellationToken);
+        }
+        catch (RpcException refused) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, $"The ledger could not write it down: {refused.Status.Detail}"));
         }
     }
 

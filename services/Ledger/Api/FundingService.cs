@@ -32,7 +32,7 @@ internal sealed class FundingService(
         Require(request.Kind is AssessmentKind.Contribution or AssessmentKind.Subsidy, "kind is neither CONTRIBUTION nor SUBSIDY");
         Require(request.Year is >= 1 and <= LastYear, $"year is not between 1 and {LastYear}");
         string scheme = Scheme(request.Scheme);
-        VoucherHead head = Head(request.Header, "assess", request.Kind, scheme, request.County, request.Year);
+        VoucherHead head = Head(context, request.Header, "assess", request.Kind, scheme, request.County, request.Year);
         await books.RequireAsync(request.Reached, context.CancellationToken);
         return await income.AssessAsync(head, request.Kind, scheme, request.County, request.Year, context.CancellationToken);
     });
@@ -48,7 +48,7 @@ internal sealed class FundingService(
         RequireAmount(request.AmountFen);
         string scheme = Scheme(request.Scheme);
         string county = request.County.Length > 0 ? request.County : policy.WholeCity;
-        VoucherHead head = Head(request.Header, "receive", request.Kind, scheme, county, request.Payer, request.AmountFen);
+        VoucherHead head = Head(context, request.Header, "receive", request.Kind, scheme, county, request.Payer, request.AmountFen);
         await books.RequireAsync(request.Reached, context.CancellationToken);
         return await income.ReceiveAsync(head, request.Kind, scheme, county, request.Payer, request.AmountFen, context.CancellationToken);
     });
@@ -61,7 +61,7 @@ internal sealed class FundingService(
         RequireAmount(request.AmountFen);
         string scheme = Scheme(request.Scheme);
         string county = ofCounty ? request.County : policy.WholeCity;
-        VoucherHead head = Head(request.Header, "transfer", request.Route, scheme, county, request.AmountFen);
+        VoucherHead head = Head(context, request.Header, "transfer", request.Route, scheme, county, request.AmountFen);
         await books.RequireEveryShardAsync(request.Reached, context.CancellationToken);
         return await payments.TransferAsync(head, request.Route, scheme, county, request.AmountFen, context.CancellationToken);
     });
@@ -88,13 +88,14 @@ internal sealed class FundingService(
         DateOnly month = Month(request.Month);
         await books.RequireEveryShardAsync(request.Reached, context.CancellationToken);
         return await payments.PayAsync(
-            Head(request.Header, "pay", scheme, request.County, request.Month), scheme, request.County, month, context.CancellationToken);
+            Head(context, request.Header, "pay", scheme, request.County, request.Month), scheme, request.County, month,
+            context.CancellationToken);
     });
 
     public override Task<Voucher> ReverseVoucher(ReverseVoucherRequest request, ServerCallContext context) =>
         Answer(async () =>
         {
-            VoucherHead head = Head(request.Header, "reverse", request.VoucherId);
+            VoucherHead head = Head(context, request.Header, "reverse", request.VoucherId);
             await books.RequireAsync(request.Reached, context.CancellationToken);
             return await vouchers.ReverseAsync(head, request.VoucherId, context.CancellationToken);
         });
@@ -115,7 +116,7 @@ internal sealed class FundingService(
         RequireAmount(request.PlanFen);
         RequirePerson(request.Actor, request.Memo);
         await books.RequireAsync(request.Reached, context.CancellationToken);
-        return await plans.SetAsync(Scheme(request.Scheme), request, context.CancellationToken);
+        return await plans.SetAsync(Scheme(request.Scheme), request, context.Caller().ToString(), context.CancellationToken);
     });
 
     public override Task<PlanList> ListPlans(ListPlansRequest request, ServerCallContext context) => Answer(async () =>
@@ -147,7 +148,7 @@ internal sealed class FundingService(
         await books.RequireAsync(request.Reached, context.CancellationToken);
         return new CloseMonthReply
         {
-            ClosedThrough = (await closedMonths.CloseAsync(month, context.CancellationToken))
+            ClosedThrough = (await closedMonths.CloseAsync(month, context.Caller().ToString(), context.CancellationToken))
                 .ToString("yyyy-MM", CultureInfo.InvariantCulture),
         };
     });
@@ -181,7 +182,7 @@ internal sealed class FundingService(
         }
     }
 
-    private static VoucherHead Head(VoucherHeader? header, params object[] request)
+    private static VoucherHead Head(ServerCallContext context, VoucherHeader? header, params object[] request)
     {
         Require(header is not null, "header is missing");
         Require(header!.Key.Length is > 0 and <= MostKeyCharacters, $"key has not 1 to {MostKeyCharacters} characters");
@@ -190,7 +191,7 @@ internal sealed class FundingService(
         // The memo comes last: it alone may contain the separator.
         string content = string.Join('|',
             [.. request.Select(part => Convert.ToString(part, CultureInfo.InvariantCulture)), header.BusinessDate, header.Memo]);
-        return new VoucherHead(header.Key, content, header.Actor, header.Memo, businessDate);
+        return new VoucherHead(header.Key, content, header.Actor, header.Memo, businessDate, context.Caller().ToString());
     }
 
     private static void RequirePerson(string actor, string memo)

@@ -68,7 +68,10 @@ internal sealed class LedgerService(ClaimsStore store, PostgresTrust trust, Post
         Require(request.Year is >= 1 and <= LastYear, $"year is not between 1 and {LastYear}");
         try
         {
-            return new CloseLedgerYearReply { ClosedThrough = await closedYears.CloseAsync(request.Year, context.CancellationToken) };
+            return new CloseLedgerYearReply
+            {
+                ClosedThrough = await closedYears.CloseAsync(request.Year, context.Caller().ToString(), context.CancellationToken),
+            };
         }
         catch (YearStaysOpenException exception)
         {

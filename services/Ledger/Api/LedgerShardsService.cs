@@ -1,3 +1,4 @@
+using Claims.Hosting;
 using Claims.Ledger.Posting;
 using Claims.V1;
 using Grpc.Core;
@@ -43,9 +44,11 @@ internal sealed class LedgerShardsService(ShardStates states, ILogger<LedgerShar
     {
         try
         {
-            if (await states.ResumeAsync(request.Shard, context.CancellationToken) is not var (sequence, stopped))
+            string caller = context.Caller().ToString();
+            if (await states.ResumeAsync(request.Shard, caller, context.CancellationToken) is not var (sequence, stopped))
                 throw new RpcException(new Status(StatusCode.FailedPrecondition, $"shard {request.Shard} has not stopped"));
-            logger.LogWarning("Shard {Shard} goes on after {Sequence}; it had stopped: {Reason}", request.Shard, sequence, stopped);
+            logger.LogWarning("Shard {Shard} goes on after {Sequence}, by {Caller}; it had stopped: {Reason}", request.Shard, sequence,
+                caller, stopped);
             return new ResumeShardReply { Sequence = sequence, Stopped = stopped };
         }
         catch (NpgsqlException exception)

@@ -31,7 +31,7 @@ internal sealed class BatchRows : IDisposable
         Dictionary<long, BatchRows> read = batches.ToDictionary(batch => batch, _ => new BatchRows());
         using IncrementalHash rowHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] hash = new byte[SHA256.HashSizeInBytes];
-        foreach (ChainedTable table in ChainedTable.All)
+        foreach (ChainedTable table in ChainedTable.All.Where(table => table.Since <= format))
         {
             IReadOnlyCollection<long> unread = table == ChainedTable.SubLedger && recent is not null ? TakeRecent(read, recent) : batches;
             if (unread.Count == 0) continue;

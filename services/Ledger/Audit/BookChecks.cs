@@ -126,6 +126,39 @@ internal sealed class BookChecks(NpgsqlDataSource database)
         return Check(Code.Balances, accounts, bad);
     }
 
+    /// <summary>Closings and plans hang on no batch; the acts that made them do. What acts say must be there, and since acts are written
+    /// down nothing of it without one.</summary>
+    public async Task<VerifyCheck> ActsAsync(CancellationToken cancellationToken)
+    {
+        const string Since = "(SELECT applied_at FROM schema_migration WHERE file = '013_acts.sql')";
+        long acts = await CountAsync("SELECT count(*) FROM act", cancellationToken);
+        BadRow? bad = null;
+        foreach ((string table, string kind, string key, string at) in new[]
+        {
+            ("closed_year", "YEAR_CLOSED", "closed_through::text", "closed_at"),
+            ("closed_month", "MONTH_CLOSED", "to_char(closed_through, 'YYYY-MM')", "closed_at"),
+            ("plan_revision", "PLAN_SET", "concat_ws('/', scheme, county, year, revision)", "set_at"),
+        })
+        {
+            bad ??= await FirstAsync(table, Tampering.Removed, $"an act of {kind} says that it was made", $"""
+                SELECT subject FROM act WHERE kind = '{kind}' AND subject NOT IN (SELECT {key} FROM {table}) ORDER BY act_id LIMIT 1
+                """, cancellationToken);
+            bad ??= await FirstAsync(table, Tampering.Inserted, $"no act of {kind} has made it", $"""
+                SELECT {key} FROM {table} WHERE {at} >= {Since} AND {key} NOT IN (SELECT subject FROM act WHERE kind = '{kind}')
+                    ORDER BY {at} LIMIT 1
+                """, cancellationToken);
+            bad ??= await FirstAsync(table, Tampering.Changed, $"its act of {kind} has another time", $"""
+                SELECT subject FROM act JOIN {table} ON subject = {key} WHERE kind = '{kind}' AND {at} <> acted_at ORDER BY act_id LIMIT 1
+                """, cancellationToken);
+        }
+
+        bad ??= await FirstAsync("plan_revision", Tampering.Changed, "its act says another amount", """
+            SELECT subject FROM act JOIN plan_revision ON subject = concat_ws('/', scheme, county, year, revision)
+            WHERE kind = 'PLAN_SET' AND detail <> plan_fen::text ORDER BY act_id LIMIT 1
+            """, cancellationToken);
+        return Check(Code.Acts, acts, bad);
+    }
+
     /// <summary>Batches that stand for ranges of the sub-ledger.</summary>
     private async Task<long[]> BatchesAfterAsync(long batch, CancellationToken cancellationToken)
     {

@@ -58,10 +58,14 @@ internal sealed record ChainedTable(
             ["voucher_id", "account_code", "heads", "per_head_fen", "source"],
             "journal.batch_id", "journal JOIN voucher USING (journal_id) JOIN assessment AS entry USING (voucher_id)",
             "EXISTS (SELECT FROM voucher WHERE voucher.voucher_id = entry.voucher_id)"),
+        Direct(8, "act", ["act_id"], ["act_id", "batch_id", "kind", "subject", "detail", "caller", "actor", "acted_at"]) with { Since = 5 },
     ];
 
     /// <summary>The table's name as a field, which stands before a row's count of fields and fields in its hash.</summary>
     public byte[] NameField { get; } = CopyBuffer.FieldOf(Name);
+
+    /// <summary>The first format whose links cover it.</summary>
+    public short Since { get; private init; } = 1;
 
     /// <summary>Where a link's format had other columns than <see cref="Columns"/>.</summary>
     public Dictionary<short, string[]> ColumnsOfEarlierFormats { get; } = [];

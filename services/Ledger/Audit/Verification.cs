@@ -28,6 +28,7 @@ internal sealed class Verification(Chain chain, ChainReplay replay, BookChecks b
         await CheckedAsync(await books.PositionsAsync(cancellationToken));
         await CheckedAsync(await books.JournalsAsync(AdvanceAsync, cancellationToken));
         await CheckedAsync(await books.BalancesAsync(cancellationToken));
+        await CheckedAsync(await books.ActsAsync(cancellationToken));
         await tell(new VerifyNews { Head = new ChainHead { Link = outcome.End.Link, Hash = outcome.End.HashText } });
         metrics.Verified(clean);
         return true;

@@ -12,9 +12,10 @@ internal sealed class ClosedMonths(NpgsqlDataSource database, PostgresTrust trus
     /// <summary>Nothing is posted into the month or an earlier one once this returns, and its closing balances stand. Again: the same
     /// answer.</summary>
     /// <param name="month">Its first day.</param>
+    /// <param name="caller">Who closes it, a URI.</param>
     /// <returns>First day of the latest closed month; it may be later than <paramref name="month"/>.</returns>
     /// <exception cref="MonthStaysOpenException">It has not ended, or an earlier month that has entries is open.</exception>
-    public async Task<DateOnly> CloseAsync(DateOnly month, CancellationToken cancellationToken)
+    public async Task<DateOnly> CloseAsync(DateOnly month, string caller, CancellationToken cancellationToken)
     {
         DateTimeOffset now = clock.GetUtcNow();
         DateOnly today = ChinaTime.DayOf(now);
@@ -24,11 +25,19 @@ internal sealed class ClosedMonths(NpgsqlDataSource database, PostgresTrust trus
         if (await ClosedThroughAsync(cancellationToken) is { } already && already >= month) return already;
 
         await trust.RequireAsync(cancellationToken);
-        await using NpgsqlCommand close =
-            database.CreateCommand("INSERT INTO closed_month (closed_through, closed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        await using NpgsqlCommand close = database.CreateCommand("""
+            WITH closed AS (
+                INSERT INTO closed_month (closed_through, closed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING closed_through
+            ), added AS (
+                INSERT INTO batch (posted_at) SELECT $2 FROM closed RETURNING batch_id
+            )
+            INSERT INTO act (batch_id, kind, subject, detail, caller, actor, acted_at)
+            SELECT batch_id, 'MONTH_CLOSED', to_char(closed_through, 'YYYY-MM'), '', $3, '', $2 FROM closed, added
+            """);
         close.CommandTimeout = TimeoutSeconds;
         close.Parameters.Add(new() { Value = month });
         close.Parameters.Add(new() { Value = now });
+        close.Parameters.Add(new() { Value = caller });
         try
         {
             await close.ExecuteNonQueryAsync(cancellationToken);

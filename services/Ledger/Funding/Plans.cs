@@ -18,19 +18,28 @@ internal sealed class Plans(
     /// <summary>Adds a revision. The same request again answers the plan that it made.</summary>
     /// <exception cref="FundingRefusedException">The revision is not the next, or was another.</exception>
     /// <exception cref="Policy.PolicyException">The county is unknown or outside the pooling area.</exception>
-    public async Task<Plan> SetAsync(string scheme, SetPlanRequest request, CancellationToken cancellationToken)
+    /// <param name="caller">Who asks for it, a URI.</param>
+    public async Task<Plan> SetAsync(string scheme, SetPlanRequest request, string caller, CancellationToken cancellationToken)
     {
         policy.County(request.County);
         await trust.RequireAsync(cancellationToken);
         await using NpgsqlCommand insert = database.CreateCommand("""
-            INSERT INTO plan_revision (scheme, county, year, revision, plan_fen, memo, actor, set_at)
-            SELECT $1, $2, $3, $4, $5, $6, $7, $8
-            WHERE $4 = 1 + coalesce((SELECT max(revision) FROM plan_revision WHERE scheme = $1 AND county = $2 AND year = $3), 0)
-            ON CONFLICT DO NOTHING
+            WITH planned AS (
+                INSERT INTO plan_revision (scheme, county, year, revision, plan_fen, memo, actor, set_at)
+                SELECT $1, $2, $3, $4, $5, $6, $7, $8
+                WHERE $4 = 1 + coalesce((SELECT max(revision) FROM plan_revision WHERE scheme = $1 AND county = $2 AND year = $3), 0)
+                ON CONFLICT DO NOTHING RETURNING *
+            ), added AS (
+                INSERT INTO batch (posted_at) SELECT set_at FROM planned RETURNING batch_id
+            )
+            INSERT INTO act (batch_id, kind, subject, detail, caller, actor, acted_at)
+            SELECT batch_id, 'PLAN_SET', concat_ws('/', scheme, county, year, revision), plan_fen::text, $9, actor, set_at
+            FROM planned, added
             """);
         foreach (object value in new object[]
         {
             scheme, request.County, request.Year, request.Revision, request.PlanFen, request.Memo, request.Actor, clock.GetUtcNow(),
+            caller,
         })
             insert.Parameters.Add(new() { Value = value });
         await insert.ExecuteNonQueryAsync(cancellationToken);

@@ -12,7 +12,8 @@ namespace Claims.Ledger.Funding;
 /// <param name="Key">The caller's; it stands for one request for good.</param>
 /// <param name="Request">What was asked, in a form in which equal requests are equal.</param>
 /// <param name="BusinessDate">Null: the day of the entry.</param>
-internal sealed record VoucherHead(string Key, string Request, string Actor, string Memo, DateOnly? BusinessDate);
+/// <param name="Caller">Who asks for it, a URI; no part of what the key stands for.</param>
+internal sealed record VoucherHead(string Key, string Request, string Actor, string Memo, DateOnly? BusinessDate, string Caller);
 
 /// <summary>What a voucher enters. Its postings sum to zero and name no account twice.</summary>
 /// <param name="Period"><c>yyyy</c>, <c>yyyy-MM</c>, or empty.</param>
@@ -186,6 +187,9 @@ internal sealed class VoucherBook(NpgsqlDataSource database, PostgresTrust trust
             ), assessed AS (
                 INSERT INTO assessment (voucher_id, account_code, heads, per_head_fen, source)
                 SELECT voucher_id, line.* FROM voucher, unnest($16::text[], $17::bigint[], $18::bigint[], $19::text[]) AS line
+            ), acted AS (
+                INSERT INTO act (batch_id, kind, subject, detail, caller, actor, acted_at)
+                SELECT batch_id, 'VOUCHER_ENTERED', voucher_id::text, $10, $20, $14, $1 FROM batch, voucher
             )
             SELECT voucher_id FROM voucher
             """, connection)
@@ -212,6 +216,7 @@ internal sealed class VoucherBook(NpgsqlDataSource database, PostgresTrust trust
                 new() { Value = draft.Assessed.Select(heads => heads.Heads).ToArray() },
                 new() { Value = draft.Assessed.Select(heads => heads.PerHeadFen).ToArray() },
                 new() { Value = draft.Assessed.Select(heads => heads.Source).ToArray() },
+                new() { Value = head.Caller },
             },
         };
         return (long)(await insert.ExecuteScalarAsync(cancellationToken))!;

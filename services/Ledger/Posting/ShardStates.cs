@@ -61,16 +61,26 @@ internal sealed class ShardStates(NpgsqlDataSource database, TimeProvider clock)
     }
 
     /// <summary>Lets a stopped shard go on; the instance that posts it hears of it and asks for its records again.</summary>
+    /// <param name="caller">Who lets it, a URI.</param>
     /// <returns>The watermark after which it goes on and why it had stopped, or null where it has not.</returns>
-    public async Task<(long Sequence, string Stopped)?> ResumeAsync(int shard, CancellationToken cancellationToken)
+    public async Task<(long Sequence, string Stopped)?> ResumeAsync(int shard, string caller, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand resume = database.CreateCommand("""
-            UPDATE shard_stop AS stop SET resumed_at = greatest($2, stop.stopped_at) FROM shard_watermark AS watermark
-            WHERE stop.shard = $1 AND stop.resumed_at IS NULL AND watermark.shard = stop.shard
-            RETURNING watermark.sequence, stop.reason
+            WITH resumed AS (
+                UPDATE shard_stop AS stop SET resumed_at = greatest($2, stop.stopped_at) FROM shard_watermark AS watermark
+                WHERE stop.shard = $1 AND stop.resumed_at IS NULL AND watermark.shard = stop.shard
+                RETURNING watermark.sequence, stop.reason
+            ), added AS (
+                INSERT INTO batch (posted_at) SELECT $2 FROM resumed RETURNING batch_id
+            ), acted AS (
+                INSERT INTO act (batch_id, kind, subject, detail, caller, actor, acted_at)
+                SELECT batch_id, 'SHARD_RESUMED', $1::text, left(reason, 500), $3, '', $2 FROM resumed, added
+            )
+            SELECT sequence, reason FROM resumed
             """);
         resume.Parameters.Add(new() { Value = shard });
         resume.Parameters.Add(new() { Value = clock.GetUtcNow() });
+        resume.Parameters.Add(new() { Value = caller });
         await using NpgsqlDataReader row = await resume.ExecuteReaderAsync(cancellationToken);
         return await row.ReadAsync(cancellationToken) ? (row.GetInt64(0), row.GetString(1)) : null;
     }

@@ -7,6 +7,7 @@ using Claims.Adjudication;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Api;
 using Claims.Adjudication.Outbox;
+using Claims.Hosting;
 using Claims.Kafka;
 using Claims.V1;
 using Grpc.Core;
@@ -19,6 +20,8 @@ namespace Adjudication.Tests.Api;
 public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<DeskFixture>
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+
+    private readonly WrittenActs _acts = new();
 
     [Fact]
     public async Task GetOutbox_tells_how_far_each_shard_is_settled_published_and_booked()
@@ -39,7 +42,7 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
             TimeProvider.System, NullLogger<OutboxRelay>.Instance);
         await relay.StartAsync(CancellationToken.None);
         await watermarks.Writer.WriteAsync(new Watermarks { Shards = { new ShardWatermark { Shard = 1, Sequence = 2 } } });
-        OperationsApi api = new(own.Store, relay, fixture.Desk, null!, fixture.Time);
+        OperationsApi api = new(own.Store, relay, fixture.Desk, null!, null!, fixture.Time);
 
         Claims.V1.Outbox told = new();
         await Eventually.HoldsAsync(Bound, async () => (told = await api.GetOutbox(new GetOutboxRequest(), new TestCall())).Shards[
@@ -84,6 +87,41 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
             Assert.Equal("YEAR_CLOSED", (await fixture.Desk.QuoteAsync(Visit("R1", id, date: "2024-12-31"))).ReasonCode);
             Assert.Equal(Decision.Quoted, (await fixture.Desk.QuoteAsync(Visit("R1", id, date: "2025-01-01"))).Decision);
         }
+    }
+
+    [Theory]
+    [InlineData(StatusCode.FailedPrecondition, "it may be taken back until", StatusCode.FailedPrecondition, "it may be taken back until")]
+    [InlineData(StatusCode.DeadlineExceeded, "away", StatusCode.Unavailable, "The ledger could not write it down: away")]
+    public async Task Year_that_the_ledger_does_not_write_down_stays_open(
+        StatusCode code, string said, StatusCode answered, string sentence)
+    {
+        string insured = OfShard(0, 4);
+        _acts.Refusal = new Status(code, said);
+        CallerIs("claims://role/bureau/zhang.wei", out TestCall call);
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            () => Api(fixture.Store.Store, fixture.Desk).CloseYear(new CloseYearRequest { Year = 2025 }, call));
+
+        Assert.Equal(new Status(answered, sentence), refused.Status);
+        Assert.Equal(
+            [new RecordActRequest { Kind = ActKind.YearClosedToHospitals, Subject = "2025", Caller = "claims://role/bureau/zhang.wei" }],
+            _acts.Acts);
+        Assert.Equal(Decision.Quoted, (await fixture.Desk.QuoteAsync(Visit("R1", insured, date: "2025-12-31"))).Decision);
+    }
+
+    [Theory]
+    [InlineData("", ActKind.ShardRebuilt, "1")]
+    [InlineData("410105198001011234", ActKind.InsuredRestored, "***1234")]
+    public async Task Rebuild_that_the_ledger_does_not_write_down_does_not_begin(string insuredId, ActKind kind, string subject)
+    {
+        _acts.Refusal = new Status(StatusCode.Unavailable, "away");
+        RebuildShardRequest request = new() { Shard = 1, InsuredId = insuredId };
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            () => Api(fixture.Store.Store, fixture.Desk).RebuildShard(request, null!, new TestCall()));
+
+        Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+        Assert.Equal([new RecordActRequest { Kind = kind, Subject = subject, Caller = "claims://role/local" }], _acts.Acts);
     }
 
     [Fact]
@@ -146,12 +184,20 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
         Assert.Equal(new Status(StatusCode.Unavailable, "closed 3"), list.Status);
     }
 
+    private static void CallerIs(string uri, out TestCall call)
+    {
+        Assert.True(Identity.TryParse(uri, out Identity? caller));
+        call = new TestCall();
+        call.Names(caller);
+    }
+
     /// <summary>An insured, of no other test, in this shard.</summary>
     private static string OfShard(int shard, int shards) =>
         Enumerable.Range(0, 1_000).Select(number => $"P5-{number}").First(id => Shards.Of(id, shards) == shard);
 
     /// <summary>One that is not asked about the relay, nor to rebuild.</summary>
-    private OperationsApi Api(SettlementStore store, SettlementDesk desk) => new(store, null!, desk, null!, fixture.Time);
+    private OperationsApi Api(SettlementStore store, SettlementDesk desk) =>
+        new(store, null!, desk, null!, new Acts.ActsClient(_acts), fixture.Time);
 
     private sealed class Listed : IServerStreamWriter<ShardAccumulators>
     {

@@ -117,16 +117,17 @@ public sealed class ClosedMonthTests(LedgerDatabase databases)
     public async Task Voucher_of_a_closed_year_is_refused()
     {
         await using Fund fund = await Fund.OpenAsync(databases, new(2025, 1, 3));
-        await fund.Ledger.ClosedYears.CloseAsync(2024, CancellationToken.None);
+        await fund.Ledger.ClosedYears.CloseAsync(2024, RunningLedger.Caller, CancellationToken.None);
 
         await Assert.ThrowsAsync<Claims.Ledger.Funding.FundingRefusedException>(() => fund.Income.ReceiveAsync(
             fund.Head(businessDate: new(2024, 12, 31)), IncomeKind.IncomeOther, "resident", Fund.City, Payer.Unspecified, 1,
             CancellationToken.None));
 
-        Assert.Equal(0, await fund.Ledger.CountAsync("SELECT count(*) FROM batch"));
+        Assert.Equal(0, await fund.Ledger.CountAsync("SELECT count(*) FROM voucher"));
     }
 
-    private static Task<DateOnly> CloseAsync(Fund fund, DateOnly month) => fund.Months.CloseAsync(month, CancellationToken.None);
+    private static Task<DateOnly> CloseAsync(Fund fund, DateOnly month) =>
+        fund.Months.CloseAsync(month, RunningLedger.Caller, CancellationToken.None);
 
     private static async Task<long> DebitAsync(Fund fund, string firstKind, string lastKind, DateOnly on, DateKind by) =>
         (await fund.Balances.OnAsync(on, by, CancellationToken.None)).Accounts

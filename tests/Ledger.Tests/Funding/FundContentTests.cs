@@ -122,7 +122,8 @@ public sealed class FundContentTests(LedgerDatabase databases)
         Assert.Empty(await ListAsync(fund, new(), Today.AddDays(1), null));
         Assert.Empty(await ListAsync(fund, new(), null, Today.AddDays(-1)));
 
-        static VoucherHead Head(string key) => new(key, $"request {key}", $"clerk {key}", $"memo {key}", new DateOnly(2025, 4, 9));
+        static VoucherHead Head(string key) => new(key, $"request {key}", $"clerk {key}", $"memo {key}", new DateOnly(2025, 4, 9),
+            RunningLedger.Caller);
 
         static string NameOf(string account) => account[..4] switch
         {
@@ -260,7 +261,7 @@ public sealed class FundContentTests(LedgerDatabase databases)
         Task<Plan> SetAsync(string scheme, string county, int year, long fen, int revision) => fund.Plans.SetAsync(
             scheme,
             new SetPlanRequest { County = county, Year = year, PlanFen = fen, Revision = revision, Actor = "clerk", Memo = "because" },
-            CancellationToken.None);
+            RunningLedger.Caller, CancellationToken.None);
 
         static Plan PlanOf(string county, string name, int year, int revision, long planFen, long spentFen, long basisPoints,
             int percent) => new()

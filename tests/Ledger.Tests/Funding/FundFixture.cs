@@ -51,7 +51,7 @@ internal sealed class Fund : IAsyncDisposable
     }
 
     public VoucherHead Head(string? key = null, DateOnly? businessDate = null, string request = "") =>
-        new(key ?? $"K{Interlocked.Increment(ref _keys)}", request, "clerk", "", businessDate);
+        new(key ?? $"K{Interlocked.Increment(ref _keys)}", request, "clerk", "", businessDate, RunningLedger.Caller);
 
     /// <summary>So many fen come in and lie on the city's expenditure account.</summary>
     public async Task FillCityAsync(long fen, string scheme = "resident")

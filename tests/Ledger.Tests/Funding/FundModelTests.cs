@@ -171,7 +171,7 @@ public sealed class FundModelTests(LedgerDatabase databases, ITestOutputHelper o
             foreach (DateOnly month in _entries.Select(entry => new DateOnly(entry.Posted.Year, entry.Posted.Month, 1))
                 .Where(month => month < new DateOnly(fund.Clock.Today.Year, fund.Clock.Today.Month, 1)).Distinct().Order().ToArray())
             {
-                await fund.Months.CloseAsync(month, CancellationToken.None);
+                await fund.Months.CloseAsync(month, RunningLedger.Caller, CancellationToken.None);
                 _closed.Add(month);
             }
         }

@@ -225,7 +225,8 @@ public sealed class PaymentTests(LedgerDatabase databases)
             revised.Revision, revised.PlanFen, revised.WarningPercent) : default);
         Assert.Equal(2, await fund.Ledger.CountAsync("SELECT count(*) FROM plan_revision"));
 
-        Task<Plan> SetAsync(SetPlanRequest request) => fund.Plans.SetAsync("resident", request, CancellationToken.None);
+        Task<Plan> SetAsync(SetPlanRequest request) => fund.Plans.SetAsync("resident", request, RunningLedger.Caller,
+            CancellationToken.None);
     }
 
     private static Task<Voucher> TransferAsync(Fund fund, TransferRoute route, string county, long fen) =>
