@@ -20,6 +20,7 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     ImportCommand.Create(),
     SendCommand.Create(),
     RebuildCommand.Create(),
+    InsuredCommand.Create(),
     BackupCommand.Create(),
     RestoreCommand.Create(),
     ConformanceCommand.Create(),

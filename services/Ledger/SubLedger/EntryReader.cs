@@ -59,12 +59,12 @@ internal sealed class EntryReader(NpgsqlDataSource database)
     public async IAsyncEnumerable<InsuredYear> InsuredYearsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
-            SELECT insured_id, extract(year FROM visit_date)::integer AS year,
+            SELECT coalesce(nullif(person_id, ''), insured_id) COLLATE "C" AS person, extract(year FROM visit_date)::integer AS year,
                 coalesce(sum(fund_pay_fen) FILTER (WHERE counts_against_cap), 0)::bigint,
                 sum(fund_pay_fen)::bigint,
                 sum(CASE kind WHEN 'CANCELLATION' THEN -1 ELSE 1 END)
-            FROM sub_ledger WHERE kind NOT IN ('REQUEST_ONLY', 'NUMBERS_LOST')
-            GROUP BY insured_id, year ORDER BY insured_id COLLATE "C", year
+            FROM sub_ledger WHERE kind IN ('SETTLEMENT', 'CANCELLATION', 'RESTORATION')
+            GROUP BY person, year ORDER BY person, year
             """);
         command.CommandTimeout = TimeoutSeconds;
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);

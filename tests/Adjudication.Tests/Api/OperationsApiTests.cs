@@ -92,7 +92,7 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
         string insured = OfShard(2, 4);
         SettleReply settled = await fixture.Desk.SettleAsync(Visit("L1", insured));
         await fixture.Desk.SettleAsync(Visit("L1", OfShard(3, 4)));
-        long sequence = SettlementIds.Read(settled.SettlementId, 2)!.Value.Sequence;
+        long sequence = SettlementIds.Read(settled.SettlementId)!.Value.Sequence;
         Listed listed = new();
 
         await Api(fixture.Store.Store, fixture.Desk).ListAccumulators(new ListAccumulatorsRequest { Shard = 2 }, listed, new TestCall());
