@@ -110,6 +110,7 @@ public sealed class FakeSystem : IAsyncLifetime
         {
             SendCommand.Create(),
             RebuildCommand.Create(),
+            InsuredCommand.Create(),
             ConformanceCommand.Create(),
             ImportCommand.Create(),
             LedgerCommand.Create(),

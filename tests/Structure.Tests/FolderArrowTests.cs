@@ -8,8 +8,9 @@ public sealed class FolderArrowTests
     {
         ["services/Adjudication"] = new(StringComparer.Ordinal)
         {
-            ["Api"] = ["Settling", "Store", "Coverage", "Outbox", "Rebuilding"],
-            ["Settling"] = ["Store", "Coverage"],
+            ["Api"] = ["Settling", "Store", "Coverage", "Outbox", "Rebuilding", "Merging"],
+            ["Settling"] = ["Store", "Coverage", "Merging"],
+            ["Merging"] = ["Store"],
             ["Outbox"] = ["Store"],
             ["Rebuilding"] = ["Store"],
             ["Store"] = [],

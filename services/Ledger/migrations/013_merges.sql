@@ -34,4 +34,4 @@ ALTER TABLE sub_ledger
 
 -- The few that are looked up by the person.
 CREATE INDEX sub_ledger_person ON sub_ledger (shard, person_id) WHERE person_id <> '';
-CREATE INDEX sub_ledger_merge ON sub_ledger (insured_id) WHERE kind LIKE '%MERGE%';
+CREATE INDEX sub_ledger_merge ON sub_ledger (insured_id) WHERE kind = 'MERGE_OUT';
