@@ -39,7 +39,7 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
             TimeProvider.System, NullLogger<OutboxRelay>.Instance);
         await relay.StartAsync(CancellationToken.None);
         await watermarks.Writer.WriteAsync(new Watermarks { Shards = { new ShardWatermark { Shard = 1, Sequence = 2 } } });
-        OperationsApi api = new(own.Store, relay, fixture.Desk, null!, fixture.Time);
+        OperationsApi api = new(own.Store, relay, fixture.Desk, null!, fixture.Eligibility, fixture.Time, NullLogger<OperationsApi>.Instance);
 
         Claims.V1.Outbox told = new();
         await Eventually.HoldsAsync(Bound, async () => (told = await api.GetOutbox(new GetOutboxRequest(), new TestCall())).Shards[
@@ -151,7 +151,8 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
         Enumerable.Range(0, 1_000).Select(number => $"P5-{number}").First(id => Shards.Of(id, shards) == shard);
 
     /// <summary>One that is not asked about the relay, nor to rebuild.</summary>
-    private OperationsApi Api(SettlementStore store, SettlementDesk desk) => new(store, null!, desk, null!, fixture.Time);
+    private OperationsApi Api(SettlementStore store, SettlementDesk desk) =>
+        new(store, null!, desk, null!, fixture.Eligibility, fixture.Time, NullLogger<OperationsApi>.Instance);
 
     private sealed class Listed : IServerStreamWriter<ShardAccumulators>
     {
