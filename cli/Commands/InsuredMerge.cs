@@ -24,8 +24,8 @@ public static class InsuredMerge
         Option<bool> yes = new("--yes") { Description = "Do not ask. Without a terminal there is nobody to ask." };
         Option<bool> json = CommonOptions.Json();
         Command command = new("merge",
-            "Make two ids one person: one cap, one deductible a day, one list of settlements under both. What they have used together beyond "
-            + "a limit is told, and nothing is taken back. The same again goes through with what was interrupted.")
+            "Make two ids one person: one cap, one deductible a day, one list of settlements under both. What they have used together "
+            + "beyond a limit is told, and nothing is taken back. The same again goes through with what was interrupted.")
         {
             merged,
             into,
@@ -61,7 +61,8 @@ public static class InsuredMerge
         if (Console.IsInputRedirected)
             throw new CommandException("Nothing was merged: there is no terminal to ask at, and --yes is not given.");
         Console.Error.Write($"{Mask.Insured(request.MergedId)} {(request.Undo ? "is parted from 拆分" : "is merged into 合并入")} "
-            + $"{Mask.Insured(request.IntoId)}, and once anything is settled that stays 结算后不可恢复. Type the last digits of the first id, {word}: ");
+            + $"{Mask.Insured(request.IntoId)}, and once anything is settled that stays 结算后不可恢复. "
+            + $"Type the last digits of the first id, {word}: ");
         string? typed = await Task.Run(Console.In.ReadLine, CancellationToken.None).WaitAsync(cancellationToken);
         if (typed?.Trim() != word) throw new CommandException($"Nothing was merged: what was typed is not {word}.");
     }

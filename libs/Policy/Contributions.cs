@@ -64,7 +64,8 @@ public static class ContributionRules
 
         Known<long>? other = pack.Contributions.OtherStandards.GetValueOrDefault((planYear, category));
         Cited<long> standard = Require(other ?? pack.Contributions.Standards.GetValueOrDefault(planYear),
-            $"The contribution for plan year {planYear}{(other is null ? "" : $" of category '{category}'")} is not in hand for {pack.City}");
+            $"The contribution for plan year {planYear}{(other is null ? "" : $" of category '{category}'")} is not in hand "
+                + $"for {pack.City}");
         ImmutableArray<string>.Builder sources = ImmutableArray.CreateBuilder<string>();
         sources.Add(standard.Source);
         long aidFen = 0;

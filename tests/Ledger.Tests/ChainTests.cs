@@ -74,7 +74,8 @@ public sealed class ChainTests(LedgerDatabase databases)
 
     [Fact]
     public void Links_of_every_format_so_far_are_known_and_no_later_one() =>
-        Assert.Equal([false, true, true, true, true, true, false], Enumerable.Range(0, 7).Select(format => ChainLink.IsKnown((short)format)));
+        Assert.Equal([false, true, true, true, true, true, false],
+            Enumerable.Range(0, 7).Select(format => ChainLink.IsKnown((short)format)));
 
     [Fact]
     public async Task Hashes_of_what_was_posted_are_those_of_what_PostgreSQL_has()

@@ -132,7 +132,8 @@ public sealed class PolicyValuesTests
         ContributionQuote general = Xinzhou.QuoteContribution(2024, "general", "");
         ContributionQuote destitute = Xinzhou.QuoteContribution(2024, "destitute", "");
 
-        Assert.Equal((38_000, 38_000, 0L, 0L, null), (general.StandardFen, general.SelfFen, general.CityAidFen, general.CountyAidFen, general.PayersNotInHand));
+        Assert.Equal((38_000, 38_000, 0L, 0L, null),
+            (general.StandardFen, general.SelfFen, general.CityAidFen, general.CountyAidFen, general.PayersNotInHand));
         Assert.Equal((38_000, 0, 38_000, null, null),
             (destitute.StandardFen, destitute.SelfFen, destitute.AidFen, destitute.CityAidFen, destitute.CountyAidFen));
         Assert.Contains("文件不在手", destitute.PayersNotInHand, StringComparison.Ordinal);

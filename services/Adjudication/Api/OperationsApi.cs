@@ -139,7 +139,8 @@ public sealed class OperationsApi(
                 SettledTwice = { outcome.SettledTwice },
                 Overdrawn =
                 {
-                    outcome.Overdrawn.Select(over => new OverdrawnLimit { Accumulator = over.Accumulator, Limit = over.Limit, Used = over.Used }),
+                    outcome.Overdrawn.Select(over =>
+                        new OverdrawnLimit { Accumulator = over.Accumulator, Limit = over.Limit, Used = over.Used }),
                 },
             };
         }

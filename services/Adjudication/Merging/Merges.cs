@@ -7,8 +7,8 @@ using Google.Protobuf;
 namespace Claims.Adjudication.Merging;
 
 /// <summary>
-/// Two insured ids that are one person: what was stored under the one is brought to the other, and from then on both are settled from there.
-/// Each half of it is one atomic step of the shard that it is in, says itself in the books, and may be done again
+/// Two insured ids that are one person: what was stored under the one is brought to the other, and from then on both are settled from
+/// there. Each half of it is one atomic step of the shard that it is in, says itself in the books, and may be done again
 /// (docs/decisions/merging-ids.md).
 /// </summary>
 public sealed class Merges(SettlementStore store, TimeProvider time)

@@ -9,8 +9,8 @@
 -- ARGV[11..] field, value: what the other hash is brought, or gives back. A record (q) is ranked by a number of its own; a visit (v) is
 --   brought where none stands there; an accumulator is added or taken away; a mark (m) is put or removed
 -- Reply: the shard's last number, then a word for each half: 'done'; 'was' done before; 'gone', 'changed', 'merged' into yet another,
---   'other' merge stands there, 'parted' again since, 'later' a settlement was made or undone since. Where either is not done or was, nothing
---   happened.
+--   'other' merge stands there, 'parted' again since, 'later' a settlement was made or undone since. Where either is not done or
+--   was, nothing happened.
 local HEADER = '>Bc1c1c1I6I6I4I6I6I6I1I2I2'
 local FORMAT = 2
 -- Records with a number from here on were brought by a merge.
@@ -140,7 +140,8 @@ local function write_other()
   -- Lua gives a call a few thousand arguments at most.
   for from = 1, #put, 1000 do call('HSET', key, unpack(put, from, math.min(from + 999, #put))) end
   for from = 1, #gone, 1000 do call('HDEL', key, unpack(gone, from, math.min(from + 999, #gone))) end
-  record_of(key, 'q\n' .. (merges and 'merge-in-' or 'unmerge-in-') .. name, merges and 'I' or 'i', first, table.concat(before, ' '), ARGV[10])
+  local field = 'q\n' .. (merges and 'merge-in-' or 'unmerge-in-') .. name
+  record_of(key, field, merges and 'I' or 'i', first, table.concat(before, ' '), ARGV[10])
   call('HSET', key, '#', format('%d', fields_of(key)))
 end
 

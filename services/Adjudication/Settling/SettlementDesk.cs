@@ -183,7 +183,8 @@ public sealed class SettlementDesk
             };
         if (refusal is not null) return Replies.Refused(requestId, request.FacilityCode, request.InsuredId, refusal);
 
-        (ShardQueue shard, string holderId, IReadOnlyList<(string Field, byte[] Value)> fields) = await _merges.ReadAsync(request.InsuredId);
+        (ShardQueue shard, string holderId, IReadOnlyList<(string Field, byte[] Value)> fields) =
+            await _merges.ReadAsync(request.InsuredId);
         IReadOnlyList<StoredAnswer> all = StoredAnswer.AllOf(fields);
 
         // Two ids that were merged may have the same request id.
@@ -207,7 +208,8 @@ public sealed class SettlementDesk
     /// <exception cref="EligibilityUnavailableException">Whether the insured has a cap cannot be known.</exception>
     public async ValueTask<V1.Accumulators> AccumulatorsAsync(GetAccumulatorsRequest request)
     {
-        (ShardQueue shard, string holderId, IReadOnlyList<(string Field, byte[] Value)> fields) = await _merges.ReadAsync(request.InsuredId);
+        (ShardQueue shard, string holderId, IReadOnlyList<(string Field, byte[] Value)> fields) =
+            await _merges.ReadAsync(request.InsuredId);
         V1.Accumulators reply = new() { InsuredId = request.InsuredId, Year = request.Year };
         AccumulatorField[] year = [.. fields.Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>()
             .Where(field => field.Year == request.Year)];
@@ -420,9 +422,9 @@ public sealed class SettlementDesk
         StoredRecord record = StoredRecord.Read(reply.Bytes);
         if (!StatesTheSame(request, record.Request))
         {
+            RequestField.Key key = new(request.FacilityCode, request.RequestId, "");
             SettlementRef stands = SettlementRefs.Of(
-                shard.Shard, new StoredAnswer(new RequestField.Key(request.FacilityCode, request.RequestId, ""), record.Header, reply.Bytes),
-                request.FacilityCode);
+                shard.Shard, new StoredAnswer(key, record.Header, reply.Bytes), request.FacilityCode);
             Refuse(answer, request, SettlementRefs.Name(Reasons.DuplicateConflict, stands));
             answer.Reply.Other = stands;
             return;

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Claims.Adjudication.Store;
 
-/// <summary>A merge, or its undoing, as it lies in the store: header, what the accumulators held before, <see cref="StoredMerge"/>.</summary>
+/// <summary>A merge, or its undoing, as it lies in the store: header, what the accumulators held before,
+/// <see cref="StoredMerge"/>.</summary>
 /// <param name="Before">Of each accumulator of the content, in its order; empty where the record moves none.</param>
 public sealed record MergeRecord(RecordHeader Header, IReadOnlyList<long> Before, StoredMerge Content)
 {

@@ -27,7 +27,9 @@ public sealed class TermsStore(IDatabase redis)
     public ValueTask<uint> KeyOfAsync(ShardQueue shard, Terms terms)
     {
         uint key = _keys.GetOrAdd(terms, static c => KeyOf(JsonSerializer.SerializeToUtf8Bytes(c)));
-        return _known.ContainsKey((shard.Shard, key)) ? ValueTask.FromResult(key) : WriteAsync(shard, key, terms, JsonSerializer.SerializeToUtf8Bytes(terms));
+        return _known.ContainsKey((shard.Shard, key))
+            ? ValueTask.FromResult(key)
+            : WriteAsync(shard, key, terms, JsonSerializer.SerializeToUtf8Bytes(terms));
     }
 
     /// <summary>The key of terms by their text, as it is stored.</summary>

@@ -17,8 +17,8 @@ internal sealed class EntryReader(NpgsqlDataSource database)
     public IAsyncEnumerable<SubLedgerEntry> EntriesAsync(int fromYear, CancellationToken cancellationToken) =>
         ReadAsync("$1 = 0 OR visit_date >= make_date($1, 1, 1)", "shard, sequence", fromYear, [], cancellationToken);
 
-    /// <summary>The same as it was lived: first all whose ids were never merged, in order of shard and sequence; then the others, in the order
-    /// of time, since a merge goes across shards.</summary>
+    /// <summary>The same as it was lived: first all whose ids were never merged, in order of shard and sequence; then the others, in the
+    /// order of time, since a merge goes across shards.</summary>
     public async IAsyncEnumerable<(SubLedgerEntry Entry, bool OfMerged)> LivedAsync(
         int fromYear, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

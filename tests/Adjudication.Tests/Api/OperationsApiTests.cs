@@ -39,7 +39,8 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
             TimeProvider.System, NullLogger<OutboxRelay>.Instance);
         await relay.StartAsync(CancellationToken.None);
         await watermarks.Writer.WriteAsync(new Watermarks { Shards = { new ShardWatermark { Shard = 1, Sequence = 2 } } });
-        OperationsApi api = new(own.Store, relay, fixture.Desk, null!, fixture.Eligibility, fixture.Time, NullLogger<OperationsApi>.Instance);
+        OperationsApi api = new(
+            own.Store, relay, fixture.Desk, null!, fixture.Eligibility, fixture.Time, NullLogger<OperationsApi>.Instance);
 
         Claims.V1.Outbox told = new();
         await Eventually.HoldsAsync(Bound, async () => (told = await api.GetOutbox(new GetOutboxRequest(), new TestCall())).Shards[

@@ -28,7 +28,7 @@ internal sealed class MergeModel(string merged, string other)
         long left = Math.Max(0, TariffFen - Standing(id).Where(visit => visit.Day == day).Sum(visit => visit.BorneFen));
         long borne = Math.Min(fen, left);
         long share = (long)Math.Round((fen - borne) * (decimal)RateBasisPoints / 10_000, MidpointRounding.AwayFromZero);
-        long paid = Math.Min(share, Math.Max(0, CapFen - Standing(id).Where(visit => visit.Day.Year == day.Year).Sum(visit => visit.PaidFen)));
+        long paid = Math.Min(share, Math.Max(0, CapFen - PaidFen(id, day.Year)));
         _visits[(id, request)] = new Visit(day, borne, paid, visitId, content) { Rank = ++_clock };
         _movedSince = true;
         return $"new {borne} {paid}";

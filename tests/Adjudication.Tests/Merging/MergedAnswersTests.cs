@@ -63,7 +63,8 @@ public sealed class MergedAnswersTests(DeskFixture fixture) : IClassFixture<Desk
             InsuredId = own,
             SettlementId = first.SettlementId,
         });
-        Assert.Equal((Decision.Cancelled, "R1", -first.FundPayFen), (cancelled.Decision, cancelled.OriginalRequestId, cancelled.FundPayFen));
+        Assert.Equal((Decision.Cancelled, "R1", -first.FundPayFen),
+            (cancelled.Decision, cancelled.OriginalRequestId, cancelled.FundPayFen));
         Assert.Equal(Reasons.RequestCancelled, (await fixture.Desk.SettleAsync(DeskFixture.VisitOf(20_000, "R1", old))).ReasonCode);
         ReverseReply reversed = await fixture.Desk.ReverseAsync(new ReverseRequest
         {

@@ -80,7 +80,8 @@ public sealed class MergesTests
         Assert.Equal("replay 4000 3300", await pair.SettleAsync(pair.Old, "r2", Day.AddDays(1), 10_000));
         int oldShard = store.Fixture.Store.ShardOf(pair.Old).Shard;
         StepReply byId = await pair.RunAsync(pair.New, (holder, shard) => shard.RunAsync(Step.Undoing(
-            StepMode.Cancel, holder, "H1", "c9", Step.TargetOf(2024, oldShard, 1, shard.Shard), Step.TargetOf(2024, 1), new StoredUndoing())));
+            StepMode.Cancel, holder, "H1", "c9", Step.TargetOf(2024, oldShard, 1, shard.Shard), Step.TargetOf(2024, 1),
+            new StoredUndoing())));
         Assert.Equal(StepOutcome.New, byId.Outcome);
         UndoingRecord record = UndoingRecord.Read(byId.Bytes);
         Assert.Equal(SettlementIds.Format(2024, oldShard, 1), SettlementIds.Format(2024, 3, record.TargetSequence));
@@ -169,6 +170,77 @@ public sealed class MergesTests
         }
 
         Assert.Equal("new 0 550", await pair.SettleAsync(pair.Old, "r4", Day, 1_000));
+    }
+
+    [Fact]
+    public async Task Merge_that_was_broken_off_is_gone_through_with_by_the_next_visit_or_the_next_run()
+    {
+        await using RebuiltStore store = await StartAsync();
+        foreach (bool byVisit in (bool[])[true, false])
+        {
+            Pair pair = new(store, Ids(oneShard: false, byVisit ? 7 : 8));
+            await pair.SettleAsync(pair.Old, "r1", Day, 10_000);
+            await pair.SettleAsync(pair.New, "r1", Day, 10_000);
+            pair.Merges.BetweenSteps = _ => throw new IOException("broken off");
+            await Assert.ThrowsAsync<IOException>(() => pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由"));
+            await store.BookAndCompareAsync(pair.Ids);
+            Assert.Equal("new 0 1100", await pair.SettleAsync(pair.New, "r2", Day, 2_000));
+
+            // Another instance, which knows nothing of it.
+            Pair other = new(store, pair.Ids);
+            if (!byVisit) Assert.False((await other.Merges.MergeAsync(pair.Old, pair.New, "乙", "另一事由")).IsNew);
+            Assert.Equal("new 0 550", await other.SettleAsync(pair.Old, "r2", Day, 1_000));
+            Assert.Equal(4, StoredAnswer.AllOf((await other.Merges.ReadAsync(pair.New)).Fields).Count);
+            await store.BookAndCompareAsync(pair.Ids);
+        }
+    }
+
+    [Fact]
+    public async Task Undoing_that_was_broken_off_is_gone_through_with_by_the_next_visit()
+    {
+        await using RebuiltStore store = await StartAsync();
+        Pair pair = new(store, Ids(oneShard: false, 9));
+        await pair.SettleAsync(pair.Old, "r1", Day, 10_000);
+        await pair.SettleAsync(pair.New, "r1", Day, 10_000);
+        await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由");
+        pair.Merges.BetweenSteps = _ => throw new IOException("broken off");
+        await Assert.ThrowsAsync<IOException>(() => pair.Merges.PartAsync(pair.Old, pair.New, "甲", "有误"));
+        await store.BookAndCompareAsync(pair.Ids);
+
+        Assert.Equal("new 0 1100", await pair.SettleAsync(pair.New, "r2", Day, 2_000));
+        Assert.Equal("new 0 550", await pair.SettleAsync(pair.Old, "r2", Day, 1_000));
+
+        Assert.Equal([(3_300L + 1_100, 2), (3_300L + 550, 2)],
+            [await PaidAsync(pair.New), await PaidAsync(pair.Old)]);
+        await store.BookAndCompareAsync(pair.Ids);
+
+        async Task<(long, int)> PaidAsync(string id)
+        {
+            IReadOnlyList<(string Field, byte[] Value)> fields = (await pair.Merges.ReadAsync(id)).Fields;
+            return (
+                fields.Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>()
+                    .Single(field => field.Day is null).Amount,
+                StoredAnswer.AllOf(fields).Count);
+        }
+    }
+
+    [Fact]
+    public async Task Visit_of_a_half_merged_id_is_told_to_try_again_while_the_other_shard_is_away()
+    {
+        await using RebuiltStore store = await StartAsync();
+        Pair pair = new(store, Ids(oneShard: false, 10));
+        pair.Merges.BetweenSteps = _ => throw new IOException("broken off");
+        await Assert.ThrowsAsync<IOException>(() => pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由"));
+        ShardQueue away = store.Fixture.Store.ShardOf(pair.New);
+        ShardStatus status = away.Status;
+        away.Close("its node is away");
+
+        StoreUnavailableException refused =
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => pair.SettleAsync(pair.Old, "r1", Day, 10_000));
+
+        Assert.Equal(Unanswered.NothingHappened, refused.Why);
+        away.Open(status.Stamp!, away.LowestSequence);
+        Assert.Equal("new 4000 3300", await pair.SettleAsync(pair.Old, "r1", Day, 10_000));
     }
 
     private static Task<RebuiltStore> StartAsync() => RebuiltStore.StartAsync(ShardCount);
@@ -329,7 +401,8 @@ internal sealed class Pair
 
     public async Task<string> UndoAsync(StepMode mode, string id, string request, string target) =>
         Said(await RunAsync(id, (holder, shard) => shard.RunAsync(Step.Undoing(
-            mode, holder, "H1", request, RequestField.Of("H1", target, holder.StatedId), RequestField.Of("H1", target), new StoredUndoing()))));
+            mode, holder, "H1", request, RequestField.Of("H1", target, holder.StatedId), RequestField.Of("H1", target),
+            new StoredUndoing()))));
 
     /// <summary>Of both, as an auditor is told them.</summary>
     public async Task<(string, string)[]> AccumulatorsAsync()
@@ -338,7 +411,8 @@ internal sealed class Pair
         foreach (string id in Ids)
         {
             HashEntry[] entries = await _store.Redis.HashGetAllAsync(_store.Fixture.Store.ShardOf(id).Keys.Insured(id));
-            InsuredAccumulators found = StoredAccumulators.Of(id, [.. entries.SelectMany(entry => (RedisValue[])[entry.Name, entry.Value])]);
+            InsuredAccumulators found = StoredAccumulators.Of(
+                id, [.. entries.SelectMany(entry => (RedisValue[])[entry.Name, entry.Value])]);
             held.Add(($"{id} {found.StandingSettlements}",
                 string.Join(' ', found.Accumulators.Select(accumulator => $"{accumulator.Name}={accumulator.Amount}"))));
         }
