@@ -37,7 +37,11 @@ public static partial class PolicyCommand
     {
         Option<int> year = new("--year") { Description = "Plan year", Required = true };
         Option<string> category = new("--category") { Description = "Category of the insured", DefaultValueFactory = _ => "general" };
-        Option<string> county = new("--county") { Description = "6-digit code of the county of enrolment", Required = true };
+        Option<string> county = new("--county")
+        {
+            Description = "6-digit code of the county of enrolment; not asked for where the city's counties are not in hand",
+            DefaultValueFactory = _ => "",
+        };
         (Option<string> directory, Option<string> city, Option<bool> json) = PackOptions();
         Command command = new("contribution",
             "What a person pays for a plan year, and who pays the rest") { year, category, county, city, directory, json };
@@ -54,8 +58,10 @@ public static partial class PolicyCommand
                     county = quote.CountyCode,
                     standardFen = quote.StandardFen,
                     selfFen = quote.SelfFen,
+                    aidFen = quote.AidFen,
                     cityAidFen = quote.CityAidFen,
                     countyAidFen = quote.CountyAidFen,
+                    payersNotInHand = quote.PayersNotInHand,
                     sources = quote.Sources,
                 });
                 return ExitCodes.Done;
@@ -65,9 +71,14 @@ public static partial class PolicyCommand
             [
                 ["个人缴费标准", Show.Yuan(quote.StandardFen)],
                 ["个人缴纳", Show.Yuan(quote.SelfFen)],
-                ["市级财政资助", Show.Yuan(quote.CityAidFen)],
-                ["区县（市）财政资助", Show.Yuan(quote.CountyAidFen)],
+                .. quote.PayersNotInHand is null
+                    ? (string[][])
+                    [
+                        ["市级财政资助", Show.Yuan(quote.CityAidFen!.Value)], ["区县（市）财政资助", Show.Yuan(quote.CountyAidFen!.Value)],
+                    ]
+                    : [["财政资助", Show.Yuan(quote.AidFen)]],
             ]);
+            if (quote.PayersNotInHand is { } unknown) Output.Line(unknown);
             foreach (string source in quote.Sources) Output.Line(source);
             return ExitCodes.Done;
         }));
@@ -97,6 +108,7 @@ public static partial class PolicyCommand
                     cityFen = subsidy.CityFen,
                     countyFen = subsidy.CountyFen,
                     remainder = subsidy.Remainder,
+                    remainderFen = RemainderOf(subsidy, totalFen),
                     source = subsidy.Source,
                     ruling = subsidy.Ruling,
                 });
@@ -105,15 +117,20 @@ public static partial class PolicyCommand
 
             (string Payer, long? Fen)[] parts =
                 [("中央财政", subsidy.CentralFen), ("省财政", subsidy.ProvinceFen), ("市财政", subsidy.CityFen), ("区县（市）财政", subsidy.CountyFen),
-                ("合计", totalFen)];
+                ("其余", RemainderOf(subsidy, totalFen)), ("合计", totalFen)];
             Output.Table(["每人每年", ">金额"],
                 parts.Where(part => part.Fen is not null).Select(part => new[] { part.Payer, Show.Yuan(part.Fen!.Value) }));
             if (subsidy.Remainder is not null) Output.Line(subsidy.Remainder);
-            Output.Line(subsidy.Source);
+            Output.Line(subsidy.Ruling is null ? subsidy.Source : $"{subsidy.Source}（裁定 {subsidy.Ruling}）");
             return ExitCodes.Done;
         }));
         return command;
     }
+
+    /// <summary>What comes from elsewhere by rules that are not known; null where nothing does.</summary>
+    private static long? RemainderOf(Subsidy subsidy, long totalFen) => subsidy.Remainder is null
+        ? null
+        : totalFen - (subsidy.CentralFen ?? 0) - (subsidy.ProvinceFen ?? 0) - (subsidy.CityFen ?? 0) - (subsidy.CountyFen ?? 0);
 
     private static int Check(string directory, bool json)
     {

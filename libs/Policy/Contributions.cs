@@ -8,12 +8,16 @@ public sealed record Contributions
     public static Contributions None { get; } = new()
     {
         Standards = ImmutableSortedDictionary<int, Known<long>>.Empty,
+        OtherStandards = ImmutableDictionary<(int, string), Known<long>>.Empty,
         AidShares = ImmutableDictionary<string, ImmutableArray<YearSpan<Known<int>>>>.Empty,
         AidPayers = ImmutableDictionary<string, ImmutableArray<YearSpan<AidPayers>>>.Empty,
     };
 
     /// <summary>The individual contribution in fen, by plan year.</summary>
     public required ImmutableSortedDictionary<int, Known<long>> Standards { get; init; }
+
+    /// <summary>The same of categories that another notice of the year sets apart, by plan year and category.</summary>
+    public required ImmutableDictionary<(int PlanYear, string Category), Known<long>> OtherStandards { get; init; }
 
     /// <summary>The share of the contribution that is paid for a category, in basis points.</summary>
     public required ImmutableDictionary<string, ImmutableArray<YearSpan<Known<int>>>> AidShares { get; init; }
@@ -31,15 +35,23 @@ public sealed record YearSpan<T>(int FromPlanYear, int? ToPlanYear, T Value);
 /// <summary>How the city and the county or district share aid, in basis points that sum to 10 000.</summary>
 public sealed record AidPayers(int CityBasisPoints, int CountyBasisPoints, string Source, string? Ruling);
 
-/// <summary>One person's contribution for one plan year, in fen: standard = self + city aid + county aid.</summary>
-public sealed record ContributionQuote(int PlanYear, string Category, string CountyCode, long StandardFen, long SelfFen, long CityAidFen,
-    long CountyAidFen, ImmutableArray<string> Sources);
+/// <summary>One person's contribution for one plan year, in fen: standard = self + aid, and aid = city aid + county aid.</summary>
+/// <param name="CountyCode">Empty where the city's counties are not in hand.</param>
+/// <param name="CityAidFen">Null where it is not known who bears the aid.</param>
+/// <param name="CountyAidFen">Null where it is not known who bears the aid.</param>
+/// <param name="PayersNotInHand">Why that is not known, in Chinese, or null.</param>
+public sealed record ContributionQuote(int PlanYear, string Category, string CountyCode, long StandardFen, long SelfFen, long? CityAidFen,
+    long? CountyAidFen, string? PayersNotInHand, ImmutableArray<string> Sources)
+{
+    public long AidFen => StandardFen - SelfFen;
+}
 
 public static class ContributionRules
 {
     private const int Whole = 10_000;
 
     /// <summary>The contribution of one person of the category, enrolled in the county, for the plan year.</summary>
+    /// <param name="countyCode">Not asked for where the city's counties are not in hand.</param>
     /// <exception cref="PolicyException">The documents for this year, category or county are missing; the message says which.</exception>
     public static ContributionQuote QuoteContribution(this PolicyPack pack, int planYear, string category, string countyCode)
     {
@@ -50,8 +62,10 @@ public static class ContributionRules
             throw new PolicyException($"There is no category '{category}': use one of {string.Join(", ", coverage.ExemptCategories.Keys.Concat(coverage.OtherCategories).Order(StringComparer.Ordinal))}.");
         }
 
-        Cited<long> standard = Require(pack.Contributions.Standards.GetValueOrDefault(planYear),
-            $"The contribution for plan year {planYear} is not in hand for {pack.City}");
+        Known<long>? other = pack.Contributions.OtherStandards.GetValueOrDefault((planYear, category));
+        Cited<long> standard = Require(other ?? pack.Contributions.Standards.GetValueOrDefault(planYear),
+            $"The contribution for plan year {planYear}{(other is null ? "" : $" of category '{category}'")} is not in hand "
+                + $"for {pack.City}");
         ImmutableArray<string>.Builder sources = ImmutableArray.CreateBuilder<string>();
         sources.Add(standard.Source);
         long aidFen = 0;
@@ -69,6 +83,13 @@ public static class ContributionRules
             }
         }
 
+        if (pack.PoolingArea is null && countyCode.Length == 0)
+        {
+            string? unknown = aidFen > 0 ? $"{pack.City} 的资助由哪级负担、各多少，文件不在手" : null;
+            return new(planYear, category, "", standard.Value, standard.Value - aidFen, unknown is null ? 0 : null,
+                unknown is null ? 0 : null, unknown, sources.Distinct(StringComparer.Ordinal).ToImmutableArray());
+        }
+
         County county = pack.RequireCounty(countyCode);
         long cityAidFen = 0;
         if (aidFen > 0)
@@ -81,7 +102,7 @@ public static class ContributionRules
             sources.Add(payers.Source);
         }
 
-        return new(planYear, category, countyCode, standard.Value, standard.Value - aidFen, cityAidFen, aidFen - cityAidFen,
+        return new(planYear, category, countyCode, standard.Value, standard.Value - aidFen, cityAidFen, aidFen - cityAidFen, null,
             sources.Distinct(StringComparer.Ordinal).ToImmutableArray());
     }
 

@@ -111,6 +111,7 @@ public sealed class FakeSystem : IAsyncLifetime
         {
             SendCommand.Create(),
             RebuildCommand.Create(),
+            InsuredCommand.Create(),
             ConformanceCommand.Create(),
             ImportCommand.Create(),
             LedgerCommand.Create(),

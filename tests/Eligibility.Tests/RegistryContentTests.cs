@@ -192,7 +192,8 @@ public sealed class RegistryContentTests(PostgresServer postgres)
     [InlineData("P2,x,resident,110101,general,2024,,,", "county", "'110101' is not a county of the city's policy")]
     [InlineData("P2,x,,410105,general,2024,,,", "scheme", "'' is not one of employee, resident")]
     [InlineData("P2,x,resident,410105,,2024,,,", "category",
-        "'' is not one of child_in_difficulty, destitute, disabled, general, low_income, low_income_edge, newborn, relapse_risk, student")]
+        "'' is not one of child_in_difficulty, destitute, disabled, general, low_income, low_income_edge, newborn, relapse_risk, "
+        + "residence_permit, student")]
     [InlineData("P2,NAME201,resident,410105,general,2024,,,", "name", "is not a name of at most 200 characters, each of them seen")]
     [InlineData("P/2,x,resident,410105,general,2024,,,", "insured_id", "'P/2' is not a code of 1 to 30 letters, digits, '-', '_' or '.'")]
     [InlineData("张2,x,resident,410105,general,2024,,,", "insured_id", "'张2' is not a code of 1 to 30 letters, digits, '-', '_' or '.'")]

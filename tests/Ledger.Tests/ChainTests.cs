@@ -31,7 +31,8 @@ public sealed class ChainTests(LedgerDatabase databases)
                 'ORDINARY',
                 '2025-06-18 11:59:59+08', 'resident', '410102', '410105', 'other', 12345, 345, 0, 0, 12000, 4000, 5500, 4400, 30000, 0, 4400, '',
                 'zhengzhou-outpatient@2024-01-01', 'ab', decode('000102030405060708090a0b0c0d0e0f', 'hex'), 66, true,
-                E'D 4000 0 4000 bordinary:20250618:H0231\nf 30000 0 4400 fordinary.year:2025', '门诊号1', decode('0253deadbeef', 'hex'));
+                E'D 4000 0 4000 bordinary:20250618:H0231\nf 30000 0 4400 fordinary.year:2025', '门诊号1', decode('0253deadbeef', 'hex'),
+                '参保人0002', '');
             INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (17, 88, 'resident', '2025-06-18', '2025-06-18');
             INSERT INTO posting VALUES (17, '5101.resident.410105', 4400, 0), (17, '2101.resident.410105.H0231', 0, 4400);
             INSERT INTO act OVERRIDING SYSTEM VALUE VALUES (5, 88, 'YEAR_CLOSED', '2024', '说明', 'claims://role/bureau/zhang.wei', '',
@@ -62,6 +63,8 @@ public sealed class ChainTests(LedgerDatabase databases)
             3, "1575f0a05503e0b26a7b44d82e079066", "19b11fb8e99d8e91b7dcdd65d00a0cae32cb53bd43e8ca466b7cfa7534ec132d");
         await AssertLaterAsync(
             4, "2a0952d9f54be1d4f4a31ec987a5b5d1", "446eee998a39908521036ef3d6c8f3bb5a85592d9e19f687c2623332f3a868a8");
+        await AssertLaterAsync(
+            5, "710718d2d93e466cd9a7530a6ae6ad25", "e79acfed75110b9d7cb22770085623f443c1260bad10f3fa660dc3337e477530");
 
         async Task AssertLaterAsync(short format, string rowHash, string linkHash)
         {

@@ -38,7 +38,7 @@ public sealed class PolicyValuesTests
         Assert.Equal(new Cited<int>(3, "医保发〔2021〕32号 二", "transfer-window"), rules.TransferMonths);
         Assert.Equal(new Cited<int>(0, "豫医保办〔2023〕71号 五", "exempt-from-payment"), rules.TransferCoveredAfterDays);
         Assert.Equal("豫医保办〔2023〕71号 五; 郑医保办〔2024〕60号 一", rules.NewbornSource);
-        Assert.Equal(["general", "newborn", "student"], rules.OtherCategories);
+        Assert.Equal(["general", "newborn", "residence_permit", "student"], rules.OtherCategories);
         Assert.Equal("豫医保办〔2023〕71号 五; 医保发〔2021〕32号 二", rules.ExemptCategories["destitute"]);
         Assert.Equal("豫医保办〔2023〕71号 五; 郑医保〔2023〕6号 一", rules.ExemptCategories["low_income_edge"]);
 
@@ -75,7 +75,8 @@ public sealed class PolicyValuesTests
     [InlineData(2022, "general", "410122", "郑医保〔2021〕16号 一(一), 三.3")]
     [InlineData(2024, "general", "410122", "郑医保〔2023〕6号 一; 忻医保发〔2023〕10号 一")]
     [InlineData(2024, "newborn", "410122", "郑医保〔2023〕6号 一; 忻医保发〔2023〕10号 一")]
-    [InlineData(2025, "student", "410122", "郑医保办〔2024〕60号 一, 五")]
+    [InlineData(2024, "student", "410122", "郑医保〔2023〕6号 一; 忻医保发〔2023〕10号 一")]
+    [InlineData(2025, "residence_permit", "410122", "郑医保办〔2024〕60号 一, 五")]
     public void Contribution_without_aid_names_the_source_of_the_standard_alone(int planYear, string category, string county, string source)
     {
         ContributionQuote quote = Zhengzhou.QuoteContribution(planYear, category, county);
@@ -116,6 +117,34 @@ public sealed class PolicyValuesTests
             Assert.Throws<PolicyException>(() => Xinzhou.QuoteContribution(2024, "low_income", "140902")).Message);
         Assert.Equal(38_000, Xinzhou.Contributions.Standards[2024].Cited!.Value.Value);
         Assert.Equal(10_000, Assert.Single(Xinzhou.Contributions.AidShares["destitute"]).Value.Cited!.Value.Value);
+    }
+
+    [Fact]
+    public void Students_of_2025_follow_another_notice_that_is_not_in_hand() =>
+        Assert.Equal(
+            "The contribution for plan year 2025 of category 'student' is not in hand for zhengzhou: 驻郑大中专院校全日制在校学生按郑医保办〔2024〕44号执行，"
+                + "该文件不在手，不能给出金额.",
+            Assert.Throws<PolicyException>(() => Zhengzhou.QuoteContribution(2025, "student", "410122")).Message);
+
+    [Fact]
+    public void Xinzhou_is_asked_without_a_county_and_says_that_who_bears_the_aid_is_not_in_hand()
+    {
+        ContributionQuote general = Xinzhou.QuoteContribution(2024, "general", "");
+        ContributionQuote destitute = Xinzhou.QuoteContribution(2024, "destitute", "");
+
+        Assert.Equal((38_000, 38_000, 0L, 0L, null),
+            (general.StandardFen, general.SelfFen, general.CityAidFen, general.CountyAidFen, general.PayersNotInHand));
+        Assert.Equal((38_000, 0, 38_000, null, null),
+            (destitute.StandardFen, destitute.SelfFen, destitute.AidFen, destitute.CityAidFen, destitute.CountyAidFen));
+        Assert.Contains("文件不在手", destitute.PayersNotInHand, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Subsidy_row_names_only_the_ruling_that_it_needs()
+    {
+        Assert.Null(Zhengzhou.SubsidyFor(2021, "410184").Ruling);
+        Assert.Null(Zhengzhou.SubsidyFor(2021, "410105").Ruling);
+        Assert.Equal("airport-zone", Zhengzhou.SubsidyFor(2021, "410173").Ruling);
     }
 
     [Fact]

@@ -8,9 +8,10 @@ public sealed class FolderArrowTests
     {
         ["services/Adjudication"] = new(StringComparer.Ordinal)
         {
-            ["Api"] = ["Settling", "Store", "Coverage", "Outbox", "Rebuilding", "Refusals"],
+            ["Api"] = ["Settling", "Store", "Coverage", "Outbox", "Rebuilding", "Refusals", "Merging"],
             ["Refusals"] = [],
-            ["Settling"] = ["Store", "Coverage"],
+            ["Settling"] = ["Store", "Coverage", "Merging"],
+            ["Merging"] = ["Store"],
             ["Outbox"] = ["Store"],
             ["Rebuilding"] = ["Store"],
             ["Store"] = [],

@@ -31,6 +31,7 @@ public static class Permissions
         new("/claims.v1.AdjudicationOperations/GetOutbox", Ledger | Staff | Local, Operators: true),
         new("/claims.v1.AdjudicationOperations/CloseYear", Bureau | Local, Operators: true),
         new("/claims.v1.AdjudicationOperations/RebuildShard", Operations | Local, Operators: true),
+        new("/claims.v1.AdjudicationOperations/MergeInsured", Bureau | Local, Operators: true),
         new("/claims.v1.AdjudicationOperations/ListAccumulators", Ledger | Operations | Callers.Audit | Local, Operators: true),
 
         new("/claims.v1.Eligibility/Lookup", Adjudication | Operations | Bureau | Callers.Audit | Local),

@@ -8,23 +8,57 @@ internal static class ContributionsFile
 
     public static Contributions Read(PolicyNode file)
     {
-        Contributions contributions = new() { Standards = ReadStandards(file), AidShares = ReadShares(file), AidPayers = ReadPayers(file) };
+        (ImmutableSortedDictionary<int, Known<long>> standards, ImmutableDictionary<(int, string), Known<long>> others) =
+            ReadStandards(file);
+        Contributions contributions = new()
+        {
+            Standards = standards,
+            OtherStandards = others,
+            AidShares = ReadShares(file),
+            AidPayers = ReadPayers(file),
+        };
         file.Close();
         return contributions;
     }
 
-    private static ImmutableSortedDictionary<int, Known<long>> ReadStandards(PolicyNode file)
+    private static (ImmutableSortedDictionary<int, Known<long>> Standards, ImmutableDictionary<(int, string), Known<long>> Others)
+        ReadStandards(PolicyNode file)
     {
         ImmutableSortedDictionary<int, Known<long>>.Builder years = ImmutableSortedDictionary.CreateBuilder<int, Known<long>>();
-        if (file.Child("standard") is not { } node) return years.ToImmutable();
+        ImmutableDictionary<(int, string), Known<long>>.Builder others = ImmutableDictionary.CreateBuilder<(int, string), Known<long>>();
+        if (file.Child("standard") is not { } node) return (years.ToImmutable(), others.ToImmutable());
         Unit unit = node.Unit(Quantity.Money);
         YearByYear.Read(node.List("plan_years"), "plan_year", (year, entry) =>
         {
             years[year] = entry.OptionalText("not_in_hand") is { } reason ? new(null, reason) : new(entry.CitedAmount(unit), null);
+            if (entry.OptionalChild("categories") is { } categories)
+            {
+                foreach (string category in categories.Keys())
+                    if (categories.Child(category) is { } other) others[(year, category)] = ReadOther(other, unit);
+            }
+
             entry.Close();
         });
         node.Close();
-        return years.ToImmutable();
+        return (years.ToImmutable(), others.ToImmutable());
+    }
+
+    /// <summary>Of a category that another notice of the same year sets apart.</summary>
+    private static Known<long> ReadOther(PolicyNode node, Unit unit)
+    {
+        Known<long> known;
+        if (node.OptionalText("not_in_hand") is { } reason)
+        {
+            node.Source();
+            known = new(null, reason);
+        }
+        else
+        {
+            known = new(node.CitedAmount(unit), null);
+        }
+
+        node.Close();
+        return known;
     }
 
     private static ImmutableDictionary<string, ImmutableArray<YearSpan<Known<int>>>> ReadShares(PolicyNode file)

@@ -1,9 +1,13 @@
 using System.Globalization;
+using Claims.Adjudication.Coverage;
+using Claims.Adjudication.Merging;
 using Claims.Adjudication.Settling;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Outbox;
 using Claims.Adjudication.Rebuilding;
 using Claims.Hosting;
+using Claims.Policy;
+using Claims.Rules;
 using Claims.V1;
 using Grpc.Core;
 using StackExchange.Redis;
@@ -11,10 +15,13 @@ using StackExchange.Redis;
 namespace Claims.Adjudication.Api;
 
 /// <summary>How far adjudication is ahead of the ledger, for operators.</summary>
-public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, SettlementDesk desk, Rebuilds rebuilds, Acts.ActsClient acts,
-    TimeProvider time)
+public sealed class OperationsApi(
+    SettlementStore store, OutboxRelay relay, SettlementDesk desk, Rebuilds rebuilds, EligibilityDirectory eligibility, Acts.ActsClient acts,
+    TimeProvider time, ILogger<OperationsApi> log)
     : AdjudicationOperations.AdjudicationOperationsBase
 {
+    private const int MostReasonCharacters = 200;
+    private const int MostActorCharacters = 64;
     private static readonly TimeSpan RedisLimit = TimeSpan.FromSeconds(5);
 
     public override async Task<V1.Outbox> GetOutbox(GetOutboxRequest request, ServerCallContext context)
@@ -129,6 +136,61 @@ public sealed class OperationsApi(SettlementStore store, OutboxRelay relay, Sett
             throw refused.StatusCode == StatusCode.FailedPrecondition
                 ? new RpcException(new Status(StatusCode.FailedPrecondition, refused.Status.Detail))
                 : new RpcException(new Status(StatusCode.Unavailable, $"The ledger could not write it down: {refused.Status.Detail}"));
+        }
+    }
+
+    public override async Task<MergeInsuredReply> MergeInsured(MergeInsuredRequest request, ServerCallContext context)
+    {
+        CheckMerge(request);
+        try
+        {
+            if (!request.Undo && await eligibility.FindInsuredAsync(request.IntoId) is null)
+            {
+                throw new RpcException(new Status(StatusCode.FailedPrecondition,
+                    $"the registry does not know {Mask.Insured(request.IntoId)}: nobody is merged into an id that is not there "
+                        + "参保登记中没有该编号"));
+            }
+
+            Merges merges = new(store, time);
+            MergeOutcome outcome = request.Undo
+                ? await merges.PartAsync(request.MergedId, request.IntoId, request.Actor, request.Reason)
+                : await merges.MergeAsync(request.MergedId, request.IntoId, request.Actor, request.Reason);
+            log.LogWarning("Insured {Merged} {Was} {Into} by {Actor}, merge {Merge}; {Overdrawn} limits are overdrawn",
+                Mask.Insured(request.MergedId), request.Undo ? "was parted from" : "was merged into", Mask.Insured(request.IntoId),
+                request.Actor, outcome.Merge, outcome.Overdrawn.Count);
+            return new MergeInsuredReply
+            {
+                Merge = outcome.Merge,
+                DoneBefore = !outcome.IsNew,
+                SettledTwice = { outcome.SettledTwice },
+                Overdrawn =
+                {
+                    outcome.Overdrawn.Select(over =>
+                        new OverdrawnLimit { Accumulator = over.Accumulator, Limit = over.Limit, Used = over.Used }),
+                },
+            };
+        }
+        catch (MergeException e)
+        {
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, e.Message));
+        }
+        catch (Exception e) when (e is StoreUnavailableException or StoreBusyException or EligibilityUnavailableException)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, $"{e.Message} The same again goes through with it 请重试."));
+        }
+    }
+
+    private static void CheckMerge(MergeInsuredRequest request)
+    {
+        Refusal? bad = RequestChecks.CheckCode("merged_id", request.MergedId) ?? RequestChecks.CheckCode("into_id", request.IntoId);
+        if (bad is not null) throw new RpcException(new Status(StatusCode.InvalidArgument, bad.Text));
+        RequireLine("reason", request.Reason, MostReasonCharacters);
+        RequireLine("actor", request.Actor, MostActorCharacters);
+
+        static void RequireLine(string field, string text, int most)
+        {
+            if (text.Trim().Length == 0 || text.Length > most || !PlainText.Is(text))
+                throw new RpcException(new Status(StatusCode.InvalidArgument, $"{field} is not a line of 1 to {most} characters"));
         }
     }
 

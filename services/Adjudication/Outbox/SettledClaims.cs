@@ -14,12 +14,13 @@ public static class SettledClaims
     // The same few texts again and again: the counties of the province.
     private static readonly ConcurrentDictionary<int, string> Counties = new();
 
+    /// <param name="holder">In whose hash the record lies, and which id the request named where that is another.</param>
     /// <param name="terms">Null where <see cref="OutboxRecord.Terms"/> is.</param>
     public static SettledClaim Of(
-        int shard, string epoch, string insuredId, string facilityCode, string requestId, in OutboxRecord record, Terms? terms)
+        int shard, string epoch, in Holder holder, string facilityCode, string requestId, in OutboxRecord record, Terms? terms)
     {
         SettledClaim claim = new();
-        Fill(claim, shard, epoch, "", insuredId, facilityCode, requestId, record, terms);
+        Fill(claim, shard, epoch, "", holder, facilityCode, requestId, record, terms);
         return claim;
     }
 
@@ -27,7 +28,7 @@ public static class SettledClaims
     /// form and its terms are none until they are put in.</summary>
     /// <param name="settlementId">Where its text exists already; empty to write it here.</param>
     public static void Fill(
-        SettledClaim claim, int shard, string epoch, string settlementId, string insuredId, string facilityCode, string requestId,
+        SettledClaim claim, int shard, string epoch, string settlementId, in Holder holder, string facilityCode, string requestId,
         in OutboxRecord record, Terms? terms)
     {
         RecordHeader header = record.Header;
@@ -38,7 +39,10 @@ public static class SettledClaims
             ? settlementId
             : SettlementIds.Format(header.VisitDay / 10_000, shard, header.Sequence);
         claim.FacilityCode = facilityCode;
-        claim.InsuredId = insuredId;
+        bool isMerged = holder.StatedId.Length > 0;
+        claim.InsuredId = isMerged ? holder.StatedId : holder.InsuredId;
+        claim.PersonId = isMerged ? holder.InsuredId : "";
+        claim.Note = "";
         claim.RequestId = requestId;
         claim.Scheme = "resident";
         claim.Format = SettledMessage.Format;
@@ -55,6 +59,12 @@ public static class SettledClaims
             claim.OriginalRequestId = "";
             claim.OriginalSettlementId = "";
             FillFigures(claim, 1, settlement, terms!);
+            return;
+        }
+
+        if (record.Merge is { } merge)
+        {
+            FillMerge(claim, merge);
             return;
         }
 
@@ -85,6 +95,25 @@ public static class SettledClaims
         claim.Kind = restores ? SettledClaim.Types.Kind.Restoration : SettledClaim.Types.Kind.Cancellation;
         claim.OriginalSettlementId = SettlementIds.Format(header.VisitDay / 10_000, shard, undoing.TargetSequence);
         FillFigures(claim, restores ? 1 : -1, target, terms!);
+    }
+
+    private static void FillMerge(SettledClaim claim, MergeRecord merge)
+    {
+        FillNothing(claim);
+        claim.Kind = merge.Header.State switch
+        {
+            RecordState.MergedAway => SettledClaim.Types.Kind.MergeOut,
+            RecordState.MergedIn => SettledClaim.Types.Kind.MergeIn,
+            RecordState.PartedFrom => SettledClaim.Types.Kind.UnmergeIn,
+            RecordState.Parted => SettledClaim.Types.Kind.UnmergeOut,
+            RecordState state => throw new InvalidDataException($"A merge has the state {(char)state}, which this program does not know."),
+        };
+        claim.FirstSequence = merge.Header.Order;
+        claim.RequestFingerprint = ByteString.Empty;
+        claim.SettledAtUnixMs = merge.Content.AtUnixMs;
+        claim.SettlementId = claim.ReasonCode = claim.OriginalRequestId = claim.OriginalSettlementId = "";
+        claim.Limits = merge.LimitsText();
+        claim.Note = $"{merge.Content.OtherId}\n{merge.Content.Actor}\n{merge.Content.Reason}";
     }
 
     private static string County(int code) =>

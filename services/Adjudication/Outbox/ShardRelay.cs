@@ -282,7 +282,7 @@ public sealed class ShardRelay : IDisposable
             KeptTerms? terms = null;
             OutboxRecord record = recent.Read(_request);
             if (record.Terms is { } key && !_store.Terms.TryRead(_shard, key, out terms)) break;
-            SettledClaims.Fill(_claim, _shard.Shard, epoch, recent.Reply.SettlementId, recent.Step.InsuredId, recent.Step.FacilityCode,
+            SettledClaims.Fill(_claim, _shard.Shard, epoch, recent.Reply.SettlementId, recent.Step.Holder, recent.Step.FacilityCode,
                 recent.Step.RequestId, record, terms?.Terms);
             if (!Gather(record, recent.Stored(_stored), terms)) return;
         }
@@ -307,7 +307,7 @@ public sealed class ShardRelay : IDisposable
             }
 
             KeptTerms? terms = entry.Record.Terms is { } key ? await _store.Terms.ReadKeptAsync(_shard, key) : null;
-            SettledClaims.Fill(_claim, _shard.Shard, epoch, "", entry.InsuredId, entry.FacilityCode,
+            SettledClaims.Fill(_claim, _shard.Shard, epoch, "", new Holder(entry.InsuredId, entry.Key.StatedId), entry.FacilityCode,
                 entry.RequestId, entry.Record, terms?.Terms);
             taken = Gather(entry.Record, entry.Stored, terms);
             next = entry.Record.Header.Sequence;

@@ -14,9 +14,8 @@ public sealed class InsuredFold
     private const int KindAt = 1;
     private const int OrderAt = 10;
 
-    // settle.lua: how many other fields there are.
-    private const string CountField = "#";
     private readonly Dictionary<string, byte[]> _fields = new(StringComparer.Ordinal);
+    private MergeRecord? _mergedAway;
 
     /// <summary>Field to value.</summary>
     public IReadOnlyDictionary<string, byte[]> Fields => _fields;
@@ -46,15 +45,21 @@ public sealed class InsuredFold
         {
             Undo(record, read.Header, undoing);
         }
+        else if (read.Merge is { } merge)
+        {
+            Merge(merge);
+        }
 
         Count(_fields);
+        if (_mergedAway is { Content: { } away })
+            _fields[MergedInto.Field] = new MergedInto(away.Name, _fields.Count - 1, away.OtherId).Text;
     }
 
     /// <summary>Says in a hash's fields how many they are.</summary>
     public static void Count(Dictionary<string, byte[]> fields)
     {
-        fields.Remove(CountField);
-        fields[CountField] = Encoding.ASCII.GetBytes(fields.Count.ToString(CultureInfo.InvariantCulture));
+        fields.Remove(MergedInto.Field);
+        fields[MergedInto.Field] = Encoding.ASCII.GetBytes(fields.Count.ToString(CultureInfo.InvariantCulture));
     }
 
     private void Undo(byte[] own, in RecordHeader header, UndoingRecord undoing)
@@ -80,7 +85,7 @@ public sealed class InsuredFold
         else
         {
             record[StateAt] = (byte)(header.Kind is RecordKind.Cancellation ? RecordState.Cancelled : RecordState.Reversed);
-            Stand(target, settlement.VisitId, "");
+            NoLongerStands(target, settlement.VisitId);
         }
     }
 
@@ -100,19 +105,79 @@ public sealed class InsuredFold
             long before = Take(ref numbers);
             long moved = Take(ref numbers) - before;
             if (block.Name.IsEmpty || moved == 0) continue;
-            string name = Encoding.UTF8.GetString(block.Name);
-            long held = _fields.TryGetValue(name, out byte[]? value)
-                ? long.Parse(value, NumberStyles.None, CultureInfo.InvariantCulture)
-                : 0;
-            _fields[name] = Encoding.ASCII.GetBytes((held + moved).ToString(CultureInfo.InvariantCulture));
+            Move(Encoding.UTF8.GetString(block.Name), moved);
         }
+    }
+
+    private void Move(string accumulator, long moved)
+    {
+        long held = _fields.TryGetValue(accumulator, out byte[]? value)
+            ? long.Parse(value, NumberStyles.None, CultureInfo.InvariantCulture)
+            : 0;
+        _fields[accumulator] = Encoding.ASCII.GetBytes((held + moved).ToString(CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>As merge.lua does it.</summary>
+    private void Merge(MergeRecord merge)
+    {
+        StoredMerge content = merge.Content;
+        switch (merge.Header.State)
+        {
+            case RecordState.MergedAway:
+                _mergedAway = merge;
+                return;
+            case RecordState.Parted:
+                _mergedAway = null;
+                return;
+        }
+
+        bool brings = merge.Header.State is RecordState.MergedIn;
+        foreach (StoredField accumulator in content.Accumulators)
+            Move(accumulator.Field, merge.Sign * MergeRecord.AmountOf(accumulator));
+        long rank = merge.Header.Order;
+        foreach (StoredField brought in content.Fields)
+        {
+            byte[] value = brought.Value.ToByteArray();
+            switch (brought.Field[0])
+            {
+                case 'q' when brings:
+                    BigEndian.WriteUInt48(value.AsSpan(OrderAt), rank++);
+                    _fields[brought.Field] = value;
+                    if (MovedRecords.TermsOf(value) is { } terms) Terms.Add(terms);
+                    break;
+                case 'v' when brings:
+                    if (!_fields.TryGetValue(brought.Field, out byte[]? stands) || stands.Length == 0) _fields[brought.Field] = value;
+                    break;
+                case 'v':
+                    if (_fields.TryGetValue(brought.Field, out byte[]? stood) && stood.AsSpan().SequenceEqual(value))
+                        _fields[brought.Field] = [];
+                    break;
+                case 'm' when brings:
+                    _fields[brought.Field] = value;
+                    break;
+                default:
+                    _fields.Remove(brought.Field);
+                    break;
+            }
+        }
+
+        _fields[MergedInto.MarkOf(content.OtherId)] = Encoding.ASCII.GetBytes((brings ? "+" : "-") + content.Name);
     }
 
     private void Stand(string settlement, string visitId, string request)
     {
-        if (visitId.Length == 0) return;
-        _fields[$"v{RequestField.Parse(settlement).FacilityCode}\n{visitId}"] = Encoding.UTF8.GetBytes(request);
+        if (visitId.Length > 0) _fields[VisitFieldOf(settlement, visitId)] = Encoding.UTF8.GetBytes(request);
     }
+
+    /// <summary>Where two merged ids had the same visit settled, another settlement may stand for it.</summary>
+    private void NoLongerStands(string settlement, string visitId)
+    {
+        string field = VisitFieldOf(settlement, visitId);
+        if (_fields.TryGetValue(field, out byte[]? stands) && Encoding.UTF8.GetString(stands) == settlement) _fields[field] = [];
+    }
+
+    private static string VisitFieldOf(string settlement, string visitId) =>
+        $"v{RequestField.Parse(settlement).FacilityCode}\n{visitId}";
 
     private static long Take(ref ReadOnlySpan<byte> numbers)
     {

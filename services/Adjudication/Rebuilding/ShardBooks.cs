@@ -38,7 +38,7 @@ internal sealed class ShardBooks(Ledger.LedgerClient ledger, int shard)
                 insured = (record.InsuredId, new InsuredFold());
             }
 
-            insured.Value.Fold.Add(RequestField.Of(record.FacilityCode, record.RequestId), record.StoredRecord.Span);
+            insured.Value.Fold.Add(RequestField.Of(record.FacilityCode, record.RequestId, record.StatedId), record.StoredRecord.Span);
             Records++;
         }
 

@@ -216,21 +216,27 @@ internal sealed class ShardRebuild(
         {
             // Beside a comparison the shard goes on, so what was not seen may have come since.
             if (found.Contains(place.Last) || await _redis.HashExistsAsync(place.Key, place.Request)) continue;
-            (string facilityCode, string requestId) = RequestField.Parse(place.Request);
+            RequestField.Key key = RequestField.Parse(place.Request);
             lost.Add(new LostRecord
             {
                 Sequence = place.Last,
                 InsuredId = shard.Keys.InsuredIdOf((string)place.Key!),
-                FacilityCode = facilityCode,
-                RequestId = requestId,
+                FacilityCode = key.FacilityCode,
+                RequestId = key.RequestId,
             });
         }
 
         return lost;
     }
 
-    private static long FirstLost(OutboxPlace place) => long.Parse(
-        RequestField.Parse(place.Request).RequestId.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture);
+    /// <summary>A record that stands for numbers up to its own says itself from where on.</summary>
+    private async Task<long> FirstOfAsync(OutboxPlace place)
+    {
+        if (RequestField.Parse(place.Request).FacilityCode.Length > 0) return place.First;
+        return (byte[]?)await _redis.HashGetAsync(place.Key, place.Request) is { } record
+            ? OutboxRecord.Read(record, new StoredRequest()).FirstSequence
+            : place.First;
+    }
 
     /// <summary>A number that is neither booked nor in the outbox would keep the ledger from all that come after it.</summary>
     /// <param name="given">The last number that was given out before the outbox is read.</param>
@@ -239,7 +245,7 @@ internal sealed class ShardRebuild(
         long next = _books.Position.Sequence + 1;
         await foreach (OutboxPlace place in OutboxIndex.ReadAsync(_redis, shard.Keys, behind: _books.Position.Sequence))
         {
-            long first = place.Key == shard.Keys.NoOne ? FirstLost(place) : place.First;
+            long first = await FirstOfAsync(place);
             if (first > next && !await IsBookedAsync(first - 1, cancellation)) return true;
             next = place.Last + 1;
         }

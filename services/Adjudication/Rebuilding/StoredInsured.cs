@@ -28,12 +28,14 @@ internal sealed record StoredInsured(Dictionary<string, byte[]> Fields, string D
         return new StoredInsured(fields, Convert.ToHexStringLower(digest.GetHashAndReset()));
     }
 
-    /// <summary>Records behind a position in the books, as they were appended, by sequence.</summary>
+    /// <summary>Records behind a position in the books, as they were appended, by sequence. What a merge has brought comes with the merge's
+    /// own.</summary>
     /// <param name="booked">What the books have.</param>
     /// <exception cref="RebuildException">One that they do not have cannot be read.</exception>
     public IEnumerable<(string Request, byte[] Appended)> Behind(long position, InsuredFold booked) => Fields
         .Where(field => field.Key[0] == 'q' && !booked.Fields.ContainsKey(field.Key)
-            && ReadableHeaderOf(field.Value) is { Kind: not RecordKind.Tombstone } header && header.Sequence > position)
+            && ReadableHeaderOf(field.Value) is { Kind: not RecordKind.Tombstone } header && header.Sequence > position
+            && !MovedNumbers.IsMoved(header.Sequence))
         .Select(field => (field.Key, RecordHeader.AsAppended(field.Value)))
         .OrderBy(record => RecordHeader.ReadSequence(record.Item2));
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
 using System.Text;
+using Claims.Adjudication.Merging;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Coverage;
 using Claims.Rules;
@@ -18,6 +19,7 @@ public sealed class SettlementDesk
     private readonly TermsCatalogue _terms;
     private readonly TimeProvider _time;
     private readonly Formula _formula;
+    private readonly Merges _merges;
 
     public SettlementDesk(SettlementStore store, EligibilityDirectory eligibility, PolicyPack pack, TimeProvider time)
         : this(store, eligibility, pack, time, Adjudicator.Adjudicate)
@@ -26,7 +28,8 @@ public sealed class SettlementDesk
 
     /// <param name="formula">Another reading of the rules, for the tests that show which answers depend on it.</param>
     internal SettlementDesk(SettlementStore store, EligibilityDirectory eligibility, PolicyPack pack, TimeProvider time, Formula formula) =>
-        (_store, _eligibility, _terms, _time, _formula) = (store, eligibility, new TermsCatalogue(pack), time, formula);
+        (_store, _eligibility, _terms, _time, _formula, _merges) =
+            (store, eligibility, new TermsCatalogue(pack), time, formula, new Merges(store, time));
 
     /// <summary>The rules' own reckoning of a visit, to compare the script's with.</summary>
     /// <param name="usedBefore">In the order of the terms' limits.</param>
@@ -71,12 +74,11 @@ public sealed class SettlementDesk
     public async ValueTask<SettleReply> CancelAsync(CancelRequest request)
     {
         if (RequestChecks.CheckKey(request.RequestId, request.FacilityCode, request.InsuredId) is { } badKey) return Refused(badKey);
-        ShardQueue shard = _store.ShardOf(request.InsuredId);
-        (string? target, Refusal? refusal) = TargetOf(request, shard);
-        if (target is null) return Refused(refusal!);
+        if (CheckTarget(request) is { } refusal) return Refused(refusal);
 
-        StepReply reply = await shard.RunAsync(
-            UndoingStep(StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId, target));
+        (StepReply reply, ShardQueue shard) = await UndoAsync(
+            StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId,
+            (statedId, at) => TargetOf(request, statedId, at));
         if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return RefusedBy(reply);
         UndoingRecord record = UndoingRecord.Read(reply.Bytes);
         Terms terms = await _store.Terms.ReadAsync(shard, record.Target!.Value.Request.Terms);
@@ -108,10 +110,10 @@ public sealed class SettlementDesk
             ?? (request.OriginalRequestId == request.RequestId ? Refusal.Invalid("original_request_id", "不能与本次请求编号相同。") : null);
         if (refusal is not null) return Refused(refusal);
 
-        ShardQueue shard = _store.ShardOf(request.InsuredId);
-        string target = RequestField.Of(request.FacilityCode, request.OriginalRequestId);
-        StepReply reply = await shard.RunAsync(
-            UndoingStep(StepMode.Reverse, request.InsuredId, request.FacilityCode, request.RequestId, target));
+        (StepReply reply, ShardQueue shard) = await UndoAsync(
+            StepMode.Reverse, request.InsuredId, request.FacilityCode, request.RequestId,
+            (statedId, _) => (RequestField.Of(request.FacilityCode, request.OriginalRequestId, statedId),
+                RequestField.Of(request.FacilityCode, request.OriginalRequestId)));
         if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay))
             return Refused(RefusalOf(reply, OtherOf(shard, reply, request.FacilityCode)));
 
@@ -158,6 +160,8 @@ public sealed class SettlementDesk
         Terms terms = covered.Terms;
         FillStored(answer.Stored, covered, await _store.Terms.KeyOfAsync(shard, terms));
         StepReply reply = await shard.RunAsync(StepFor(StepMode.Quote, covered, answer.Stored));
+        if (reply.Outcome is StepOutcome.Merged or StepOutcome.HalfMerged)
+            (reply, shard) = await FollowAsync(StepMode.Quote, request, reply, terms, answer);
         if (reply.Outcome is not StepOutcome.New) RefuseBy(answer, request, shard, reply);
         else SettleNew(answer, Decision.Quoted, "", request, reply.Header, reply.Limits, terms);
         return answer.Whole();
@@ -179,17 +183,21 @@ public sealed class SettlementDesk
             };
         if (refusal is not null) return Replies.Refused(requestId, request.FacilityCode, request.InsuredId, refusal);
 
-        ShardQueue shard = _store.ShardOf(request.InsuredId);
-        IReadOnlyList<StoredAnswer> all = StoredAnswer.AllOf(await shard.ReadInsuredAsync(request.InsuredId));
-        foreach (StoredAnswer found in all)
-        {
-            bool wanted = requestId.Length > 0
-                ? found.RequestId == requestId
-                : Replies.IdOf(shard.Shard, found.Header) == request.SettlementId;
-            if (wanted && found.FacilityCode == request.FacilityCode) return await TellAsync(shard, request.InsuredId, found, all);
-        }
+        (ShardQueue shard, string holderId, IReadOnlyList<(string Field, byte[] Value)> fields) =
+            await _merges.ReadAsync(request.InsuredId);
+        IReadOnlyList<StoredAnswer> all = StoredAnswer.AllOf(fields);
 
+        // Two ids that were merged may have the same request id.
+        if (all.Where(IsWanted).OrderBy(found => IdOf(found) != request.InsuredId).FirstOrDefault() is { } wanted)
+            return await TellAsync(shard, IdOf(wanted), wanted, all);
         return Replies.Refused(requestId, request.FacilityCode, request.InsuredId, Refusal.Of(Reasons.SettlementUnknown));
+
+        string IdOf(StoredAnswer found) => found.Key.StatedId.Length > 0 ? found.Key.StatedId : holderId;
+
+        bool IsWanted(StoredAnswer found) => found.FacilityCode == request.FacilityCode
+            && (requestId.Length > 0
+                ? found.RequestId == requestId
+                : Replies.IdOf(shard.Shard, found.Header) == request.SettlementId);
     }
 
     /// <summary>Closes the years of visits up to this one in every shard; there is no way back.</summary>
@@ -200,8 +208,8 @@ public sealed class SettlementDesk
     /// <exception cref="EligibilityUnavailableException">Whether the insured has a cap cannot be known.</exception>
     public async ValueTask<V1.Accumulators> AccumulatorsAsync(GetAccumulatorsRequest request)
     {
-        ShardQueue shard = _store.ShardOf(request.InsuredId);
-        IReadOnlyList<(string Field, byte[] Value)> fields = await shard.ReadInsuredAsync(request.InsuredId);
+        (ShardQueue shard, string holderId, IReadOnlyList<(string Field, byte[] Value)> fields) =
+            await _merges.ReadAsync(request.InsuredId);
         V1.Accumulators reply = new() { InsuredId = request.InsuredId, Year = request.Year };
         AccumulatorField[] year = [.. fields.Select(field => AccumulatorField.Read(field.Field, field.Value)).OfType<AccumulatorField>()
             .Where(field => field.Year == request.Year)];
@@ -238,7 +246,8 @@ public sealed class SettlementDesk
         {
             bool stands = answer.Header is { Kind: RecordKind.Settlement, State: RecordState.Active };
             if (stands && answer.Header.VisitDate.Year == request.Year)
-                reply.Settlements.Add(await TellAsync(shard, request.InsuredId, answer, all));
+                reply.Settlements.Add(await TellAsync(
+                    shard, answer.Key.StatedId.Length > 0 ? answer.Key.StatedId : holderId, answer, all));
         }
 
         return reply;
@@ -335,9 +344,44 @@ public sealed class SettlementDesk
     /// <summary>Answers by what the store has replied: at once, unless the request was settled before.</summary>
     internal ValueTask EndAsync(in StepReply reply, SettleRequest request, ShardQueue shard, Terms terms, Answer answer)
     {
+        if (reply.Outcome is StepOutcome.Merged or StepOutcome.HalfMerged) return EndMergedAsync(reply, request, terms, answer);
         if (reply.Outcome is not StepOutcome.New) return AnswerStoredAsync(shard, request, reply, answer);
         SettleNew(answer, Decision.Settled, reply.SettlementId, request, reply.Header, reply.Limits, terms);
         return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask EndMergedAsync(StepReply reply, SettleRequest request, Terms terms, Answer answer)
+    {
+        if (TooLongForMerged(request.FacilityCode, request.RequestId, request.InsuredId) is { } refusal)
+        {
+            Refuse(answer, request, refusal);
+            return;
+        }
+
+        (StepReply end, ShardQueue shard) = await FollowAsync(StepMode.Settle, request, reply, terms, answer);
+        await EndAsync(end, request, shard, terms, answer);
+    }
+
+    /// <summary>The store has 255 bytes for what a request lies under, and of an id that was merged that has a part: it was too long for
+    /// the longest codes that are not written in Latin letters.</summary>
+    private static Refusal? TooLongForMerged(string facilityCode, string requestId, string insuredId) =>
+        RequestField.BytesOf(Encoding.UTF8.GetByteCount(facilityCode), requestId, insuredId) > RequestField.MostBytes
+            ? Refusal.Invalid("request_id", "对已合并的人员编号过长，请改用合并后的编号，或使用较短的请求编号。")
+            : null;
+
+    /// <summary>The same step where the records of the insured are, whose id was merged into another.</summary>
+    private ValueTask<(StepReply Reply, ShardQueue Shard)> FollowAsync(
+        StepMode mode, SettleRequest request, StepReply reply, Terms? terms, Answer answer)
+    {
+        DateOnly date = DateOnly.ParseExact(request.VisitDate, "yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);
+        return _merges.FollowAsync(request.InsuredId, reply, async (holder, shard) =>
+        {
+            if (terms is null) return await shard.RunAsync(Step.Visit(mode, holder, request, date, null, 0, 0, null));
+            StoredRequest stored = answer.Stored;
+            stored.Terms = await _store.Terms.KeyOfAsync(shard, terms);
+            return await shard.RunAsync(
+                Step.Visit(mode, holder, request, date, terms, stored.TotalFen, stored.InScopeFen, stored));
+        });
     }
 
     private async ValueTask SettleCitedAsync(
@@ -358,6 +402,10 @@ public sealed class SettlementDesk
         SettleRequest request = visit.Request;
         ShardQueue shard = _store.ShardOf(request.InsuredId);
         StepReply found = await shard.RunAsync(Step.Visit(StepMode.Look, request, visit.Date, terms: null, 0, 0, stored: null));
+        bool isMerged = found.Outcome is StepOutcome.Merged or StepOutcome.HalfMerged;
+        if (isMerged && TooLongForMerged(request.FacilityCode, request.RequestId, request.InsuredId) is not null) return false;
+        if (isMerged)
+            (found, shard) = await FollowAsync(StepMode.Look, request, found, terms: null, answer);
         if (found.Outcome is StepOutcome.Missing) return false;
         await AnswerStoredAsync(shard, request, found, answer);
         return true;
@@ -374,8 +422,9 @@ public sealed class SettlementDesk
         StoredRecord record = StoredRecord.Read(reply.Bytes);
         if (!StatesTheSame(request, record.Request))
         {
+            RequestField.Key key = new(request.FacilityCode, request.RequestId, "");
             SettlementRef stands = SettlementRefs.Of(
-                shard.Shard, new StoredAnswer(request.FacilityCode, request.RequestId, record.Header, reply.Bytes), request.FacilityCode);
+                shard.Shard, new StoredAnswer(key, record.Header, reply.Bytes), request.FacilityCode);
             Refuse(answer, request, SettlementRefs.Name(Reasons.DuplicateConflict, stands));
             answer.Reply.Other = stands;
             return;
@@ -419,25 +468,46 @@ public sealed class SettlementDesk
         StepOutcome unforeseen => throw new InvalidOperationException($"{unforeseen} is no refusal."),
     };
 
-    private static (string? Target, Refusal? Refusal) TargetOf(CancelRequest request, ShardQueue shard)
+    private static Refusal? CheckTarget(CancelRequest request) => request.TargetCase switch
     {
-        switch (request.TargetCase)
+        CancelRequest.TargetOneofCase.OriginalRequestId => RequestChecks.CheckCode("original_request_id", request.OriginalRequestId),
+        CancelRequest.TargetOneofCase.SettlementId => null,
+        _ => Refusal.Invalid("target", "缺失：请给出 settlement_id 或 original_request_id。"),
+    };
+
+    /// <param name="statedId">The id that the request names, where that was merged into another; otherwise empty.</param>
+    /// <param name="at">Where the settlement is looked for.</param>
+    private static (string Target, string Asked) TargetOf(CancelRequest request, string statedId, ShardQueue at)
+    {
+        if (request.TargetCase is CancelRequest.TargetOneofCase.OriginalRequestId)
         {
-            case CancelRequest.TargetOneofCase.OriginalRequestId:
-                Refusal? bad = RequestChecks.CheckCode("original_request_id", request.OriginalRequestId);
-                return bad is null ? (RequestField.Of(request.FacilityCode, request.OriginalRequestId), null) : (null, bad);
-            case CancelRequest.TargetOneofCase.SettlementId:
-                // An id that was never given out names no settlement; sequence 0 is never given out either.
-                (int year, long sequence) = SettlementIds.Read(request.SettlementId, shard.Shard) ?? (0, 0);
-                return (Step.TargetOf(year, sequence), null);
-            default:
-                return (null, Refusal.Invalid("target", "缺失：请给出 settlement_id 或 original_request_id。"));
+            return (RequestField.Of(request.FacilityCode, request.OriginalRequestId, statedId),
+                RequestField.Of(request.FacilityCode, request.OriginalRequestId));
         }
+
+        // An id that was never given out names no settlement; sequence 0 is never given out either.
+        (int year, int shard, long sequence) = SettlementIds.Read(request.SettlementId) ?? (0, at.Shard, 0);
+        return (Step.TargetOf(year, shard, sequence, at.Shard), Step.TargetOf(year, sequence));
     }
 
-    private Step UndoingStep(StepMode mode, string insuredId, string facilityCode, string requestId, string target) => Step.Undoing(
-        mode, insuredId, facilityCode, requestId, target,
-        new StoredUndoing { UndoneAtUnixMs = _time.GetUtcNow().ToUnixTimeMilliseconds(), Trace = StoredTrace.OfCall() });
+    /// <param name="target">Of an id that was merged, and of where its records are: what is undone, as the store and as the request name
+    /// it.</param>
+    private async ValueTask<(StepReply Reply, ShardQueue Shard)> UndoAsync(StepMode mode, string insuredId, string facilityCode,
+        string requestId, Func<string, ShardQueue, (string Target, string Asked)> target)
+    {
+        StoredUndoing stored = new() { UndoneAtUnixMs = _time.GetUtcNow().ToUnixTimeMilliseconds(), Trace = StoredTrace.OfCall() };
+        ShardQueue own = _store.ShardOf(insuredId);
+        StepReply reply = await RunAsync(new Holder(insuredId), own);
+        return reply.Outcome is StepOutcome.Merged or StepOutcome.HalfMerged
+            ? await _merges.FollowAsync(insuredId, reply, RunAsync)
+            : (reply, own);
+
+        ValueTask<StepReply> RunAsync(Holder holder, ShardQueue at)
+        {
+            (string wanted, string asked) = target(holder.StatedId, at);
+            return at.RunAsync(Step.Undoing(mode, holder, facilityCode, requestId, wanted, asked, stored));
+        }
+    }
 
     /// <param name="all">Everything stored of the insured.</param>
     private async Task<SettleReply> TellAsync(ShardQueue shard, string insuredId, StoredAnswer found, IReadOnlyList<StoredAnswer> all)
@@ -474,7 +544,7 @@ public sealed class SettlementDesk
     /// <summary>The cancellation or reversal that undid a settlement: the newest of those that name it.</summary>
     private static StoredAnswer? UndoneBy(StoredAnswer settlement, IReadOnlyList<StoredAnswer> all)
     {
-        string field = RequestField.Of(settlement.FacilityCode, settlement.RequestId);
+        string field = RequestField.Of(settlement.FacilityCode, settlement.RequestId, settlement.Key.StatedId);
         return all.LastOrDefault(answer =>
             answer.Header is { Kind: RecordKind.Cancellation, State: RecordState.Active }
                 or { Kind: RecordKind.Reversal, State: RecordState.UndidSettlement }

@@ -16,7 +16,10 @@ public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Se
     public long FoundLostAtUnixMs { get; private init; }
 
     /// <summary>The first number that the record stands for.</summary>
-    public long FirstSequence => Header.Kind is RecordKind.NumbersLost ? Header.Order : Header.Sequence;
+    public long FirstSequence => Header.Kind is RecordKind.NumbersLost or RecordKind.Merge ? Header.Order : Header.Sequence;
+
+    /// <summary>Of a merge, or of its undoing.</summary>
+    public MergeRecord? Merge { get; private init; }
 
     /// <param name="into">Holds a settlement's request from now on; it may have held another one.</param>
     public static OutboxRecord Read(ReadOnlyMemory<byte> bytes, StoredRequest into)
@@ -30,6 +33,7 @@ public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Se
             {
                 FoundLostAtUnixMs = BinaryPrimitives.ReadInt64BigEndian(bytes.Span[RecordHeader.Bytes..]),
             },
+            RecordKind.Merge => new OutboxRecord(header, null, null) { Merge = MergeRecord.Read(bytes) },
             _ => new OutboxRecord(header, null, UndoingRecord.Read(bytes)),
         };
     }
@@ -38,18 +42,22 @@ public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Se
 /// <summary>A record of the outbox as outbox.lua gives it, with the names that it lies under.</summary>
 /// <param name="Stored">The record's bytes as they were appended.</param>
 public readonly record struct OutboxEntry(
-    string InsuredId, string FacilityCode, string RequestId, OutboxRecord Record, ReadOnlyMemory<byte> Stored)
+    string InsuredId, RequestField.Key Key, OutboxRecord Record, ReadOnlyMemory<byte> Stored)
 {
+    public string FacilityCode => Key.FacilityCode;
+
+    public string RequestId => Key.RequestId;
+
     /// <summary>Takes the next entry off.</summary>
     /// <param name="keys">Of the shard whose outbox it is.</param>
     /// <param name="into">Holds a settlement's request from now on; it may have held another one.</param>
     public static OutboxEntry Take(ref ReadOnlyMemory<byte> entries, ShardKeys keys, StoredRequest into)
     {
         string insuredId = keys.InsuredIdOf(Take(ref entries, sizeof(ushort)));
-        (string facilityCode, string requestId) = RequestField.Parse(Take(ref entries, sizeof(ushort)));
+        RequestField.Key key = RequestField.Parse(Take(ref entries, sizeof(ushort)));
         int length = BinaryPrimitives.ReadInt32BigEndian(entries.Span);
         ReadOnlyMemory<byte> stored = entries.Slice(sizeof(int), length);
-        OutboxEntry entry = new(insuredId, facilityCode, requestId, OutboxRecord.Read(stored, into), stored);
+        OutboxEntry entry = new(insuredId, key, OutboxRecord.Read(stored, into), stored);
         entries = entries[(sizeof(int) + length)..];
         return entry;
     }

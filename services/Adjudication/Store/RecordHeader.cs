@@ -14,6 +14,9 @@ public enum RecordKind
     /// <summary>Numbers whose records a store has lost: no one's, from <see cref="RecordHeader.Order"/> to
     /// <see cref="RecordHeader.Sequence"/>.</summary>
     NumbersLost = 'N',
+
+    /// <summary>Two insured became one, or were parted again: no money.</summary>
+    Merge = 'M',
 }
 
 /// <summary>What has become of a stored record since; the letter is part of the stored format.</summary>
@@ -42,11 +45,25 @@ public enum RecordState
 
     /// <summary>A reversal of what was undone already, or is a reversal itself.</summary>
     FoundUndone = '4',
+
+    /// <summary>A merge under the id that was merged into another: nothing is settled from its hash any more.</summary>
+    MergedAway = 'O',
+
+    /// <summary>The same merge under the other id: its hash has what the merged one had. <see cref="RecordHeader.Order"/> is the first of
+    /// the numbers that it takes: what it brings is ranked by them.</summary>
+    MergedIn = 'I',
+
+    /// <summary>The merge was undone under the id that had taken the other in.</summary>
+    PartedFrom = 'i',
+
+    /// <summary>The merge was undone under the merged id: it is settled from its own hash again.</summary>
+    Parted = 'o',
 }
 
 /// <summary>The figures that the script computed, as it packs them: HEADER of settle.lua. Amounts in fen.</summary>
 /// <param name="ByRate">False for a fixed sum.</param>
-/// <param name="Order">Rank among the settlements of the insured; the newest is the highest. Of lost numbers: the first.</param>
+/// <param name="Order">Rank among the settlements of the insured; the newest is the highest. Of lost numbers, and of a
+/// merge: the first.</param>
 /// <param name="VisitDay">yyyymmdd.</param>
 /// <param name="ShortfallFen">What the fund would have paid besides, had there been no cap.</param>
 /// <param name="VisitIdBytes">Length of the visit id that ends the record; 0 where there is none.</param>

@@ -26,6 +26,7 @@ public sealed class ShardQueue : IAsyncDisposable
     private static readonly Script Scan = Script.FromResource("scan.lua");
     private static readonly Script CloseYear = Script.FromResource("close_year.lua");
     private static readonly Script Probe = Script.FromResource("probe.lua");
+    private static readonly Script Merge = Script.FromResource("merge.lua");
 
     // Replies that one work item of the thread pool gives: an item for each cost more than what it did, and one for all would
     // have kept the other core idle.
@@ -183,6 +184,27 @@ public sealed class ShardQueue : IAsyncDisposable
     /// <summary>From its return on, no visit of the year or an earlier one is settled or undone.</summary>
     /// <exception cref="StoreUnavailableException">The shard is closed, or did not answer.</exception>
     public Task CloseYearAsync(int year) => AskAsync(stamp => Scripts.CallAsync(CloseYear, [Keys.Shard], [stamp, year]));
+
+    /// <summary>One step of a merge, or of its undoing.</summary>
+    /// <returns>The word for either half (merge.lua).</returns>
+    /// <exception cref="StoreUnavailableException">The shard is closed, or the outcome is unknown.</exception>
+    /// <exception cref="StoreBusyException">The outbox is full; nothing happened.</exception>
+    public async Task<(string OfMerged, string OfOther)> MergeAsync(MergeStep step)
+    {
+        RedisResult[] reply = (RedisResult[])(await AskAsync(stamp => Scripts.CallAsync(
+            Merge,
+            [
+                Keys.Shard, Keys.Outbox, Keys.Known, step.AsksMerged ? Keys.Insured(step.MergedId) : Keys.Shard,
+                step.AsksOther ? Keys.Insured(step.OtherId) : Keys.Shard,
+            ],
+            [
+                stamp, LowestSequence, LongestOutbox, step.Undoes ? "part" : "merge", step.Name, step.MergedId, step.OtherId, step.Digest,
+                step.RecordOfMerged, step.RecordOfOther, .. step.Fields.SelectMany(field => (RedisValue[])[field.Field, field.Value]),
+            ])))!;
+        RaiseLowestSequence((long)reply[0]);
+        Appended?.Invoke();
+        return ((string)reply[1]!, (string)reply[2]!);
+    }
 
     /// <summary>Asks the shard to let in a visit that is none. An open shard that keeps refusing visits is not asked, but once in a while,
     /// and so is found mended although nobody sends any.</summary>

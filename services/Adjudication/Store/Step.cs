@@ -27,17 +27,20 @@ public enum StepMode
 }
 
 /// <summary>One item of a batch for settle.lua.</summary>
+/// <param name="Holder">Whose hash it goes to.</param>
 /// <param name="Item">As the script reads it: the mode, then VISIT or UNDOING with what they name.</param>
 /// <param name="LimitsStart">Where in the item the terms begin, and behind them the names of accumulators.</param>
 /// <param name="ContentStart">Where in the item the content begins: fingerprint, and what is stored with it.</param>
 public readonly record struct Step(
-    StepMode Mode, string InsuredId, string FacilityCode, string RequestId, byte[] Item, int LimitsStart, int ContentStart)
+    StepMode Mode, Holder Holder, string FacilityCode, string RequestId, byte[] Item, int LimitsStart, int ContentStart)
 {
     /// <summary>
     /// Largest base that the script computes with, 10^14 fen: exact in its doubles, and so large that the smallest rate
     /// (1 basis point gives 10^10 fen) passes the largest cap or allowance of a policy (10^9 fen). Amounts above it settle the same.
     /// </summary>
     internal const long BaseLimitFen = 100_000_000_000_000;
+
+    public string InsuredId => Holder.InsuredId;
 
     private const int ModeBytes = 1;
     private const int VisitBytes = 21;
@@ -53,18 +56,24 @@ public readonly record struct Step(
     /// <param name="terms">Null for a look at what is stored, which computes nothing.</param>
     /// <param name="stored">What is to be kept; null where nothing is.</param>
     public static Step Visit(StepMode mode, SettleRequest request, DateOnly date, Terms? terms, long totalFen, long inScopeFen,
-        StoredRequest? stored)
+        StoredRequest? stored) => Visit(mode, new Holder(request.InsuredId), request, date, terms, totalFen, inScopeFen, stored);
+
+    /// <inheritdoc cref="Visit(StepMode, SettleRequest, DateOnly, Terms?, long, long, StoredRequest?)"/>
+    public static Step Visit(StepMode mode, in Holder holder, SettleRequest request, DateOnly date, Terms? terms, long totalFen,
+        long inScopeFen, StoredRequest? stored)
     {
         int facilityBytes = Encoding.UTF8.GetByteCount(request.FacilityCode);
-        int requestBytes = RequestField.BytesOf(facilityBytes, request.RequestId);
+        int requestBytes = RequestField.BytesOf(facilityBytes, request.RequestId, holder.StatedId);
         int visitIdBytes = Encoding.UTF8.GetByteCount(request.VisitId);
         Span<byte> limits = stackalloc byte[LimitsBlock.MostBytes];
         limits = limits[..(terms is null ? 0 : LimitsBlock.Write(terms, date, request.FacilityCode, inScopeFen, limits))];
-        int limitsStart = ModeBytes + VisitBytes + requestBytes;
+        int prefix = holder.PrefixBytes;
+        int limitsStart = prefix + ModeBytes + VisitBytes + requestBytes;
         int contentStart = limitsStart + limits.Length;
         byte[] item = new byte[contentStart + Fingerprints.Bytes + (stored?.CalculateSize() ?? 0) + visitIdBytes];
-        item[0] = (byte)Letter(mode);
-        Span<byte> visit = item.AsSpan(ModeBytes);
+        holder.WritePrefix(item);
+        item[prefix] = (byte)Letter(mode);
+        Span<byte> visit = item.AsSpan(prefix + ModeBytes);
         visit[0] = checked((byte)facilityBytes);
         visit[1] = checked((byte)requestBytes);
         BigEndian.WriteUInt48(visit[2..], Math.Min(inScopeFen, BaseLimitFen));
@@ -72,35 +81,49 @@ public readonly record struct Step(
         BinaryPrimitives.WriteInt32BigEndian(visit[14..], (date.Year * 10_000) + (date.Month * 100) + date.Day);
         visit[18] = checked((byte)visitIdBytes);
         BinaryPrimitives.WriteUInt16BigEndian(visit[19..], checked((ushort)limits.Length));
-        RequestField.Write(request.FacilityCode, request.RequestId, visit[VisitBytes..]);
+        RequestField.Write(request.FacilityCode, request.RequestId, holder.StatedId, visit[VisitBytes..]);
         limits.CopyTo(item.AsSpan(limitsStart));
         Fingerprints.Write(request, item.AsSpan(contentStart));
         stored?.WriteTo(item.AsSpan((contentStart + Fingerprints.Bytes)..^visitIdBytes));
         if (visitIdBytes > 0) Encoding.UTF8.GetBytes(request.VisitId, item.AsSpan(^visitIdBytes..));
-        return new Step(mode, request.InsuredId, request.FacilityCode, request.RequestId, item, limitsStart, contentStart);
+        return new Step(mode, holder, request.FacilityCode, request.RequestId, item, limitsStart, contentStart);
     }
 
     /// <param name="mode">Cancel or Reverse.</param>
     /// <param name="target">The request field of what is undone, or <see cref="TargetOf"/> of an id.</param>
-    public static Step Undoing(StepMode mode, string insuredId, string facilityCode, string requestId, string target, StoredUndoing stored)
+    public static Step Undoing(StepMode mode, string insuredId, string facilityCode, string requestId, string target,
+        StoredUndoing stored) => Undoing(mode, new Holder(insuredId), facilityCode, requestId, target, target, stored);
+
+    /// <inheritdoc cref="Undoing(StepMode, string, string, string, string, StoredUndoing)"/>
+    /// <param name="asked">The target as a request names it, whoever was merged since: what a repeat is known by.</param>
+    public static Step Undoing(StepMode mode, in Holder holder, string facilityCode, string requestId, string target, string asked,
+        StoredUndoing stored)
     {
+        int prefix = holder.PrefixBytes;
         int targetBytes = Encoding.UTF8.GetByteCount(target);
-        int requestBytes = RequestField.BytesOf(Encoding.UTF8.GetByteCount(facilityCode), requestId);
-        int contentStart = ModeBytes + UndoingBytes + targetBytes + requestBytes;
+        int requestBytes = RequestField.BytesOf(Encoding.UTF8.GetByteCount(facilityCode), requestId, holder.StatedId);
+        int contentStart = prefix + ModeBytes + UndoingBytes + targetBytes + requestBytes;
         byte[] item = new byte[contentStart + Fingerprints.Bytes + stored.CalculateSize()];
-        item[0] = (byte)Letter(mode);
-        item[1] = checked((byte)targetBytes);
-        item[2] = checked((byte)requestBytes);
-        Span<byte> names = item.AsSpan(ModeBytes + UndoingBytes);
+        holder.WritePrefix(item);
+        item[prefix] = (byte)Letter(mode);
+        item[prefix + 1] = checked((byte)targetBytes);
+        item[prefix + 2] = checked((byte)requestBytes);
+        Span<byte> names = item.AsSpan(prefix + ModeBytes + UndoingBytes);
         Encoding.UTF8.GetBytes(target, names);
-        RequestField.Write(facilityCode, requestId, names[targetBytes..]);
-        Fingerprints.Write(Letter(mode), target, item.AsSpan(contentStart));
+        RequestField.Write(facilityCode, requestId, holder.StatedId, names[targetBytes..]);
+        Fingerprints.Write(Letter(mode), asked, item.AsSpan(contentStart));
         stored.WriteTo(item.AsSpan(contentStart + Fingerprints.Bytes));
-        return new Step(mode, insuredId, facilityCode, requestId, item, contentStart, contentStart);
+        return new Step(mode, holder, facilityCode, requestId, item, contentStart, contentStart);
     }
 
     /// <summary>A settlement named by year of visit and sequence, as the target of a cancellation.</summary>
     public static string TargetOf(int visitYear, long sequence) => $"#{visitYear}-{sequence}";
+
+    /// <summary>The same where the settlement may have come by a merge.</summary>
+    /// <param name="shard">Of the id.</param>
+    /// <param name="lookedForIn">The shard that is asked.</param>
+    public static string TargetOf(int visitYear, int shard, long sequence, int lookedForIn) =>
+        $"{TargetOf(visitYear, shard == lookedForIn ? sequence : 0)}-{MovedNumbers.Of(shard, sequence)}";
 
     private static char Letter(StepMode mode) => mode switch
     {
@@ -132,6 +155,13 @@ public enum StepOutcome
 
     /// <summary>Something was stored of the insured and is not there any more; nothing happened.</summary>
     Gone,
+
+    /// <summary>The insured was merged into another; the bytes are <see cref="MergedInto"/>. Nothing happened.</summary>
+    Merged,
+
+    /// <summary>The hash does not have, or not any more, what the merged id had: the merge, or its undoing, is half done. Nothing
+    /// happened.</summary>
+    HalfMerged,
 }
 
 /// <summary>What the script did for one request.</summary>
@@ -148,6 +178,9 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
     /// <summary>The limits of a new settlement or quote.</summary>
     public StoredLimits Limits => new(Bytes.Slice(RecordHeader.Bytes, Header.NumbersBytes), LimitsBlock);
 
+    /// <summary>Of an id that was merged: into which.</summary>
+    public MergedInto Into() => MergedInto.Read([(byte)'>', .. Bytes.Span])!;
+
     /// <summary>The header's sequence alone.</summary>
     public long Sequence => RecordHeader.ReadSequence(Bytes.Span);
 
@@ -162,9 +195,9 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
         ReadOnlyMemory<byte> named = Bytes[(1 + Bytes.Span[0])..];
         if (named.IsEmpty) return null;
         int length = BinaryPrimitives.ReadUInt16BigEndian(named.Span);
-        (string facilityCode, string requestId) = RequestField.Parse(named.Span.Slice(sizeof(ushort), length));
+        RequestField.Key key = RequestField.Parse(named.Span.Slice(sizeof(ushort), length));
         ReadOnlyMemory<byte> record = named[(sizeof(ushort) + length)..];
-        return new StoredAnswer(facilityCode, requestId, RecordHeader.Read(record.Span), record);
+        return new StoredAnswer(key, RecordHeader.Read(record.Span), record);
     }
 
     /// <summary>The replies of a batch, in the order of its items.</summary>
@@ -189,6 +222,8 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
             '-' => StepOutcome.Refused,
             'F' => StepOutcome.FormatUnknown,
             'G' => StepOutcome.Gone,
+            '>' => StepOutcome.Merged,
+            'H' => StepOutcome.HalfMerged,
             char other => throw new InvalidDataException($"settle.lua answered with an unknown outcome '{other}'."),
         },
         reply[1..]);

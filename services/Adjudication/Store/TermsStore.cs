@@ -27,7 +27,9 @@ public sealed class TermsStore(IDatabase redis)
     public ValueTask<uint> KeyOfAsync(ShardQueue shard, Terms terms)
     {
         uint key = _keys.GetOrAdd(terms, static c => KeyOf(JsonSerializer.SerializeToUtf8Bytes(c)));
-        return _known.ContainsKey((shard.Shard, key)) ? ValueTask.FromResult(key) : WriteAsync(shard, key, terms);
+        return _known.ContainsKey((shard.Shard, key))
+            ? ValueTask.FromResult(key)
+            : WriteAsync(shard, key, terms, JsonSerializer.SerializeToUtf8Bytes(terms));
     }
 
     /// <summary>The key of terms by their text, as it is stored.</summary>
@@ -55,6 +57,18 @@ public sealed class TermsStore(IDatabase redis)
         return kept;
     }
 
+    /// <summary>Writes terms that records of one shard refer to in another, which those records are brought to.</summary>
+    /// <exception cref="StoreUnavailableException">Redis did not answer, or the store has lost the terms; nothing refers to them there yet,
+    /// so nothing happened.</exception>
+    public async Task CopyAsync(ShardQueue from, ShardQueue to, IEnumerable<uint> keys)
+    {
+        foreach (uint key in keys)
+        {
+            KeptTerms kept = await ReadKeptAsync(from, key);
+            await WriteAsync(to, key, kept.Terms, (byte[])[.. kept.Text.Span]);
+        }
+    }
+
     /// <summary>Forgets what was known to be written: after a shard was opened anew.</summary>
     public void Forget(int shard)
     {
@@ -64,9 +78,8 @@ public sealed class TermsStore(IDatabase redis)
         }
     }
 
-    private async ValueTask<uint> WriteAsync(ShardQueue shard, uint key, Terms terms)
+    private async ValueTask<uint> WriteAsync(ShardQueue shard, uint key, Terms terms, byte[] text)
     {
-        byte[] text = JsonSerializer.SerializeToUtf8Bytes(terms);
         Task<bool> written = shard.Scripts.HeldAsync(() => redis.HashSetAsync(shard.Keys.Terms, FieldOf(key), text));
         await GuardAsync(written, shard, Unanswered.NothingHappened);
         _known[(shard.Shard, key)] = new KeptTerms(terms, text);

@@ -11,7 +11,7 @@ if tonumber(shard[2]) < lowest then
 end
 local all, counted = redis.call('HGETALL', KEYS[2]), nil
 for i = 1, #all, 2 do
-  if all[i] == '#' then counted = tonumber(all[i + 1]) end
+  if all[i] == '#' then counted = tonumber(all[i + 1]) or tonumber(string.match(all[i + 1], '^>%x+ (%d+) ')) end
 end
 if counted and #all == 2 * (counted + 1) then return all end
 if #all > 0 or redis.call('SISMEMBER', KEYS[3], KEYS[2]) == 1 or redis.call('SCARD', KEYS[3]) ~= tonumber(shard[3] or 0) then

@@ -8,18 +8,24 @@
 -- An item is the mode, then VISIT or UNDOING with what they name: one text, since each argument costs Redis as much as a look at a hash.
 --   mode     'S' settle, 'Q' quote (no effect, no look at stored requests), 'L' look for a stored settlement only,
 --            'C' cancel, 'V' reverse
---   request  request field of the request   target: for C and V, a request field, or '#' and a sequence
+--            or 'M', the merged id and the merge's name, each with its length (1 byte) before it, then an item: the request names an id
+--            that was merged into this one
+--   request  request field of the request   target: for C and V, a request field, or '#' with the year and the sequence, where it may
+--            have come by a merge also '-' and the number that it has then
 --   content  16 bytes of fingerprint, then what the caller wants kept, opaque here
 --
 -- An insured's hash: <measure><group>:<period>[:<facility>] = an accumulator, of the measures b borne, c cost, f fund paid, n visits;
---   # = how many other fields there are, so that one that is lost is missed;
+--   # = how many other fields there are, so that one that is lost is missed; where the id was merged into another, '>', the merge's name,
+--     that number and the other id: nothing is settled from here any more;
+--   m<merged id> = '+' and the name of the merge that brought what that id had, '-' and the name once it was given back;
 --   v<facility>\n<visit id> = request field of the settlement that stands for the visit, empty where none does any more;
---   q<facility>\n<request id> = stored record, HEADER first:
+--   q<facility>\n<request id> = stored record, HEADER first; the request id followed by a tab and the merged id where it came under that:
 --     kind 'S' settlement    state 'A' stands, 'X' cancelled, 'R' reversed    then content
 --     kind 'C' cancellation  state 'A' effective, 'U' undone                  then content, UNDONE
 --     kind 'V' reversal      state '1' settlement undone, '2' cancellation undone, '3' never came, '4' undone already
 --                                                                             then content, UNDONE
 --     kind 'T' tombstone of a request that was reversed before it came
+--     kind 'M' a merge, or its undoing (Merging/merge.lua)
 --   The settlement's visit id ends its record, and so the record of what undid it.
 -- The outbox has one entry a batch: its id is the batch's last sequence, its field b the number of new records (2 bytes), then of each
 -- the insured's key and the request field, each ended by a zero byte. The record itself lies under them; of it only state and order
@@ -31,6 +37,7 @@
 --   'F' + the format of a stored record that this script does not read
 --   'G' the insured is known and the hash is gone or lacks fields, or the set of the known is not whole: whoever is paid from nothing is
 --   paid twice
+--   '>' and what # says: the id was merged into another   'H' the merge, or its undoing, is half done: nothing happened
 -- A store that cannot be trusted answers with an error and changes nothing: NOSHARD, EPOCH, STALE, OUTBOXFULL.
 
 -- bytes of facility code and request field, in scope, fixed sum (fen), date yyyymmdd, bytes of visit id, bytes of TERMS and names; then
@@ -152,11 +159,17 @@ local newcomer, fields_before = false, 0
 local function must_be_whole(key, counted)
   if counted then
     fields_before = tonumber(counted)
+    if not fields_before then error({ reply = counted }) end
     if call('HLEN', key) ~= fields_before + 1 then error({ reply = 'G' }) end
   else
     if call('SISMEMBER', KEYS[3], key) == 1 or call('SCARD', KEYS[3]) ~= people then error({ reply = 'G' }) end
     newcomer, fields_before = true, 0
   end
+end
+
+-- A hash that was merged into another answers nothing: what its records say may have been undone there.
+local function must_not_be_merged(counted)
+  if counted and sub(counted, 1, 1) == '>' then error({ reply = counted }) end
 end
 
 -- Whatever a step writes of one insured is one command, and the number is taken with it: a command that fails has done nothing.
@@ -244,7 +257,10 @@ local function settle(key, mode, item)
   fields[asked + 1] = '#'
   local stored = call('HMGET', key, values(fields, 1, asked + 1))
   local earlier = mode ~= 'Q' and earlier_settlement(request, stored[accumulators + 1], item, content)
-  if earlier then return earlier end
+  if earlier then
+    must_not_be_merged(stored[asked + 1])
+    return earlier
+  end
   must_be_whole(key, stored[asked + 1])
   if mode == 'L' then return 'M' end
   if closed(date) then return refused('YEAR_CLOSED') end
@@ -436,8 +452,10 @@ local function take_back(key, mode, item)
     local uses = uses_of(target)
     local spared, relieved = names_of(uses, IN_ORDER, true), names_of(uses, PAYING, true)
     local headroom, newest, blocking = {}, 0, nil
+    local stands, standing = target.visit_bytes > 0 and visit_field(facility, sub(record, -target.visit_bytes)), nil
     local all = call('HGETALL', key)
     for i = 1, #all, 2 do
+      if all[i] == stands then standing = all[i + 1] end
       if sub(all[i], 1, 1) == 'q' and sub(known(all[i + 1]), 2, 3) == 'SA' then
         local other = read(all[i + 1])
         if other.order > target.order then
@@ -460,29 +478,41 @@ local function take_back(key, mode, item)
     target.state = kind == 'C' and 'X' or 'R'
     local fields = { field, pack(target) .. sub(record, HEADER_BYTES + 1), request, mirror }
     move(fields, uses, now, -1)
-    if target.visit_bytes > 0 then put(fields, visit_field(facility, sub(record, -target.visit_bytes)), '') end
+    -- Where two merged ids had the same visit settled, another settlement may stand for it.
+    if standing == field then put(fields, stands, '') end
     write(key, fields, #fields, request, 1)
     return 'N' .. mirror
   end
 
+  -- A request that did not come under the id that is named now may have come under one that was merged with it.
+  local function of_any_id(key, field, record)
+    if record or string.find(field, '\t', 1, true) then return field, record end
+    local all, prefix = call('HGETALL', key), field .. '\t'
+    for i = 1, #all, 2 do
+      if sub(all[i], 1, #prefix) == prefix then return all[i], all[i + 1] end
+    end
+    return field, false
+  end
+
   -- The field and record of a settlement, by request or by year and sequence, at the facility that asks.
   local function find(key, target, request)
-    if sub(target, 1, 1) ~= '#' then return target, call('HGET', key, target) end
-    local year, wanted = string.match(target, '^#(%d+)-(%d+)$')
+    if sub(target, 1, 1) ~= '#' then return of_any_id(key, target, call('HGET', key, target)) end
+    local year, wanted, moved = string.match(target, '^#(%d+)-(%d+)%-?(%d*)$')
     local prefix = 'q' .. facility_of(request) .. '\n'
-    year, wanted = tonumber(year), tonumber(wanted)
+    year, wanted, moved = tonumber(year), tonumber(wanted), tonumber(moved)
     local all = call('HGETALL', key)
     for i = 1, #all, 2 do
       if sub(all[i], 1, #prefix) == prefix and kind_of(known(all[i + 1])) == 'S' then
         local h = read(all[i + 1])
-        if h.seq == wanted and floor(h.date / 10000) == year then return all[i], all[i + 1] end
+        if (h.seq == wanted or h.seq == moved) and floor(h.date / 10000) == year then return all[i], all[i + 1] end
       end
     end
     return target, false
   end
 
   local function cancel(key, target, request, content)
-    local stored = known(call('HGET', key, request))
+    local stored, counted = known(call('HGET', key, request)), call('HGET', key, '#')
+    must_not_be_merged(counted)
     if stored then
       local kind, state = kind_of(stored), state_of(stored)
       if kind == 'T' then return refused('REQUEST_REVERSED') end
@@ -490,7 +520,7 @@ local function take_back(key, mode, item)
       return state == 'U' and refused('REQUEST_REVERSED', request, stored) or 'R' .. stored
     end
 
-    must_be_whole(key, call('HGET', key, '#'))
+    must_be_whole(key, counted)
     local field, record = find(key, target, request)
     if not known(record) or kind_of(record) ~= 'S' then return refused('SETTLEMENT_UNKNOWN') end
     if state_of(record) ~= 'A' then return refused('ALREADY_CANCELLED', field, record) end
@@ -535,7 +565,8 @@ local function take_back(key, mode, item)
   end
 
   local function reverse(key, target, request, content)
-    local stored = known(call('HGET', key, request))
+    local stored, counted = known(call('HGET', key, request)), call('HGET', key, '#')
+    must_not_be_merged(counted)
     if stored then
       local kind = kind_of(stored)
       if kind == 'T' then return refused('REQUEST_REVERSED') end
@@ -543,8 +574,10 @@ local function take_back(key, mode, item)
       return 'R' .. stored
     end
 
-    must_be_whole(key, call('HGET', key, '#'))
-    local original = known(call('HGET', key, target))
+    must_be_whole(key, counted)
+    local original
+    target, original = of_any_id(key, target, call('HGET', key, target))
+    known(original)
     local standing = original and sub(original, 2, 3)
     if standing == 'SA' then return undo(key, request, content, 'V', '1', target, original) end
     if standing == 'CA' then return restore(key, request, content, target, original) end
@@ -575,6 +608,13 @@ end
 local function step(key, item)
   local mode = sub(item, 1, 1)
   if mode == 'C' or mode == 'V' then return take_back(key, mode, item) end
+  if mode == 'M' then
+    local merged, merge, at = unpacked('>I1c0I1c0', item, 2)
+    local counted = call('HGET', key, '#')
+    must_be_whole(key, counted)
+    if call('HGET', key, 'm' .. merged) ~= '+' .. merge then return 'H' end
+    return step(key, sub(item, at))
+  end
   return settle(key, mode, item)
 end
 

@@ -68,9 +68,9 @@ internal sealed class PolicyImpactService(
         ImpactCalculation calculation = new(pack, from);
         long read = 0;
         long told = clock.GetTimestamp();
-        await foreach (SubLedgerEntry entry in entries.EntriesAsync(from.Year, cancellationToken))
+        await foreach ((SubLedgerEntry entry, bool ofMerged) in entries.LivedAsync(from.Year, cancellationToken))
         {
-            calculation.Add(entry);
+            calculation.Add(entry, ofMerged);
             read++;
             if (clock.GetElapsedTime(told) < ProgressInterval) continue;
             told = clock.GetTimestamp();

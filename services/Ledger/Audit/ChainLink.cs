@@ -21,8 +21,8 @@ internal sealed record ChainLink(
     long Link, long BatchId, short Format, DateTimeOffset ChainedAt, byte[] PreviousHash, byte[] Hash, byte[] RowIndex)
 {
     /// <summary>How the rows of the links that this program adds are encoded: 2, since the sub-ledger keeps shortfall and
-    /// counts_against_cap; 3, since it keeps limits and visit_id; 4, since it keeps stored_record; 5, since acts are written
-    /// down.</summary>
+    /// counts_against_cap; 3, since it keeps limits and visit_id; 4, since it keeps stored_record; 5, since it keeps person_id and
+    /// note, and acts are written down.</summary>
     public const short CurrentFormat = 5;
 
     /// <summary>Whether this program can replay links of the format.</summary>

@@ -33,6 +33,7 @@ internal sealed record ChainedTable(
         ColumnsOfEarlierFormats =
         {
             [1] = SubLedgerTable.ColumnsOfFormat1, [2] = SubLedgerTable.ColumnsOfFormat2, [3] = SubLedgerTable.ColumnsOfFormat3,
+            [4] = SubLedgerTable.ColumnsOfFormat4,
         },
         AnchoredBy = "LEFT JOIN (SELECT shard, max(last_sequence) AS last_sequence FROM batch_range GROUP BY shard) AS booked ON "
             + "booked.shard = entry.shard",

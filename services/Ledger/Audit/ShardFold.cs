@@ -24,7 +24,8 @@ internal sealed class ShardFold(NpgsqlDataSource database)
         }
 
         await using NpgsqlCommand fold = Command("""
-            SELECT insured_id, kind, limits FROM sub_ledger WHERE shard = $1 ORDER BY insured_id COLLATE "C"
+            SELECT coalesce(nullif(person_id, ''), insured_id) COLLATE "C" AS person, kind, limits FROM sub_ledger WHERE shard = $1
+                ORDER BY person
             """, shard, connection);
         InsuredAccumulators? insured = null;
         SortedDictionary<string, long> held = new(StringComparer.Ordinal);
@@ -38,6 +39,8 @@ internal sealed class ShardFold(NpgsqlDataSource database)
             insured.StandingSettlements += row.GetString(1) switch { "SETTLEMENT" or "RESTORATION" => 1, "CANCELLATION" => -1, _ => 0 };
             foreach (BookedLimit limit in BookedLimit.Read(row.GetString(2)))
             {
+                // Of a merge: the settlements that stand under another id from now on.
+                if (limit.Kind == 'S') insured.StandingSettlements += limit.Moved;
                 if (limit.Accumulator.Length > 0) held[limit.Accumulator] = held.GetValueOrDefault(limit.Accumulator) + limit.Moved;
             }
         }

@@ -11,7 +11,7 @@ namespace Claims.Ledger.Impact;
 /// its sequence, so that every accumulator stands at each visit as it would have stood then. Visits before
 /// the first day keep what they were paid. Pure: no I/O, no clock.
 /// </summary>
-/// <remarks>Holds one shard's settlements at a time, and those that differ.</remarks>
+/// <remarks>Holds one shard's settlements at a time, those of merged ids, and those that differ.</remarks>
 internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
 {
     private readonly SortedDictionary<string, ImpactSum> _policies = new(StringComparer.Ordinal);
@@ -20,33 +20,41 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
     private readonly Dictionary<string, Relived> _byId = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Insured, string Accumulator), long> _used = [];
     private readonly Dictionary<(string PolicyId, string FacilityClass, VisitType VisitType), Terms?> _terms = [];
-    private int _shard = -1;
+    private int _group = -1;
 
     /// <param name="entry">In order of shard and sequence, from the first day of the first year that has a visit to be looked at.</param>
+    /// <param name="ofMerged">Of somebody whose ids were merged: these come last, in the order of time.</param>
     /// <exception cref="BooksDisagreeException">The entries do not agree with each other.</exception>
-    public void Add(SubLedgerEntry entry)
+    public void Add(SubLedgerEntry entry, bool ofMerged = false)
     {
         ArgumentNullException.ThrowIfNull(entry);
-        if (entry.Shard != _shard) FinishShard();
-        _shard = entry.Shard;
+        int group = ofMerged ? int.MaxValue : entry.Shard;
+        if (group != _group) FinishGroup();
+        _group = group;
         switch (entry.Kind)
         {
             case "SETTLEMENT":
                 Relived settled = Settle(entry);
                 _settlements.Add(settled);
                 _byId.Add(entry.SettlementId, settled);
-                Apply(settled, 1);
+                Apply(settled, entry, 1);
                 break;
             case "CANCELLATION":
                 Relived cancelled = Named(entry, standing: true);
                 cancelled.Stands = false;
-                Apply(cancelled, -1);
+                Apply(cancelled, entry, -1);
                 break;
             case "RESTORATION":
                 Relived restored = Named(entry, standing: false);
                 restored.Stands = true;
-                if (restored.Recalculated) Recut(restored);
-                Apply(restored, 1);
+                if (restored.Recalculated) Recut(restored, PersonOf(entry));
+                Apply(restored, entry, 1);
+                break;
+            case "MERGE_IN":
+                TakeOver(entry, 1);
+                break;
+            case "UNMERGE_IN":
+                TakeOver(entry, -1);
                 break;
         }
     }
@@ -55,7 +63,7 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
     /// <returns>The settlements that differ, in order of shard and sequence; and the totals.</returns>
     public (IReadOnlyList<DifferingSettlement> Differing, ImpactTotals Totals) Finish()
     {
-        FinishShard();
+        FinishGroup();
         ImpactSum total = new();
         foreach (ImpactSum policy in _policies.Values)
         {
@@ -94,7 +102,7 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
         Span<long> before = stackalloc long[terms.Limits.Length];
         Span<long> moved = stackalloc long[terms.Limits.Length];
         string[] names = [.. terms.Limits.Select(limit => AccumulatorNames.NameOf(limit, date, entry.FacilityCode))];
-        for (int index = 0; index < names.Length; index++) before[index] = _used.GetValueOrDefault((entry.InsuredId, names[index]));
+        for (int index = 0; index < names.Length; index++) before[index] = _used.GetValueOrDefault((PersonOf(entry), names[index]));
         Settlement settlement = Adjudicator.Adjudicate(terms, entry.TotalFen, entry.InScopeFen, before, moved);
         relived.DeductibleFen = settlement.DeductibleFen;
         relived.FundPayFen = settlement.FundPayFen;
@@ -118,11 +126,11 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
     }
 
     /// <summary>A restored settlement pays at most what its caps leave by then.</summary>
-    private void Recut(Relived restored)
+    private void Recut(Relived restored, string person)
     {
         foreach (Move cap in restored.Moves.Where(move => move.Kind == (char)LimitKind.FundPay && move.Accumulator.Length > 0))
         {
-            long leftFen = Math.Max(cap.Limit - _used.GetValueOrDefault((restored.Entry.InsuredId, cap.Accumulator)), 0);
+            long leftFen = Math.Max(cap.Limit - _used.GetValueOrDefault((person, cap.Accumulator)), 0);
             restored.FundPayFen = Math.Min(restored.FundPayFen, leftFen);
         }
 
@@ -139,11 +147,26 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
         return relived;
     }
 
-    private void Apply(Relived settlement, int sign)
+    /// <summary>Whose accumulators the entry moves.</summary>
+    private static string PersonOf(SubLedgerEntry entry) => entry.PersonId.Length > 0 ? entry.PersonId : entry.InsuredId;
+
+    /// <summary>What the other id has used by now is used under this one, or not any more.</summary>
+    private void TakeOver(SubLedgerEntry entry, int sign)
+    {
+        string other = entry.Note.Split('\n')[0];
+        foreach (((_, string accumulator), long amount) in _used.Where(used => used.Key.Insured == other).ToArray())
+        {
+            (string, string) key = (entry.InsuredId, accumulator);
+            _used[key] = _used.GetValueOrDefault(key) + (sign * amount);
+        }
+    }
+
+    /// <param name="by">What settled, undid or restored it.</param>
+    private void Apply(Relived settlement, SubLedgerEntry by, int sign)
     {
         foreach (Move move in settlement.Moves.Where(move => move.Amount != 0 && move.Accumulator.Length > 0))
         {
-            (string, string) key = (settlement.Entry.InsuredId, move.Accumulator);
+            (string, string) key = (PersonOf(by), move.Accumulator);
             _used[key] = _used.GetValueOrDefault(key) + (sign * move.Amount);
         }
     }
@@ -158,7 +181,7 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
         new(string.Create(CultureInfo.InvariantCulture,
             $"the books do not agree with themselves: entry {entry.Sequence} of shard {entry.Shard} {what}"));
 
-    private void FinishShard()
+    private void FinishGroup()
     {
         foreach (Relived settlement in _settlements.Where(settlement => settlement is { Stands: true, Recalculated: true }))
             Count(settlement);

@@ -92,7 +92,7 @@ internal sealed class Selection
             return null;
         }
 
-        long first = claim.Kind is SettledClaim.Types.Kind.NumbersLost ? claim.FirstSequence : claim.Sequence;
+        long first = claim.FirstSequence > 0 ? claim.FirstSequence : claim.Sequence;
         if (first > position + 1)
         {
             _beyond[record.Shard] = Math.Max(claim.Sequence, _beyond.GetValueOrDefault(record.Shard));

@@ -15,8 +15,8 @@ internal sealed record Period(DateOnly From, DateOnly To, DayBasis Basis)
     /// <summary>Holds for the rows of sub_ledger in the period; $1 to $5 are <see cref="AddParameters"/>'s.</summary>
     // A visit in the future is not settled, so no entry is older than its visit: this bounds the rows that are looked at.
     public string SqlCondition => Basis == DayBasis.VisitDay
-        ? "kind <> 'REQUEST_ONLY' AND visit_date BETWEEN $4 AND $5 AND settled_at >= $2"
-        : "kind <> 'REQUEST_ONLY' AND settled_at >= $2 AND settled_at < $3";
+        ? "kind IN ('SETTLEMENT', 'CANCELLATION', 'RESTORATION') AND visit_date BETWEEN $4 AND $5 AND settled_at >= $2"
+        : "kind IN ('SETTLEMENT', 'CANCELLATION', 'RESTORATION') AND settled_at >= $2 AND settled_at < $3";
 
     /// <exception cref="ReconciliationRequestException">It is not a period.</exception>
     public static Period Of(ReconciliationPeriod? period)

@@ -5,7 +5,7 @@ using Kind = Claims.V1.SettledClaim.Types.Kind;
 namespace Claims.Ledger.SubLedger;
 
 /// <summary>A record whose amounts agree with each other: it can be booked as it stands.</summary>
-/// <param name="VisitDate">The business date; null only for REQUEST_ONLY records that name none.</param>
+/// <param name="VisitDate">The business date; null for records without money that name none.</param>
 internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
 {
     private const int FingerprintBytes = 16;
@@ -28,6 +28,8 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen,
             claim.DeductibleFen, claim.FundPayFen, claim.ShortfallFen];
         if (claim.Kind is Kind.NumbersLost) return CheckNumbersLost(claim, amounts);
+        if (claim.Kind is Kind.MergeOut or Kind.MergeIn or Kind.UnmergeIn or Kind.UnmergeOut) return CheckMerge(claim, amounts);
+        Require(claim.FirstSequence == 0 && claim.Note.Length == 0, "is one visit's and has a first_sequence or a note");
         if (claim.Kind is not (Kind.Settlement or Kind.Cancellation or Kind.Restoration or Kind.RequestOnly))
             throw new UnbookableRecordException($"has the unknown kind {(int)claim.Kind}");
         Require(claim.InsuredId.Length > 0 && claim.FacilityCode.Length > 0 && claim.RequestId.Length > 0,
@@ -65,6 +67,28 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
             "is NUMBERS_LOST without a first_sequence up to sequence");
         Require(claim.InsuredId.Length == 0 && claim.FacilityCode.Length == 0 && claim.Limits.Length == 0
             && !amounts.ContainsAnyExcept(0L), "is NUMBERS_LOST and carries money, or is somebody's");
+        return new BookableRecord(claim, null);
+    }
+
+    /// <summary>No money: what is settled under another id from now on.</summary>
+    private static BookableRecord CheckMerge(SettledClaim claim, ReadOnlySpan<long> amounts)
+    {
+        Require(claim.FirstSequence > 0 && claim.FirstSequence <= claim.Sequence, "is a merge without a first_sequence up to sequence");
+        Require(claim.InsuredId.Length > 0 && claim.RequestId.Length > 0 && claim.FacilityCode.Length == 0 && claim.PersonId.Length == 0
+            && claim.VisitDate.Length == 0 && !amounts.ContainsAnyExcept(0L), "is a merge and carries money, or is a facility's");
+        Require(claim.SettledAtUnixMs is > 0 && claim.SettledAtUnixMs <= LatestUnixMilliseconds, "has no settled_at_unix_ms");
+        string[] note = claim.Note.Split('\n');
+        Require(note.Length >= 3 && note[0].Length > 0 && note[0] != claim.InsuredId && note[1].Length > 0 && note[2].Length > 0,
+            "is a merge that does not say with whom, by whom and why");
+        int sign = claim.Kind is Kind.MergeIn or Kind.UnmergeOut ? 1 : -1;
+        BookedLimitReader moved = new(claim.Limits);
+        while (moved.MoveNext())
+        {
+            Require(moved.Kind is 't' or 'S' && moved.Kind == 'S' == moved.Accumulator.IsEmpty, "is a merge and moves a limit");
+            Require(sign * moved.Moved >= 0 && moved.UsedBefore >= 0 && moved.Moved is >= -LargestLimit and <= LargestLimit,
+                "moves an accumulator the wrong way, or out of range");
+        }
+
         return new BookableRecord(claim, null);
     }
 
@@ -133,6 +157,7 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         BookedLimitReader limit = new(claim.Limits);
         while (limit.MoveNext())
         {
+            Require(limit.Kind is not ('t' or 'S'), "has a limit that only a merge has");
             bool inRange = limit.Limit <= LargestLimit && limit.UsedBefore <= LargestLimit
                 && limit.Moved is >= -LargestLimit and <= LargestLimit;
             Require(inRange, "has a limit out of range");

@@ -22,7 +22,7 @@ internal readonly record struct BookedLimit(char Kind, long Limit, long UsedBefo
 /// booked.</summary>
 internal ref struct BookedLimitReader(string limits)
 {
-    private const string Kinds = "cmDdbAanfs";
+    private const string Kinds = "cmDdbAanfstS";
     private ReadOnlySpan<char> _rest = limits;
     private bool _isAtEnd = limits.Length == 0;
 

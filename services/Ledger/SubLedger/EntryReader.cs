@@ -14,15 +14,47 @@ internal sealed class EntryReader(NpgsqlDataSource database)
 
     /// <summary>In order of shard and sequence.</summary>
     /// <param name="fromYear">The earliest year of a visit; 0 for everything.</param>
-    public async IAsyncEnumerable<SubLedgerEntry> EntriesAsync(int fromYear, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<SubLedgerEntry> EntriesAsync(int fromYear, CancellationToken cancellationToken) =>
+        ReadAsync("$1 = 0 OR visit_date >= make_date($1, 1, 1)", "shard, sequence", fromYear, [], cancellationToken);
+
+    /// <summary>The same as it was lived: first all whose ids were never merged, in order of shard and sequence; then the others, in the
+    /// order of time, since a merge goes across shards.</summary>
+    public async IAsyncEnumerable<(SubLedgerEntry Entry, bool OfMerged)> LivedAsync(
+        int fromYear, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string[] merged = await MergedAsync(cancellationToken);
+        string of = merged.Length == 0 ? "" : " AND insured_id <> ALL ($2)";
+        await foreach (SubLedgerEntry entry in ReadAsync(
+            $"($1 = 0 OR visit_date >= make_date($1, 1, 1)){of}", "shard, sequence", fromYear, merged, cancellationToken))
+            yield return (entry, false);
+        if (merged.Length == 0) yield break;
+        await foreach (SubLedgerEntry entry in ReadAsync(
+            "($1 = 0 OR visit_date IS NULL OR visit_date >= make_date($1, 1, 1)) AND insured_id = ANY ($2)", "settled_at, shard, sequence",
+            fromYear, merged, cancellationToken))
+            yield return (entry, true);
+    }
+
+    private async Task<string[]> MergedAsync(CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
+            SELECT array(SELECT insured_id FROM sub_ledger WHERE kind = 'MERGE_OUT'
+                UNION SELECT split_part(note, E'\n', 1) FROM sub_ledger WHERE kind = 'MERGE_OUT')
+            """);
+        command.CommandTimeout = TimeoutSeconds;
+        return (string[])(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    private async IAsyncEnumerable<SubLedgerEntry> ReadAsync(
+        string where, string order, int fromYear, string[] merged, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = database.CreateCommand($"""
             SELECT shard, sequence, coalesce(settlement_id, ''), facility_code, insured_id, request_id, visit_date, fund_pay_fen, kind,
                 original_settlement_id, visit_type, tier, total_fen, in_scope_fen, deductible_fen, cap_used_before_fen, cap_used_after_fen,
-                insured_county, policy_id, limits
-            FROM sub_ledger WHERE $1 = 0 OR visit_date >= make_date($1, 1, 1) ORDER BY shard, sequence
+                insured_county, policy_id, limits, person_id, note
+            FROM sub_ledger WHERE {where} ORDER BY {order}
             """);
         command.Parameters.Add(new() { Value = fromYear });
+        if (merged.Length > 0) command.Parameters.Add(new() { Value = merged });
         command.CommandTimeout = TimeoutSeconds;
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
         while (await row.ReadAsync(cancellationToken))
@@ -51,6 +83,8 @@ internal sealed class EntryReader(NpgsqlDataSource database)
                 InsuredCounty = row.GetString(17),
                 PolicyId = row.GetString(18),
                 Limits = row.GetString(19),
+                PersonId = row.GetString(20),
+                Note = row.GetString(21),
             };
         }
     }
@@ -59,12 +93,12 @@ internal sealed class EntryReader(NpgsqlDataSource database)
     public async IAsyncEnumerable<InsuredYear> InsuredYearsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
-            SELECT insured_id, extract(year FROM visit_date)::integer AS year,
+            SELECT coalesce(nullif(person_id, ''), insured_id) COLLATE "C" AS person, extract(year FROM visit_date)::integer AS year,
                 coalesce(sum(fund_pay_fen) FILTER (WHERE counts_against_cap), 0)::bigint,
                 sum(fund_pay_fen)::bigint,
                 sum(CASE kind WHEN 'CANCELLATION' THEN -1 ELSE 1 END)
-            FROM sub_ledger WHERE kind NOT IN ('REQUEST_ONLY', 'NUMBERS_LOST')
-            GROUP BY insured_id, year ORDER BY insured_id COLLATE "C", year
+            FROM sub_ledger WHERE kind IN ('SETTLEMENT', 'CANCELLATION', 'RESTORATION')
+            GROUP BY person, year ORDER BY person, year
             """);
         command.CommandTimeout = TimeoutSeconds;
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);

@@ -30,9 +30,10 @@ internal sealed class StoredRecordReader(NpgsqlDataSource database)
         }
 
         await using NpgsqlCommand records = new("""
-            SELECT sequence, insured_id, facility_code, request_id, stored_record
-            FROM sub_ledger WHERE shard = $1 AND ($2 = '' OR insured_id = $2)
-            ORDER BY insured_id COLLATE "C", sequence
+            SELECT sequence, coalesce(nullif(person_id, ''), insured_id) COLLATE "C" AS person, facility_code, request_id, stored_record,
+                CASE WHEN person_id = '' THEN '' ELSE insured_id END
+            FROM sub_ledger WHERE shard = $1 AND ($2 = '' OR (insured_id = $2 AND person_id = '') OR person_id = $2)
+            ORDER BY person, sequence
             """, connection)
         {
             CommandTimeout = TimeoutSeconds,
@@ -48,6 +49,7 @@ internal sealed class StoredRecordReader(NpgsqlDataSource database)
                 FacilityCode = record.GetString(2),
                 RequestId = record.GetString(3),
                 StoredRecord = UnsafeByteOperations.UnsafeWrap(record.GetFieldValue<byte[]>(4)),
+                StatedId = record.GetString(5),
             };
             if (kept.StoredRecord.IsEmpty) throw new RecordNotKeptException(shard, kept.Sequence);
             yield return new StoredRecords { Record = kept };

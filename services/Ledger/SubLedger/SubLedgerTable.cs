@@ -17,7 +17,7 @@ internal static class SubLedgerTable
         "total_fen", "full_self_pay_fen", "over_limit_fen", "pre_self_pay_fen", "in_scope_fen", "deductible_fen",
         "rate_basis_points", "fund_pay_fen", "cap_fen", "cap_used_before_fen", "cap_used_after_fen", "reason_code", "policy_id",
         "policy_hash", "request_fingerprint", "shortfall_fen", "counts_against_cap",
-        "limits", "visit_id", "stored_record",
+        "limits", "visit_id", "stored_record", "person_id", "note",
     ];
 
     /// <summary>What links of the chain's format 1 cover of a row.</summary>
@@ -28,6 +28,9 @@ internal static class SubLedgerTable
 
     /// <summary>What links of the chain's format 3 cover of a row.</summary>
     public static readonly string[] ColumnsOfFormat3 = Columns[..35];
+
+    /// <summary>What links of the chain's format 4 cover of a row.</summary>
+    public static readonly string[] ColumnsOfFormat4 = Columns[..36];
 
     /// <summary>What stands before a row in its hash: the table's name as a field.</summary>
     public static readonly byte[] NameField = CopyBuffer.FieldOf("sub_ledger");
@@ -71,6 +74,10 @@ internal static class SubLedgerTable
         Kind.Restoration => "RESTORATION",
         Kind.RequestOnly => "REQUEST_ONLY",
         Kind.NumbersLost => "NUMBERS_LOST",
+        Kind.MergeOut => "MERGE_OUT",
+        Kind.MergeIn => "MERGE_IN",
+        Kind.UnmergeIn => "UNMERGE_IN",
+        Kind.UnmergeOut => "UNMERGE_OUT",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no name in the books"),
     };
 
@@ -117,6 +124,8 @@ internal static class SubLedgerTable
         row.Write(claim.Limits);
         row.Write(claim.VisitId);
         row.Write(claim.StoredRecord.Span);
+        row.Write(claim.PersonId);
+        row.Write(claim.Note);
     }
 
     public static string Name(VisitType type) => type switch

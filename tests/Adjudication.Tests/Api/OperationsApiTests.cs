@@ -42,7 +42,8 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
             TimeProvider.System, NullLogger<OutboxRelay>.Instance);
         await relay.StartAsync(CancellationToken.None);
         await watermarks.Writer.WriteAsync(new Watermarks { Shards = { new ShardWatermark { Shard = 1, Sequence = 2 } } });
-        OperationsApi api = new(own.Store, relay, fixture.Desk, null!, null!, fixture.Time);
+        OperationsApi api = new(own.Store, relay, fixture.Desk, null!, fixture.Eligibility, null!, fixture.Time,
+            NullLogger<OperationsApi>.Instance);
 
         Claims.V1.Outbox told = new();
         await Eventually.HoldsAsync(Bound, async () => (told = await api.GetOutbox(new GetOutboxRequest(), new TestCall())).Shards[
@@ -130,7 +131,7 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
         string insured = OfShard(2, 4);
         SettleReply settled = await fixture.Desk.SettleAsync(Visit("L1", insured));
         await fixture.Desk.SettleAsync(Visit("L1", OfShard(3, 4)));
-        long sequence = SettlementIds.Read(settled.SettlementId, 2)!.Value.Sequence;
+        long sequence = SettlementIds.Read(settled.SettlementId)!.Value.Sequence;
         Listed listed = new();
 
         await Api(fixture.Store.Store, fixture.Desk).ListAccumulators(new ListAccumulatorsRequest { Shard = 2 }, listed, new TestCall());
@@ -197,7 +198,7 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
 
     /// <summary>One that is not asked about the relay, nor to rebuild.</summary>
     private OperationsApi Api(SettlementStore store, SettlementDesk desk) =>
-        new(store, null!, desk, null!, new Acts.ActsClient(_acts), fixture.Time);
+        new(store, null!, desk, null!, fixture.Eligibility, new Acts.ActsClient(_acts), fixture.Time, NullLogger<OperationsApi>.Instance);
 
     private sealed class Listed : IServerStreamWriter<ShardAccumulators>
     {

@@ -30,9 +30,9 @@ public sealed class RecentRecordsTests
         {
             RecentRecord atHand = Assert.NotNull(shard.Recent.Take(index + 1));
             Assert.Equal(
-                SettledClaims.Of(0, StoreFixture.Epoch, entry.InsuredId, entry.FacilityCode, entry.RequestId,
+                SettledClaims.Of(0, StoreFixture.Epoch, new Holder(entry.InsuredId), entry.FacilityCode, entry.RequestId,
                     entry.Record, Cited),
-                SettledClaims.Of(0, StoreFixture.Epoch, atHand.Step.InsuredId, atHand.Step.FacilityCode, atHand.Step.RequestId,
+                SettledClaims.Of(0, StoreFixture.Epoch, atHand.Step.Holder, atHand.Step.FacilityCode, atHand.Step.RequestId,
                     atHand.Read(scratch), Cited));
             Assert.Equal(entry.Stored.ToArray(), atHand.Stored(stored).ToArray());
         }

@@ -456,8 +456,8 @@ public sealed class RelayTests
         foreach (OutboxRecord record in records.Select(entry => entry.Record))
         {
             SettledClaim used = Used.Message<SettledClaim>();
-            SettledClaims.Fill(used, 0, StoreFixture.Epoch, "", "P1", "H1", "r", record, Cited);
-            Assert.Equal(SettledClaims.Of(0, StoreFixture.Epoch, "P1", "H1", "r", record, Cited), used);
+            SettledClaims.Fill(used, 0, StoreFixture.Epoch, "", new Holder("P1"), "H1", "r", record, Cited);
+            Assert.Equal(SettledClaims.Of(0, StoreFixture.Epoch, new Holder("P1"), "H1", "r", record, Cited), used);
         }
     }
 

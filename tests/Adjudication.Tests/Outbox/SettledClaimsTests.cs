@@ -273,16 +273,16 @@ public sealed class SettledClaimsTests
     public void Settlement_id_that_was_told_already_is_kept()
     {
         SettledClaim claim = new();
-        SettledClaims.Fill(claim, 3, Epoch, "told", "P1", "H1", "r1", new OutboxRecord(Header, Stored(Header), null), Cited);
+        SettledClaims.Fill(claim, 3, Epoch, "told", new Holder("P1"), "H1", "r1", new OutboxRecord(Header, Stored(Header), null), Cited);
         Assert.Equal(new SettledClaim(Settlement) { SettlementId = "told" }, claim);
     }
 
     /// <summary>The same whether the claim is new or has said something else.</summary>
     private static void AssertTold(SettledClaim expected, string requestId, in OutboxRecord record, Terms? terms)
     {
-        Assert.Equal(expected, SettledClaims.Of(3, Epoch, "P1", "H1", requestId, record, terms));
+        Assert.Equal(expected, SettledClaims.Of(3, Epoch, new Holder("P1"), "H1", requestId, record, terms));
         SettledClaim used = Used.Message<SettledClaim>();
-        SettledClaims.Fill(used, 3, Epoch, "", "P1", "H1", requestId, record, terms);
+        SettledClaims.Fill(used, 3, Epoch, "", new Holder("P1"), "H1", requestId, record, terms);
         Assert.Equal(expected, used);
     }
 

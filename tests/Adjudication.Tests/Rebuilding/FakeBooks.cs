@@ -45,6 +45,7 @@ internal sealed class FakeBooks(StoreFixture fixture) : Ledger.LedgerClient
                 InsuredId = entry.InsuredId,
                 FacilityCode = entry.FacilityCode,
                 RequestId = entry.RequestId,
+                StatedId = entry.Key.StatedId,
                 StoredRecord = ByteString.CopyFrom(entry.Stored.Span),
             });
         }

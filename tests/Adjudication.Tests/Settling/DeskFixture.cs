@@ -29,6 +29,8 @@ public sealed class DeskFixture : IAsyncLifetime
 
     internal StoreFixture Store { get; private set; } = null!;
 
+    internal EligibilityDirectory Eligibility => _eligibility;
+
     internal TimeProvider Time { get; } = new FixedTime(Now);
 
     public SettlementDesk Desk { get; private set; } = null!;

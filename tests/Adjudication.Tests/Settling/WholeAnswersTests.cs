@@ -416,7 +416,7 @@ public sealed class WholeAnswersTests(DeskFixture fixture) : IClassFixture<DeskF
             .Single(found => found.InsuredId == "P12");
 
         SettledClaim claim = SettledClaims.Of(
-            shard.Shard, "e", "P12", entry.FacilityCode, entry.RequestId, entry.Record,
+            shard.Shard, "e", new Holder("P12"), entry.FacilityCode, entry.RequestId, entry.Record,
             await fixture.Store.Store.Terms.ReadAsync(shard, entry.Record.Terms!.Value));
 
         Assert.Equal(("410105", "410102", "province_3a", VisitType.DeliveryCaesarean),

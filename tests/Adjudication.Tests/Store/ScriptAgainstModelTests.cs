@@ -36,7 +36,7 @@ public sealed class ScriptAgainstModelTests
 
     public static TheoryData<string, string, string> Mutations => new()
     {
-        { "requests are not remembered", "if earlier then return earlier end", "" },
+        { "requests are not remembered", "if earlier then\n    must_not_be_merged(stored[asked + 1])\n    return earlier\n  end", "" },
         { "the cap does not bind", "allowed = allowed and min(allowed, left) or left", "" },
         { "a cancellation leaves the cap used", "if use.moved > 0 and use.name ~= ''", "if use.moved > 0 and use.kind ~= 'f'" },
         { "a cancellation leaves the deductible borne", "if use.moved > 0 and use.name ~= ''", "if use.moved > 0 and use.kind ~= 'D'" },
@@ -78,7 +78,7 @@ public sealed class ScriptAgainstModelTests
         { "what never came is told as undone before", "state = original and '4' or '3'", "state = '4'" },
         { "a visit id is not looked at", "local standing = stands and stored[accumulators + 2]", "local standing = nil" },
         { "a visit id holds for every facility", "return 'v' .. facility .. '\\n' .. visit end", "return 'v' .. visit end" },
-        { "a visit id is not freed by a cancellation", "put(fields, visit_field(facility, sub(record, -target.visit_bytes)), '')", "" },
+        { "a visit id is not freed by a cancellation", "if standing == field then put(fields, stands, '') end", "" },
         {
             "a restoration passes the visit id",
             "if standing and standing ~= '' then return refused('RESTORE_IMPOSSIBLE'",
