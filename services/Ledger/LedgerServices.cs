@@ -49,6 +49,7 @@ internal static class LedgerServices
         services.AddSingleton<FileReconciliation>();
         services.AddSingleton<StatementReader>();
         services.AddSingleton<PolicyImpactService>();
+        services.AddSingleton<RecheckService>();
         services.AddSingleton<LedgerMetrics>();
         services.AddHostedService<PostingWorker>();
         services.AddSingleton<Chain>();

@@ -30,8 +30,8 @@ public sealed class FakeSystem : IAsyncLifetime
     private static readonly Dictionary<string, MethodDescriptor> Methods = new[]
     {
         AdjudicationReflection.Descriptor, AuditReflection.Descriptor, EligibilityReflection.Descriptor, FundingReflection.Descriptor,
-        LedgerReflection.Descriptor, LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor,
-        ReconciliationReflection.Descriptor,
+        LedgerReflection.Descriptor, LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor, RecheckReflection.Descriptor,
+        ReconciliationReflection.Descriptor, RegistryOfficeReflection.Descriptor,
     }.SelectMany(file => file.Services).SelectMany(service => service.Methods)
         .ToDictionary(method => $"/{method.Service.FullName}/{method.Name}", StringComparer.Ordinal);
 
@@ -112,6 +112,9 @@ public sealed class FakeSystem : IAsyncLifetime
             RebuildCommand.Create(),
             ConformanceCommand.Create(),
             ImportCommand.Create(),
+            FacilityCommand.Create(),
+            InsuredCommand.Create(),
+    RecheckCommand.Create(),
             LedgerCommand.Create(),
             PolicyCommand.Create(),
             StatusCommand.Create(),

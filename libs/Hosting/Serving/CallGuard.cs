@@ -104,6 +104,7 @@ internal sealed class CallGuard : Interceptor
     {
         HttpContext http = context.GetHttpContext();
         (Identity caller, Permission permission) = _access.Admit(http, context.Method);
+        http.Features.Set(caller);
         CallerShare? share = _shares.Begin(caller, http.Features.Get<CallerConnection>(), isStream);
         bool isBegun = false;
         // Operators and probes are served when hospitals have all the places.

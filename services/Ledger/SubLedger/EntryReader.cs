@@ -14,15 +14,22 @@ internal sealed class EntryReader(NpgsqlDataSource database)
 
     /// <summary>In order of shard and sequence.</summary>
     /// <param name="fromYear">The earliest year of a visit; 0 for everything.</param>
-    public async IAsyncEnumerable<SubLedgerEntry> EntriesAsync(int fromYear, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<SubLedgerEntry> EntriesAsync(int fromYear, CancellationToken cancellationToken) =>
+        EntriesAsync(fromYear, "", cancellationToken);
+
+    /// <inheritdoc cref="EntriesAsync(int, CancellationToken)"/>
+    /// <param name="insuredId">Empty for everybody.</param>
+    public async IAsyncEnumerable<SubLedgerEntry> EntriesAsync(
+        int fromYear, string insuredId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
             SELECT shard, sequence, coalesce(settlement_id, ''), facility_code, insured_id, request_id, visit_date, fund_pay_fen, kind,
                 original_settlement_id, visit_type, tier, total_fen, in_scope_fen, deductible_fen, cap_used_before_fen, cap_used_after_fen,
                 insured_county, policy_id, limits
-            FROM sub_ledger WHERE $1 = 0 OR visit_date >= make_date($1, 1, 1) ORDER BY shard, sequence
+            FROM sub_ledger WHERE ($1 = 0 OR visit_date >= make_date($1, 1, 1)) AND ($2 = '' OR insured_id = $2) ORDER BY shard, sequence
             """);
         command.Parameters.Add(new() { Value = fromYear });
+        command.Parameters.Add(new() { Value = insuredId });
         command.CommandTimeout = TimeoutSeconds;
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellationToken);
         while (await row.ReadAsync(cancellationToken))
@@ -53,6 +60,14 @@ internal sealed class EntryReader(NpgsqlDataSource database)
                 Limits = row.GetString(19),
             };
         }
+    }
+
+    /// <summary>About how many there are, as PostgreSQL last counted them.</summary>
+    public async Task<long> EstimateAsync(CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = database.CreateCommand(
+            "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'sub_ledger'::regclass");
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>Folded per insured and year of visit, in that order.</summary>

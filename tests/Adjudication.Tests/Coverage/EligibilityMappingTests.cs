@@ -62,8 +62,8 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
             _directory.FindAsync("H9", "P1", []).AsTask());
 
         Assert.Equal(new FacilityTerms("H1", "410102", "province", "3A", new DateOnly(2024, 1, 2), new DateOnly(2025, 3, 4)),
-            known[0].Facility);
-        Assert.Equal(new FacilityTerms("H2", "410122", "village", "none", null, null), known[1].Facility);
+            Assert.Single(known[0].Facility!.Periods));
+        Assert.Equal(new FacilityTerms("H2", "410122", "village", "none", null, null), Assert.Single(known[1].Facility!.Periods));
         Assert.Null(known[2].Facility);
     }
 
