@@ -85,10 +85,21 @@ public static class DemoCommand
 
         ReplyBook replies = new();
         using FaultPlan? plan = faults ? new FaultPlan(system, city.Visits.Count) : null;
-        TimeSpan elapsed = await StreamAsync(city, services, replies, plan, cancellationToken);
+        (string changedFacilities, IReadOnlyList<string> codes) = city.ChangedFacilities();
+        (string changedInsured, IReadOnlyList<string> ids) = city.ChangedInsured();
+        RegistryChanges registry = new(city.Visits.Count, async () =>
+        {
+            await ImportCommand.RunAsync(services, ImportKind.Facilities, "changed-facilities.csv", Csv(changedFacilities), cancellationToken);
+            await ImportCommand.RunAsync(services, ImportKind.Insured, "changed-insured.csv", Csv(changedInsured), cancellationToken);
+        });
+        TimeSpan elapsed = await StreamAsync(city, services, replies, plan, registry, cancellationToken);
+        tell(string.Create(CultureInfo.InvariantCulture,
+            $"Half-way the registry changed 途中登记变更: {codes.Count:#,##0} facilities 机构, {ids.Count:#,##0} insured 参保人."));
         await PostedBooks.WaitAsync(services, PostedBound, cancellationToken);
         Books books = await ReadBooksAsync(city, services, replies, cancellationToken);
-        IReadOnlyList<Check> checks = Verdict.Of(city.Visits, replies, books);
+        (List<WrongSettlement> wrong, RecheckTotals totals) =
+            await RecheckCommand.AskAsync(services, new RecheckRequest(), told: null, cancellationToken);
+        IReadOnlyList<Check> checks = [.. Verdict.Of(city.Visits, replies, books), Verdict.CorrectionsFound(wrong, totals, codes, ids)];
         bool agreed = checks.All(check => check.Holds);
         if (json)
             PrintJson(replies, books.TrialBalance, checks, elapsed, agreed);
@@ -100,7 +111,7 @@ public static class DemoCommand
     private static MemoryStream Csv(string text) => new(Encoding.UTF8.GetBytes(text));
 
     private static async Task<TimeSpan> StreamAsync(
-        City city, Services services, ReplyBook replies, FaultPlan? faults, CancellationToken cancellationToken)
+        City city, Services services, ReplyBook replies, FaultPlan? faults, RegistryChanges registry, CancellationToken cancellationToken)
     {
         SettleRequest[][] hospitals = [.. city.Visits
             .GroupBy(visit => HospitalOf(visit.FacilityCode))
@@ -118,11 +129,12 @@ public static class DemoCommand
                 }));
                 await injecting;
 
-                Task Answered(SettleRequest request, SettleReply reply)
+                async Task Answered(SettleRequest request, SettleReply reply)
                 {
                     replies.Add(request, reply);
                     advance();
-                    return faults?.AnsweredAsync() ?? Task.CompletedTask;
+                    await registry.AnsweredAsync(cancellationToken);
+                    if (faults is not null) await faults.AnsweredAsync();
                 }
             });
         }

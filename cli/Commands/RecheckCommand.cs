@@ -45,7 +45,8 @@ public static class RecheckCommand
                 FacilityCode = parsed.GetValue(facility) ?? "",
                 InsuredId = parsed.GetValue(insured) ?? "",
             };
-            (List<WrongSettlement> wrong, RecheckTotals totals) = await AskAsync(parsed, request, cancel);
+            using Services services = Services.Of(parsed);
+            (List<WrongSettlement> wrong, RecheckTotals totals) = await AskAsync(services, request, Output.Progress, cancel);
             if (parsed.GetValue(json)) Output.WriteJson(Json(wrong, totals));
             else Print(wrong, totals);
             return ExitCodes.Done;
@@ -53,11 +54,11 @@ public static class RecheckCommand
         return command.Reaching();
     }
 
+    /// <param name="told">Takes a line about every second.</param>
     /// <exception cref="CommandException">The ledger refuses, or does not answer.</exception>
-    private static async Task<(List<WrongSettlement> Wrong, RecheckTotals Totals)> AskAsync(
-        ParseResult parsed, RecheckRequest request, CancellationToken cancellationToken)
+    public static async Task<(List<WrongSettlement> Wrong, RecheckTotals Totals)> AskAsync(
+        Services services, RecheckRequest request, Action<string>? told, CancellationToken cancellationToken)
     {
-        using Services services = Services.Of(parsed);
         string address = services.Layout.LedgerAddress;
         List<WrongSettlement> wrong = [];
         RecheckTotals? totals = null;
@@ -69,7 +70,7 @@ public static class RecheckCommand
             {
                 if (news.Settlements is { } some) wrong.AddRange(some.Settlements);
                 if (news.Progress is { } progress)
-                    Output.Progress(string.Create(CultureInfo.InvariantCulture,
+                    told?.Invoke(string.Create(CultureInfo.InvariantCulture,
                         $"Rechecking 复核: {progress.Entries:#,##0} of {progress.Of:#,##0} entries, {wrong.Count:#,##0} differ"));
                 totals ??= news.Totals;
             }

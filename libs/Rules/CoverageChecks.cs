@@ -106,8 +106,21 @@ public sealed record InsuredTerms(string InsuredId, ImmutableArray<EnrolmentTerm
         return found;
     }
 
-    /// <summary>The one that decides what the insured has in a year as a whole: that of its last day.</summary>
-    public EnrolmentTerms? EnrolmentOf(int planYear) => EnrolmentOn(new DateOnly(planYear, 12, 31));
+    /// <summary>The one that tells what the insured has in a year as a whole: a resident's, and of those that of its last day.</summary>
+    public EnrolmentTerms? EnrolmentOf(int planYear)
+    {
+        DateOnly lastDay = new(planYear, 12, 31);
+        EnrolmentTerms? found = null;
+        foreach (EnrolmentTerms enrolment in Enrolments)
+        {
+            if (enrolment.PlanYear != planYear) continue;
+            bool before = found is not { } other
+                || (enrolment.IsResident != other.IsResident ? enrolment.IsResident : enrolment.DecidesBefore(other, lastDay));
+            if (before) found = enrolment;
+        }
+
+        return found;
+    }
 }
 
 /// <summary>One enrolment: waiting from <paramref name="WaitingFrom"/>, covered from <paramref name="CoveredFrom"/> to
