@@ -89,7 +89,8 @@ public static class DemoCommand
         (string changedInsured, IReadOnlyList<string> ids) = city.ChangedInsured();
         RegistryChanges registry = new(city.Visits.Count, async () =>
         {
-            await ImportCommand.RunAsync(services, ImportKind.Facilities, "changed-facilities.csv", Csv(changedFacilities), cancellationToken);
+            await ImportCommand.RunAsync(
+                services, ImportKind.Facilities, "changed-facilities.csv", Csv(changedFacilities), cancellationToken);
             await ImportCommand.RunAsync(services, ImportKind.Insured, "changed-insured.csv", Csv(changedInsured), cancellationToken);
         });
         TimeSpan elapsed = await StreamAsync(city, services, replies, plan, registry, cancellationToken);

@@ -17,13 +17,17 @@ public static class FacilityCommand
         [AdminLevel.Village] = "village 村",
     };
 
-    public static Command Create() => new Command("facility", "What a facility was and is; suspend and resume it; what decides a visit there.")
+    public static Command Create()
     {
-        Show(),
-        Suspend(),
-        Resume(),
-        Explain(),
-    }.Reaching();
+        Command command = new("facility", "What a facility was and is; suspend and resume it; what decides a visit there.")
+        {
+            Show(),
+            Suspend(),
+            Resume(),
+            Explain(),
+        };
+        return command.Reaching();
+    }
 
     private static Argument<string> Code() => new("CODE") { Description = "The facility's code." };
 
@@ -73,7 +77,8 @@ public static class FacilityCommand
     private static Command Resume()
     {
         Argument<string> code = Code();
-        Option<DateOnly?> from = CommonOptions.OptionalDay("--from", "First day whose visits are settled again, yyyy-MM-dd; without it today.");
+        Option<DateOnly?> from =
+            CommonOptions.OptionalDay("--from", "First day whose visits are settled again, yyyy-MM-dd; without it today.");
         Option<string> reason = RegistryCalls.Reason();
         Option<bool> json = CommonOptions.Json();
         Command command = new("resume", "Settle its visits again from a day on.") { code, from, reason, json };

@@ -15,8 +15,11 @@ public static class ImportCommand
     {
         Command command = new("import", "Import a CSV file; a bad row is named by its line and nothing of the file is taken.")
         {
-            Of("facilities", ImportKind.Facilities, "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to, which valid_from,valid_to may follow"),
-            Of("insured", ImportKind.Insured, "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on, which begins_on,ended_on,end_cause may follow"),
+            Of("facilities", ImportKind.Facilities,
+                "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to, which valid_from,valid_to may follow"),
+            Of("insured", ImportKind.Insured,
+                "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on, "
+                + "which begins_on,ended_on,end_cause may follow"),
             Of("catalogue", ImportKind.Catalogue, "item_code,name,class,first_self_pay_bp,price_limit_milli_fen,valid_from,valid_to"),
         };
         return command.Reaching();

@@ -15,11 +15,15 @@ public static class InsuredCommand
         [DuplicateKind.TwoIds] = ("twoIds", "two ids 两个编号"),
     };
 
-    public static Command Create() => new Command("insured", "What decides an insured's visit, and who is enrolled twice.")
+    public static Command Create()
     {
-        Explain(),
-        DuplicatesOf(),
-    }.Reaching();
+        Command command = new("insured", "What decides an insured's visit, and who is enrolled twice.")
+        {
+            Explain(),
+            DuplicatesOf(),
+        };
+        return command.Reaching();
+    }
 
     private static Command Explain()
     {

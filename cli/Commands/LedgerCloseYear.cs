@@ -28,7 +28,8 @@ public static class LedgerCloseYear
             if (!result.GetValue(yes)) await AskAsync(services, result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             int closedThrough = await CloseAsync(
                 services.Connect(services.Layout.AdjudicationOperatorsAddress), services.Connect(services.Layout.LedgerAddress),
-                services.Connect(services.Layout.EligibilityAddress), services.Layout, result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
+                services.Connect(services.Layout.EligibilityAddress), services.Layout, result.GetValue(year),
+                TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             if (result.GetValue(json))
                 Output.WriteJson(new { ClosedThrough = closedThrough });
             else
@@ -59,7 +60,8 @@ public static class LedgerCloseYear
         await Confirmation.AskAsync(named, cancellationToken);
     }
 
-    /// <summary>Adjudication first, then the outbox to its end, then the books, then the registry. Run again after an interruption, it goes through with what
+    /// <summary>Adjudication first, then the outbox to its end, then the books, then the registry. Run again after an
+    /// interruption, it goes through with what
     /// was left.</summary>
     /// <returns>The latest year that the books have closed.</returns>
     /// <exception cref="CommandException">A service refused or did not answer, or the outbox was not emptied within

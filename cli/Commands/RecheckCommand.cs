@@ -24,7 +24,8 @@ public static class RecheckCommand
 
     public static Command Create()
     {
-        Option<DateOnly?> from = CommonOptions.OptionalDay("--from", "First day of the visits to be looked at, yyyy-MM-dd; without it all.");
+        Option<DateOnly?> from =
+            CommonOptions.OptionalDay("--from", "First day of the visits to be looked at, yyyy-MM-dd; without it all.");
         Option<string?> facility = new("--facility") { Description = "Only settlements of this facility." };
         Option<string?> insured = new("--insured") { Description = "Only settlements of this insured." };
         Option<bool> json = CommonOptions.Json();
@@ -138,7 +139,8 @@ public static class RecheckCommand
         }
 
         Output.Line(string.Create(CultureInfo.InvariantCulture,
-            $"{totals.Settlements:#,##0} standing 有效结算, {totals.Differing:#,##0} differ 有差异, {totals.Refused:#,##0} of them refused 其中应拒付; ")
+            $"{totals.Settlements:#,##0} standing 有效结算, {totals.Differing:#,##0} differ 有差异, "
+                + $"{totals.Refused:#,##0} of them refused 其中应拒付; ")
             + $"fund paid 基金已付 {Output.Yuan(totals.FundPaidBeforeFen)}, would pay 应付 {Output.Yuan(totals.FundPaidAfterFen)}.");
     }
 }

@@ -47,7 +47,8 @@ public static class Verdict
         return new Check(
             "recheck finds what the registry's change made wrong 登记变更影响的结算均已查出",
             strange == 0 && wrong.Count == totals.Differing,
-            $"{Count(totals.Settlements)} standing, {Count(totals.Differing)} differ, {Count(totals.Refused)} of them refused; {Count(strange)} strange");
+            $"{Count(totals.Settlements)} standing, {Count(totals.Differing)} differ, {Count(totals.Refused)} of them refused; "
+                + $"{Count(strange)} strange");
     }
 
     private static Check EveryVisitAnswered(IReadOnlyList<SettleRequest> sent, ReplyBook replies) => new(

@@ -32,8 +32,8 @@ public sealed record City(
         return csv.ToString();
     }
 
-    /// <summary>What the registry learns while the visits stream: two grassroots facilities are upgraded from the day on, and the agreement of a
-    /// third has ended the day before.</summary>
+    /// <summary>What the registry learns while the visits stream: two grassroots facilities are upgraded from the day on, and the agreement
+    /// of a third has ended the day before.</summary>
     public (string Csv, IReadOnlyList<string> Codes) ChangedFacilities()
     {
         CityFacility[] changed =
@@ -42,15 +42,17 @@ public sealed record City(
         DateOnly before = Day.AddDays(-1);
         foreach (CityFacility facility in changed.Take(2))
         {
+            string named = $"{facility.Code},{facility.Name},{facility.County}";
             csv.Append(CultureInfo.InvariantCulture,
-                $"{facility.Code},{facility.Name},{facility.County},{facility.AdminLevel},{facility.Grade},hospital,2024-01-01,,,{before:yyyy-MM-dd}\n");
-            csv.Append(CultureInfo.InvariantCulture,
-                $"{facility.Code},{facility.Name},{facility.County},county,2A,hospital,2024-01-01,,{Day:yyyy-MM-dd},\n");
+                $"{named},{facility.AdminLevel},{facility.Grade},hospital,2024-01-01,,,{before:yyyy-MM-dd}\n");
+            csv.Append(CultureInfo.InvariantCulture, $"{named},county,2A,hospital,2024-01-01,,{Day:yyyy-MM-dd},\n");
         }
 
         foreach (CityFacility facility in changed.Skip(2))
-            csv.Append(CultureInfo.InvariantCulture,
-                $"{facility.Code},{facility.Name},{facility.County},{facility.AdminLevel},{facility.Grade},hospital,2024-01-01,{before:yyyy-MM-dd},,\n");
+        {
+            string named = $"{facility.Code},{facility.Name},{facility.County},{facility.AdminLevel},{facility.Grade}";
+            csv.Append(CultureInfo.InvariantCulture, $"{named},hospital,2024-01-01,{before:yyyy-MM-dd},,\n");
+        }
         return (csv.ToString(), [.. changed.Select(facility => facility.Code)]);
     }
 
@@ -68,7 +70,8 @@ public sealed record City(
             string begin = string.Create(CultureInfo.InvariantCulture, $"{one.Id},{one.Name}");
             string paid = string.Create(CultureInfo.InvariantCulture,
                 $"{Day.Year},{one.PaidOn:yyyy-MM-dd},{one.BirthDate:yyyy-MM-dd},{one.TransferEndedOn:yyyy-MM-dd}");
-            csv.Append(CultureInfo.InvariantCulture, $"{begin},resident,{one.County},{one.Category},{paid},,{last:yyyy-MM-dd},employee_scheme\n");
+            csv.Append(
+                CultureInfo.InvariantCulture, $"{begin},resident,{one.County},{one.Category},{paid},,{last:yyyy-MM-dd},employee_scheme\n");
             csv.Append(CultureInfo.InvariantCulture, $"{begin},employee,{one.County},general,{paid},{last.AddDays(1):yyyy-MM-dd},,\n");
         }
 

@@ -72,10 +72,18 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
     public async Task<CountHeadsReply> CountHeadsAsync(string scheme, int planYear, string county, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
-            SELECT county, count(*), count(paid_on) FROM (
-                SELECT county, insured_id, max(paid_on) AS paid_on FROM enrolment
-                WHERE scheme = $1 AND plan_year = $2 AND ($3 = '' OR county = $3) AND end_cause <> 'withdrawn_duplicate'
-                GROUP BY county, insured_id) AS head
+            SELECT county, count(*), count(*) FILTER (WHERE paid_on IS NOT NULL OR EXISTS (
+                SELECT FROM enrolment_span AS later
+                WHERE later.insured_id = head.insured_id AND later.plan_year = head.plan_year AND later.change_id = head.change_id
+                    AND later.scheme = head.scheme AND later.county = head.county AND later.paid_on IS NOT NULL
+                    AND later.end_cause <> 'withdrawn_duplicate'))
+            FROM enrolment AS head
+            WHERE scheme = $1 AND plan_year = $2 AND ($3 = '' OR county = $3) AND end_cause <> 'withdrawn_duplicate'
+                AND (span = 1 OR NOT EXISTS (
+                    SELECT FROM enrolment_span AS earlier
+                    WHERE earlier.insured_id = head.insured_id AND earlier.plan_year = head.plan_year
+                        AND earlier.change_id = head.change_id AND earlier.span < head.span AND earlier.scheme = head.scheme
+                        AND earlier.county = head.county AND earlier.end_cause <> 'withdrawn_duplicate'))
             GROUP BY county ORDER BY county
             """);
         command.Parameters.Add(new() { Value = scheme });

@@ -114,7 +114,7 @@ public sealed class FakeSystem : IAsyncLifetime
             ImportCommand.Create(),
             FacilityCommand.Create(),
             InsuredCommand.Create(),
-    RecheckCommand.Create(),
+            RecheckCommand.Create(),
             LedgerCommand.Create(),
             PolicyCommand.Create(),
             StatusCommand.Create(),

@@ -75,16 +75,32 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
         Assert.Empty((await registry.Registry.CountHeadsAsync("resident", 2025, "", CancellationToken.None)).Counties);
     }
 
+    [Fact]
+    public async Task Head_is_one_however_many_spans_and_changes_he_has_in_a_county()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportInsuredAsync(Header + "P1,张三,resident,410122,general,2025,,1980-01-01,\n");
+        await registry.ImportInsuredAsync(LongHeader
+            + "P1,张三,resident,410105,general,2025,,1980-01-01,,,2025-03-31,moved_away\n"
+            + "P1,张三,resident,410105,general,2025,2025-09-01,1980-01-01,,2025-09-01,,\n"
+            + "P2,李四,resident,410105,general,2025,,1980-01-01,,,2025-03-31,moved_away\n"
+            + "P2,李四,resident,410122,general,2025,2025-04-01,1980-01-01,,2025-04-01,,\n");
+        Assert.Equal(
+            [new CountyHeads { County = "410105", Enrolled = 2, Paid = 1 }, new CountyHeads { County = "410122", Enrolled = 1, Paid = 1 }],
+            (await registry.Registry.CountHeadsAsync("resident", 2025, "", CancellationToken.None)).Counties);
+    }
+
     [Theory]
     [InlineData("P1,x,resident,410105,general,2025,,,,2024-12-31,,\n", 2, "begins_on", "'2024-12-31' is not a day of the plan year")]
     [InlineData("P1,x,resident,410105,general,2025,,,,2025-02-01,2025-01-31,death\n", 2, "ended_on", "'2025-01-31' is before begins_on")]
-    [InlineData("P1,x,resident,410105,general,2025,,,,,2024-12-30,death\n", 2, "ended_on", "is not a day of the plan year, nor the day before it")]
+    [InlineData("P1,x,resident,410105,general,2025,,,,,2024-12-30,death\n", 2, "ended_on",
+        "is not a day of the plan year, nor the day before it")]
     [InlineData("P1,x,resident,410105,general,2025,,,,,2026-01-01,death\n", 2, "ended_on", "is not a day of the plan year")]
     [InlineData("P1,x,resident,410105,general,2025,,,,,2025-01-31,\n", 2, "end_cause", "'' is no cause, which an ended_on has")]
     [InlineData("P1,x,resident,410105,general,2025,,,,,,death\n", 2, "end_cause", "'death' is the cause of an end that has no ended_on")]
     [InlineData("P1,x,resident,410105,general,2025,,,,,2025-01-31,ill\n", 2, "end_cause", "'ill' is not one of changed, death,")]
-    [InlineData("P1,x,resident,410105,general,2025,,,,,2025-01-31,death\nP1,x,resident,410105,general,2025,,,,2025-01-31,,\n", 3, "begins_on",
-        "'P1' from 2025-01-31 on overlaps line 2, from 2025-01-01 to 2025-01-31")]
+    [InlineData("P1,x,resident,410105,general,2025,,,,,2025-01-31,death\nP1,x,resident,410105,general,2025,,,,2025-01-31,,\n", 3,
+        "begins_on", "'P1' from 2025-01-31 on overlaps line 2, from 2025-01-01 to 2025-01-31")]
     [InlineData("P1,x,resident,410105,general,2025,,,,,,\nP1,x,resident,410105,general,2025,,,,,2025-01-31,death\n", 3, "insured_id",
         "'P1 2025' stands in line 2 already")]
     public async Task Bad_span_is_named_and_nothing_of_the_file_is_taken(string rows, long line, string column, string message)
@@ -145,7 +161,8 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
         RegisteredSpan before = Assert.Single(await EnrolmentSpans.ReadAsync(connection, "P1", new(2025, 3, 10), CancellationToken.None));
         RegisteredSpan now = Assert.Single(await EnrolmentSpans.ReadAsync(connection, "P1", null, CancellationToken.None));
         Assert.Equal((null, "窗口办理", "2025-03-01 12:00:00"), (before.Row.PaidOn, before.Change.Reason, before.Change.MadeAt));
-        Assert.Equal((new DateOnly(2025, 3, 11), "补缴", "claims://role/bureau"), (now.Row.PaidOn!.Value, now.Change.Reason, now.Change.MadeBy));
+        Assert.Equal((new DateOnly(2025, 3, 11), "补缴", "claims://role/bureau"),
+            (now.Row.PaidOn!.Value, now.Change.Reason, now.Change.MadeBy));
         Assert.Empty(await EnrolmentSpans.ReadAsync(connection, "P1", new(2025, 2, 28), CancellationToken.None));
     }
 
@@ -166,14 +183,15 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
         await registry.ImportInsuredAsync(Header + "R1,庚,resident,410122,general,2025,2024-11-05,1980-01-06,\n");
 
         List<Duplicate> found = [];
-        await foreach (Duplicate duplicate in new Duplicates(registry.Database).ListAsync(2025, CancellationToken.None)) found.Add(duplicate);
+        Duplicates duplicates = new(registry.Database);
+        await foreach (Duplicate duplicate in duplicates.ListAsync(2025, CancellationToken.None)) found.Add(duplicate);
 
         Assert.Equal(
             ["C1 TwoCounties 410105 C1 410122 False", "R1 TwoCounties 410105 R1 410122 True", "S1 TwoSchemes 410105 S1 410105 False",
                 "T1 TwoIds 410105 T2 410105 False"],
             found.Select(one => $"{one.InsuredId} {one.Kind} {one.County} {one.OtherInsuredId} {one.OtherCounty} {one.Replaced}")
                 .Order(StringComparer.Ordinal));
-        await foreach (Duplicate other in new Duplicates(registry.Database).ListAsync(2024, CancellationToken.None)) Assert.Fail(other.InsuredId);
+        await foreach (Duplicate other in duplicates.ListAsync(2024, CancellationToken.None)) Assert.Fail(other.InsuredId);
     }
 
     [Fact]
@@ -189,7 +207,8 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
         again.Replayed = false;
         Assert.Equal(first, again);
         Assert.Equal(1, await registry.CountAsync("enrolment_span"));
-        await Assert.ThrowsAsync<RegistrationConflictException>(() => counter.RegisterAsync(Enrol("R1", "P2"), Cause, CancellationToken.None));
+        await Assert.ThrowsAsync<RegistrationConflictException>(
+            () => counter.RegisterAsync(Enrol("R1", "P2"), Cause, CancellationToken.None));
         // Another counter's id is another id.
         await counter.RegisterAsync(Enrol("R1", "P2"), Cause with { By = "claims://role/local" }, CancellationToken.None);
     }
@@ -215,7 +234,8 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
         Assert.Equal(2, (await ActAsync(one => one.Enrol = later)).Spans.Count);
 
         later.County = "110101";
-        Assert.Equal("请求字段 correct.spans.county 不是本市的6位行政区划代码。", await RefusedAsync(one => one.Correct = new Correct { Spans = { later } }));
+        Assert.Equal("请求字段 correct.spans.county 不是本市的6位行政区划代码。",
+            await RefusedAsync(one => one.Correct = new Correct { Spans = { later } }));
         later.County = "410105";
         Assert.Equal("请求字段 correct.spans 中2025年6月1日起的一段与前一段重叠。",
             await RefusedAsync(one => one.Correct = new Correct { Spans = { later, later } }));

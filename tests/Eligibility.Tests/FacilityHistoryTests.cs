@@ -91,7 +91,8 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
         string rows, long line, string column, string message)
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
-        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(() => registry.ImportFacilitiesAsync(LongHeader + rows));
+        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(
+            () => registry.ImportFacilitiesAsync(LongHeader + rows));
         Assert.Equal((line, column), (fault.Line, fault.Column));
         Assert.Contains(message, fault.Message, StringComparison.Ordinal);
         Assert.Equal(0, await registry.CountAsync("facility"));

@@ -139,6 +139,8 @@ public sealed class PermissionsTests(ITestOutputHelper output)
         app.MapGrpcService<Fund>();
         app.MapGrpcService<Files>();
         app.MapGrpcService<Impact>();
+        app.MapGrpcService<Corrections>();
+        app.MapGrpcService<Office>();
         await app.StartAsync();
         return app;
     }
@@ -187,4 +189,8 @@ public sealed class PermissionsTests(ITestOutputHelper output)
     private sealed class Fund : Funding.FundingBase;
 
     private sealed class Impact : PolicyImpact.PolicyImpactBase;
+
+    private sealed class Corrections : Recheck.RecheckBase;
+
+    private sealed class Office : RegistryOffice.RegistryOfficeBase;
 }

@@ -69,7 +69,8 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, PostgresTrust tr
         try
         {
             if (reason.Length > RegistryChange.MostReasonCharacters || !PlainText.Is(reason))
-                throw new ImportFaultException(0, "", $"the reason is not a text of at most {RegistryChange.MostReasonCharacters} characters");
+                throw new ImportFaultException(
+                    0, "", $"the reason is not a text of at most {RegistryChange.MostReasonCharacters} characters");
             IRegistryFile file = kind switch
             {
                 ImportKind.Facilities => new FacilityFile([.. policy.Counties.Keys]),

@@ -10,7 +10,8 @@ using Npgsql;
 
 namespace Claims.Eligibility.Api;
 
-/// <summary>The registry's administration over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked, or may lose what it answers.</summary>
+/// <summary>The registry's administration over gRPC. UNAVAILABLE whenever PostgreSQL cannot be asked, or may lose what it
+/// answers.</summary>
 internal sealed class RegistryOfficeApi(
     NpgsqlDataSource database, PostgresTrust trust, FacilityOffice facilities, Registrations registrations, Duplicates duplicates,
     PolicyPack policy, ChangeFeed feed, TimeProvider clock, ILogger<RegistryOfficeApi> logger)
@@ -22,8 +23,8 @@ internal sealed class RegistryOfficeApi(
         await facilities.ShowAsync(request.FacilityCode, DayOf("as_of", request.AsOf), context.CancellationToken)
         ?? throw Unknown(request.FacilityCode));
 
-    public override Task<FacilityRecord> SuspendFacility(SuspendFacilityRequest request, ServerCallContext context) => AnswerAsync(async () =>
-        Told("suspended", await facilities.SuspendAsync(
+    public override Task<FacilityRecord> SuspendFacility(SuspendFacilityRequest request, ServerCallContext context) =>
+        AnswerAsync(async () => Told("suspended", await facilities.SuspendAsync(
             request.FacilityCode, DayOf("from", request.From), await CauseAsync(request.Reason, context), context.CancellationToken)
             ?? throw Unknown(request.FacilityCode)));
 

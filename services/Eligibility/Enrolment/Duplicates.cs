@@ -9,11 +9,13 @@ internal sealed class Duplicates(NpgsqlDataSource database)
 {
     private const int TimeoutSeconds = 300;
 
-    // A year's spans that were paid for, those too that a later change replaced; a county or scheme that was left by an end is no duplicate.
+    // A year's spans that were paid for, those too that a later change replaced; a county or scheme that was left by an end is no
+    // duplicate.
     private const string OneId =
         """
         WITH several AS MATERIALIZED (
-            SELECT insured_id, max(change_id) AS change_id FROM enrolment_span WHERE plan_year = $1 GROUP BY insured_id HAVING count(*) > 1),
+            SELECT insured_id, max(change_id) AS change_id FROM enrolment_span WHERE plan_year = $1
+            GROUP BY insured_id HAVING count(*) > 1),
         paid AS MATERIALIZED (
             SELECT insured_id, span.change_id, span.change_id = several.change_id AS stands, scheme, county,
                 COALESCE(begins_on, make_date($1, 1, 1)) AS first_day, COALESCE(ended_on, make_date($1, 12, 31)) AS last_day

@@ -27,7 +27,8 @@ internal sealed class Registrations(NpgsqlDataSource database, PolicyPack policy
 
     private static readonly string[] Schemes = ["resident", "employee"];
 
-    /// <exception cref="RegistrationRefusedException">The request is wrong, or what is registered does not allow it; nothing happened.</exception>
+    /// <exception cref="RegistrationRefusedException">The request is wrong, or what is registered does not allow it; nothing
+    /// happened.</exception>
     /// <exception cref="RegistrationConflictException">Another content stands under the request id.</exception>
     /// <returns>The reply, and the registry's version where it was raised.</returns>
     public async Task<(RegisterReply Reply, long? Version)> RegisterAsync(
@@ -115,7 +116,8 @@ internal sealed class Registrations(NpgsqlDataSource database, PolicyPack policy
     {
         if (span.Name.Length > 200 || !PlainText.Is(span.Name)) throw Wrong($"{field}.name", "不是200字以内的姓名");
         if (!Schemes.Contains(span.Scheme)) throw Wrong($"{field}.scheme", "不是resident或employee");
-        if (span.County.Length != 6 || !span.County.All(char.IsAsciiDigit) || !(policy.Counties.IsEmpty || policy.Counties.ContainsKey(span.County)))
+        if (span.County.Length != 6 || !span.County.All(char.IsAsciiDigit)
+            || !(policy.Counties.IsEmpty || policy.Counties.ContainsKey(span.County)))
             throw Wrong($"{field}.county", "不是本市的6位行政区划代码");
         CoverageRules rules = policy.CoverageFor(year) ?? policy.Coverage;
         if (!rules.ExemptCategories.ContainsKey(span.Category) && !rules.OtherCategories.Contains(span.Category))

@@ -31,7 +31,8 @@ internal static class FacilityExplanation
         {
             string county = policy.Counties.TryGetValue(period.County, out County? known) ? known.Name : period.County;
             Say($"{period.Name}（{record.FacilityCode}）{Days.Text(day)}登记为{Levels[period.AdminLevel]}，"
-                + $"等级{(period.Grade == "none" ? "未定" : period.Grade)}，属{county}{Between("，自", period.ValidFrom, period.ValidTo)}。", registered);
+                + $"等级{(period.Grade == "none" ? "未定" : period.Grade)}，属{county}"
+                + $"{Between("，自", period.ValidFrom, period.ValidTo)}。", registered);
             Say(period.PooledFrom.Length == 0
                 ? "登记中没有门诊统筹协议。"
                 : $"门诊统筹协议{Between("自", period.PooledFrom, period.PooledTo)}。", registered);
@@ -67,7 +68,8 @@ internal static class FacilityExplanation
         FacilityClass tier = outpatient.FacilityClassOf(pooled.AdminLevel, pooled.Grade);
         foreach (PersonClass person in outpatient.PersonClasses)
         {
-            if (new TermsCatalogue(policy).Find(outpatient, pooled.AdminLevel, pooled.Grade, person, VisitType.Ordinary) is not { } terms) continue;
+            Terms? found = new TermsCatalogue(policy).Find(outpatient, pooled.AdminLevel, pooled.Grade, person, VisitType.Ordinary);
+            if (found is not { } terms) continue;
             string people = outpatient.PersonClasses.Length > 1 ? $"{person.Label}，" : "";
             foreach (RatePart part in terms.Parts)
                 Say($"{people}{terms.BenefitLabel}按{tier.Label}结算，支付比例{part.RateBasisPoints / 100m:0.##}%。", part.Source);

@@ -49,7 +49,8 @@ internal sealed class FacilityOffice(NpgsqlDataSource database, TimeProvider clo
     }
 
     /// <param name="from">The first day that is pooled again; null: today.</param>
-    /// <exception cref="FacilityRefusedException">It is not suspended, or the day lies before the suspension or in a closed year.</exception>
+    /// <exception cref="FacilityRefusedException">It is not suspended, or the day lies before the suspension or in a closed
+    /// year.</exception>
     /// <returns>Null where the registry does not know the facility.</returns>
     public async Task<FacilityRecord?> ResumeAsync(string code, DateOnly? from, ChangeCause cause, CancellationToken cancellationToken)
     {

@@ -59,7 +59,8 @@ internal readonly record struct RegistryChange(long ChangeId, long Version)
 /// <summary>What decides the visits of a closed year is not changed any more.</summary>
 internal static class ClosedYears
 {
-    /// <returns>The latest closed year, 0 while there is none. Asked by whoever holds a change, it stays what it is until that ends.</returns>
+    /// <returns>The latest closed year, 0 while there is none. Asked by whoever holds a change, it stays what it is until that
+    /// ends.</returns>
     public static async Task<int> ThroughAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand read = new("SELECT COALESCE(max(year), 0)::integer FROM closed_year", connection);

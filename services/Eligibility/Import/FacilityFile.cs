@@ -110,10 +110,10 @@ internal sealed partial class FacilityFile(IReadOnlyCollection<string> counties)
                     WHERE day BETWEEN valid_from AND valid_to AND day BETWEEN pooled_from AND COALESCE(pooled_to, 'infinity')),
                 known AS (SELECT facility_code, day, county, admin_level, grade FROM facility JOIN changed USING (facility_code), days
                     WHERE day BETWEEN valid_from AND valid_to AND day BETWEEN pooled_from AND COALESCE(pooled_to, 'infinity')),
-                different AS (SELECT * FROM ((SELECT * FROM said EXCEPT SELECT * FROM known) UNION (SELECT * FROM known EXCEPT SELECT * FROM said))
-                    AS either)
-            SELECT line, facility_code, max(day) FROM different JOIN (SELECT facility_code, min(line) AS line FROM incoming GROUP BY facility_code)
-                AS lines USING (facility_code)
+                different AS (SELECT * FROM (
+                    (SELECT * FROM said EXCEPT SELECT * FROM known) UNION (SELECT * FROM known EXCEPT SELECT * FROM said)) AS either),
+                lines AS (SELECT facility_code, min(line) AS line FROM incoming GROUP BY facility_code)
+            SELECT line, facility_code, max(day) FROM different JOIN lines USING (facility_code)
             GROUP BY line, facility_code ORDER BY line LIMIT 1
             """);
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = closed });

@@ -106,6 +106,7 @@ internal sealed class InsuredFile(PolicyPack policy) : IRegistryFile
             SELECT {changeId.ToString(CultureInfo.InvariantCulture)}, {span} AS span, insured_id, plan_year, {Said}
             FROM incoming WHERE {isNew} ORDER BY insured_id, plan_year, span
             """, cancellationToken);
+        await incoming.AnalyseAsync("enrolment_replaced", cancellationToken);
     }
 
     private static async Task<ImportFaultException?> FindIntoClosedAsync(

@@ -5,7 +5,7 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['registry_change', 'facility_period', 'facility_suspension', 'facility_resumption', 'closed_year',
-        'enrolment_span'] LOOP
+        'enrolment_span', 'enrolment_replaced'] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', name);
     END LOOP;
 END $$;
@@ -42,7 +42,7 @@ GRANT UPDATE (version) ON registry_version TO claims_eligibility;
 -- Only an owner may analyse. Run by whoever imports, in the import's own transaction.
 CREATE FUNCTION registry_analyse(name text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF name NOT IN ('facility_period', 'enrolment_span', 'catalogue_item') THEN
+    IF name NOT IN ('facility_period', 'enrolment_span', 'enrolment_replaced', 'catalogue_item') THEN
         RAISE EXCEPTION '% is not a table of the registry', name;
     END IF;
     EXECUTE format('ANALYZE public.%I', name);

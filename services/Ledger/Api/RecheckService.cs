@@ -9,7 +9,8 @@ using Npgsql;
 
 namespace Claims.Ledger.Api;
 
-/// <summary>What a correction of the registry has made wrong, over gRPC. One at a time: each holds a shard's settlements in memory.</summary>
+/// <summary>What a correction of the registry has made wrong, over gRPC. One at a time: each holds a shard's settlements in
+/// memory.</summary>
 internal sealed class RecheckService(
     EntryReader entries, PolicyPack policy, IServiceProvider services, TimeProvider clock, ILogger<RecheckService> logger)
     : Recheck.RecheckBase, IDisposable

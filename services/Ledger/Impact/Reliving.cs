@@ -12,8 +12,9 @@ namespace Claims.Ledger.Impact;
 internal readonly record struct Decision(string PolicyId, Terms? Terms, string ReasonCode = "", string ReasonText = "");
 
 /// <summary>
-/// Lives the books through once more: every settlement, cancellation and restoration in the order of its sequence, so that every accumulator
-/// stands at each visit as it would have stood then. Visits before the first day keep what they were paid. Pure: no I/O, no clock.
+/// Lives the books through once more: every settlement, cancellation and restoration in the order of its sequence, so that every
+/// accumulator stands at each visit as it would have stood then. Visits before the first day keep what they were paid. Pure: no I/O, no
+/// clock.
 /// </summary>
 /// <param name="decide">What decides a visit now.</param>
 /// <param name="counted">Takes each settlement that stands and was decided anew, at the end of its shard.</param>

@@ -72,7 +72,8 @@ public sealed class RegistryRecheckTests
         EnrolmentTerms unpaid = Year with { Paid = false };
 
         Assert.Equal(other.SettlementId, Assert.Single(Of(new RecheckRequest { InsuredId = "I2" }, insured: unpaid).Found).SettlementId);
-        Assert.Equal(other.SettlementId, Assert.Single(Of(new RecheckRequest { FacilityCode = "H-other" }, insured: unpaid).Found).SettlementId);
+        Assert.Equal(
+            other.SettlementId, Assert.Single(Of(new RecheckRequest { FacilityCode = "H-other" }, insured: unpaid).Found).SettlementId);
         Assert.Equal(2, Of(new RecheckRequest(), insured: unpaid).Totals.Refused);
         Assert.Empty(Of(new RecheckRequest(), insured: unpaid, from: new DateOnly(2025, 1, 2)).Found);
     }
