@@ -8,6 +8,7 @@ using Claims.LoadTests.Limit;
 using Claims.LoadTests.Measuring;
 using Claims.LoadTests.Peer;
 using Claims.LoadTests.Posting;
+using Claims.LoadTests.Registry;
 
 namespace Claims.LoadTests;
 
@@ -36,7 +37,10 @@ public static class BenchCommand
     // Measured once: it does not depend on what else the machine does.
     private const string Memory = "memory";
 
-    private static readonly string[] Parts = [.. InRounds, Memory];
+    // In a system of its own, whose registry is empty before.
+    private const string Import = "import";
+
+    private static readonly string[] Parts = [.. InRounds, Memory, Import];
 
     public static Command Create()
     {
@@ -69,6 +73,8 @@ public static class BenchCommand
             Output.Progress("memory of a settled year …");
             results.StoreBytesPerInsuredYear = await StoreMemory.MeasureAsync(workload, cancellationToken);
         }
+
+        if (parts.Contains(Import)) results.Import = await ImportBench.MeasureAsync(cancellationToken);
 
         string[] inRounds = [.. InRounds.Intersect(parts)];
         if (inRounds.Length == 0) return results;

@@ -3,6 +3,7 @@ using Claims.Cli;
 using Claims.LoadTests.Hospitals;
 using Claims.LoadTests.Measuring;
 using Claims.LoadTests.Posting;
+using Claims.LoadTests.Registry;
 
 namespace Claims.LoadTests;
 
@@ -29,6 +30,9 @@ public sealed class BenchResults
     public List<double> PeerPerSecond { get; } = [];
 
     public List<PostingRound> Posting { get; } = [];
+
+    /// <summary>Of the registry; null where it was not measured.</summary>
+    public ImportFigures? Import { get; set; }
 
     /// <summary>What an insured-year with three settlements takes of Redis' memory.</summary>
     public double? StoreBytesPerInsuredYear { get; set; }
@@ -58,6 +62,9 @@ public sealed class BenchResults
         StolenPercent = Rounded(StolenPercent, 1),
         Insured,
         StoreBytesPerInsuredYear = Rounded(StoreBytesPerInsuredYear),
+        ImportMillionSeconds = Rounded(Import?.Seconds, 1),
+        ImportSameMillionSeconds = Rounded(Import?.AgainSeconds, 1),
+        LookupMicrosecondsPerInsured = Rounded(Import?.LookupMicroseconds, 1),
         BatchSize = Rounded(MedianOf(Settle.Select(round => round.BatchSize)), 1),
         AllocatedBytesPerSettlement = Rounded(MedianOf(Settle.Select(round => round.AllocatedBytes))),
         CpuMicrosecondsPerSettlement = CpuMicroseconds([.. Settle.Select(round => round.CpuMicroseconds)]),
@@ -117,6 +124,9 @@ public sealed class BenchResults
         ("p99.9 that a thread wakes late meanwhile, ms", [.. Late.Select(rounds => rounds.Percentile(99.9).TotalMilliseconds)], 2),
         ("processor time stolen by other machines, %", [.. OneOf(StolenPercent)], 1),
         ("bytes of Redis' memory, insured-year of three settlements", [.. OneOf(StoreBytesPerInsuredYear)], 0),
+        ("a million insured imported, s", [.. OneOf(Import?.Seconds)], 1),
+        ("the same file again, s", [.. OneOf(Import?.AgainSeconds)], 1),
+        ("look-up of one insured of a million, five hundred at a time, µs", [.. OneOf(Import?.LookupMicroseconds)], 1),
     }.Where(row => row.Rounds.Length > 0);
 
     private static IEnumerable<double> OneOf(double? measured) => measured is { } some ? [some] : [];

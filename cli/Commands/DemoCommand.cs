@@ -89,13 +89,28 @@ public static class DemoCommand
         using ClinicCounter counter = CounterOf(city, system.Layout);
         IssuedCredential credential = await ClinicCommand.IssueAsync(
             services, new IssueCredentialRequest { FacilityCode = counter.FacilityCode, Clerk = ClinicCommand.UsualClerk }, cancellationToken);
+        (string changedFacilities, IReadOnlyList<string> codes) = city.ChangedFacilities();
+        (string changedInsured, IReadOnlyList<string> ids) = city.ChangedInsured();
+        RegistryChanges registry = new(city.Visits.Count, async () =>
+        {
+            await ImportCommand.RunAsync(
+                services, ImportKind.Facilities, "changed-facilities.csv", Csv(changedFacilities), cancellationToken);
+            await ImportCommand.RunAsync(services, ImportKind.Insured, "changed-insured.csv", Csv(changedInsured), cancellationToken);
+        });
         DateOnly first = ChinaTime.Today(TimeProvider.System);
-        TimeSpan elapsed = await StreamAsync(city, services, replies, plan, counter, credential, cancellationToken);
+        TimeSpan elapsed = await StreamAsync(city, services, replies, plan, registry, counter, credential, cancellationToken);
         DateOnly last = ChinaTime.Today(TimeProvider.System);
+        tell(string.Create(CultureInfo.InvariantCulture,
+            $"Half-way the registry changed 途中登记变更: {codes.Count:#,##0} facilities 机构, {ids.Count:#,##0} insured 参保人."));
         await PostedBooks.WaitAsync(services, PostedBound, cancellationToken);
         Books books = await ReadBooksAsync(city, services, replies, cancellationToken);
+        (List<WrongSettlement> wrong, RecheckTotals totals) =
+            await RecheckCommand.AskAsync(services, new RecheckRequest(), told: null, cancellationToken);
         IReadOnlyList<Check> checks =
-            [.. Verdict.Of(city.Visits, replies, books), await counter.CompareAsync(first == last ? [first] : [first, last], cancellationToken)];
+        [
+            .. Verdict.Of(city.Visits, replies, books), Verdict.CorrectionsFound(wrong, totals, codes, ids),
+            await counter.CompareAsync(first == last ? [first] : [first, last], cancellationToken),
+        ];
         tell($"Clinics' page 诊所页面: {system.Layout.GatewayAddress}/ (facility {counter.FacilityCode}, clerk {credential.Clerk}, password "
             + $"{counter.Password}; it goes with the demo unless --keep).");
         bool agreed = checks.All(check => check.Holds);
@@ -119,7 +134,7 @@ public static class DemoCommand
     }
 
     private static async Task<TimeSpan> StreamAsync(City city, Services services, ReplyBook replies, FaultPlan? faults,
-        ClinicCounter counter, IssuedCredential credential, CancellationToken cancellationToken)
+        RegistryChanges registry, ClinicCounter counter, IssuedCredential credential, CancellationToken cancellationToken)
     {
         SettleRequest[][] hospitals = [.. city.Visits
             .Where(visit => visit.FacilityCode != counter.FacilityCode)
@@ -128,7 +143,8 @@ public static class DemoCommand
         long begun = Stopwatch.GetTimestamp();
         try
         {
-            await Progress.ShowAsync($"{hospitals.Length} hospitals streaming 医院实时结算, a clinic at its page 诊所网页结算", city.Visits.Count, async advance =>
+            string title = $"{hospitals.Length} hospitals streaming 医院实时结算, a clinic at its page 诊所网页结算";
+            await Progress.ShowAsync(title, city.Visits.Count, async advance =>
             {
                 Task injecting = faults?.RunAsync(cancellationToken) ?? Task.CompletedTask;
                 Task clinic = counter.RunAsync(credential.Clerk, credential.Secret, Answered, cancellationToken);
@@ -140,11 +156,12 @@ public static class DemoCommand
                 await clinic;
                 await injecting;
 
-                Task Answered(SettleRequest request, SettleReply reply)
+                async Task Answered(SettleRequest request, SettleReply reply)
                 {
                     replies.Add(request, reply);
                     advance();
-                    return faults?.AnsweredAsync() ?? Task.CompletedTask;
+                    await registry.AnsweredAsync(cancellationToken);
+                    if (faults is not null) await faults.AnsweredAsync();
                 }
             });
         }

@@ -15,8 +15,11 @@ public static class ImportCommand
     {
         Command command = new("import", "Import a CSV file; a bad row is named by its line and nothing of the file is taken.")
         {
-            Of("facilities", ImportKind.Facilities, "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to"),
-            Of("insured", ImportKind.Insured, "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on"),
+            Of("facilities", ImportKind.Facilities,
+                "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to, which valid_from,valid_to may follow"),
+            Of("insured", ImportKind.Insured,
+                "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on, "
+                + "which begins_on,ended_on,end_cause may follow"),
             Of("catalogue", ImportKind.Catalogue, "item_code,name,class,first_self_pay_bp,price_limit_milli_fen,valid_from,valid_to"),
         };
         return command.Reaching();
@@ -24,7 +27,7 @@ public static class ImportCommand
 
     /// <exception cref="CommandException">A row is wrong, or eligibility does not answer.</exception>
     public static async Task<long> RunAsync(
-        Services services, ImportKind kind, string name, Stream csv, CancellationToken cancellationToken)
+        Services services, ImportKind kind, string name, Stream csv, CancellationToken cancellationToken, string? reason = null)
     {
         string address = services.Layout.EligibilityAddress;
         Eligibility.EligibilityClient client = new(services.Connect(address));
@@ -32,7 +35,7 @@ public static class ImportCommand
         {
             using AsyncClientStreamingCall<ImportChunk, ImportReply> call =
                 client.Import(null, DateTime.UtcNow + ImportBound, cancellationToken);
-            await SendAsync(call, kind, csv, cancellationToken);
+            await SendAsync(call, kind, reason ?? name, csv, cancellationToken);
             ImportReply reply = await call.ResponseAsync;
             if (reply.Error is { } error)
                 throw new CommandException(SentenceOf(name, error));
@@ -45,7 +48,8 @@ public static class ImportCommand
     }
 
     private static async Task SendAsync(
-        AsyncClientStreamingCall<ImportChunk, ImportReply> call, ImportKind kind, Stream csv, CancellationToken cancellationToken)
+        AsyncClientStreamingCall<ImportChunk, ImportReply> call, ImportKind kind, string reason, Stream csv,
+        CancellationToken cancellationToken)
     {
         byte[] buffer = new byte[ChunkBytes];
         bool first = true;
@@ -56,7 +60,8 @@ public static class ImportCommand
                 read = await csv.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
                 if (first || read > 0)
                     await call.RequestStream.WriteAsync(
-                        new ImportChunk { Kind = kind, Csv = ByteString.CopyFrom(buffer, 0, read) }, cancellationToken);
+                        new ImportChunk { Kind = kind, Csv = ByteString.CopyFrom(buffer, 0, read), Reason = first ? reason : "" },
+                        cancellationToken);
             }
             await call.RequestStream.CompleteAsync();
         }
@@ -69,14 +74,15 @@ public static class ImportCommand
     private static Command Of(string name, ImportKind kind, string header)
     {
         Argument<FileInfo> file = CommonOptions.ExistingFile("FILE.csv", $"UTF-8, with the header {header}");
+        Option<string?> reason = new("--reason") { Description = "Why, in a sentence that is kept; without it the file's name." };
         Option<bool> json = CommonOptions.Json();
-        Command command = new(name, $"Import {name} into the running system.") { file, json };
+        Command command = new(name, $"Import {name} into the running system.") { file, reason, json };
         command.SetAction(async (result, cancel) =>
         {
             FileInfo csv = result.GetRequiredValue(file);
             using Services services = Services.Of(result);
             await using FileStream stream = csv.OpenRead();
-            long rows = await RunAsync(services, kind, csv.Name, stream, cancel);
+            long rows = await RunAsync(services, kind, csv.Name, stream, cancel, result.GetValue(reason));
             if (result.GetValue(json))
                 Output.WriteJson(new { Rows = rows });
             else

@@ -7,7 +7,7 @@ using Grpc.Core;
 
 namespace Claims.Cli.Commands;
 
-/// <summary><c>claims ledger close-year</c>: Adjudication first, then the books.</summary>
+/// <summary><c>claims ledger close-year</c>: Adjudication first, then the books, then the registry.</summary>
 public static class LedgerCloseYear
 {
     private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(30);
@@ -43,7 +43,8 @@ public static class LedgerCloseYear
 
             int closedThrough = await CloseAsync(
                 services.Connect(services.Layout.AdjudicationOperatorsAddress), services.Connect(services.Layout.LedgerAddress),
-                services.Layout, result.GetValue(year), TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
+                services.Connect(services.Layout.EligibilityAddress), services.Layout, result.GetValue(year),
+                TimeSpan.FromSeconds(result.GetValue(wait)), cancel);
             if (result.GetValue(json))
                 Output.WriteJson(new { ClosedThrough = closedThrough });
             else
@@ -103,13 +104,15 @@ public static class LedgerCloseYear
         await Confirmation.AskAsync(named, cancellationToken);
     }
 
-    /// <summary>Adjudication first, then the outbox to its end, then the books. Run again after an interruption, it goes through with what
+    /// <summary>Adjudication first, then the outbox to its end, then the books, then the registry. Run again after an
+    /// interruption, it goes through with what
     /// was left.</summary>
     /// <returns>The latest year that the books have closed.</returns>
     /// <exception cref="CommandException">A service refused or did not answer, or the outbox was not emptied within
     /// <paramref name="bound"/>; the sentence says how far it came.</exception>
     public static async Task<int> CloseAsync(
-        CallInvoker adjudication, CallInvoker ledger, SystemLayout layout, int year, TimeSpan bound, CancellationToken cancellationToken)
+        CallInvoker adjudication, CallInvoker ledger, CallInvoker eligibility, SystemLayout layout, int year, TimeSpan bound,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -122,13 +125,13 @@ public static class LedgerCloseYear
                 year, "Nothing has been closed by this run.", Services.Refusal("adjudication", layout.AdjudicationOperatorsAddress, e));
         }
 
+        CloseLedgerYearReply reply;
         const string HalfWay = "Adjudication has closed it, the books have not: run the command again to complete it.";
         try
         {
             await PostedBooks.WaitAsync(adjudication, layout.AdjudicationOperatorsAddress, bound, cancellationToken);
-            CloseLedgerYearReply reply = await new Ledger.LedgerClient(ledger)
+            reply = await new Ledger.LedgerClient(ledger)
                 .CloseYearAsync(new CloseLedgerYearRequest { Year = year }, null, DateTime.UtcNow + CloseBound, cancellationToken);
-            return reply.ClosedThrough;
         }
         catch (RpcException e)
         {
@@ -137,6 +140,18 @@ public static class LedgerCloseYear
         catch (CommandException e)
         {
             throw NotClosed(year, HalfWay, e);
+        }
+
+        try
+        {
+            await new RegistryOffice.RegistryOfficeClient(eligibility).CloseYearAsync(
+                new CloseRegistryYearRequest { Year = reply.ClosedThrough }, null, DateTime.UtcNow + CallBound, cancellationToken);
+            return reply.ClosedThrough;
+        }
+        catch (RpcException e)
+        {
+            throw NotClosed(year, "Adjudication and the books have closed it, the registry has not: run the command again to complete it.",
+                Services.Refusal("eligibility", layout.EligibilityAddress, e));
         }
     }
 

@@ -35,6 +35,22 @@ public static class Verdict
         NothingTamperedWith(books.Audit),
     ];
 
+    /// <summary>What a change of the registry has made wrong is found, and is of whom or what it changed.</summary>
+    public static Check CorrectionsFound(
+        IReadOnlyList<WrongSettlement> wrong, RecheckTotals totals, IEnumerable<string> facilities, IEnumerable<string> insured)
+    {
+        HashSet<string> changed = [.. facilities, .. insured];
+        HashSet<string> followed = [.. wrong.Where(one => one.Cause is not WrongCause.Follows).Select(one => one.InsuredId)];
+        long strange = wrong.Count(one => one.Cause is WrongCause.Follows
+            ? !followed.Contains(one.InsuredId)
+            : !changed.Contains(one.FacilityCode) && !changed.Contains(one.InsuredId));
+        return new Check(
+            "recheck finds what the registry's change made wrong 登记变更影响的结算均已查出",
+            strange == 0 && wrong.Count == totals.Differing,
+            $"{Count(totals.Settlements)} standing, {Count(totals.Differing)} differ, {Count(totals.Refused)} of them refused; "
+                + $"{Count(strange)} strange");
+    }
+
     private static Check EveryVisitAnswered(IReadOnlyList<SettleRequest> sent, ReplyBook replies) => new(
         "every visit has its answer 每笔就诊均有应答",
         sent.Count > 0 && replies.Replies == sent.Count,

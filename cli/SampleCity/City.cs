@@ -32,6 +32,52 @@ public sealed record City(
         return csv.ToString();
     }
 
+    /// <summary>What the registry learns while the visits stream: two grassroots facilities are upgraded from the day on, and the agreement
+    /// of a third has ended the day before.</summary>
+    public (string Csv, IReadOnlyList<string> Codes) ChangedFacilities()
+    {
+        CityFacility[] changed =
+            [.. Facilities.Where(facility => facility.AdminLevel is "township" or "community" && facility.PooledTo.Length == 0).Take(3)];
+        StringBuilder csv = new("facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to,valid_from,valid_to\n");
+        DateOnly before = Day.AddDays(-1);
+        foreach (CityFacility facility in changed.Take(2))
+        {
+            string named = $"{facility.Code},{facility.Name},{facility.County}";
+            csv.Append(CultureInfo.InvariantCulture,
+                $"{named},{facility.AdminLevel},{facility.Grade},hospital,2024-01-01,,,{before:yyyy-MM-dd}\n");
+            csv.Append(CultureInfo.InvariantCulture, $"{named},county,2A,hospital,2024-01-01,,{Day:yyyy-MM-dd},\n");
+        }
+
+        foreach (CityFacility facility in changed.Skip(2))
+        {
+            string named = $"{facility.Code},{facility.Name},{facility.County},{facility.AdminLevel},{facility.Grade}";
+            csv.Append(CultureInfo.InvariantCulture, $"{named},hospital,2024-01-01,{before:yyyy-MM-dd},,\n");
+        }
+        return (csv.ToString(), [.. changed.Select(facility => facility.Code)]);
+    }
+
+    /// <summary>What the registry learns of its people: every fiftieth who paid as a resident has been in the employees' scheme for some
+    /// days.</summary>
+    public (string Csv, IReadOnlyList<string> Ids) ChangedInsured()
+    {
+        const int Every = 50;
+        CityInsured[] changed = [.. Insured.Where((one, index) => index % Every == 0 && one is { Scheme: "resident", PaidOn: not null })];
+        StringBuilder csv = new(
+            "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on,begins_on,ended_on,end_cause\n");
+        DateOnly last = Day.AddDays(-4);
+        foreach (CityInsured one in changed)
+        {
+            string begin = string.Create(CultureInfo.InvariantCulture, $"{one.Id},{one.Name}");
+            string paid = string.Create(CultureInfo.InvariantCulture,
+                $"{Day.Year},{one.PaidOn:yyyy-MM-dd},{one.BirthDate:yyyy-MM-dd},{one.TransferEndedOn:yyyy-MM-dd}");
+            csv.Append(
+                CultureInfo.InvariantCulture, $"{begin},resident,{one.County},{one.Category},{paid},,{last:yyyy-MM-dd},employee_scheme\n");
+            csv.Append(CultureInfo.InvariantCulture, $"{begin},employee,{one.County},general,{paid},{last.AddDays(1):yyyy-MM-dd},,\n");
+        }
+
+        return (csv.ToString(), [.. changed.Select(one => one.Id)]);
+    }
+
     public string InsuredCsv()
     {
         StringBuilder csv = new("insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on\n");

@@ -11,6 +11,11 @@ public sealed class EligibilitySettings : IValidatableObject
     [Required, PostgresConnection]
     public string Postgres { get; init; } = "";
 
+    /// <summary>The login that migrates and owns the tables, where <see cref="Postgres"/> is one that only works as the role; empty: that
+    /// one.</summary>
+    [PostgresConnection]
+    public string PostgresOwner { get; init; } = "";
+
     /// <summary>Files are imported into a PostgreSQL that may lose what it has answered, see <see cref="PostgresTrust"/>: for
     /// tests.</summary>
     public bool AcceptUnsafePostgres { get; init; }

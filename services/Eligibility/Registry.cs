@@ -1,4 +1,5 @@
 using Claims.Eligibility.Enrolment;
+using Claims.Eligibility.Facilities;
 using Claims.Policy;
 using Claims.V1;
 using Npgsql;
@@ -12,15 +13,6 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
     // The version is read first: data may then be newer than the version that it is labelled with, never older,
     // so that whoever caches it drops it once too often at worst.
     private const string Version = "SELECT version FROM registry_version";
-
-    private const string Facilities =
-        "SELECT facility_code, name, county, admin_level, grade, kind, pooled_from, pooled_to FROM facility WHERE facility_code = ANY($1)";
-
-    private const string Enrolments =
-        """
-        SELECT insured_id, plan_year, scheme, county, category, paid_on, birth_date, transfer_ended_on
-        FROM enrolment WHERE insured_id = ANY($1) ORDER BY insured_id, plan_year
-        """;
 
     private const string Items =
         """
@@ -36,8 +28,13 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlBatch batch = new(connection) { BatchCommands = { new(Version) } };
-        if (facilityCodes.Count > 0) batch.BatchCommands.Add(Any(Facilities, facilityCodes));
-        if (insuredIds.Count > 0) batch.BatchCommands.Add(Any(Enrolments, insuredIds));
+        if (facilityCodes.Count > 0)
+        {
+            batch.BatchCommands.Add(Any(FacilityPeriods.Sql, facilityCodes));
+            batch.BatchCommands.Add(Any(FacilityPeriods.SuspensionsSql, facilityCodes));
+        }
+
+        if (insuredIds.Count > 0) batch.BatchCommands.Add(Any(EnrolmentSpans.Sql, insuredIds));
         if (itemCodes.Count > 0) batch.BatchCommands.Add(Any(Items, itemCodes));
         await using NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken);
 
@@ -46,18 +43,18 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         if (facilityCodes.Count > 0)
         {
             await reader.NextResultAsync(cancellationToken);
-            while (await reader.ReadAsync(cancellationToken)) reply.Facilities.Add(ReadFacility(reader));
+            await FacilityPeriods.ReadAsync(reader, reply, cancellationToken);
+            await reader.NextResultAsync(cancellationToken);
+            await FacilityPeriods.ReadSuspensionsAsync(reader, reply, cancellationToken);
         }
 
         if (insuredIds.Count > 0)
         {
             await reader.NextResultAsync(cancellationToken);
             InsuredAnswers answers = new(reply, insuredIds, inNumbers);
-            while (await reader.ReadAsync(cancellationToken))
-            {
-                EnrolmentRow row = ReadEnrolment(reader);
-                answers.Add(reader.GetString(0), row, CoverageOf.Row(row, policy.CoverageFor(row.PlanYear)));
-            }
+            await EnrolmentSpans.ReadAsync(
+                reader, (insuredId, row) => answers.Add(insuredId, row, CoverageOf.Row(row, policy.CoverageFor(row.PlanYear))),
+                cancellationToken);
         }
 
         if (itemCodes.Count > 0)
@@ -69,13 +66,25 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         return reply;
     }
 
-    /// <summary>Per county of enrolment, ascending.</summary>
+    /// <summary>Per county of enrolment, ascending: each insured once, however many spans he has there. Who was withdrawn as a duplicate is
+    /// none.</summary>
     /// <param name="county">Empty: all.</param>
     public async Task<CountHeadsReply> CountHeadsAsync(string scheme, int planYear, string county, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
-            SELECT county, count(*), count(paid_on) FROM enrolment
-            WHERE scheme = $1 AND plan_year = $2 AND ($3 = '' OR county = $3) GROUP BY county ORDER BY county
+            SELECT county, count(*), count(*) FILTER (WHERE paid_on IS NOT NULL OR EXISTS (
+                SELECT FROM enrolment_span AS later
+                WHERE later.insured_id = head.insured_id AND later.plan_year = head.plan_year AND later.change_id = head.change_id
+                    AND later.scheme = head.scheme AND later.county = head.county AND later.paid_on IS NOT NULL
+                    AND later.end_cause <> 'withdrawn_duplicate'))
+            FROM enrolment AS head
+            WHERE scheme = $1 AND plan_year = $2 AND ($3 = '' OR county = $3) AND end_cause <> 'withdrawn_duplicate'
+                AND (span = 1 OR NOT EXISTS (
+                    SELECT FROM enrolment_span AS earlier
+                    WHERE earlier.insured_id = head.insured_id AND earlier.plan_year = head.plan_year
+                        AND earlier.change_id = head.change_id AND earlier.span < head.span AND earlier.scheme = head.scheme
+                        AND earlier.county = head.county AND earlier.end_cause <> 'withdrawn_duplicate'))
+            GROUP BY county ORDER BY county
             """);
         command.Parameters.Add(new() { Value = scheme });
         command.Parameters.Add(new() { Value = planYear });
@@ -96,22 +105,6 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
             Parameters =
                 { new NpgsqlParameter<string[]> { TypedValue = [.. keys], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text } },
         };
-
-    private static Facility ReadFacility(NpgsqlDataReader reader) => new()
-    {
-        FacilityCode = reader.GetString(0),
-        Name = reader.GetString(1),
-        County = reader.GetString(2),
-        AdminLevel = (AdminLevel)reader.GetInt16(3),
-        Grade = reader.GetString(4),
-        Kind = reader.GetString(5),
-        PooledFrom = WireDate.Text(Date(reader, 6)),
-        PooledTo = WireDate.Text(Date(reader, 7)),
-    };
-
-    private static EnrolmentRow ReadEnrolment(NpgsqlDataReader reader) => new(
-        reader.GetInt16(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), Date(reader, 5), Date(reader, 6),
-        Date(reader, 7));
 
     private static CatalogueItem ReadItem(NpgsqlDataReader reader)
     {

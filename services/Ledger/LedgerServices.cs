@@ -58,6 +58,7 @@ internal static class LedgerServices
         services.AddSingleton<RefusalStore>();
         services.AddHostedService<RefusalRemoval>();
         services.AddSingleton<PolicyImpactService>();
+        services.AddSingleton<RecheckService>();
         services.AddSingleton<LedgerMetrics>();
         services.AddHostedService<PostingWorker>();
         services.AddSingleton<Chain>();

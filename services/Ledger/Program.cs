@@ -11,7 +11,7 @@ builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerSe
 builder.Services.AddLedger();
 if (settings.EligibilityAddress.Length > 0)
     builder.AddClaimsClient<Eligibility.EligibilityClient>(
-    "eligibility", settings.EligibilityAddress, TimeSpan.FromSeconds(20), "CountHeads");
+    "eligibility", settings.EligibilityAddress, TimeSpan.FromSeconds(20), "CountHeads", "Lookup");
 if (settings.AdjudicationAddress.Length > 0)
     builder.AddClaimsClient<AdjudicationOperations.AdjudicationOperationsClient>(
         "adjudication", settings.AdjudicationAddress, TimeSpan.FromSeconds(20), "GetOutbox");
@@ -24,4 +24,5 @@ app.MapGrpcService<FundingService>();
 app.MapGrpcService<ReconciliationService>();
 app.MapGrpcService<PolicyImpactService>();
 app.MapGrpcService<RefusalLogService>();
+app.MapGrpcService<RecheckService>();
 return await ServiceHost.RunAsync(app);

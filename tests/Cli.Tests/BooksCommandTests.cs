@@ -166,11 +166,15 @@ public sealed class BooksCommandTests(FakeSystem system)
         system.Begin()
             .Answer<ProposeYearRequest>("Acts/ProposeYear", request => new YearProposal { Year = request.Year, MayClose = true })
             .Answer<CloseYearRequest>("AdjudicationOperations/CloseYear", request => new CloseYearReply { ClosedThrough = request.Year })
-            .Answer<CloseLedgerYearRequest>("Ledger/CloseYear", _ => new CloseLedgerYearReply { ClosedThrough = 2026 });
+            .Answer<CloseLedgerYearRequest>("Ledger/CloseYear", _ => new CloseLedgerYearReply { ClosedThrough = 2026 })
+            .Answer<CloseRegistryYearRequest>("RegistryOffice/CloseYear", _ => new CloseRegistryYearReply { ClosedThrough = 2026 });
 
         (await system.RunAsync("ledger", "close-year", "2024", "--yes", "--json")).IsJson(0, """{"closedThrough":2026}""");
         Assert.Equal(
-            [new ProposeYearRequest { Year = 2024 }, new CloseYearRequest { Year = 2024 }, (IMessage)new CloseLedgerYearRequest { Year = 2024 }],
+            [
+                new ProposeYearRequest { Year = 2024 }, new CloseYearRequest { Year = 2024 },
+                (IMessage)new CloseLedgerYearRequest { Year = 2024 }, new CloseRegistryYearRequest { Year = 2026 },
+            ],
             system.Received.Select(call => call.Request));
         Assert.StartsWith("Closed through 2026 已结账至2026年: ",
             Assert.Single((await system.RunAsync("ledger", "close-year", "2024", "--yes")).Lines), StringComparison.Ordinal);

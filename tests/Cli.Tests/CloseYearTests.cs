@@ -12,6 +12,7 @@ public sealed class CloseYearTests
 
     private readonly List<string> _calls = [];
     private long _committed;
+    private Status? _registryStatus;
 
     [Fact]
     public async Task Books_close_only_after_the_outbox_is_empty()
@@ -20,7 +21,7 @@ public sealed class CloseYearTests
 
         Assert.Equal(2025, closedThrough);
         Assert.Equal("close adjudication", _calls[0]);
-        Assert.Equal("close ledger", _calls[^1]);
+        Assert.Equal(["close ledger", "close registry 2025"], _calls[^2..]);
         Assert.Equal(4, _calls.Count(call => call == "outbox"));
     }
 
@@ -66,6 +67,19 @@ public sealed class CloseYearTests
         Assert.Contains(sentence, failure.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Registry_that_does_not_answer_is_left_to_a_second_run()
+    {
+        _committed = 3;
+        _registryStatus = new Status(StatusCode.Unavailable, "The registry's database does not answer.");
+        CommandException failure = await Assert.ThrowsAsync<CommandException>(() => CloseAsync(TimeSpan.Zero));
+        Assert.Contains("Adjudication and the books have closed it, the registry has not: run the command again", failure.Message,
+            StringComparison.Ordinal);
+
+        _registryStatus = null;
+        Assert.Equal(2025, await CloseAsync(TimeSpan.Zero));
+    }
+
     private Task<int> CloseAsync(TimeSpan wait, Action? outbox = null, Status? adjudicationStatus = null, Status? ledgerStatus = null)
     {
         FakeAdjudication adjudication = new()
@@ -94,6 +108,16 @@ public sealed class CloseYearTests
                 return Task.FromResult<object>(new CloseLedgerYearReply { ClosedThrough = ((CloseLedgerYearRequest)request).Year });
             },
         };
-        return LedgerCloseYear.CloseAsync(adjudication, ledger, Layout, 2025, wait, CancellationToken.None);
+        FakeAdjudication registry = new()
+        {
+            Unary = request =>
+            {
+                int closing = ((CloseRegistryYearRequest)request).Year;
+                _calls.Add($"close registry {closing}");
+                if (_registryStatus is { } refused) throw new RpcException(refused);
+                return Task.FromResult<object>(new CloseRegistryYearReply { ClosedThrough = closing });
+            },
+        };
+        return LedgerCloseYear.CloseAsync(adjudication, ledger, registry, Layout, 2025, wait, CancellationToken.None);
     }
 }

@@ -30,9 +30,9 @@ public sealed class FakeSystem : IAsyncLifetime
     private static readonly Dictionary<string, MethodDescriptor> Methods = new[]
     {
         ActsReflection.Descriptor, AdjudicationReflection.Descriptor, AuditReflection.Descriptor, EligibilityReflection.Descriptor,
-        FundingReflection.Descriptor,
-        LedgerReflection.Descriptor, LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor,
-        ReconciliationReflection.Descriptor, RefusalLogReflection.Descriptor,
+        FundingReflection.Descriptor, LedgerReflection.Descriptor, LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor,
+        RecheckReflection.Descriptor, ReconciliationReflection.Descriptor, RefusalLogReflection.Descriptor,
+        RegistryOfficeReflection.Descriptor,
     }.SelectMany(file => file.Services).SelectMany(service => service.Methods)
         .ToDictionary(method => $"/{method.Service.FullName}/{method.Name}", StringComparer.Ordinal);
 
@@ -111,9 +111,11 @@ public sealed class FakeSystem : IAsyncLifetime
         {
             SendCommand.Create(),
             RebuildCommand.Create(),
-            InsuredCommand.Create(),
             ConformanceCommand.Create(),
             ImportCommand.Create(),
+            FacilityCommand.Create(),
+            InsuredCommand.Create(),
+            RecheckCommand.Create(),
             LedgerCommand.Create(),
             PolicyCommand.Create(),
             StatusCommand.Create(),

@@ -1,4 +1,5 @@
 using System.Text;
+using Claims.Eligibility.History;
 using Claims.Eligibility.Import;
 using Claims.Hosting;
 using Claims.Policy;
@@ -81,7 +82,7 @@ internal sealed class RegistryDatabase(NpgsqlDataSource database) : IAsyncDispos
             rest = rest[piece.Length..];
             return ValueTask.FromResult(piece);
         });
-        return RegistryImport.RunAsync(database, file, reader, CancellationToken.None);
+        return RegistryImport.RunAsync(
+            database, file, reader, new ChangeCause("claims://role/bureau", "测试"), TimeProvider.System, CancellationToken.None);
     }
-
 }

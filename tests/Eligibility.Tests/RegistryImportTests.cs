@@ -120,7 +120,7 @@ public sealed class RegistryImportTests(PostgresServer postgres)
 
         await using NpgsqlCommand explain = registry.Database.CreateCommand("""
             SET plan_cache_mode = force_generic_plan;
-            PREPARE look_up (text[]) AS SELECT scheme FROM enrolment WHERE insured_id = ANY ($1);
+            PREPARE look_up (text[]) AS SELECT scheme FROM enrolment_span WHERE insured_id = ANY ($1);
             EXPLAIN (FORMAT JSON) EXECUTE look_up ('{P1,P2}')
             """);
         using JsonDocument plan = JsonDocument.Parse((string)(await explain.ExecuteScalarAsync())!);

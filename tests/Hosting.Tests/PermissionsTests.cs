@@ -142,6 +142,8 @@ public sealed class PermissionsTests(ITestOutputHelper output)
         app.MapGrpcService<Refusals>();
         app.MapGrpcService<Clerks>();
         app.MapGrpcService<Counter>();
+        app.MapGrpcService<Corrections>();
+        app.MapGrpcService<Office>();
         await app.StartAsync();
         return app;
     }
@@ -196,4 +198,8 @@ public sealed class PermissionsTests(ITestOutputHelper output)
     private sealed class Clerks : ClinicAccess.ClinicAccessBase;
 
     private sealed class Counter : ClinicRegistry.ClinicRegistryBase;
+
+    private sealed class Corrections : Recheck.RecheckBase;
+
+    private sealed class Office : RegistryOffice.RegistryOfficeBase;
 }

@@ -19,9 +19,11 @@ public sealed class FolderArrowTests
         },
         ["services/Eligibility"] = new(StringComparer.Ordinal)
         {
-            ["Api"] = ["Enrolment", "Import"],
-            ["Enrolment"] = [],
-            ["Import"] = [],
+            ["Api"] = ["Enrolment", "Facilities", "History", "Import"],
+            ["Import"] = ["Enrolment", "History"],
+            ["Enrolment"] = ["History"],
+            ["Facilities"] = ["History"],
+            ["History"] = [],
         },
         ["services/Ledger"] = new(StringComparer.Ordinal)
         {

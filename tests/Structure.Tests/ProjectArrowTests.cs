@@ -14,7 +14,7 @@ public sealed class ProjectArrowTests
         ["libs/Kafka"] = ["protos"],
         ["libs/Rules"] = ["protos", "libs/Policy"],
         ["services/Adjudication"] = ["protos", "libs/Policy", "libs/Rules", "libs/Hosting", "libs/Kafka"],
-        ["services/Eligibility"] = ["protos", "libs/Policy", "libs/Hosting"],
+        ["services/Eligibility"] = ["protos", "libs/Policy", "libs/Rules", "libs/Hosting"],
         ["services/Ledger"] = ["protos", "libs/Policy", "libs/Rules", "libs/Hosting", "libs/Kafka"],
         ["services/Gateway"] = ["protos", "libs/Hosting"],
         ["cli"] = ["protos", "libs/Policy", "libs/Rules", "libs/Hosting", "libs/Kafka", "libs/PrivateServers"],

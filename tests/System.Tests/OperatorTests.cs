@@ -106,9 +106,9 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
 
     [Theory]
     [InlineData(1, "claims.v1.Adjudication", "claims.v1.AdjudicationOperations")]
-    [InlineData(2, "claims.v1.Eligibility")]
+    [InlineData(2, "claims.v1.Eligibility", "claims.v1.RegistryOffice")]
     [InlineData(3, "claims.v1.Audit", "claims.v1.Funding", "claims.v1.Ledger", "claims.v1.LedgerShards", "claims.v1.PolicyImpact",
-        "claims.v1.Reconciliation")]
+        "claims.v1.Recheck", "claims.v1.Reconciliation")]
     public async Task Services_are_described_by_reflection(int port, params string[] services)
     {
         using AsyncDuplexStreamingCall<ServerReflectionRequest, ServerReflectionResponse> call =

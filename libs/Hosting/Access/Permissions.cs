@@ -34,7 +34,7 @@ public static class Permissions
         new("/claims.v1.AdjudicationOperations/MergeInsured", Bureau | Local, Operators: true),
         new("/claims.v1.AdjudicationOperations/ListAccumulators", Ledger | Operations | Callers.Audit | Local, Operators: true),
 
-        new("/claims.v1.Eligibility/Lookup", Adjudication | Operations | Bureau | Callers.Audit | Local),
+        new("/claims.v1.Eligibility/Lookup", Adjudication | Ledger | Operations | Bureau | Callers.Audit | Local),
         new("/claims.v1.Eligibility/WatchChanges", Adjudication | Operations | Local),
         new("/claims.v1.Eligibility/Import", Operations | Bureau | Local),
         new("/claims.v1.Eligibility/CountHeads", Ledger | Staff | Local),
@@ -51,6 +51,15 @@ public static class Permissions
         new("/claims.v1.ClinicRegistry/FindInsured", Clinic | Operations | Bureau | Callers.Audit | Local),
         new("/claims.v1.ClinicRegistry/SearchCatalogue", Clinic | Staff | Local),
         new("/claims.v1.ClinicRegistry/SuggestClinic", Operations | Bureau | Local),
+
+        new("/claims.v1.RegistryOffice/ShowFacility", Staff | Local),
+        new("/claims.v1.RegistryOffice/SuspendFacility", Bureau | Local),
+        new("/claims.v1.RegistryOffice/ResumeFacility", Bureau | Local),
+        new("/claims.v1.RegistryOffice/ExplainFacility", Staff | Local),
+        new("/claims.v1.RegistryOffice/ExplainInsured", Staff | Local),
+        new("/claims.v1.RegistryOffice/ListDuplicates", Bureau | Callers.Audit | Local),
+        new("/claims.v1.RegistryOffice/Register", Bureau | Local),
+        new("/claims.v1.RegistryOffice/CloseYear", Bureau | Local),
 
         new("/claims.v1.Ledger/OpenStore", Adjudication | Local),
         new("/claims.v1.Ledger/ConfirmStore", Adjudication | Local),
@@ -102,6 +111,7 @@ public static class Permissions
         new("/claims.v1.Reconciliation/GetStatement", Facility | Clinic | Staff | Local, OwnFacility: true),
 
         new("/claims.v1.PolicyImpact/Calculate", Staff | Local),
+        new("/claims.v1.Recheck/Run", Staff | Local),
 
         new("/grpc.health.v1.Health/Check", Anyone),
         new("/grpc.health.v1.Health/Watch", Anyone),

@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using BitFaster.Caching;
 using BitFaster.Caching.Lru;
@@ -32,14 +30,12 @@ public sealed class EligibilityDirectory : BackgroundService
     /// <summary>With the last question's own at most 5 000, Eligibility's bound: a request has at most 500 lines.</summary>
     private const int MostItems = 5_000 - FeeLines.Most;
     private const int LongestQueue = 20_000;
-    private const string UsualScheme = "resident";
-    private const string UsualCategory = "general";
     private static readonly string[] NoCodes = [];
     private static readonly TimeSpan WatchRetry = TimeSpan.FromSeconds(1);
 
     private readonly Eligibility.EligibilityClient _eligibility;
     private readonly LookupCall _lookup;
-    private readonly ICache<string, FacilityTerms> _facilities;
+    private readonly ICache<string, FacilityHistory> _facilities;
     private readonly ICache<string, InsuredTerms> _insured;
     private readonly ICache<string, ImmutableArray<CatalogueTerms>> _items;
     private readonly TimeProvider _time;
@@ -59,7 +55,7 @@ public sealed class EligibilityDirectory : BackgroundService
         _eligibility = eligibility;
         _lookup = lookup;
         TimeSpan held = TimeSpan.FromSeconds(settings.EligibilityCacheSeconds);
-        _facilities = Cache<FacilityTerms>(settings.EligibilityCacheEntries / 10, held);
+        _facilities = Cache<FacilityHistory>(settings.EligibilityCacheEntries / 10, held);
         _insured = Cache<InsuredTerms>(settings.EligibilityCacheEntries, held);
         _items = Cache<ImmutableArray<CatalogueTerms>>(settings.EligibilityCacheEntries, held);
         _time = time;
@@ -70,7 +66,7 @@ public sealed class EligibilityDirectory : BackgroundService
     /// <exception cref="EligibilityUnavailableException">Neither the cache nor the service knows.</exception>
     public ValueTask<Known> FindAsync(string facilityCode, string insuredId, IReadOnlyCollection<string> itemCodes)
     {
-        bool facilityHeld = _facilities.TryGet(facilityCode, out FacilityTerms? facility);
+        bool facilityHeld = _facilities.TryGet(facilityCode, out FacilityHistory? facility);
         bool insuredHeld = _insured.TryGet(insuredId, out InsuredTerms? insured);
         AdjudicationMetrics.Lookup(LookupKind.Facility, facilityHeld);
         AdjudicationMetrics.Lookup(LookupKind.Insured, insuredHeld);
@@ -177,21 +173,21 @@ public sealed class EligibilityDirectory : BackgroundService
             LookupReply reply = await _lookup(request, cancellation);
             if (reply.Insured.Count > 0)
                 throw new NotSupportedException("Eligibility is older than this service and has to be updated first.");
-            foreach (Facility facility in reply.Facilities) batch.Facilities[facility.FacilityCode] = ToTerms(facility);
+            foreach (Facility facility in reply.Facilities) batch.Facilities[facility.FacilityCode] = EligibilityTerms.Of(facility);
             foreach (Enrolled enrolled in reply.Enrolled)
             {
                 string insured = request.InsuredIds[enrolled.Position];
-                batch.Insured[insured] = ToTerms(insured, enrolled);
+                batch.Insured[insured] = EligibilityTerms.Of(insured, enrolled);
             }
 
-            foreach (IGrouping<string, CatalogueTerms> periods in reply.Items.Select(ToTerms)
+            foreach (IGrouping<string, CatalogueTerms> periods in reply.Items.Select(EligibilityTerms.Of)
                 .GroupBy(item => item.ItemCode, StringComparer.Ordinal))
                 batch.Items[periods.Key] = [.. periods];
 
             // An answer read before the newest change is used once and not held.
             if (reply.Version >= Volatile.Read(ref _version))
             {
-                foreach (FacilityTerms facility in batch.Facilities.Values) _facilities.AddOrUpdate(facility.Code, facility);
+                foreach (FacilityHistory facility in batch.Facilities.Values) _facilities.AddOrUpdate(facility.Code, facility);
                 foreach (InsuredTerms person in batch.Insured.Values) _insured.AddOrUpdate(person.InsuredId, person);
                 foreach ((string code, ImmutableArray<CatalogueTerms> periods) in batch.Items) _items.AddOrUpdate(code, periods);
             }
@@ -238,64 +234,6 @@ public sealed class EligibilityDirectory : BackgroundService
         _items.Clear();
     }
 
-    private static FacilityTerms ToTerms(Facility facility) => new(
-        facility.FacilityCode,
-        facility.County,
-        LevelOf(facility.AdminLevel),
-        Shared(facility.Grade),
-        DateOrNull(facility.PooledFrom),
-        DateOrNull(facility.PooledTo));
-
-    private static string LevelOf(AdminLevel level) => level switch
-    {
-        AdminLevel.Province => "province",
-        AdminLevel.City => "city",
-        AdminLevel.County => "county",
-        AdminLevel.Township => "township",
-        AdminLevel.Community => "community",
-        AdminLevel.Village => "village",
-        _ => throw new ArgumentOutOfRangeException(nameof(level), level, "A facility has one of six administrative levels."),
-    };
-
-    private static CatalogueTerms ToTerms(CatalogueItem item) => new(
-        item.ItemCode,
-        item.ItemClass,
-        item.FirstSelfPayBp,
-        item.HasPriceLimitMilliFen ? item.PriceLimitMilliFen : null,
-        DateOrNull(item.ValidFrom) ?? DateOnly.MinValue,
-        DateOrNull(item.ValidTo));
-
-    private static InsuredTerms ToTerms(string insuredId, Enrolled enrolled)
-    {
-        EnrolmentTerms[] enrolments = new EnrolmentTerms[enrolled.Enrolments.Count];
-        for (int i = 0; i < enrolments.Length; i++)
-        {
-            Enrolment row = enrolled.Enrolments[i];
-            enrolments[i] = new EnrolmentTerms(
-                row.PlanYear,
-                row.Scheme.Length == 0 ? UsualScheme : Shared(row.Scheme),
-                Shared(row.County),
-                row.Paid,
-                DateOrNull(row.WaitingFrom) ?? DateOnly.MaxValue,
-                DateOrNull(row.CoveredFrom) ?? DateOnly.MaxValue,
-                DateOrNull(row.CoveredTo) ?? DateOnly.MinValue,
-                row.Category.Length == 0 ? UsualCategory : Shared(row.Category),
-                DateOrNull(row.BirthDate));
-        }
-
-        return new(insuredId, ImmutableCollectionsMarshal.AsImmutableArray(enrolments));
-    }
-
-    /// <summary>One text for all who have the same: what is held of an insured is few objects, since a full collection visits every one of
-    /// them.</summary>
-    private static string Shared(string word) => string.Intern(word);
-
-    /// <param name="date">yyyymmdd, or 0.</param>
-    private static DateOnly? DateOrNull(int date) => date == 0 ? null : new DateOnly(date / 10_000, date / 100 % 100, date % 100);
-
-    private static DateOnly? DateOrNull(string date) =>
-        date.Length == 0 ? null : DateOnly.ParseExact(date, "yyyy-MM-dd", CultureInfo.InvariantCulture);
-
     /// <summary>One visit's, and who waits for the answer; used again once that has been taken.</summary>
     private sealed class Question(ConcurrentQueue<Question> unused) : Awaited<Known>
     {
@@ -340,7 +278,7 @@ public sealed class EligibilityDirectory : BackgroundService
 
         public List<Question> Questions { get; } = new(LargestBatch);
 
-        public Dictionary<string, FacilityTerms> Facilities { get; } = new(StringComparer.Ordinal);
+        public Dictionary<string, FacilityHistory> Facilities { get; } = new(StringComparer.Ordinal);
 
         public Dictionary<string, InsuredTerms> Insured { get; } = new(StringComparer.Ordinal);
 
@@ -401,7 +339,7 @@ public sealed class EligibilityDirectory : BackgroundService
 
 /// <summary>What Eligibility knows of a visit; null or absent where it does not know the code.</summary>
 public readonly record struct Known(
-    FacilityTerms? Facility, InsuredTerms? Insured, ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> Items)
+    FacilityHistory? Facility, InsuredTerms? Insured, ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> Items)
 {
     public static ImmutableDictionary<string, ImmutableArray<CatalogueTerms>> NoItems { get; } =
         ImmutableDictionary.Create<string, ImmutableArray<CatalogueTerms>>(StringComparer.Ordinal);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Claims.Eligibility.History;
 using Claims.Eligibility.Import;
 using Claims.Hosting;
 using Claims.Policy;
@@ -9,7 +10,7 @@ using Npgsql;
 namespace Claims.Eligibility.Api;
 
 internal sealed class EligibilityApi(NpgsqlDataSource database, PostgresTrust trust, Registry registry, ChangeFeed feed,
-    PolicyPack policy, EligibilityMetrics metrics, IServiceProvider services, IHostApplicationLifetime lifetime,
+    PolicyPack policy, EligibilityMetrics metrics, IServiceProvider services, TimeProvider clock, IHostApplicationLifetime lifetime,
     ILogger<EligibilityApi> logger)
     : V1.Eligibility.EligibilityBase
 {
@@ -65,8 +66,12 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, PostgresTrust tr
     {
         if (!await requestStream.MoveNext(context.CancellationToken)) return Refused(new ImportFaultException(0, "", "nothing was sent"));
         ImportKind kind = requestStream.Current.Kind;
+        string reason = requestStream.Current.Reason;
         try
         {
+            if (reason.Length > RegistryChange.MostReasonCharacters || !PlainText.Is(reason))
+                throw new ImportFaultException(
+                    0, "", $"the reason is not a text of at most {RegistryChange.MostReasonCharacters} characters");
             IRegistryFile file = kind switch
             {
                 ImportKind.Facilities => new FacilityFile([.. policy.Counties.Keys]),
@@ -77,7 +82,8 @@ internal sealed class EligibilityApi(NpgsqlDataSource database, PostgresTrust tr
             await trust.RequireAsync(context.CancellationToken);
             await RecordAsync(kind, context);
             ImportResult result = await RegistryImport.RunAsync(
-                database, file, new CsvReader(Pieces(requestStream)), context.CancellationToken);
+                database, file, new CsvReader(Pieces(requestStream)), new ChangeCause(context.Caller().ToString(), reason), clock,
+                context.CancellationToken);
             // Told here already, so that a watcher of this instance does not wait for the notice to come back.
             feed.Raise(result.Version);
             metrics.ImportedRows.Add(result.Rows, new KeyValuePair<string, object?>("kind", kind.ToString()));

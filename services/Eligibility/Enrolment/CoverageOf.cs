@@ -15,24 +15,40 @@ public static class CoverageOf
     public static CoveredDays? Row(EnrolmentRow row, CoverageRules? rules)
     {
         ArgumentNullException.ThrowIfNull(row);
-        return rules is not null && Begin(row, rules) is { } begin ? new CoveredDays(begin.Waiting, begin.Covered, LastDay(row)) : null;
+        if (rules is null || Begin(row, rules) is not var (waiting, covered, _)) return null;
+        DateOnly last = row.EndedOn < LastDay(row) ? row.EndedOn.Value : LastDay(row);
+        if (row.BeginsOn > waiting) waiting = row.BeginsOn.Value;
+        if (covered < waiting) covered = waiting;
+        return waiting <= last ? new CoveredDays(waiting, covered, last) : null;
     }
 
-    private static (DateOnly Waiting, DateOnly Covered)? Begin(EnrolmentRow row, CoverageRules rules)
+    /// <summary>From when a payment covers, and by which rule; spans aside.</summary>
+    /// <returns>Null where it covers nothing.</returns>
+    internal static (DateOnly Waiting, DateOnly Covered, BeginRule Rule)? Begin(EnrolmentRow row, CoverageRules rules)
     {
         if (row.PaidOn is not { } paid) return null;
         DateOnly firstDay = new(row.PlanYear, 1, 1);
-        if (row.BirthDate is { } born && born >= firstDay && born <= LastDay(row)) return (born, born);
-        if (paid < firstDay) return (firstDay, firstDay);
+        if (row.BirthDate is { } born && born >= firstDay && born <= LastDay(row)) return (born, born, BeginRule.Newborn);
+        if (paid < firstDay) return (firstDay, firstDay, BeginRule.PaidBefore);
         if (paid > LastDay(row)) return null;
-        if (rules.ExemptCategories.ContainsKey(row.Category)) return (paid, paid);
+        if (rules.ExemptCategories.ContainsKey(row.Category)) return (paid, paid, BeginRule.Exempt);
         if (row.TransferEndedOn is { } ended && ended >= paid.AddMonths(-rules.TransferMonths.Value) && ended <= paid)
         {
-            return (paid, paid.AddDays(rules.TransferCoveredAfterDays.Value));
+            return (paid, paid.AddDays(rules.TransferCoveredAfterDays.Value), BeginRule.Transfer);
         }
 
-        return rules.WaitingDays is { } waiting ? (paid, paid.AddDays(waiting.Value)) : null;
+        return rules.WaitingDays is { } waiting ? (paid, paid.AddDays(waiting.Value), BeginRule.Waiting) : null;
     }
 
     private static DateOnly LastDay(EnrolmentRow row) => new(row.PlanYear, 12, 31);
+}
+
+/// <summary>Why cover begins when it does.</summary>
+internal enum BeginRule
+{
+    PaidBefore,
+    Newborn,
+    Exempt,
+    Transfer,
+    Waiting,
 }

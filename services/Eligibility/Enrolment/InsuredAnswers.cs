@@ -48,6 +48,9 @@ public sealed class InsuredAnswers
     private static Coverage InTexts(EnrolmentRow row, CoveredDays? days)
     {
         Coverage coverage = new() { PlanYear = row.PlanYear, Scheme = row.Scheme, County = row.County, Category = row.Category };
+        coverage.BeginsOn = WireDate.Text(row.BeginsLater);
+        coverage.EndedOn = WireDate.Text(row.EndedOn);
+        coverage.EndCause = row.EndCause;
         if (days is not { } covered) return coverage;
         coverage.Paid = true;
         coverage.WaitingFrom = WireDate.Text(covered.WaitingFrom);
@@ -65,6 +68,9 @@ public sealed class InsuredAnswers
             County = row.County,
             Category = row.Category == UsualCategory ? "" : row.Category,
             BirthDate = row.BirthDate is { } born ? WireDate.Number(born) : 0,
+            BeginsOn = row.BeginsLater is { } begins ? WireDate.Number(begins) : 0,
+            EndedOn = row.EndedOn is { } ended ? WireDate.Number(ended) : 0,
+            EndCause = row.EndCause,
         };
         if (days is not { } covered) return enrolment;
         enrolment.Paid = true;

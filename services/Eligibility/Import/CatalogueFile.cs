@@ -1,3 +1,4 @@
+using Claims.Hosting;
 using Claims.V1;
 using NpgsqlTypes;
 
@@ -27,11 +28,30 @@ internal sealed class CatalogueFile : IRegistryFile
         new("valid_to", NpgsqlDbType.Date),
     ];
 
-    public IReadOnlyList<string> Key { get; } = ["item_code", "valid_from"];
+    private static readonly string[] Key = ["item_code", "valid_from"];
 
-    public PeriodColumns? Periods { get; } = new("item_code", "valid_from", "valid_to");
+    private static readonly PeriodColumns Periods = new(["item_code"], "valid_from", "valid_to");
 
     public string Table => "catalogue_item";
+
+    public string Change => "IMPORT_CATALOGUE";
+
+    public async Task<ImportFaultException?> FindContradictionAsync(IncomingRows incoming, CancellationToken cancellationToken) =>
+        IncomingRows.First(
+            await incoming.FindRepeatedAsync(Key, Key, cancellationToken),
+            await PeriodOverlap.FindInFileAsync(incoming, Periods, cancellationToken));
+
+    public async Task MergeAsync(IncomingRows incoming, long changeId, CancellationToken cancellationToken)
+    {
+        string names = string.Join(", ", Columns.Select(column => column.Name));
+        string key = string.Join(", ", Key);
+        string assignments = string.Join(", ", Columns.Select(column => column.Name).Except(Key, StringComparer.Ordinal).Select(
+            column => $"{column} = EXCLUDED.{column}"));
+        await incoming.ExecuteAsync(
+            $"INSERT INTO {Table} ({names}) SELECT {names} FROM incoming ORDER BY {key} ON CONFLICT ({key}) DO UPDATE SET {assignments}",
+            cancellationToken);
+        if (await PeriodOverlap.FindStoredAsync(incoming, Periods, Table, cancellationToken) is { } overlap) throw overlap;
+    }
 
     public object?[] Read(CsvRow row)
     {

@@ -5,6 +5,7 @@ using Claims.Policy;
 namespace Claims.Eligibility.Import;
 
 /// <summary>The fields of one row by column, each checked as it is read.</summary>
+/// <param name="columns">The file's header; what a file may have more and this one has not is read as empty.</param>
 internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
 {
     public const int MaxCodeLength = 30;
@@ -12,6 +13,9 @@ internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
     private const int MaxQuotedLength = 60;
 
     public long Line => reader.Line;
+
+    /// <summary>Whether the file has the column.</summary>
+    public bool Has(int column) => column < columns.Count;
 
     /// <exception cref="ImportFaultException">The row has more or fewer fields than the header.</exception>
     public void CheckFieldCount()
@@ -64,6 +68,10 @@ internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
             : throw Fault(column, $"is not one of {string.Join(", ", words.Order(StringComparer.Ordinal))}");
     }
 
+    /// <returns>Empty where the field is, or the file has no such column.</returns>
+    public string OneOfOrNone(int column, IReadOnlyCollection<string> words) =>
+        !Has(column) || reader.Fields[column].Length == 0 ? "" : OneOf(column, words);
+
     public int Year(int column) =>
         int.TryParse(reader.Fields[column], NumberStyles.None, CultureInfo.InvariantCulture, out int year) && year is >= 2000 and <= 2100
             ? year
@@ -84,8 +92,10 @@ internal sealed class CsvRow(CsvReader reader, IReadOnlyList<string> columns)
     // Somebody who writes yuan is told what is asked for.
     private string Unit(int column) => columns[column].EndsWith("_milli_fen", StringComparison.Ordinal) ? ", in thousandths of a fen" : "";
 
+    /// <returns>Null where the field is empty, or the file has no such column.</returns>
     public DateOnly? Date(int column)
     {
+        if (!Has(column)) return null;
         string value = reader.Fields[column];
         if (value.Length == 0) return null;
         return DateOnly.TryParseExact(value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly date)

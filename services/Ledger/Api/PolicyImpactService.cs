@@ -68,7 +68,7 @@ internal sealed class PolicyImpactService(
         ImpactCalculation calculation = new(pack, from);
         long read = 0;
         long told = clock.GetTimestamp();
-        await foreach ((SubLedgerEntry entry, bool ofMerged) in entries.LivedAsync(from.Year, cancellationToken))
+        await foreach ((SubLedgerEntry entry, bool ofMerged) in entries.LivedAsync(from.Year, "", cancellationToken))
         {
             calculation.Add(entry, ofMerged);
             read++;

@@ -1,69 +1,29 @@
-using System.Globalization;
-using Claims.Ledger.SubLedger;
 using Claims.Policy;
 using Claims.Rules;
 using Claims.V1;
 
 namespace Claims.Ledger.Impact;
 
-/// <summary>
-/// Lives the books through once more under another policy: every settlement, cancellation and restoration in the order of
-/// its sequence, so that every accumulator stands at each visit as it would have stood then. Visits before
-/// the first day keep what they were paid. Pure: no I/O, no clock.
-/// </summary>
+/// <summary>The books under another policy. Visits before the first day keep what they were paid. Pure: no I/O, no clock.</summary>
 /// <remarks>Holds one shard's settlements at a time, those of merged ids, and those that differ.</remarks>
-internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
+internal sealed class ImpactCalculation
 {
+    private readonly PolicyPack _pack;
+    private readonly Reliving _reliving;
     private readonly SortedDictionary<string, ImpactSum> _policies = new(StringComparer.Ordinal);
     private readonly List<DifferingSettlement> _differing = [];
-    private readonly List<Relived> _settlements = [];
-    private readonly Dictionary<string, Relived> _byId = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Insured, string Accumulator), long> _used = [];
     private readonly Dictionary<(string PolicyId, string FacilityClass, VisitType VisitType), Terms?> _terms = [];
-    private int _group = -1;
 
-    /// <param name="entry">In order of shard and sequence, from the first day of the first year that has a visit to be looked at.</param>
-    /// <param name="ofMerged">Of somebody whose ids were merged: these come last, in the order of time.</param>
-    /// <exception cref="BooksDisagreeException">The entries do not agree with each other.</exception>
-    public void Add(SubLedgerEntry entry, bool ofMerged = false)
-    {
-        ArgumentNullException.ThrowIfNull(entry);
-        int group = ofMerged ? int.MaxValue : entry.Shard;
-        if (group != _group) FinishGroup();
-        _group = group;
-        switch (entry.Kind)
-        {
-            case "SETTLEMENT":
-                Relived settled = Settle(entry);
-                _settlements.Add(settled);
-                _byId.Add(entry.SettlementId, settled);
-                Apply(settled, entry, 1);
-                break;
-            case "CANCELLATION":
-                Relived cancelled = Named(entry, standing: true);
-                cancelled.Stands = false;
-                Apply(cancelled, entry, -1);
-                break;
-            case "RESTORATION":
-                Relived restored = Named(entry, standing: false);
-                restored.Stands = true;
-                if (restored.Recalculated) Recut(restored, PersonOf(entry));
-                Apply(restored, entry, 1);
-                break;
-            case "MERGE_IN":
-                TakeOver(entry, 1);
-                break;
-            case "UNMERGE_IN":
-                TakeOver(entry, -1);
-                break;
-        }
-    }
+    public ImpactCalculation(PolicyPack pack, DateOnly from) => (_pack, _reliving) = (pack, new Reliving(from, Decide, Count));
+
+    /// <inheritdoc cref="Reliving.Add"/>
+    public void Add(SubLedgerEntry entry, bool ofMerged = false) => _reliving.Add(entry, ofMerged);
 
     /// <summary>After the last entry.</summary>
     /// <returns>The settlements that differ, in order of shard and sequence; and the totals.</returns>
     public (IReadOnlyList<DifferingSettlement> Differing, ImpactTotals Totals) Finish()
     {
-        FinishGroup();
+        _reliving.Finish();
         ImpactSum total = new();
         foreach (ImpactSum policy in _policies.Values)
         {
@@ -79,37 +39,13 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
         return (_differing, new ImpactTotals { Total = total, Policies = { _policies.Values } });
     }
 
-    private Relived Settle(SubLedgerEntry entry)
+    private Decision Decide(SubLedgerEntry entry, DateOnly date)
     {
-        DateOnly date = DateOnly.ParseExact(entry.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture);
-        if (date < from)
-        {
-            return new Relived(entry)
-            {
-                DeductibleFen = entry.DeductibleFen,
-                FundPayFen = entry.FundPayFen,
-                Moves = [.. BookedLimit.Read(entry.Limits)
-                    .Select(limit => new Move(limit.Accumulator, limit.Moved, limit.Limit, limit.Kind))],
-            };
-        }
-
-        OutpatientPolicy? policy = pack.OutpatientOn(date);
-        Relived relived = new(entry) { Recalculated = true, PolicyId = policy?.PolicyId ?? "" };
-        if (pack.CountiesOutsidePooling.ContainsKey(entry.InsuredCounty)) return Refuse(relived, Reasons.OutsidePoolingArea);
-        if (policy is null) return Refuse(relived, Reasons.NoPolicyInForce);
-        if (TermsOf(policy, entry) is not { } terms) return Refuse(relived, Reasons.VisitTypeNotCovered);
-
-        Span<long> before = stackalloc long[terms.Limits.Length];
-        Span<long> moved = stackalloc long[terms.Limits.Length];
-        string[] names = [.. terms.Limits.Select(limit => AccumulatorNames.NameOf(limit, date, entry.FacilityCode))];
-        for (int index = 0; index < names.Length; index++) before[index] = _used.GetValueOrDefault((PersonOf(entry), names[index]));
-        Settlement settlement = Adjudicator.Adjudicate(terms, entry.TotalFen, entry.InScopeFen, before, moved);
-        relived.DeductibleFen = settlement.DeductibleFen;
-        relived.FundPayFen = settlement.FundPayFen;
-        relived.ReasonCode = settlement.ReasonCode;
-        for (int index = 0; index < names.Length; index++)
-            relived.Moves.Add(new Move(names[index], moved[index], terms.Limits[index].Limit, (char)terms.Limits[index].Kind));
-        return relived;
+        OutpatientPolicy? policy = _pack.OutpatientOn(date);
+        string id = policy?.PolicyId ?? "";
+        if (_pack.CountiesOutsidePooling.ContainsKey(entry.InsuredCounty)) return new Decision(id, null, Reasons.OutsidePoolingArea);
+        if (policy is null) return new Decision(id, null, Reasons.NoPolicyInForce);
+        return TermsOf(policy, entry) is { } terms ? new Decision(id, terms) : new Decision(id, null, Reasons.VisitTypeNotCovered);
     }
 
     /// <summary>The facility's class as it was settled, of the same name in the other policy; of people the class that everybody is in,
@@ -119,92 +55,26 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
         (string, string, VisitType) key = (policy.PolicyId, entry.Tier, entry.VisitType);
         if (_terms.TryGetValue(key, out Terms? known)) return known;
         FacilityClass facility = policy.FacilityClasses.FirstOrDefault(one => one.Name == entry.Tier)
-            ?? throw Disagree(entry, $"names the facility class '{entry.Tier}', which {policy.PolicyId} does not have");
-        Terms? terms = TermsCompiler.Compile(pack, policy, facility, policy.PersonClasses[^1], entry.VisitType);
+            ?? throw Reliving.Disagree(entry, $"names the facility class '{entry.Tier}', which {policy.PolicyId} does not have");
+        Terms? terms = TermsCompiler.Compile(_pack, policy, facility, policy.PersonClasses[^1], entry.VisitType);
         _terms.Add(key, terms);
         return terms;
-    }
-
-    /// <summary>A restored settlement pays at most what its caps leave by then.</summary>
-    private void Recut(Relived restored, string person)
-    {
-        foreach (Move cap in restored.Moves.Where(move => move.Kind == (char)LimitKind.FundPay && move.Accumulator.Length > 0))
-        {
-            long leftFen = Math.Max(cap.Limit - _used.GetValueOrDefault((person, cap.Accumulator)), 0);
-            restored.FundPayFen = Math.Min(restored.FundPayFen, leftFen);
-        }
-
-        for (int index = 0; index < restored.Moves.Count; index++)
-        {
-            if (restored.Moves[index].Kind == (char)LimitKind.FundPay)
-                restored.Moves[index] = restored.Moves[index] with { Amount = restored.FundPayFen };
-        }
-    }
-
-    private static Relived Refuse(Relived relived, string reason)
-    {
-        relived.ReasonCode = reason;
-        return relived;
-    }
-
-    /// <summary>Whose accumulators the entry moves.</summary>
-    private static string PersonOf(SubLedgerEntry entry) => entry.PersonId.Length > 0 ? entry.PersonId : entry.InsuredId;
-
-    /// <summary>What the other id has used by now is used under this one, or not any more.</summary>
-    private void TakeOver(SubLedgerEntry entry, int sign)
-    {
-        string other = entry.Note.Split('\n')[0];
-        foreach (((_, string accumulator), long amount) in _used.Where(used => used.Key.Insured == other).ToArray())
-        {
-            (string, string) key = (entry.InsuredId, accumulator);
-            _used[key] = _used.GetValueOrDefault(key) + (sign * amount);
-        }
-    }
-
-    /// <param name="by">What settled, undid or restored it.</param>
-    private void Apply(Relived settlement, SubLedgerEntry by, int sign)
-    {
-        foreach (Move move in settlement.Moves.Where(move => move.Amount != 0 && move.Accumulator.Length > 0))
-        {
-            (string, string) key = (PersonOf(by), move.Accumulator);
-            _used[key] = _used.GetValueOrDefault(key) + (sign * move.Amount);
-        }
-    }
-
-    private Relived Named(SubLedgerEntry entry, bool standing) =>
-        _byId.TryGetValue(entry.OriginalSettlementId, out Relived? named) && named.Stands == standing
-            ? named
-            : throw Disagree(entry, $"undoes {entry.OriginalSettlementId}, "
-                + $"which {(standing ? "does not stand" : "has not been cancelled")}");
-
-    private static BooksDisagreeException Disagree(SubLedgerEntry entry, string what) =>
-        new(string.Create(CultureInfo.InvariantCulture,
-            $"the books do not agree with themselves: entry {entry.Sequence} of shard {entry.Shard} {what}"));
-
-    private void FinishGroup()
-    {
-        foreach (Relived settlement in _settlements.Where(settlement => settlement is { Stands: true, Recalculated: true }))
-            Count(settlement);
-        _settlements.Clear();
-        _byId.Clear();
-        _used.Clear();
     }
 
     private void Count(Relived settlement)
     {
         SubLedgerEntry entry = settlement.Entry;
-        bool differs = settlement.FundPayFen != entry.FundPayFen || settlement.DeductibleFen != entry.DeductibleFen;
         if (!_policies.TryGetValue(settlement.PolicyId, out ImpactSum? sum))
             _policies.Add(settlement.PolicyId, sum = new ImpactSum { PolicyId = settlement.PolicyId });
         checked
         {
             sum.Settlements++;
-            sum.Differing += differs ? 1 : 0;
+            sum.Differing += settlement.Differs ? 1 : 0;
             sum.FundPaidBeforeFen += entry.FundPayFen;
             sum.FundPaidAfterFen += settlement.FundPayFen;
         }
 
-        if (!differs) return;
+        if (!settlement.Differs) return;
         _differing.Add(new DifferingSettlement
         {
             Shard = entry.Shard,
@@ -221,28 +91,5 @@ internal sealed class ImpactCalculation(PolicyPack pack, DateOnly from)
             FundPaidAfterFen = settlement.FundPayFen,
             ReasonCode = settlement.ReasonCode,
         });
-    }
-
-    /// <summary>What a settlement moved an accumulator by.</summary>
-    private readonly record struct Move(string Accumulator, long Amount, long Limit, char Kind);
-
-    /// <summary>A settlement as the other policy has it.</summary>
-    private sealed class Relived(SubLedgerEntry entry)
-    {
-        public SubLedgerEntry Entry => entry;
-
-        public bool Recalculated { get; init; }
-
-        public string PolicyId { get; init; } = "";
-
-        public bool Stands { get; set; } = true;
-
-        public List<Move> Moves { get; init; } = [];
-
-        public long DeductibleFen { get; set; }
-
-        public long FundPayFen { get; set; }
-
-        public string ReasonCode { get; set; } = "";
     }
 }

@@ -19,14 +19,22 @@ internal sealed class EntryReader(NpgsqlDataSource database)
 
     /// <summary>The same as it was lived: first all whose ids were never merged, in order of shard and sequence; then the others, in the
     /// order of time, since a merge goes across shards.</summary>
+    /// <param name="insuredId">Of him alone, or, where his ids were merged, of all whose ids were; empty for everybody.</param>
     public async IAsyncEnumerable<(SubLedgerEntry Entry, bool OfMerged)> LivedAsync(
-        int fromYear, [EnumeratorCancellation] CancellationToken cancellationToken)
+        int fromYear, string insuredId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string[] merged = await MergedAsync(cancellationToken);
-        string of = merged.Length == 0 ? "" : " AND insured_id <> ALL ($2)";
-        await foreach (SubLedgerEntry entry in ReadAsync(
-            $"($1 = 0 OR visit_date >= make_date($1, 1, 1)){of}", "shard, sequence", fromYear, merged, cancellationToken))
-            yield return (entry, false);
+        bool everybody = insuredId.Length == 0;
+        string of = !everybody ? " AND insured_id = ANY ($2)" : merged.Length == 0 ? "" : " AND insured_id <> ALL ($2)";
+        if (everybody || !merged.Contains(insuredId, StringComparer.Ordinal))
+        {
+            string[] ids = everybody ? merged : [insuredId];
+            await foreach (SubLedgerEntry entry in ReadAsync(
+                $"($1 = 0 OR visit_date >= make_date($1, 1, 1)){of}", "shard, sequence", fromYear, ids, cancellationToken))
+                yield return (entry, false);
+            if (!everybody) yield break;
+        }
+
         if (merged.Length == 0) yield break;
         await foreach (SubLedgerEntry entry in ReadAsync(
             "($1 = 0 OR visit_date IS NULL OR visit_date >= make_date($1, 1, 1)) AND insured_id = ANY ($2)", "settled_at, shard, sequence",
@@ -87,6 +95,14 @@ internal sealed class EntryReader(NpgsqlDataSource database)
                 Note = row.GetString(21),
             };
         }
+    }
+
+    /// <summary>About how many there are, as PostgreSQL last counted them.</summary>
+    public async Task<long> EstimateAsync(CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = database.CreateCommand(
+            "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'sub_ledger'::regclass");
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>Folded per insured and year of visit, in that order.</summary>

@@ -62,9 +62,57 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
             _directory.FindAsync("H9", "P1", []).AsTask());
 
         Assert.Equal(new FacilityTerms("H1", "410102", "province", "3A", new DateOnly(2024, 1, 2), new DateOnly(2025, 3, 4)),
-            known[0].Facility);
-        Assert.Equal(new FacilityTerms("H2", "410122", "village", "none", null, null), known[1].Facility);
+            Assert.Single(known[0].Facility!.Periods));
+        Assert.Equal(new FacilityTerms("H2", "410122", "village", "none", null, null), Assert.Single(known[1].Facility!.Periods));
         Assert.Null(known[2].Facility);
+    }
+
+    [Fact]
+    public async Task Facility_with_a_history_is_known_with_every_period_and_suspension()
+    {
+        _lookup = (_, _) => Task.FromResult(new LookupReply
+        {
+            Facilities =
+            {
+                new Facility
+                {
+                    FacilityCode = "H1",
+                    County = "410122",
+                    AdminLevel = AdminLevel.Province,
+                    Grade = "3A",
+                    Periods =
+                    {
+                        new FacilityPeriod
+                        {
+                            ValidTo = "2025-06-30",
+                            County = "410105",
+                            AdminLevel = AdminLevel.Township,
+                            Grade = "1A",
+                            PooledFrom = "2024-01-02",
+                            PooledTo = "2025-03-04",
+                        },
+                        new FacilityPeriod { ValidFrom = "2025-07-01", County = "410122", AdminLevel = AdminLevel.Province, Grade = "3A" },
+                    },
+                    Suspensions =
+                    {
+                        new Claims.V1.Suspension { SuspendedFrom = "2025-01-01", ResumedFrom = "2025-02-01" },
+                        new Claims.V1.Suspension { SuspendedFrom = "2025-08-01" },
+                    },
+                },
+            },
+        });
+
+        FacilityHistory known = (await _directory.FindAsync("H1", "P1", [])).Facility!;
+
+        Assert.Equal<FacilityTerms>(
+            [
+                new FacilityTerms("H1", "410105", "township", "1A", new DateOnly(2024, 1, 2), new DateOnly(2025, 3, 4), null,
+                    new DateOnly(2025, 6, 30)),
+                new FacilityTerms("H1", "410122", "province", "3A", null, null, new DateOnly(2025, 7, 1)),
+            ],
+            known.Periods);
+        Assert.Equal<Claims.Rules.Suspension>(
+            [new(new DateOnly(2025, 1, 1), new DateOnly(2025, 2, 1)), new(new DateOnly(2025, 8, 1), null)], known.Suspensions);
     }
 
     [Fact]
@@ -91,7 +139,15 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
                             CoveredFrom = 20240331,
                             CoveredTo = 20241230,
                         },
-                        new Enrolment { PlanYear = 2025, Scheme = "employee", County = "410183" },
+                        new Enrolment
+                        {
+                            PlanYear = 2025,
+                            Scheme = "employee",
+                            County = "410183",
+                            BeginsOn = 20250203,
+                            EndedOn = 20250405,
+                            EndCause = "death",
+                        },
                     },
                 });
             }
@@ -110,7 +166,8 @@ public sealed class EligibilityMappingTests : IAsyncLifetime
                 [
                     new EnrolmentTerms(2024, "resident", county, true, new DateOnly(2024, 3, 1), new DateOnly(2024, 3, 31),
                         new DateOnly(2024, 12, 30)),
-                    new EnrolmentTerms(2025, "employee", "410183", false, DateOnly.MaxValue, DateOnly.MaxValue, DateOnly.MinValue),
+                    new EnrolmentTerms(2025, "employee", "410183", false, DateOnly.MaxValue, DateOnly.MaxValue, DateOnly.MinValue,
+                        BeginsOn: new DateOnly(2025, 2, 3), EndedOn: new DateOnly(2025, 4, 5), EndCause: "death"),
                 ],
                 found.Insured.Enrolments);
         }

@@ -32,13 +32,13 @@ public sealed class CoverageChecksTests
     [InlineData("2024-03-30", "参保人尚在待遇等待期内，自2024年3月31日起享受待遇；等待期内的费用统筹基金不予支付。")]
     [InlineData("2024-10-02", "参保人的待遇已于2024年10月1日终止，请核对参保缴费情况。")]
     public void Check_of_cover_names_the_day_or_year(string date, string text) => Assert.Equal(
-        text, CoverageChecks.Check(Zhengzhou, VisitOn(date), Township,
+        text, CoverageChecks.Check(Zhengzhou, VisitOn(date), Always(Township),
             new InsuredTerms("P01", [Enrolled with { CoveredTo = new DateOnly(2024, 10, 1) }])).Refusal?.Text);
 
     [Fact]
     public void Check_of_an_unpaid_enrolment_says_so() => Assert.Equal(
         new Refusal("NOT_COVERED_ON_DATE", "参保人2024年度已登记、尚未缴费，请核对参保缴费情况。"),
-        CoverageChecks.Check(Zhengzhou, VisitOn("2024-05-05"), Township, new InsuredTerms("P01", [Enrolled with { Paid = false }]))
+        CoverageChecks.Check(Zhengzhou, VisitOn("2024-05-05"), Always(Township), new InsuredTerms("P01", [Enrolled with { Paid = false }]))
             .Refusal);
 
     [Theory]
@@ -60,7 +60,7 @@ public sealed class CoverageChecksTests
     public void Check_several_faults_gives_the_first_in_order()
     {
         Assert.Equal("FACILITY_UNKNOWN", CoverageChecks.Check(Zhengzhou, VisitOn("2023-05-05"), null, null).Refusal!.Code);
-        Assert.Equal("INSURED_UNKNOWN", CoverageChecks.Check(Zhengzhou, VisitOn("2023-05-05"), Township, null).Refusal!.Code);
+        Assert.Equal("INSURED_UNKNOWN", CoverageChecks.Check(Zhengzhou, VisitOn("2023-05-05"), Always(Township), null).Refusal!.Code);
         EnrolmentTerms unpaidEmployeeOfGongyi = Enrolled with { Scheme = "employee", County = "410181", Paid = false };
         Assert.Equal("WRONG_SCHEME", ReasonOf("2024-05-05", Township, unpaidEmployeeOfGongyi));
         Assert.Equal("OUTSIDE_POOLING_AREA", ReasonOf("2024-05-05", Township, unpaidEmployeeOfGongyi with { Scheme = "resident" }));
@@ -130,7 +130,7 @@ public sealed class CoverageChecksTests
         EnrolmentTerms waitingIn2023 =
             new(2023, "resident", "410105", true, new DateOnly(2023, 1, 1), new DateOnly(2023, 6, 1), new DateOnly(2023, 12, 31));
 
-        Assert.Equal("FACILITY_NOT_POOLED", CoverageChecks.Check(Zhengzhou, VisitOn("2025-07-01"), Township, null).Refusal!.Code);
+        Assert.Equal("FACILITY_NOT_POOLED", CoverageChecks.Check(Zhengzhou, VisitOn("2025-07-01"), Always(Township), null).Refusal!.Code);
         Assert.Equal("NOT_COVERED_ON_DATE", ReasonOf("2023-05-05", Township, Enrolled with { Scheme = "employee", County = "410181" }));
         Assert.Equal("IN_WAITING_PERIOD", ReasonOf("2023-05-31", Township, waitingIn2023, VisitType.PrenatalCheck));
         Assert.Equal("NO_POLICY_IN_FORCE", ReasonOf("2023-06-01", Township, waitingIn2023, VisitType.PrenatalCheck));
@@ -174,7 +174,7 @@ public sealed class CoverageChecksTests
         FacilityTerms hospital = Township with { AdminLevel = "province", Grade = "3A" };
 
         (CoveredVisit? covered, Refusal? refusal) =
-            CoverageChecks.Check(Zhengzhou, visit, hospital, new InsuredTerms("P01", [before, Enrolled, after]));
+            CoverageChecks.Check(Zhengzhou, visit, Always(hospital), new InsuredTerms("P01", [before, Enrolled, after]));
 
         Assert.Null(refusal);
         Assert.Equal(new CoveredVisit(visit, hospital, Enrolled, Find("province", "3A", VisitType.Ordinary)), covered);
@@ -191,18 +191,18 @@ public sealed class CoverageChecksTests
         TermsCatalogue terms = new(pack);
         InsuredTerms insured = new("P01", [Enrolled]);
 
-        Terms last = CoverageChecks.Check(terms, VisitOn("2024-05-04"), Township, insured).Covered!.Value.Terms;
+        Terms last = CoverageChecks.Check(terms, VisitOn("2024-05-04"), Always(Township), insured).Covered!.Value.Terms;
         Terms first = CoverageChecks.Check(terms, VisitOn("2024-05-05", VisitType.PrenatalCheck),
-            Township with { AdminLevel = "county" }, insured).Covered!.Value.Terms;
+            Always(Township with { AdminLevel = "county" }), insured).Covered!.Value.Terms;
         Terms fixedSum = CoverageChecks.Check(terms, VisitOn("2024-05-05", VisitType.DeliveryCaesarean),
-            Township with { AdminLevel = "province", Grade = "3A" }, insured).Covered!.Value.Terms;
+            Always(Township with { AdminLevel = "province", Grade = "3A" }), insured).Covered!.Value.Terms;
 
         Assert.Equal("old old ordinary; 1003 old grassroots rate; deductible 103 old grassroots deductible; year 1000 old cap", Said(last));
         Assert.Equal("new new prenatal; 2002 new other rate; deductible 202 new other deductible; year 2000 new cap", Said(first));
         Assert.Equal("new new caesarean; 2005; year 2000 new cap", Said(fixedSum));
         Assert.Equal(pack.Hash, last.PolicyHash);
         Assert.Equal("VISIT_TYPE_NOT_COVERED",
-            CoverageChecks.Check(terms, VisitOn("2024-05-05", VisitType.DeliveryNatural), Township, insured).Refusal!.Code);
+            CoverageChecks.Check(terms, VisitOn("2024-05-05", VisitType.DeliveryNatural), Always(Township), insured).Refusal!.Code);
 
         static string Said(Terms terms) => string.Join("; ",
         [
@@ -262,7 +262,9 @@ public sealed class CoverageChecksTests
     }
 
     private static string ReasonOf(string date, FacilityTerms facility, EnrolmentTerms enrolment, VisitType type = VisitType.Ordinary) =>
-        CoverageChecks.Check(Zhengzhou, VisitOn(date, type), facility, new InsuredTerms("P01", [enrolment])).Refusal?.Code ?? "";
+        CoverageChecks.Check(Zhengzhou, VisitOn(date, type), Always(facility), new InsuredTerms("P01", [enrolment])).Refusal?.Code ?? "";
+
+    private static FacilityHistory Always(FacilityTerms facility) => FacilityHistory.Of(facility);
 
     private static Visit VisitOn(string date, VisitType type = VisitType.Ordinary) =>
         new(new SettleRequest { VisitDate = date, VisitType = type, TotalFen = 100, InScopeFen = 100 },

@@ -1,0 +1,202 @@
+using Claims.Eligibility.Facilities;
+using Claims.Eligibility.History;
+using Claims.Eligibility.Import;
+using Claims.Hosting;
+using Claims.Rules;
+using Claims.V1;
+using Npgsql;
+
+namespace Claims.Eligibility.Tests;
+
+/// <summary>What a facility was, is and will be; and that nothing of it is overwritten.</summary>
+[Collection(nameof(PostgresCollection))]
+public sealed class FacilityHistoryTests(PostgresServer postgres)
+{
+    private const string Header = RegistryDatabase.FacilityHeader;
+    private const string LongHeader = "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to,valid_from,valid_to\n";
+
+    private static readonly ChangeCause Cause = new("claims://role/bureau", "检查发现违规");
+
+    [Fact]
+    public async Task Upgraded_facility_has_the_tier_of_the_day()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(LongHeader
+            + "F1,甲,410105,city,2A,hospital,2024-01-01,,,2025-06-30\nF1,甲,410105,province,3A,hospital,2024-01-01,,2025-07-01,\n");
+
+        FacilityHistory history = await HistoryAsync(registry, "F1");
+
+        Assert.Equal(("city", "2A"), TierOn(history, "2025-06-30"));
+        Assert.Equal(("province", "3A"), TierOn(history, "2025-07-01"));
+        Assert.Equal(("city", "2A"), TierOn(history, "2024-01-01"));
+        Assert.Null(TierOn(history, "2023-12-31"));
+        Facility newest = Assert.Single((await LookupAsync(registry, "F1")).Facilities);
+        Assert.Equal(("3A", 2), (newest.Grade, newest.Periods.Count));
+    }
+
+    [Fact]
+    public async Task Several_rows_without_periods_hold_for_their_agreements_and_leave_a_gap()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(
+            Header + "F1,甲,410105,city,2A,hospital,2025-09-01,\nF1,甲,410105,county,none,hospital,2024-01-01,2025-05-31\n");
+
+        FacilityHistory history = await HistoryAsync(registry, "F1");
+
+        Assert.Equal(("county", "none"), TierOn(history, "2025-05-31"));
+        Assert.Null(TierOn(history, "2025-06-01"));
+        Assert.Null(TierOn(history, "2025-08-31"));
+        Assert.Equal(("city", "2A"), TierOn(history, "2025-09-01"));
+        Assert.Equal("该机构门诊统筹协议已于2025年5月31日终止，自2025年9月1日起重新开通居民医保门诊统筹，就诊日期不在协议期内，本次费用不能由门诊统筹支付。",
+            history.NotPooledOn(new DateOnly(2025, 7, 1)));
+    }
+
+    [Fact]
+    public async Task One_row_replaces_all_periods_and_what_was_known_stays_known()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(
+            Header + "F1,甲,410105,city,2A,hospital,2025-09-01,\nF1,甲,410105,county,none,hospital,2024-01-01,2025-05-31\n");
+        long rows = await registry.CountAsync("facility_period");
+        await registry.ImportFacilitiesAsync(Header + "F1,乙,410105,township,none,hospital,2024-01-01,\n");
+
+        Facility now = Assert.Single((await LookupAsync(registry, "F1")).Facilities);
+        Assert.Equal(("乙", AdminLevel.Township, 0), (now.Name, now.AdminLevel, now.Periods.Count));
+        Assert.Equal(rows + 1, await registry.CountAsync("facility_period"));
+        Assert.Equal(1, await registry.CountAsync("facility"));
+    }
+
+    [Fact]
+    public async Task Same_file_again_makes_no_entry()
+    {
+        const string Rows = "F1,甲,410105,city,2A,hospital,2025-09-01,\nF2,乙,410105,village,none,clinic,,\n";
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(Header + Rows);
+        await registry.ImportFacilitiesAsync(Header + Rows + "F3,丙,410105,village,none,clinic,,\n");
+        Assert.Equal(3, await registry.CountAsync("facility_period"));
+    }
+
+    [Theory]
+    [InlineData("F1,x,410105,city,2A,h,2024-01-01,2024-06-30,,\nF1,x,410105,city,3A,h,2024-06-30,,,\n", 3, "valid_from",
+        "'F1' from 2024-06-30 on overlaps line 2, from 2024-01-01 to 2024-06-30")]
+    [InlineData("F1,x,410105,city,2A,h,2024-01-01,,,2024-06-30\nF1,x,410105,city,3A,h,2024-01-01,,2024-06-30,\n", 3, "valid_from",
+        "'F1' from 2024-06-30 on overlaps line 2, from the beginning to 2024-06-30")]
+    [InlineData("F1,x,410105,city,2A,h,2024-01-01,,2024-07-01,2024-06-30\n", 2, "valid_to", "'2024-06-30' is before valid_from")]
+    [InlineData("F1,x,410105,city,2A,h,2024-01-01,,2024-13-01,\n", 2, "valid_from", "'2024-13-01' is not a date")]
+    [InlineData("F1,x,410105,city,2A,h,,,,\nF1,x,410105,city,3A,h,2024-01-01,,2024-06-30,\n", 3, "facility_code",
+        "'F1' stands in line 2 already")]
+    [InlineData("F1,x,410105,city,2A,h,2024-01-01,2024-02-01,,\nF1,x,410105,city,3A,h,2024-01-01,,,\n", 3, "facility_code",
+        "'F1' stands in line 2 already")]
+    public async Task Periods_that_contradict_each_other_are_named_and_nothing_is_taken(
+        string rows, long line, string column, string message)
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(
+            () => registry.ImportFacilitiesAsync(LongHeader + rows));
+        Assert.Equal((line, column), (fault.Line, fault.Column));
+        Assert.Contains(message, fault.Message, StringComparison.Ordinal);
+        Assert.Equal(0, await registry.CountAsync("facility"));
+    }
+
+    [Fact]
+    public async Task Row_that_changes_a_closed_year_is_refused_and_one_that_repeats_it_is_taken()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\n");
+        await ClosedYears.CloseAsync(registry.Database, 2024, Cause, TimeProvider.System, CancellationToken.None);
+
+        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(() => registry.ImportFacilitiesAsync(
+            Header + "F2,x,410105,city,2A,hospital,2025-01-01,\nF1,甲,410105,city,3A,hospital,2024-01-01,\n"));
+        Assert.Equal((3, "'F1' would be another on 2024-12-31, and that year is closed"), (fault.Line, fault.Message));
+        await Assert.ThrowsAsync<ImportFaultException>(() => registry.ImportFacilitiesAsync(
+            Header + "F3,x,410105,city,2A,hospital,2024-12-31,\n"));
+
+        await registry.ImportFacilitiesAsync(LongHeader
+            + "F1,新名,410105,city,2A,hospital,2024-01-01,,,2024-12-31\nF1,新名,410105,city,3A,hospital,2024-01-01,,2025-01-01,\n"
+            + "F2,x,410105,city,2A,hospital,2025-01-01,,,\n");
+        Assert.Equal(("city", "3A"), TierOn(await HistoryAsync(registry, "F1"), "2025-01-01"));
+    }
+
+    [Fact]
+    public async Task Suspension_holds_from_its_day_until_the_day_of_its_end_and_is_shown_with_who_and_why()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\n");
+        FacilityOffice office = new(registry.Database, TimeProvider.System);
+        long version = await registry.VersionAsync();
+
+        FacilityRecord suspended = (await office.SuspendAsync("F1", new DateOnly(2025, 3, 10), Cause, CancellationToken.None))!;
+        FacilityHistory history = await HistoryAsync(registry, "F1");
+        Assert.Equal(("city", "2A"), TierOn(history, "2025-03-09"));
+        Assert.Null(TierOn(history, "2025-03-10"));
+        Assert.Equal("该机构自2025年3月10日起暂停居民医保门诊统筹，本次费用不能由门诊统筹支付。", history.NotPooledOn(new DateOnly(2026, 1, 1)));
+        Assert.Equal((version + 1, version + 1), (suspended.Version, await registry.VersionAsync()));
+        SuspensionRecord standing = Assert.Single(suspended.Suspensions);
+        Assert.Equal(("claims://role/bureau", "检查发现违规", null), (standing.Suspended.MadeBy, standing.Suspended.Reason, standing.Resumed));
+
+        await Assert.ThrowsAsync<FacilityRefusedException>(
+            () => office.SuspendAsync("F1", new DateOnly(2025, 4, 1), Cause, CancellationToken.None));
+        await Assert.ThrowsAsync<FacilityRefusedException>(
+            () => office.ResumeAsync("F1", new DateOnly(2025, 3, 9), Cause, CancellationToken.None));
+        await office.ResumeAsync("F1", new DateOnly(2025, 5, 1), Cause with { Reason = "整改完成" }, CancellationToken.None);
+        history = await HistoryAsync(registry, "F1");
+        Assert.Null(TierOn(history, "2025-04-30"));
+        Assert.Equal(("city", "2A"), TierOn(history, "2025-05-01"));
+        Assert.Equal("该机构自2025年3月10日起暂停居民医保门诊统筹，2025年5月1日起恢复，本次费用不能由门诊统筹支付。",
+            history.NotPooledOn(new DateOnly(2025, 4, 30)));
+        Assert.Equal("整改完成", Assert.Single((await office.ShowAsync("F1", null, CancellationToken.None))!.Suspensions).Resumed.Reason);
+
+        await Assert.ThrowsAsync<FacilityRefusedException>(() => office.ResumeAsync("F1", null, Cause, CancellationToken.None));
+        await Assert.ThrowsAsync<FacilityRefusedException>(
+            () => office.SuspendAsync("F1", new DateOnly(2025, 4, 30), Cause, CancellationToken.None));
+        Assert.Null(await office.SuspendAsync("F9", null, Cause, CancellationToken.None));
+        await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,3A,hospital,2024-01-01,\n");
+        Assert.Null(TierOn(await HistoryAsync(registry, "F1"), "2025-04-30"));
+    }
+
+    [Fact]
+    public async Task Suspension_in_a_closed_year_is_refused()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\n");
+        await ClosedYears.CloseAsync(registry.Database, 2024, Cause, TimeProvider.System, CancellationToken.None);
+        FacilityOffice office = new(registry.Database, TimeProvider.System);
+
+        FacilityRefusedException refused = await Assert.ThrowsAsync<FacilityRefusedException>(
+            () => office.SuspendAsync("F1", new DateOnly(2024, 12, 31), Cause, CancellationToken.None));
+        Assert.Equal("2024-12-31 lies in 2024, which is closed", refused.Message);
+        Assert.NotNull(await office.SuspendAsync("F1", new DateOnly(2025, 1, 1), Cause, CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData("UPDATE facility_period SET grade = '3A'")]
+    [InlineData("DELETE FROM facility_suspension")]
+    [InlineData("UPDATE registry_change SET made_by = 'x'")]
+    [InlineData("DELETE FROM closed_year")]
+    [InlineData("UPDATE enrolment_span SET paid_on = NULL")]
+    [InlineData("TRUNCATE facility_resumption")]
+    public async Task History_is_append_only_for_its_owner_and_more_so_for_the_service(string change)
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        PostgresException refused = await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(change));
+        Assert.Equal(PostgresErrorCodes.RestrictViolation, refused.SqlState);
+
+        refused = await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync($"SET ROLE claims_eligibility; {change}"));
+        Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, refused.SqlState);
+
+        async Task ExecuteAsync(string sql)
+        {
+            await using NpgsqlCommand command = registry.Database.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    private static async Task<FacilityHistory> HistoryAsync(RegistryDatabase registry, string code) =>
+        EligibilityTerms.Of(Assert.Single((await LookupAsync(registry, code)).Facilities));
+
+    private static Task<LookupReply> LookupAsync(RegistryDatabase registry, string code) =>
+        registry.Registry.LookupAsync([code], [], [], inNumbers: true, CancellationToken.None);
+
+    private static (string, string)? TierOn(FacilityHistory history, string date) =>
+        history.PooledOn(DateOnly.ParseExact(date, "yyyy-MM-dd", null)) is { } period ? (period.AdminLevel, period.Grade) : null;
+}
