@@ -139,6 +139,8 @@ public sealed class PermissionsTests(ITestOutputHelper output)
         app.MapGrpcService<Fund>();
         app.MapGrpcService<Files>();
         app.MapGrpcService<Impact>();
+        app.MapGrpcService<Clerks>();
+        app.MapGrpcService<Counter>();
         await app.StartAsync();
         return app;
     }
@@ -187,4 +189,8 @@ public sealed class PermissionsTests(ITestOutputHelper output)
     private sealed class Fund : Funding.FundingBase;
 
     private sealed class Impact : PolicyImpact.PolicyImpactBase;
+
+    private sealed class Clerks : ClinicAccess.ClinicAccessBase;
+
+    private sealed class Counter : ClinicRegistry.ClinicRegistryBase;
 }
