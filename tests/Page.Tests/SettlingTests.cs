@@ -1,0 +1,195 @@
+using Claims.V1;
+using Microsoft.Playwright;
+using static Microsoft.Playwright.Assertions;
+
+namespace Claims.PageTests;
+
+/// <summary>A clerk's ordinary day.</summary>
+[Collection(PageCollection.Name)]
+public sealed class SettlingTests(PageSystem system)
+{
+    // Initials 3 and Enter; Enter for one piece; the price 4 and Enter; Enter to the button, Enter to settle, Enter to print.
+    private const int KeysOfAFirstSettlement = 14;
+
+    [Fact]
+    public async Task First_settlement_takes_one_scan_and_few_keys_and_is_printed()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(
+            system, clinic, before: "window.print = () => { window.printed = true; };");
+        await Expect(counter.Page.GetByLabel("人员编号")).ToBeFocusedAsync();
+        await counter.ScanAsync(clinic.Insured(1));
+        await Expect(counter.Page.GetByLabel("项目（拼音首字母、编码或名称）")).ToBeFocusedAsync();
+        await Expect(counter.Page.Locator(".insured")).ToContainTextAsync("张*三");
+        await Expect(counter.Page.Locator(".insured")).ToContainTextAsync("剩余 300.00 元");
+        await counter.AddAsync("gml", "1", "12.5");
+        await Expect(counter.Page.Locator(".quote dl")).ToContainTextAsync("8.13");
+        await Expect(counter.Page.Locator(".quote")).ToContainTextAsync("预结算");
+        await counter.SettleAsync();
+        await counter.ExpectStateAsync("已结算");
+        await Expect(counter.Button("打印")).ToBeFocusedAsync();
+        await counter.PressAsync("Enter");
+        Assert.True(await counter.Page.EvaluateAsync<bool>("() => window.printed === true"));
+        Assert.Equal(KeysOfAFirstSettlement, counter.Keys);
+
+        SubLedgerEntry entry = Assert.Single(await system.BooksOfAsync(clinic));
+        Assert.Equal((1250, 813, clinic.Insured(1)), (entry.TotalFen, entry.FundPayFen, entry.InsuredId));
+        counter.AssertNoFaults();
+    }
+
+    [Fact]
+    public async Task Receipt_has_the_four_parts_and_what_the_answer_says()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic);
+        await counter.IdentifyAsync(clinic.Insured(1));
+        // Class B above its price limit: 2 × 16.00, limit 15.00, a tenth of the rest first.
+        await counter.AddAsync("amxl", "2", "16");
+        await counter.AddAsync("xzz999", "1", "3");
+        await counter.SettleAsync();
+        await counter.ExpectStateAsync("已结算");
+        string[][] amounts = await AmountsAsync(counter.Page);
+        Assert.Equal(
+            [
+                ["费用总额", "35.00"], ["全自费", "3.00"], ["超限价", "2.00"], ["先行自付", "3.00"], ["政策范围内费用", "27.00"],
+                ["本次起付标准", "0.00"], ["支付比例", "65%"], ["统筹基金支付", "17.55"], ["个人支付", "17.45"], ["年度剩余额度", "282.45"],
+            ], amounts);
+        ILocator receipt = counter.Page.Locator(".receipt");
+        await Expect(receipt.Locator(".steps li").First).ToContainTextAsync("郑医保〔2023〕6号");
+        Assert.True(await receipt.Locator(".steps li").CountAsync() >= 3);
+        await Expect(receipt).Not.ToContainTextAsync(clinic.Insured(1));
+    }
+
+    [Fact]
+    public async Task Double_click_on_settle_settles_once()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic);
+        await counter.IdentifyAsync(clinic.Insured(1));
+        await counter.AddAsync("gml", "1", "20");
+        await counter.Button("结算").DblClickAsync();
+        await counter.ExpectStateAsync("已结算");
+        Assert.Single(await counter.StoredAsync());
+
+        // The same bill once more, by mistake: it is asked about first.
+        await counter.Page.GotoAsync("/#visit");
+        await counter.IdentifyAsync(clinic.Insured(1));
+        await counter.AddAsync("gml", "1", "20");
+        await counter.Button("结算").ClickAsync();
+        await Expect(counter.Page.GetByRole(AriaRole.Dialog)).ToContainTextAsync("同一次就诊只能结算一次");
+        await counter.Button("不再办理").ClickAsync();
+        Assert.Single(await system.BooksOfAsync(clinic));
+    }
+
+    [Fact]
+    public async Task Cancellation_is_asked_a_reason_and_prints_a_slip()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic);
+        string settled = await counter.VisitAsync(1);
+        await counter.ExpectStateAsync("已结算");
+        await counter.Button("撤销这笔结算").ClickAsync();
+        await counter.Page.GetByLabel("撤销原因").SelectOptionAsync("患者退费");
+        await counter.Button("确认撤销").DblClickAsync();
+        await Expect(counter.Page.Locator(".receipt h2")).ToHaveTextAsync("居民医保门诊撤销单");
+        await Expect(counter.Page.Locator(".receipt")).ToContainTextAsync("患者退费");
+        await Expect(counter.Page.Locator(".amounts")).ToContainTextAsync("-8.13");
+        await counter.Page.GotoAsync($"/#entry/{settled}");
+        await counter.ExpectStateAsync("已撤销");
+        await Expect(counter.Page.Locator(".receipt")).ToContainTextAsync("本结算已撤销");
+
+        List<SubLedgerEntry> books = await system.BooksOfAsync(clinic);
+        Assert.Equal(2, books.Count);
+        Assert.Equal(0, books.Sum(entry => entry.FundPayFen));
+        counter.AssertNoFaults();
+    }
+
+    [Fact]
+    public async Task Refusal_says_what_to_do_and_the_visit_can_be_corrected()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic);
+        await counter.ScanAsync("410105190001019999");
+        await Expect(counter.Page.Locator(".insured")).ToContainTextAsync("请核对人员编号");
+        await counter.Page.GetByLabel("项目（拼音首字母、编码或名称）").FocusAsync();
+        await counter.AddAsync("gml", "1", "9.9");
+        await Expect(counter.Page.Locator(".sums")).ToContainTextAsync("查无此参保人");
+        await counter.Button("结算").ClickAsync();
+        await counter.ExpectStateAsync("失败");
+        await Expect(counter.Page.Locator(".head")).ToContainTextAsync("请核对人员编号");
+        string refused = counter.RequestId;
+
+        await counter.Button("修改后重新办理").ClickAsync();
+        await Expect(counter.Page.Locator("[data-test=total]")).ToHaveTextAsync("9.90");
+        await counter.IdentifyAsync(clinic.Insured(2));
+        await counter.SettleAsync();
+        await counter.ExpectStateAsync("已结算");
+        Assert.NotEqual(refused, counter.RequestId);
+        Assert.Single(await system.BooksOfAsync(clinic));
+    }
+
+    [Fact]
+    public async Task Scanned_card_is_taken_out_of_whatever_field_has_the_focus()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic);
+        await counter.IdentifyAsync(clinic.Insured(1));
+        await counter.TypeAsync("gml");
+        await counter.PressAsync("Enter");
+        await Expect(counter.Page.GetByLabel("数量")).ToBeFocusedAsync();
+        await counter.ScanAsync(clinic.Insured(2));
+        await Expect(counter.Page.GetByLabel("人员编号")).ToHaveValueAsync(clinic.Insured(2));
+        await Expect(counter.Page.GetByLabel("数量")).ToHaveValueAsync("1");
+        await Expect(counter.Page.Locator(".insured")).ToContainTextAsync("张*三");
+    }
+
+    [Fact]
+    public async Task Settlement_of_another_browser_is_found_again_and_cancelled()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter first = await Counter.LoggedInAsync(system, clinic);
+        string requestId = await first.VisitAsync(1);
+        await first.ExpectStateAsync("已结算");
+        Assert.Single(await system.BooksOfAsync(clinic));
+
+        await using Counter second = await Counter.LoggedInAsync(system, clinic);
+        await second.Page.GotoAsync("/#day");
+        await Expect(second.Page.Locator(".list")).ToContainTextAsync(requestId);
+        await Expect(second.Page.Locator(".totals")).ToContainTextAsync("1 笔，费用 12.50 元，基金支付 8.13 元");
+        await second.Page.GotoAsync("/#find");
+        await second.Page.GetByLabel("编号", new PageGetByLabelOptions { Exact = true }).FillAsync(clinic.Insured(1));
+        await second.Button("查找").ClickAsync();
+        await second.Page.Locator(".list tbody a").First.ClickAsync();
+        await Expect(second.Page.Locator(".receipt")).ToContainTextAsync(requestId);
+        await second.Button("撤销这笔结算").ClickAsync();
+        await second.Button("确认撤销").ClickAsync();
+        await Expect(second.Page.Locator(".receipt h2")).ToHaveTextAsync("居民医保门诊撤销单");
+        Assert.Equal(0, (await system.BooksOfAsync(clinic)).Sum(entry => entry.FundPayFen));
+        second.AssertNoFaults();
+    }
+
+    [Fact]
+    public async Task Day_is_compared_and_differences_are_named_with_what_to_do()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter first = await Counter.LoggedInAsync(system, clinic);
+        await first.VisitAsync(1);
+        await first.ExpectStateAsync("已结算");
+        await using Counter second = await Counter.LoggedInAsync(system, clinic);
+        string elsewhere = await second.VisitAsync(2);
+        await second.ExpectStateAsync("已结算");
+        Assert.Equal(2, (await system.BooksOfAsync(clinic)).Count);
+
+        await first.Page.GotoAsync("/#day");
+        await first.Button("日终对账").ClickAsync();
+        ILocator differences = first.Page.Locator(".result tbody tr");
+        await Expect(differences).ToHaveCountAsync(1);
+        await Expect(differences).ToContainTextAsync(elsewhere);
+        Assert.NotEqual("", await differences.Locator("td").Nth(2).InnerTextAsync());
+        first.AssertNoFaults();
+    }
+
+    private static async Task<string[][]> AmountsAsync(IPage page) =>
+        await page.EvaluateAsync<string[][]>(
+            "() => [...document.querySelectorAll('.amounts tr')].map(row => [...row.children].map(cell => cell.textContent.trim()))");
+}
