@@ -87,8 +87,8 @@ public static class DemoCommand
         ReplyBook replies = new();
         using FaultPlan? plan = faults ? new FaultPlan(system, city.Visits.Count) : null;
         using ClinicCounter counter = CounterOf(city, system.Layout);
-        IssuedCredential credential = await ClinicCommand.IssueAsync(
-            services, new IssueCredentialRequest { FacilityCode = counter.FacilityCode, Clerk = ClinicCommand.UsualClerk }, cancellationToken);
+        IssueCredentialRequest asked = new() { FacilityCode = counter.FacilityCode, Clerk = ClinicCommand.UsualClerk };
+        IssuedCredential credential = await ClinicCommand.IssueAsync(services, asked, cancellationToken);
         (string changedFacilities, IReadOnlyList<string> codes) = city.ChangedFacilities();
         (string changedInsured, IReadOnlyList<string> ids) = city.ChangedInsured();
         RegistryChanges registry = new(city.Visits.Count, async () =>
@@ -129,7 +129,8 @@ public static class DemoCommand
         HashSet<string> villages = [.. city.Facilities.Where(facility => facility.AdminLevel == "village" && facility.PooledTo.Length == 0)
             .Select(facility => facility.Code)];
         SettleRequest[] visits = city.Visits.Where(visit => villages.Contains(visit.FacilityCode)).GroupBy(visit => visit.FacilityCode)
-            .OrderByDescending(clinic => clinic.Count()).ThenBy(clinic => clinic.Key, StringComparer.Ordinal).FirstOrDefault()?.ToArray() ?? [];
+            .OrderByDescending(clinic => clinic.Count()).ThenBy(clinic => clinic.Key, StringComparer.Ordinal)
+            .FirstOrDefault()?.ToArray() ?? [];
         return new ClinicCounter(layout.GatewayAddress, visits.Length > 0 ? visits[0].FacilityCode : city.Facilities[^1].Code, visits);
     }
 

@@ -19,7 +19,8 @@ public sealed class FolderArrowTests
         },
         ["services/Eligibility"] = new(StringComparer.Ordinal)
         {
-            ["Api"] = ["Enrolment", "Facilities", "History", "Import"],
+            ["Api"] = ["Clinics", "Enrolment", "Facilities", "History", "Import"],
+            ["Clinics"] = [],
             ["Import"] = ["Enrolment", "History"],
             ["Enrolment"] = ["History"],
             ["Facilities"] = ["History"],
@@ -44,7 +45,11 @@ public sealed class FolderArrowTests
             ["Acts"] = [],
             ["SubLedger"] = [],
         },
-        ["services/Gateway"] = new(StringComparer.Ordinal),
+        ["services/Gateway"] = new(StringComparer.Ordinal)
+        {
+            ["Description"] = ["Clinic"],
+            ["Clinic"] = [],
+        },
         ["cli"] = new(StringComparer.Ordinal)
         {
             ["Commands"] =

@@ -7,7 +7,7 @@ using Google.Protobuf.Reflection;
 
 namespace Claims.Gateway.Description;
 
-/// <summary>The description of the gateway's calls in OpenAPI 3.1, made of the contract's messages and the page's records themselves.</summary>
+/// <summary>The description of the gateway's calls in OpenAPI 3.1, made of the contract's messages and the page's records.</summary>
 internal static class OpenApiDocument
 {
     private const string Json = "application/json";
@@ -21,6 +21,9 @@ internal static class OpenApiDocument
         ("429", "繁忙或超出本机构限额：按 Retry-After 的秒数后原样重发。"),
         ("503", "暂时无法答复：按 Retry-After 的秒数后原样重发。"),
     ];
+
+    private static readonly JsonSerializerOptions Readable =
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static JsonObject Make(IReadOnlyList<ApiOperation> operations)
     {
@@ -55,7 +58,9 @@ internal static class OpenApiDocument
                     ["csrf"] = Scheme("apiKey", "用会话的 POST 必须附上登录答复中的 csrfToken。", "header", SessionGate.CsrfHeader),
                     ["token"] = new JsonObject
                     {
-                        ["type"] = "http", ["scheme"] = "bearer", ["description"] = "本机构软件的令牌，由医保经办机构签发（claims clinic token）。",
+                        ["type"] = "http",
+                        ["scheme"] = "bearer",
+                        ["description"] = "本机构软件的令牌，由医保经办机构签发（claims clinic token）。",
                     },
                     ["certificate"] = new JsonObject { ["type"] = "mutualTLS", ["description"] = "本机构的接入证书。" },
                 },
@@ -63,8 +68,7 @@ internal static class OpenApiDocument
         };
     }
 
-    public static byte[] Bytes(JsonObject document) => JsonSerializer.SerializeToUtf8Bytes(
-        document, new JsonSerializerOptions { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static byte[] Bytes(JsonObject document) => JsonSerializer.SerializeToUtf8Bytes(document, Readable);
 
     private static JsonObject Of(ApiOperation operation, JsonObject schemas, HashSet<MessageDescriptor> requests)
     {
@@ -91,7 +95,10 @@ internal static class OpenApiDocument
         {
             described["parameters"] = new JsonArray([.. operation.Parameters.Select(parameter => (JsonNode)new JsonObject
             {
-                ["name"] = parameter.Name, ["in"] = parameter.In, ["required"] = parameter.Required, ["description"] = parameter.Description,
+                ["name"] = parameter.Name,
+                ["in"] = parameter.In,
+                ["required"] = parameter.Required,
+                ["description"] = parameter.Description,
                 ["schema"] = parameter.Schema.DeepClone(),
             })]);
         }
@@ -178,7 +185,8 @@ internal static class OpenApiDocument
             JsonObject schema = new() { ["type"] = "object", ["additionalProperties"] = false };
             schemas[name] = schema;
             JsonObject properties = [];
-            foreach (FieldDescriptor field in message.Fields.InFieldNumberOrder()) properties[field.JsonName] = Of(field, schemas, requests);
+            foreach (FieldDescriptor field in message.Fields.InFieldNumberOrder())
+                properties[field.JsonName] = Of(field, schemas, requests);
             schema["properties"] = properties;
             // Answers write zeros; what is absent there is unknown.
             string[] written = requests.Contains(message) ? [] : [.. message.Fields.InFieldNumberOrder()
@@ -198,7 +206,9 @@ internal static class OpenApiDocument
             FieldType.Int32 => new JsonObject { ["type"] = "integer", ["format"] = "int32" },
             FieldType.Int64 => new JsonObject
             {
-                ["type"] = new JsonArray("string", "integer"), ["format"] = "int64", ["pattern"] = "^-?[0-9]+$",
+                ["type"] = new JsonArray("string", "integer"),
+                ["format"] = "int64",
+                ["pattern"] = "^-?[0-9]+$",
             },
             FieldType.Enum => new JsonObject
             {
