@@ -102,7 +102,8 @@ public static class ClinicCommand
     private static Command Revoke()
     {
         Argument<string> code = Code();
-        Option<string?> clerk = new("--clerk") { HelpName = "NAME", Description = "Of one clerk or machine; without it, all of the clinic's." };
+        Option<string?> clerk =
+            new("--clerk") { HelpName = "NAME", Description = "Of one clerk or machine; without it, all of the clinic's." };
         Option<bool> json = CommonOptions.Json();
         Command command = new("revoke", "Nobody acts under it any more, within seconds.") { code, clerk, json };
         command.SetAction(async (result, cancel) =>
@@ -132,7 +133,14 @@ public static class ClinicCommand
             {
                 Output.WriteJson(list.Credentials.Select(one => new
                 {
-                    one.FacilityCode, one.Clerk, Kind = KindOf(one), State = StateOf(one), one.IssuedAt, one.HoldsUntil, one.RevokedAt, one.Sessions,
+                    one.FacilityCode,
+                    one.Clerk,
+                    Kind = KindOf(one),
+                    State = StateOf(one),
+                    one.IssuedAt,
+                    one.HoldsUntil,
+                    one.RevokedAt,
+                    one.Sessions,
                 }));
             }
             else

@@ -87,15 +87,15 @@ public static class DemoCommand
         ReplyBook replies = new();
         using FaultPlan? plan = faults ? new FaultPlan(system, city.Visits.Count) : null;
         using ClinicCounter counter = CounterOf(city, system.Layout);
-        IssuedCredential credential = await ClinicCommand.IssueAsync(
-            services, new IssueCredentialRequest { FacilityCode = counter.FacilityCode, Clerk = ClinicCommand.UsualClerk }, cancellationToken);
+        IssueCredentialRequest asked = new() { FacilityCode = counter.FacilityCode, Clerk = ClinicCommand.UsualClerk };
+        IssuedCredential credential = await ClinicCommand.IssueAsync(services, asked, cancellationToken);
         DateOnly first = ChinaTime.Today(TimeProvider.System);
         TimeSpan elapsed = await StreamAsync(city, services, replies, plan, counter, credential, cancellationToken);
         DateOnly last = ChinaTime.Today(TimeProvider.System);
         await PostedBooks.WaitAsync(services, PostedBound, cancellationToken);
         Books books = await ReadBooksAsync(city, services, replies, cancellationToken);
-        IReadOnlyList<Check> checks =
-            [.. Verdict.Of(city.Visits, replies, books), await counter.CompareAsync(first == last ? [first] : [first, last], cancellationToken)];
+        Check page = await counter.CompareAsync(first == last ? [first] : [first, last], cancellationToken);
+        IReadOnlyList<Check> checks = [.. Verdict.Of(city.Visits, replies, books), page];
         tell($"Clinics' page 诊所页面: {system.Layout.GatewayAddress}/ (facility {counter.FacilityCode}, clerk {credential.Clerk}, password "
             + $"{counter.Password}; it goes with the demo unless --keep).");
         bool agreed = checks.All(check => check.Holds);
@@ -114,7 +114,8 @@ public static class DemoCommand
         HashSet<string> villages = [.. city.Facilities.Where(facility => facility.AdminLevel == "village" && facility.PooledTo.Length == 0)
             .Select(facility => facility.Code)];
         SettleRequest[] visits = city.Visits.Where(visit => villages.Contains(visit.FacilityCode)).GroupBy(visit => visit.FacilityCode)
-            .OrderByDescending(clinic => clinic.Count()).ThenBy(clinic => clinic.Key, StringComparer.Ordinal).FirstOrDefault()?.ToArray() ?? [];
+            .OrderByDescending(clinic => clinic.Count()).ThenBy(clinic => clinic.Key, StringComparer.Ordinal)
+            .FirstOrDefault()?.ToArray() ?? [];
         return new ClinicCounter(layout.GatewayAddress, visits.Length > 0 ? visits[0].FacilityCode : city.Facilities[^1].Code, visits);
     }
 
@@ -128,7 +129,8 @@ public static class DemoCommand
         long begun = Stopwatch.GetTimestamp();
         try
         {
-            await Progress.ShowAsync($"{hospitals.Length} hospitals streaming 医院实时结算, a clinic at its page 诊所网页结算", city.Visits.Count, async advance =>
+            string title = $"{hospitals.Length} hospitals streaming 医院实时结算, a clinic at its page 诊所网页结算";
+            await Progress.ShowAsync(title, city.Visits.Count, async advance =>
             {
                 Task injecting = faults?.RunAsync(cancellationToken) ?? Task.CompletedTask;
                 Task clinic = counter.RunAsync(credential.Clerk, credential.Secret, Answered, cancellationToken);

@@ -106,7 +106,8 @@ public static class UpCommand
         IssuedCredential? first = await ClinicCommand.FirstLoginAsync(services, cancellationToken);
         Output.Line($"Clinics' page on {layout.GatewayAddress}/" + (first is null
             ? "; `claims clinic add CODE` lets a clinic of the registry log in."
-            : $", one-time first login: facility {first.FacilityCode}, clerk {first.Clerk}, password {first.Secret} (to be changed there)."));
+            : $", one-time first login: facility {first.FacilityCode}, clerk {first.Clerk}, password {first.Secret}"
+                + " (to be changed there)."));
     }
 
     /// <summary>Until cancelled or until nothing runs any more; says when a process ends by itself.</summary>

@@ -52,9 +52,17 @@ public sealed class ClinicCounter : IDisposable
         _csrfToken = (string)session["csrfToken"]!;
         await PostAsync(
             "/clinic/password", new JsonObject { ["oldPassword"] = firstPassword, ["newPassword"] = Password }, cancellationToken);
-        foreach (SettleRequest visit in _visits)
+        foreach ((int index, SettleRequest visit) in _visits.Index())
         {
             string body = JsonFormatter.Default.Format(visit);
+            if (index == 0)
+            {
+                // What a clerk sees before the visit is settled.
+                using HttpResponseMessage insured = await _http.GetAsync(
+                    $"/clinic/insured/{Uri.EscapeDataString(visit.InsuredId)}?date={visit.VisitDate}", cancellationToken);
+                await PostAsync("/v1/pre-settle", JsonNode.Parse(body)!, cancellationToken);
+            }
+
             JsonNode answer = await PostAsync("/v1/settle", JsonNode.Parse(body)!, cancellationToken);
             SettleReply reply = Answers.Parse<SettleReply>(answer.ToJsonString());
             if (reply.Decision == Decision.Settled && _listed.Add(reply.SettlementId))
@@ -89,7 +97,8 @@ public sealed class ClinicCounter : IDisposable
             HashSet<string> here = [.. books["lines"]!.AsArray().Select(line => (string)line!["settlementId"]!)];
             JsonArray lines = new([.. _list.Where(line => days.Count == 1 || here.Contains((string)line["settlementId"]!))
                 .Select(line => line.DeepClone())]);
-            JsonNode compared = await PostAsync("/clinic/day/compare", new JsonObject { ["date"] = date, ["lines"] = lines }, cancellationToken);
+            JsonNode compared = await PostAsync(
+                "/clinic/day/compare", new JsonObject { ["date"] = date, ["lines"] = lines }, cancellationToken);
             differences += compared["differences"]!.AsArray().Count;
         }
 

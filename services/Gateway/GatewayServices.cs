@@ -16,9 +16,10 @@ public static class GatewayServices
 {
     public static void AddGateway(this WebApplicationBuilder builder, GatewaySettings settings)
     {
+        TimeSpan answer = TimeSpan.FromSeconds(settings.AnswerSeconds);
         // All of them may be sent twice: whatever has taken effect under a request id is answered again and not done again.
         builder.AddClaimsClient<AdjudicationClient>(
-            "adjudication", settings.AdjudicationAddress, TimeSpan.FromSeconds(settings.AnswerSeconds),
+            "adjudication", settings.AdjudicationAddress, answer,
             nameof(AdjudicationClient.Settle), nameof(AdjudicationClient.PreSettle), nameof(AdjudicationClient.Cancel),
             nameof(AdjudicationClient.Reverse), nameof(AdjudicationClient.GetSettlement), nameof(AdjudicationClient.GetAccumulators));
         builder.AddClaimsClient<ReconciliationClient>(
@@ -55,7 +56,8 @@ public static class GatewayServices
     private static void AddClinicPage(this WebApplicationBuilder builder, GatewaySettings settings)
     {
         builder.AddClaimsClient<AccessClient>(
-            "eligibility-access", settings.EligibilityAddress, TimeSpan.FromSeconds(settings.AnswerSeconds), nameof(AccessClient.CheckToken), nameof(AccessClient.LogOut));
+            "eligibility-access", settings.EligibilityAddress, TimeSpan.FromSeconds(settings.AnswerSeconds),
+            nameof(AccessClient.CheckToken), nameof(AccessClient.LogOut));
         builder.AddClaimsClient<RegistryClient>("eligibility", settings.EligibilityAddress, TimeSpan.FromSeconds(settings.AnswerSeconds),
             nameof(RegistryClient.FindInsured), nameof(RegistryClient.SearchCatalogue));
         builder.Services.AddSingleton<ClinicSessions>().AddSingleton<LoginTries>().AddSingleton<UnknownInsured>()

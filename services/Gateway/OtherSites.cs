@@ -19,7 +19,8 @@ internal sealed class OtherSites(GatewaySettings settings, bool withTls)
     {
         if (!IsHost(request.Host)) return Answer.OtherHost(request.Host.Value ?? "");
         string? origin = request.Headers.Origin;
-        return origin is null || origin == $"{request.Scheme}://{request.Host}" || (!ownAlone && IsAllowed(origin)) ? null : Answer.OtherSite(origin);
+        if (origin is null || origin == $"{request.Scheme}://{request.Host}") return null;
+        return !ownAlone && IsAllowed(origin) ? null : Answer.OtherSite(origin);
     }
 
     /// <summary>Whether the body is said to be JSON in UTF-8.</summary>

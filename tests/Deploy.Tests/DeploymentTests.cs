@@ -60,6 +60,7 @@ public sealed class DeploymentTests
     [InlineData("adjudication", "ledger", "grpc", "Claims__LedgerAddress")]
     [InlineData("gateway", "adjudication", "grpc", "Claims__AdjudicationAddress")]
     [InlineData("gateway", "ledger", "grpc", "Claims__LedgerAddress")]
+    [InlineData("gateway", "eligibility", "grpc", "Claims__EligibilityAddress")]
     [InlineData("ledger", "adjudication", "operators", "Claims__AdjudicationAddress")]
     public void Addresses_name_the_service_its_port_and_tls(string caller, string callee, string port, string variable)
     {
@@ -134,6 +135,7 @@ public sealed class DeploymentTests
     [InlineData("adjudication", "ledger")]
     [InlineData("gateway", "adjudication")]
     [InlineData("gateway", "ledger")]
+    [InlineData("gateway", "eligibility")]
     [InlineData("ledger", "adjudication", "operators")]
     public void Network_policies_let_a_service_reach_what_it_calls(string caller, string callee, string? port = null)
     {

@@ -12,8 +12,8 @@ public sealed class ClinicLookupsTests(PostgresServer postgres)
     private static readonly DateOnly Day = new(2026, 6, 18);
     private static readonly PolicyPack Policy = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "policy"), "zhengzhou");
 
-    /// <summary>Of GB 2312's first level, which is sorted by pinyin, of its second, which is not and has half of the drugs' characters, and of
-    /// none.</summary>
+    /// <summary>Of GB 2312's first level, which is sorted by pinyin, of its second, which is not and has half of the drugs' characters, and
+    /// of none.</summary>
     [Theory]
     [InlineData("阿莫西林胶囊", "amxljn")]
     [InlineData("头孢克肟分散片", "tbkwfsp")]
@@ -57,7 +57,7 @@ public sealed class ClinicLookupsTests(PostgresServer postgres)
             ('B3', '阿莫西林旧', 1, 0, NULL, '2024-01-01', '2025-12-31'), ('B4', '阿莫西林新', 1, 0, NULL, '2027-01-01', NULL)
             """);
 
-        CatalogueMatches found = await new ClinicLookups(registry.Database, Policy, TimeProvider.System).SearchAsync(query, Day, 20, default);
+        CatalogueMatches found = await LookupsOf(registry).SearchAsync(query, Day, 20, default);
 
         Assert.Equal(codes, string.Join(' ', found.Items.Select(item => item.ItemCode).Order(StringComparer.Ordinal)));
     }
@@ -68,11 +68,11 @@ public sealed class ClinicLookupsTests(PostgresServer postgres)
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
         await FillAsync(registry, "('A2', '阿莫西林片', 2, 1000, 250000, '2024-01-01', NULL), ('A3', '阿莫西林', 1, 0, NULL, '2024-01-01', NULL)");
 
-        CatalogueMatches found = await new ClinicLookups(registry.Database, Policy, TimeProvider.System).SearchAsync("amxl", Day, 1, default);
+        CatalogueMatches found = await LookupsOf(registry).SearchAsync("amxl", Day, 1, default);
 
         CatalogueMatch shortest = Assert.Single(found.Items);
         Assert.Equal(("A3", false), (shortest.ItemCode, shortest.HasPriceLimitMilliFen));
-        found = await new ClinicLookups(registry.Database, Policy, TimeProvider.System).SearchAsync("a2", Day, 5, default);
+        found = await LookupsOf(registry).SearchAsync("a2", Day, 5, default);
         Assert.Equal((ItemClass.ClassB, 1000, 250_000L),
             (found.Items[0].ItemClass, found.Items[0].FirstSelfPayBasisPoints, found.Items[0].PriceLimitMilliFen));
     }
@@ -83,7 +83,7 @@ public sealed class ClinicLookupsTests(PostgresServer postgres)
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
         await registry.ImportInsuredAsync(RegistryDatabase.InsuredHeader
             + "P1,张三丰,resident,410105,general,2026,2025-11-05,1980-01-01,\nP2,李四,resident,410105,general,2025,2024-11-05,1980-01-01,\n");
-        ClinicLookups lookups = new(registry.Database, Policy, TimeProvider.System);
+        ClinicLookups lookups = LookupsOf(registry);
 
         InsuredCard enrolled = (await lookups.FindInsuredAsync("P1", Day, default))!;
         InsuredCard before = (await lookups.FindInsuredAsync("P2", Day, default))!;
@@ -102,10 +102,13 @@ public sealed class ClinicLookupsTests(PostgresServer postgres)
     [InlineData("", "")]
     public void Name_shows_its_ends_alone(string name, string masked) => Assert.Equal(masked, ClinicLookups.MaskedName(name));
 
+    private static ClinicLookups LookupsOf(RegistryDatabase registry) => new(registry.Database, Policy, TimeProvider.System);
+
     private static async Task FillAsync(RegistryDatabase registry, string rows)
     {
         await using NpgsqlCommand command = registry.Database.CreateCommand(
-            "INSERT INTO catalogue_item (item_code, name, class, first_self_pay_bp, price_limit_milli_fen, valid_from, valid_to) VALUES " + rows);
+            "INSERT INTO catalogue_item (item_code, name, class, first_self_pay_bp, price_limit_milli_fen, valid_from, valid_to) "
+            + $"VALUES {rows}");
         await command.ExecuteNonQueryAsync();
     }
 }

@@ -82,7 +82,8 @@ internal sealed class ClinicAtPage : IAsyncDisposable
     /// <summary>Enough of an answer to every request.</summary>
     public static Task<IMessage> Answered(IMessage request, ServerCallContext context) => Task.FromResult<IMessage>(request switch
     {
-        GetAccumulatorsRequest asked => new Accumulators { InsuredId = asked.InsuredId, Year = asked.Year, CapFen = 30_000, CapRemainingFen = 0 },
+        GetAccumulatorsRequest asked =>
+            new Accumulators { InsuredId = asked.InsuredId, Year = asked.Year, CapFen = 30_000, CapRemainingFen = 0 },
         ReverseRequest => new ReverseReply { Outcome = ReverseReply.Types.Outcome.NothingToUndo },
         ReconcileTotalsRequest => new ReconcileTotalsReply { Outcome = TotalsOutcome.Balanced },
         FacilityBooks => new FacilityBooksReply { Summary = new LinesSummary { Outcome = TotalsOutcome.Balanced, Complete = true } },

@@ -9,7 +9,8 @@ namespace Gateway.Tests;
 [Collection(nameof(RunningGateway))]
 public sealed class DayComparisonTests
 {
-    private static readonly SettleReply Settled = new() { Decision = Decision.Settled, SettlementId = "S1", TotalFen = 100, FundPayFen = 60 };
+    private static readonly SettleReply Settled =
+        new() { Decision = Decision.Settled, SettlementId = "S1", TotalFen = 100, FundPayFen = 60 };
     private static readonly SettleReply Unknown = new() { Decision = Decision.Refused, ReasonCode = "SETTLEMENT_UNKNOWN" };
 
     private static readonly SettleReply Undone = new()
@@ -136,7 +137,8 @@ public sealed class DayComparisonTests
         {
             Cause = Enum.Parse<DifferenceCause>(cause), CauseText = "不一致", ActionText = "请核对。", Line = books.Lines.FirstOrDefault(),
         };
-        if (cause != "MissingHere") difference.Entry = new CentreEntry { RequestId = "R1", SettlementId = "S1", InsuredId = "P1", FundPayFen = 50 };
+        if (cause != "MissingHere")
+            difference.Entry = new CentreEntry { RequestId = "R1", SettlementId = "S1", InsuredId = "P1", FundPayFen = 50 };
         reply.Differences.Add(difference);
         return reply;
     }

@@ -59,8 +59,11 @@ public sealed class OpenApiTests
         foreach (ApiOperation operation in ApiOperations.All.OrderBy(operation => operation.Path == "/clinic/logout"))
         {
             JsonNode described = document["paths"]![operation.Path]![operation.Method.ToLowerInvariant()]!;
-            string path = operation.Path.Replace("{id}", "P1", StringComparison.Ordinal) + (operation.Path == "/clinic/catalogue" ? "?q=a" : "");
-            ClinicAnswer answer = operation.Method == "POST" ? await clinic.PostAsync(path, Bodies[operation.Path]) : await clinic.GetAsync(path);
+            string path = operation.Path.Replace("{id}", "P1", StringComparison.Ordinal)
+                + (operation.Path == "/clinic/catalogue" ? "?q=a" : "");
+            ClinicAnswer answer = operation.Method == "POST"
+                ? await clinic.PostAsync(path, Bodies[operation.Path])
+                : await clinic.GetAsync(path);
             Assert.True(answer.Status == 200, $"{operation.Path}: {answer.Status} {answer.Body}");
             Assert.Equal([], Faults(document, SchemaOf(described, "200"), JsonNode.Parse(answer.Body), operation.Path));
             if (operation.Method != "POST") continue;
@@ -137,7 +140,8 @@ public sealed class OpenApiTests
         JsonObject properties = schema["properties"]?.AsObject() ?? [];
         return
         [
-            .. (schema["required"]?.AsArray() ?? []).Where(name => !fields.ContainsKey((string)name!)).Select(name => $"{at}.{name} is missing"),
+            .. (schema["required"]?.AsArray() ?? []).Where(name => !fields.ContainsKey((string)name!))
+                .Select(name => $"{at}.{name} is missing"),
             .. fields.Where(field => !properties.ContainsKey(field.Key)).Select(field => $"{at}.{field.Key} is not described"),
             .. fields.Where(field => properties.ContainsKey(field.Key))
                 .SelectMany(field => Faults(document, properties[field.Key]!, field.Value, $"{at}.{field.Key}")),

@@ -17,7 +17,8 @@ public sealed class FolderArrowTests
         },
         ["services/Eligibility"] = new(StringComparer.Ordinal)
         {
-            ["Api"] = ["Enrolment", "Import"],
+            ["Api"] = ["Clinics", "Enrolment", "Import"],
+            ["Clinics"] = [],
             ["Enrolment"] = [],
             ["Import"] = [],
         },
@@ -34,7 +35,11 @@ public sealed class FolderArrowTests
             ["Closing"] = [],
             ["SubLedger"] = [],
         },
-        ["services/Gateway"] = new(StringComparer.Ordinal),
+        ["services/Gateway"] = new(StringComparer.Ordinal)
+        {
+            ["Description"] = ["Clinic"],
+            ["Clinic"] = [],
+        },
         ["cli"] = new(StringComparer.Ordinal)
         {
             ["Commands"] =

@@ -44,8 +44,9 @@ public sealed class ClinicPageTests : IClassFixture<ClinicPageTests.TwoClinics>,
         JsonElement lacking = await clinic.PostAsync("/clinic/day/compare", new { date = day, lines = list.Skip(1) });
         Assert.Equal("MISSING_THERE", lacking.GetProperty("differences")[0].GetProperty("cause").GetString());
 
-        JsonElement cancelled = await clinic.PostAsync("/v1/cancel",
-            new { requestId = NewId(), facilityCode = One, insuredId = "P1", settlementId = settled.GetProperty("settlementId").GetString() });
+        string settlementId = settled.GetProperty("settlementId").GetString()!;
+        JsonElement cancelled = await clinic.PostAsync(
+            "/v1/cancel", new { requestId = NewId(), facilityCode = One, insuredId = "P1", settlementId });
         Assert.Equal("CANCELLED", cancelled.GetProperty("decision").GetString());
         await SeenAsync(async () =>
             (await clinic.GetAsync($"/clinic/find?request={request}")).GetProperty("lines") is { } lines && lines.GetArrayLength() == 2
@@ -83,7 +84,10 @@ public sealed class ClinicPageTests : IClassFixture<ClinicPageTests.TwoClinics>,
         JsonElement compared = await other.PostAsync("/clinic/day/compare", new
         {
             date = "2025-06-18",
-            lines = new[] { new { requestId = request, state = "SETTLED", insuredId = "P1", settlementId = settlement, totalFen = 1, fundPayFen = 0 } },
+            lines = new[]
+            {
+                new { requestId = request, state = "SETTLED", insuredId = "P1", settlementId = settlement, totalFen = 1, fundPayFen = 0 },
+            },
         });
         Assert.Equal(JsonValueKind.Null, compared.GetProperty("differences")[0].GetProperty("booksFundPayFen").ValueKind);
     }

@@ -65,7 +65,8 @@ public sealed class AccessControl
         }
 
         Identity? caller = connection is { Secured: true } ? connection.Identity : Said(context, Identity.Header, Identity.Local);
-        if (caller is null && connection is { Secured: true } && (Permissions.Of(method)?.May & Callers.Unnamed) > 0) return Identity.Unnamed;
+        if (caller is null && connection is { Secured: true } && (Permissions.Of(method)?.May & Callers.Unnamed) > 0)
+            return Identity.Unnamed;
         if (caller is null)
             throw Unknown(method, connection is { Secured: true } ? "接入证书没有写明机构身份" : $"请求头 {Identity.Header} 不是有效的身份");
         if (caller.Kind != Callers.Gateway) return caller;

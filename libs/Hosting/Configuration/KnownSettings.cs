@@ -10,8 +10,9 @@ public static class KnownSettings
     public static readonly IReadOnlyList<string> Names =
     [
         "AcceptUnsafePostgres", "AdjudicationAddress", "AnswerSeconds", "BatchMilliseconds", "BatchRecords", "BodyBytes", "BodySeconds",
-        "BooksBytes", "CallsPerCaller", "CallsPerSecond", "City", "ClinicSessionMinutes", "ConnectionsPerCaller", "DrainSeconds", "EligibilityAddress",
-        "EligibilityCacheEntries", "EligibilityCacheSeconds", "Hosts", "Kafka", "KafkaKeyFile", "LedgerAddress", "LoginsPerMinute", "MaxConcurrentRequests",
+        "BooksBytes", "CallsPerCaller", "CallsPerSecond", "City", "ClinicSessionMinutes", "ConnectionsPerCaller", "DrainSeconds",
+        "EligibilityAddress", "EligibilityCacheEntries", "EligibilityCacheSeconds", "Hosts", "Kafka", "KafkaKeyFile", "LedgerAddress",
+        "LoginsPerMinute", "MaxConcurrentRequests",
         "MaxConnections", "MetricsPort", "OperatorsPort", "Origins", "OtlpEndpoint", "OutboxKeptPerShard", "OutboxMaxPerShard",
         "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner", "ReconcileSeconds", "Redis", "RedisReplicas",
         "RelayWindow", "Shards", "SilentSeconds", "StreamIdleSeconds", "StreamInFlight", "StreamsPerCaller", "Tls", "Tls__Certificate",

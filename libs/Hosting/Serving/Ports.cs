@@ -84,7 +84,8 @@ internal static class Ports
             {
                 listen.Use(connections.Counted(secured: tls is not null, forOperators));
                 if (tls is null) return;
-                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => new(tls.ServerOptions(certificateOptional && !forOperators)) });
+                bool optional = certificateOptional && !forOperators;
+                listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => new(tls.ServerOptions(optional)) });
                 listen.Use(connections.Named(tls));
             }
         });

@@ -48,7 +48,8 @@ internal sealed class ClinicLookups(NpgsqlDataSource database, PolicyPack policy
         command.Parameters.Add(new() { Value = lower });
         // Initials have no blanks or signs; a query that has others than they can have matches none.
         string initials = string.Concat(lower.Where(char.IsAsciiLetterOrDigit));
-        command.Parameters.Add(new() { Value = initials.Length == lower.Count(c => c != ' ') && initials.Length > 0 ? initials : "\u0001" });
+        bool canBeInitials = initials.Length > 0 && initials.Length == lower.Count(letter => letter != ' ');
+        command.Parameters.Add(new() { Value = canBeInitials ? initials : "\u0001" });
         command.Parameters.Add(new() { Value = lower });
         command.Parameters.Add(new() { Value = date, NpgsqlDbType = NpgsqlDbType.Date });
         command.Parameters.Add(new() { Value = limit });

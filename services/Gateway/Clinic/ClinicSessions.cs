@@ -7,7 +7,8 @@ using AccessClient = Claims.V1.ClinicAccess.ClinicAccessClient;
 
 namespace Claims.Gateway.Clinic;
 
-/// <summary>Whose a token is. Eligibility says it; the answer stands here for some seconds, so that a page's calls do not each ask.</summary>
+/// <summary>Whose a token is. Eligibility says it; the answer stands here for some seconds, so that not each of a page's calls
+/// asks.</summary>
 internal sealed class ClinicSessions(AccessClient access, TimeProvider time)
 {
     private const int Most = 10_000;

@@ -5,7 +5,8 @@ using Kind = Claims.V1.FacilityLine.Types.Kind;
 
 namespace Claims.Gateway.Clinic;
 
-/// <summary>One line of a browser's list, or of a clinic's own books. Amounts in fen as they were answered: a cancellation's are negative.</summary>
+/// <summary>One line of a browser's list, or of a clinic's own books. Amounts in fen as they were answered: a cancellation's are
+/// negative.</summary>
 /// <param name="State">SETTLED (已结算), CANCELLED (已撤销), CANCELLATION (撤销), WAITING (待上传), SENDING (结算中), FAILED (失败), WITHDRAWN
 /// (已撤回).</param>
 /// <param name="OriginalRequestId">Of a cancellation: the request that it cancels.</param>
@@ -30,9 +31,9 @@ internal sealed record CompareReply(string Date, bool Reconciled, bool Complete,
     IReadOnlyList<DayDifference> Differences);
 
 /// <summary>
-/// The browser's list, what Adjudication answers now, and the books, held against each other. The ledger compares what is said to be settled
-/// with what it has booked [3201, 3202]; Adjudication is asked about each line on which they do not agree, and about those that are not said to
-/// be settled.
+/// The browser's list, what Adjudication answers now, and the books, held against each other. The ledger compares what is said to be
+/// settled with what it has booked [3201, 3202]; Adjudication is asked about each line on which they do not agree, and about those that
+/// are not said to be settled.
 /// </summary>
 internal sealed class DayComparison(HospitalBooks books, AdjudicationClient adjudication, TimeProvider time)
 {
@@ -80,7 +81,8 @@ internal sealed class DayComparison(HospitalBooks books, AdjudicationClient adju
         List<(CompareLine Line, ListState State)> lines = [];
         foreach ((int index, CompareLine line) in request.Lines.Index())
         {
-            if (!States.TryGetValue(line.State, out ListState state)) return Answer.Malformed($"第 {index + 1} 行：状态（state）“{Short(line.State)}”不是约定的值。");
+            if (!States.TryGetValue(line.State, out ListState state))
+                return Answer.Malformed($"第 {index + 1} 行：状态（state）“{Short(line.State)}”不是约定的值。");
             if (line.RequestId.Length is 0 or > 30) return Answer.Malformed($"第 {index + 1} 行：请求号（requestId）应为 1 至 30 个字符。");
             if (state is ListState.Settled or ListState.Cancelled or ListState.Cancellation && string.IsNullOrEmpty(line.InsuredId))
                 return Answer.Malformed($"第 {index + 1} 行：人员编号（insuredId）未填。");
@@ -119,7 +121,8 @@ internal sealed class DayComparison(HospitalBooks books, AdjudicationClient adju
         List<(CompareLine Line, ListState? State, LineDifference? Difference)> open =
         [
             .. compared.Differences.Select(difference =>
-                (difference.Line is { } line ? origins[(int)line.LineNumber - 1] : new CompareLine("", ""), (ListState?)null, (LineDifference?)difference)),
+                (difference.Line is { } line ? origins[(int)line.LineNumber - 1] : new CompareLine("", ""), (ListState?)null,
+                    (LineDifference?)difference)),
             .. lines.Where(one => one.State is ListState.Open or ListState.NotDone)
                 .Select(one => (one.Line, (ListState?)one.State, (LineDifference?)null)),
         ];
@@ -137,13 +140,15 @@ internal sealed class DayComparison(HospitalBooks books, AdjudicationClient adju
             }
         }));
         asking.Dispose();
-        // A line that is not said to be settled may stand behind an entry that only the centre has: one difference, and the line's says more.
+        // A line that is not said to be settled may stand behind an entry that only the centre has: one difference, whose text is the
+        // line's.
         HashSet<string> told = [.. lines.Where(one => one.State is ListState.Open or ListState.NotDone).Select(one => one.Line.RequestId)];
         HashSet<string> explained = [.. found.Skip(compared.Differences.Count).OfType<DayDifference>().Select(one => one.RequestId)];
         foreach (DayDifference? difference in found)
         {
             if (difference is null) continue;
-            if (difference.Cause == "MISSING_THERE" && told.Contains(difference.RequestId) && explained.Contains(difference.RequestId)) continue;
+            if (difference.Cause == "MISSING_THERE" && told.Contains(difference.RequestId) && explained.Contains(difference.RequestId))
+                continue;
             differences.Add(difference);
         }
 
@@ -218,7 +223,8 @@ internal sealed class DayComparison(HospitalBooks books, AdjudicationClient adju
                 insured, list, null);
         }
 
-        return new DayDifference(NameOf(difference.Cause), difference.CauseText, difference.ActionText, request, settlement, insured, list, booked);
+        return new DayDifference(
+            NameOf(difference.Cause), difference.CauseText, difference.ActionText, request, settlement, insured, list, booked);
     }
 
     private static DayDifference? Of(CompareLine line, ListState state, SettleReply? now)

@@ -35,8 +35,8 @@ internal sealed class InsuredRoutes(
         routes.Get("/clinic/catalogue", CatalogueAsync);
     }
 
-    /// <summary>Whether somebody is covered is not worked out here: the smallest visit is quoted, and the answer is what a settlement on that
-    /// day would be told.</summary>
+    /// <summary>Whether somebody is covered is not worked out here: the smallest visit is quoted, and the answer is what a settlement on
+    /// that day would be told.</summary>
     private async Task<Answer> InsuredAsync(HttpContext context)
     {
         string id = ((string?)context.Request.RouteValues["id"] ?? "").Trim();
@@ -88,7 +88,8 @@ internal sealed class InsuredRoutes(
         if (PageRequests.DayOf(context.Query("date"), time) is not { } day) return PageRequests.NoDay("date");
         string asked = context.Query("limit");
         int limit = UsualItems;
-        if (asked.Length > 0 && (!int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MostItems))
+        if (asked.Length > 0
+            && (!int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > MostItems))
             return Answer.Malformed($"条数（limit）应为 1 至 {MostItems} 的整数。");
         if (query.Length == 0) return Answer.Reply(new CatalogueReply([]));
         CatalogueMatches matches = await registry.SearchCatalogueAsync(

@@ -14,7 +14,8 @@ internal interface IPageRoutes
     void Map(PageRoutes routes);
 }
 
-/// <summary>Serves the page's own calls: <c>GET</c> and <c>POST /clinic/…</c>, JSON in and out, under the same bounds as <c>/v1</c>.</summary>
+/// <summary>Serves the page's own calls: <c>GET</c> and <c>POST /clinic/…</c>, JSON in and out, under the same bounds as
+/// <c>/v1</c>.</summary>
 internal sealed class PageRoutes(
     WebApplication app, RequestBodies bodies, CallsInProgress calls, TimeProvider time, ILogger<PageRoutes> logger)
 {

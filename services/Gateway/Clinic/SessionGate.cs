@@ -12,15 +12,15 @@ namespace Claims.Gateway.Clinic;
 /// <summary>What a request has shown: a session's cookie, or a machine's token.</summary>
 internal sealed record ShownToken(string Token, ClinicSession Session)
 {
-    /// <summary>What a page must send along with the cookie, which a page of another site cannot know. It follows from the session's token, so
-    /// no instance of the gateway keeps it.</summary>
+    /// <summary>What a page must send along with the cookie, which a page of another site cannot know. It follows from the session's
+    /// token, so no instance of the gateway keeps it.</summary>
     public string CsrfToken => Convert.ToBase64String(
         HMACSHA256.HashData(Encoding.UTF8.GetBytes(Token), "claims clinic csrf"u8)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
 }
 
 /// <summary>
-/// Finds out who has logged in, before the table of permissions is asked. A session comes as a cookie, and what changes something then brings
-/// the session's CSRF token; a machine's token comes in the header Authorization. What shows neither is who its connection says.
+/// Finds out who has logged in, before the table of permissions is asked. A session comes as a cookie, and what changes something then
+/// brings the session's CSRF token; a machine's token comes in the header Authorization. What shows neither is who its connection says.
 /// </summary>
 internal sealed class SessionGate(ClinicSessions sessions, bool withTls)
 {
@@ -74,7 +74,7 @@ internal sealed class SessionGate(ClinicSessions sessions, bool withTls)
     public void DeleteCookie(HttpContext context) => context.Response.Cookies.Delete(CookieName, Cookie());
 
     private CookieOptions Cookie() =>
-        new() { HttpOnly = true, Secure = withTls, SameSite = Microsoft.AspNetCore.Http.SameSiteMode.Strict, Path = "/", IsEssential = true };
+        new() { HttpOnly = true, Secure = withTls, SameSite = Microsoft.AspNetCore.Http.SameSiteMode.Strict, Path = "/" };
 
     private static (string? Token, bool IsCookie) Shown(HttpRequest request)
     {
@@ -83,8 +83,10 @@ internal sealed class SessionGate(ClinicSessions sessions, bool withTls)
         return request.Cookies[CookieName] is { Length: > 0 } token ? (token, true) : (null, false);
     }
 
-    private static bool Same(string one, string other) =>
-        CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(one), Encoding.UTF8.GetBytes(other));
+    private static bool Same(string one, string other)
+    {
+        return CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(one), Encoding.UTF8.GetBytes(other));
+    }
 
     public static Answer LoggedOut { get; } = Answer.Of(StatusCodes.Status401Unauthorized, "LOGGED_OUT",
         "登录已失效，请重新登录；本机已保存的费用不会丢失。");

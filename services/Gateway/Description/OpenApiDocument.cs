@@ -7,7 +7,7 @@ using Google.Protobuf.Reflection;
 
 namespace Claims.Gateway.Description;
 
-/// <summary>The description of the gateway's calls in OpenAPI 3.1, made of the contract's messages and the page's records themselves.</summary>
+/// <summary>The description of the gateway's calls in OpenAPI 3.1, made of the contract's messages and the page's records.</summary>
 internal static class OpenApiDocument
 {
     private const string Json = "application/json";
@@ -91,7 +91,10 @@ internal static class OpenApiDocument
         {
             described["parameters"] = new JsonArray([.. operation.Parameters.Select(parameter => (JsonNode)new JsonObject
             {
-                ["name"] = parameter.Name, ["in"] = parameter.In, ["required"] = parameter.Required, ["description"] = parameter.Description,
+                ["name"] = parameter.Name,
+                ["in"] = parameter.In,
+                ["required"] = parameter.Required,
+                ["description"] = parameter.Description,
                 ["schema"] = parameter.Schema.DeepClone(),
             })]);
         }
@@ -178,7 +181,8 @@ internal static class OpenApiDocument
             JsonObject schema = new() { ["type"] = "object", ["additionalProperties"] = false };
             schemas[name] = schema;
             JsonObject properties = [];
-            foreach (FieldDescriptor field in message.Fields.InFieldNumberOrder()) properties[field.JsonName] = Of(field, schemas, requests);
+            foreach (FieldDescriptor field in message.Fields.InFieldNumberOrder())
+                properties[field.JsonName] = Of(field, schemas, requests);
             schema["properties"] = properties;
             // Answers write zeros; what is absent there is unknown.
             string[] written = requests.Contains(message) ? [] : [.. message.Fields.InFieldNumberOrder()

@@ -46,7 +46,8 @@ internal static class OpenApiPage
 
     private static void Append(StringBuilder html, string path, string method, JsonNode operation)
     {
-        html.Append($"<h3 id=\"{Text(operation["operationId"])}\"><code>{method} {Text(path)}</code></h3>\n<p>{Text(operation["summary"])}</p>\n");
+        html.Append($"<h3 id=\"{Text(operation["operationId"])}\"><code>{method} {Text(path)}</code></h3>\n");
+        html.Append($"<p>{Text(operation["summary"])}</p>\n");
         if (operation["parameters"] is JsonArray parameters)
         {
             html.Append("<table><tr><th>参数</th><th>位置</th><th>说明</th></tr>\n");
