@@ -199,7 +199,8 @@ public sealed class BadLineTests(PageSystem system)
             await counter.Context.RouteAsync("**/v1/settle",
                 route => route.FulfillAsync(new RouteFulfillOptions { Status = status, ContentType = type, Body = body }));
             string requestId = await counter.VisitAsync(index + 1);
-            await Eventually.HoldsAsync(async () => (await StoredAsync(counter, requestId)).GetProperty("text").GetString() is { Length: > 0 });
+            await Eventually.HoldsAsync(async () =>
+                (await StoredAsync(counter, requestId)).GetProperty("text").GetString() is { Length: > 0 });
             string? state = (await StoredAsync(counter, requestId)).GetProperty("state").GetString();
             Assert.True(state is "WAITING" or "SENDING", $"{status} {body}: {state}");
 
