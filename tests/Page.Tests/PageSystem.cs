@@ -56,7 +56,7 @@ public sealed class PageSystem : IAsyncLifetime
         {
             ExecutablePath = "/usr/bin/chromium",
             // The tests run as root in a container of their own.
-            Args = ["--no-sandbox", "--lang=zh-CN"],
+            Args = ["--no-sandbox"],
         });
     }
 

@@ -22,6 +22,7 @@ public sealed partial class PrintTests(PageSystem system)
         Assert.Equal((148, 210), (width, height));
 
         await counter.Page.GetByLabel("58 毫米小票").CheckAsync();
+        await Assertions.Expect(counter.Page.Locator("html")).ToHaveAttributeAsync("data-paper", "roll");
         (width, height) = Assert.Single(await PrintAsync(counter, "receipt-58mm.pdf"));
         Assert.Equal(58, width);
         // As long as what is on it, and no longer than an arm.

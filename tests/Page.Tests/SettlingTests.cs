@@ -157,8 +157,21 @@ public sealed class SettlingTests(PageSystem system)
         await Expect(second.Page.Locator(".list")).ToContainTextAsync(requestId);
         await Expect(second.Page.Locator(".totals")).ToContainTextAsync("1 笔，费用 12.50 元，基金支付 8.13 元");
         await second.Page.GotoAsync("/#find");
-        await second.Page.GetByLabel("编号", new PageGetByLabelOptions { Exact = true }).FillAsync(clinic.Insured(1));
-        await second.Button("查找").ClickAsync();
+        ILocator number = second.Page.GetByLabel("编号（不填则列出这些天的全部）");
+        ILocator found = second.Page.Locator(".list tbody tr");
+        foreach ((string by, string text, int count) in new[]
+        {
+            ("settlement", "2020-01-0000000001", 0), ("settlement", await SettlementIdAsync(first), 1), ("request", requestId, 1),
+            ("insured", clinic.Insured(2), 0), ("insured", clinic.Insured(1), 1),
+        })
+        {
+            await second.Page.GetByLabel("按", new PageGetByLabelOptions { Exact = true }).SelectOptionAsync(by);
+            await number.FillAsync(text);
+            await second.Button("查找").ClickAsync();
+            await Expect(second.Page.Locator("main .notice")).ToContainTextAsync(count == 0 ? "没有找到" : "找到 1 条");
+            await Expect(found).ToHaveCountAsync(count);
+        }
+
         await second.Page.Locator(".list tbody a").First.ClickAsync();
         await Expect(second.Page.Locator(".receipt")).ToContainTextAsync(requestId);
         await second.Button("撤销这笔结算").ClickAsync();
@@ -188,6 +201,9 @@ public sealed class SettlingTests(PageSystem system)
         Assert.NotEqual("", await differences.Locator("td").Nth(2).InnerTextAsync());
         first.AssertNoFaults();
     }
+
+    private static async Task<string> SettlementIdAsync(Counter counter) =>
+        Assert.Single(await counter.StoredAsync()).GetProperty("settlementId").GetString()!;
 
     private static async Task<string[][]> AmountsAsync(IPage page) =>
         await page.EvaluateAsync<string[][]>(

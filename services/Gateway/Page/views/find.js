@@ -17,19 +17,14 @@ export function Find() {
   const submit = async (event) => {
     event.preventDefault();
     const { by, text, from, to } = form.current.elements;
-    if (text.value.trim() === '') {
-      setResult({ lines: [], text: '请输入编号。' });
-      text.focus();
-      return;
-    }
     setResult({ lines: [], text: '正在查找……' });
-    setResult(await found({ [by.value]: text.value.trim(), from: from.value, to: to.value }));
+    setResult(await found(by.value, text.value.trim(), { from: from.value, to: to.value }));
   };
   return html`<section aria-labelledby="find-title"><h1 id="find-title">查找结算</h1>
     <form class="who" ref=${form} onSubmit=${submit}>
       <${Field} id="by" label="按"><select id="by" name="by"><option value="insured">人员编号</option>
-        <option value="request">请求编号或结算编号</option></select><//>
-      <${Field} id="text" label="编号"><input id="text" name="text" autocomplete="off" spellcheck=${false} maxlength="60"
+        <option value="settlement">结算编号</option><option value="request">请求编号</option></select><//>
+      <${Field} id="text" label="编号（不填则列出这些天的全部）"><input id="text" name="text" autocomplete="off" spellcheck=${false} maxlength="60"
         enterkeyhint="search" /><//>
       <${Field} id="from" label="从"><input id="from" name="from" type="date" defaultValue=${today()} max=${today()} /><//>
       <${Field} id="to" label="到"><input id="to" name="to" type="date" defaultValue=${today()} max=${today()} /><//>
@@ -45,10 +40,11 @@ export function Find() {
   </section>`;
 }
 
-async function found(parameters) {
+async function found(by, text, days) {
   try {
-    const { status, body } = await api.query('/clinic/find', parameters);
-    return status === 200 ? { lines: body.lines ?? [] } : { lines: [], text: body.text || '暂时不能查找，请稍后再试。' };
+    const { status, body } = await api.query('/clinic/find', by === 'settlement' ? days : { ...days, [by]: text });
+    if (status !== 200) return { lines: [], text: body.text || '暂时不能查找，请稍后再试。' };
+    return { lines: body.lines.filter((line) => by !== 'settlement' || text === '' || line.settlementId === text) };
   } catch (error) {
     if (!(error instanceof api.NoAnswer)) throw error;
     return { lines: [], text: '联系不上医保中心，请在线路恢复后再查。' };

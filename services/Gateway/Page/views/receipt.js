@@ -1,4 +1,4 @@
-import { html, useEffect, useRef, useState } from '../vendor/htm-preact.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { percent, yuan } from '../money.js';
 import { session } from '../session.js';
 import { maskedId, PARTS, steps, VISIT_TYPES } from '../words.js';
@@ -20,7 +20,8 @@ export function Receipt({ answer, content, cancelled, focusPrint }) {
   const sheet = useRef(null);
   const print = useRef(null);
   useEffect(() => { if (focusPrint) print.current.focus(); }, []);
-  useEffect(() => {
+  // Before the browser draws: whoever prints at once prints on this paper.
+  useLayoutEffect(() => {
     localStorage.setItem(PAPER, paper);
     document.documentElement.dataset.paper = paper;
     const page = new CSSStyleSheet();

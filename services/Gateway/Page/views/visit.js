@@ -44,10 +44,11 @@ export function Visit({ onSubmitted }) {
   const change = (more) => setDraft((before) => (kept = { ...before, ...more }));
   const totalFen = draft.lines.reduce((sum, line) => sum + BigInt(line.amountFen), 0n);
 
-  // Leaving the field looks up as well, and does not call back whoever wants to leave.
-  const look = async (typed, left = false) => {
+  // Whoever has gone on to another field, on a slow line, is not called back.
+  const look = async (typed) => {
     const insuredId = typed.trim();
-    const correct = () => { if (!left && idField.current) toCorrect(idField.current); };
+    const isHere = () => idField.current !== null && document.activeElement === idField.current;
+    const correct = () => { if (isHere()) toCorrect(idField.current); };
     if (!ID.test(insuredId)) {
       setInsured(null);
       setFault(insuredId === '' ? '' : '人员编号应为 30 位以内的字母和数字，请重新刷卡或输入。');
@@ -61,7 +62,7 @@ export function Visit({ onSubmitted }) {
     if (asked.current !== insuredId) return;
     setInsured(known);
     if (known.refused) correct();
-    else if (!left) search.current?.focus();
+    else if (isHere()) search.current.focus();
   };
 
   useEffect(() => {
@@ -132,7 +133,7 @@ export function Visit({ onSubmitted }) {
       <${Field} id="insuredId" label="人员编号"><input id="insuredId" ref=${idField} autocomplete="off" spellcheck=${false} maxlength="60"
         enterkeyhint="search" value=${draft.insuredId} aria-describedby="visit-fault"
         onInput=${(event) => { asked.current = ''; setInsured(null); change({ insuredId: event.target.value }); }}
-        onKeyDown=${idKey} onBlur=${(event) => { if (asked.current !== event.target.value.trim()) look(event.target.value, true); }} /><//>
+        onKeyDown=${idKey} onBlur=${(event) => { if (asked.current !== event.target.value.trim()) look(event.target.value); }} /><//>
       <${Field} id="visitDate" label="就诊日期"><input id="visitDate" type="date" value=${draft.visitDate} max=${today()}
         onChange=${(event) => { change({ visitDate: event.target.value }); if (draft.insuredId) lookAgain(event.target.value); }} /><//>
       <${Field} id="visitType" label="就诊类型"><select id="visitType" value=${draft.visitType}
