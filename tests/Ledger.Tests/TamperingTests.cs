@@ -142,7 +142,7 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         await audit.TamperAsync("UPDATE chain_link SET format = 9 WHERE link = 3");
 
         UnknownChainFormatException refused = await Assert.ThrowsAsync<UnknownChainFormatException>(() => audit.FirstBadRowAsync());
-        Assert.Equal("Link 3 of the chain has format 9, and this program reads formats 1 to 4: verify with the program that made it.",
+        Assert.Equal("Link 3 of the chain has format 9, and this program reads formats 1 to 5: verify with the program that made it.",
             refused.Message);
     }
 
