@@ -85,7 +85,7 @@ public static class ContributionRules
 
         if (pack.PoolingArea is null && countyCode.Length == 0)
         {
-            string? unknown = aidFen > 0 ? $"{pack.City} 的资助由哪级负担、各多少，文件不在手" : null;
+            string? unknown = aidFen > 0 ? "资助由哪级财政负担、各负担多少的文件不在手" : null;
             return new(planYear, category, "", standard.Value, standard.Value - aidFen, unknown is null ? 0 : null,
                 unknown is null ? 0 : null, unknown, sources.Distinct(StringComparer.Ordinal).ToImmutableArray());
         }

@@ -15,7 +15,7 @@ public sealed class BookableRecordTests
     public static TheoryData<string, Action<SettledClaim>> Faults => new()
     {
         { "has the unknown kind 0", record => record.Kind = Kind.Unspecified },
-        { "has the unknown kind 6", record => record.Kind = (Kind)6 },
+        { "has the unknown kind 10", record => record.Kind = (Kind)10 },
         { "lacks insured_id, facility_code or request_id", record => record.InsuredId = "" },
         { "lacks insured_id, facility_code or request_id", record => record.FacilityCode = "" },
         { "lacks insured_id, facility_code or request_id", record => record.RequestId = "" },

@@ -32,6 +32,5 @@ ALTER TABLE sub_ledger
         WHEN 'UNMERGE_OUT' THEN facility_code = '' AND note <> '' AND visit_date IS NULL
         ELSE note = '' END);
 
--- The few that are looked up by the person.
-CREATE INDEX sub_ledger_person ON sub_ledger (shard, person_id) WHERE person_id <> '';
+-- So that nobody who was never merged pays for the question who was.
 CREATE INDEX sub_ledger_merge ON sub_ledger (insured_id) WHERE kind = 'MERGE_OUT';

@@ -258,6 +258,48 @@ public sealed class ImpactCalculationTests
         Assert.Contains("entry 3 of shard 1 undoes S1-1, which does not stand", refused.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Merged_ids_are_one_from_the_merge_on_and_two_again_once_it_is_undone()
+    {
+        MadeUpBooks books = new(Present);
+        SubLedgerEntry old = books.Settle("T", "2025-01-01", "grassroots", 40_000);
+        SubLedgerEntry merged = books.Settle("N", "2025-01-02", "grassroots", 30_000).Clone();
+        SubLedgerEntry parted = merged.Clone();
+        Assert.Equal((26_000, 19_500), (old.FundPayFen, merged.FundPayFen));
+        merged.FundPayFen = 30_000 - 26_000;
+        (parted.SettlementId, parted.Sequence) = ("after", merged.Sequence + 1);
+
+        ImpactCalculation together = new(Present, NewYear);
+        together.Add(old, ofMerged: true);
+        together.Add(Merge("MERGE_IN"), ofMerged: true);
+        together.Add(merged, ofMerged: true);
+        ImpactCalculation apart = new(Present, NewYear);
+        apart.Add(old, ofMerged: true);
+        apart.Add(Merge("MERGE_IN"), ofMerged: true);
+        apart.Add(Merge("UNMERGE_IN"), ofMerged: true);
+        apart.Add(parted, ofMerged: true);
+
+        Assert.Empty(together.Finish().Differing);
+        Assert.Empty(apart.Finish().Differing);
+
+        static SubLedgerEntry Merge(string kind) => new() { Kind = kind, InsuredId = "N", Note = "T\n甲\n因由" };
+    }
+
+    [Fact]
+    public void What_is_settled_under_a_merged_id_counts_for_the_other()
+    {
+        MadeUpBooks books = new(Present);
+        SubLedgerEntry first = books.Settle("T", "2025-01-01", "grassroots", 40_000);
+        SubLedgerEntry second = books.Settle("N", "2025-01-02", "grassroots", 30_000).Clone();
+        first.PersonId = "N";
+        second.FundPayFen = 4_000;
+        ImpactCalculation calculation = new(Present, NewYear);
+        calculation.Add(first, ofMerged: true);
+        calculation.Add(second, ofMerged: true);
+
+        Assert.Empty(calculation.Finish().Differing);
+    }
+
     private static (IReadOnlyList<DifferingSettlement> Settlements, ImpactTotals Totals) Of(
         PolicyPack pack, DateOnly from, MadeUpBooks books)
     {
