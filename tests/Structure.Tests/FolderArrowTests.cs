@@ -25,7 +25,8 @@ public sealed class FolderArrowTests
         {
             ["Api"] =
                 [
-                    "Acts", "Audit", "Closing", "Funding", "GeneralLedger", "Impact", "Posting", "Reconciliation", "Statements", "SubLedger",
+                    "Acts", "Audit", "Closing", "Funding", "GeneralLedger", "Impact", "Posting", "Reconciliation", "Statements",
+                    "SubLedger",
                 ],
             ["Audit"] = ["Posting", "SubLedger"],
             ["Impact"] = ["SubLedger"],
