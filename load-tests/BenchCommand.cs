@@ -9,6 +9,8 @@ using Claims.LoadTests.Measuring;
 using Claims.LoadTests.Peer;
 using Claims.LoadTests.Posting;
 using Claims.LoadTests.Registry;
+using Claims.V1;
+using Grpc.Core;
 
 namespace Claims.LoadTests;
 
@@ -32,7 +34,7 @@ public static class BenchCommand
     // Before the service has said how large its batches are.
     private const int AssumedBatch = 32;
 
-    private static readonly string[] InRounds = ["settle", "unary", "latency", "limit", "peer", "posting"];
+    private static readonly string[] InRounds = ["settle", "unary", "latency", "tls", "limit", "peer", "posting"];
 
     // Measured once: it does not depend on what else the machine does.
     private const string Memory = "memory";
@@ -89,13 +91,17 @@ public static class BenchCommand
 
         if (parts.Contains("latency")) await LatencyAsync(system.Layout, workload, cancellationToken);
 
+        await using TlsSystem? secured =
+            parts.Contains("tls") ? await TlsSystem.StartAsync(system.Layout, LatencyStreams, cancellationToken) : null;
+        if (secured is not null) await TlsLatencyAsync(secured, workload, cancellationToken);
+
         (long Stolen, long Total) before = MachineNoise.ProcessorTicksNow();
         for (int round = 1; round <= rounds; round++)
         {
             foreach (string part in inRounds)
             {
                 Output.Progress(string.Create(CultureInfo.InvariantCulture, $"round {round} of {rounds}, {part} …"));
-                await MeasureAsync(part, system, workload, results, cancellationToken);
+                await MeasureAsync(part, system, secured, workload, results, cancellationToken);
             }
         }
 
@@ -106,7 +112,8 @@ public static class BenchCommand
     }
 
     private static async Task MeasureAsync(
-        string part, TemporarySystem system, Workload workload, BenchResults results, CancellationToken cancellationToken)
+        string part, TemporarySystem system, TlsSystem? secured, Workload workload, BenchResults results,
+        CancellationToken cancellationToken)
     {
         switch (part)
         {
@@ -124,6 +131,13 @@ public static class BenchCommand
                     results.Late.Add(noise.End().Late);
                 }
 
+                break;
+            case "tls":
+                // As many connections, callers and visits as without; each hospital is one facility here, and its certificate says which.
+                CallInvoker[] hospitals = [.. Enumerable.Range(1, UnaryConnections).Select(secured!.Connect)];
+                results.TlsUnaryPerSecond.Add(await UnaryBench.MeasureAsync(
+                    hospitals, (hospital, _) => workload.NextOf(hospital + 1), UnaryVisits, UnaryCallers, cancellationToken));
+                results.TlsLatencies.Add(await TlsLatencyAsync(secured!, workload, cancellationToken));
                 break;
             case "limit":
                 int batch = results.Settle.Count > 0
@@ -145,9 +159,20 @@ public static class BenchCommand
     private static async Task<LatencyHistogram> LatencyAsync(SystemLayout layout, Workload workload, CancellationToken cancellationToken)
     {
         using Services services = new(layout);
+        CallInvoker[] hospitals = [.. Enumerable.Range(0, LatencyStreams).Select(_ => services.Connect(layout.AdjudicationAddress))];
+        return await LatencyAsync(hospitals, _ => workload.Next(), cancellationToken);
+    }
+
+    private static Task<LatencyHistogram> TlsLatencyAsync(TlsSystem secured, Workload workload, CancellationToken cancellationToken) =>
+        LatencyAsync([.. Enumerable.Range(1, LatencyStreams).Select(secured.Connect)],
+            visit => workload.NextOf((visit % LatencyStreams) + 1), cancellationToken);
+
+    /// <param name="visit">By its number; it goes over the next hospital's stream in turn.</param>
+    private static async Task<LatencyHistogram> LatencyAsync(
+        CallInvoker[] hospitals, Func<int, SettleRequest> visit, CancellationToken cancellationToken)
+    {
         LatencyHistogram latencies = new();
-        OpenLoop hospitals = new([.. Enumerable.Range(0, LatencyStreams).Select(_ => services.Connect(layout.AdjudicationAddress))]);
-        await hospitals.SendAsync([.. Enumerable.Range(0, LatencyVisits).Select(_ => workload.Next())], LatencyPerSecond, latencies,
+        await new OpenLoop(hospitals).SendAsync([.. Enumerable.Range(0, LatencyVisits).Select(visit)], LatencyPerSecond, latencies,
             cancellationToken);
         return latencies;
     }

@@ -19,6 +19,12 @@ public sealed class BenchResults
 
     public List<LatencyHistogram> Latencies { get; } = [];
 
+    /// <summary>With mutual TLS and a certificate for each hospital.</summary>
+    public List<double> TlsUnaryPerSecond { get; } = [];
+
+    /// <summary>Likewise.</summary>
+    public List<LatencyHistogram> TlsLatencies { get; } = [];
+
     /// <summary>How late a thread of this process woke while latencies were measured: what the machine adds to each.</summary>
     public List<LatencyHistogram> Late { get; } = [];
 
@@ -50,6 +56,9 @@ public sealed class BenchResults
     {
         SettlePerSecond = Rounded(SettlePerSecond),
         UnaryPerSecond = Rounded(MedianOf(UnaryPerSecond)),
+        TlsUnaryPerSecond = Rounded(MedianOf(TlsUnaryPerSecond)),
+        TlsP50Ms = PercentileMs(TlsLatencies, 50),
+        TlsP99Ms = PercentileMs(TlsLatencies, 99),
         EndToEndPerSecond = Rounded(EndToEndPerSecond),
         PostingPerSecond = Rounded(MedianOf(PostingRates)),
         RedisLimitPerSecond = Rounded(MedianOf(RedisLimitPerSecond)),
@@ -77,6 +86,8 @@ public sealed class BenchResults
             EndToEndPerSecond = Settle.Select(round => Rounded(round.EndToEndPerSecond)),
             AllocatedBytesPerSettlement = Settle.Select(round => Rounded(round.AllocatedBytes)),
             UnaryPerSecond = UnaryPerSecond.Select(rate => Rounded(rate)),
+            TlsUnaryPerSecond = TlsUnaryPerSecond.Select(rate => Rounded(rate)),
+            TlsP99Ms = TlsLatencies.Select(round => PercentileMs([round], 99)),
             PostingPerSecond = PostingRates.Select(rate => Rounded(rate)),
             RedisLimitPerSecond = RedisLimitPerSecond.Select(rate => Rounded(rate)),
             PeerPerSecond = PeerPerSecond.Select(rate => Rounded(rate)),
@@ -114,11 +125,14 @@ public sealed class BenchResults
         ("visits in a call of the script", [.. Settle.Select(round => round.BatchSize)], 1),
         ("bytes allocated per settlement", [.. Settle.Select(round => round.AllocatedBytes)], 0),
         ("settled and acknowledged, single calls, /s", [.. UnaryPerSecond], 0),
+        ("the same with mutual TLS and identity, /s", [.. TlsUnaryPerSecond], 0),
         ("posted by the ledger alone, /s", [.. PostingRates], 0),
         ("limit: the script alone, /s", [.. RedisLimitPerSecond], 0),
         ("peer: one PL/pgSQL function, /s", [.. PeerPerSecond], 0),
         ("p50 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(50).TotalMilliseconds)], 2),
         ("p99 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(99).TotalMilliseconds)], 2),
+        ("p50 at 1 000/s with mutual TLS, ms", [.. TlsLatencies.Select(rounds => rounds.Percentile(50).TotalMilliseconds)], 2),
+        ("p99 at 1 000/s with mutual TLS, ms", [.. TlsLatencies.Select(rounds => rounds.Percentile(99).TotalMilliseconds)], 2),
         ("p99.9 at 1 000/s, ms", [.. Latencies.Select(rounds => rounds.Percentile(99.9).TotalMilliseconds)], 2),
         ("p99 that a thread wakes late meanwhile, ms", [.. Late.Select(rounds => rounds.Percentile(99).TotalMilliseconds)], 2),
         ("p99.9 that a thread wakes late meanwhile, ms", [.. Late.Select(rounds => rounds.Percentile(99.9).TotalMilliseconds)], 2),
@@ -136,6 +150,7 @@ public sealed class BenchResults
         double? peer = MedianOf(PeerPerSecond);
         return new (string Name, double? Over, double? Under)[]
         {
+            ("tlsUnaryToUnary", MedianOf(TlsUnaryPerSecond), MedianOf(UnaryPerSecond)),
             ("settleToPeer", SettlePerSecond, peer),
             ("settleToRedisLimit", SettlePerSecond, MedianOf(RedisLimitPerSecond)),
             ("endToEndToPeer", EndToEndPerSecond, peer),

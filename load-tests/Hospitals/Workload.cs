@@ -52,6 +52,9 @@ public sealed class Workload(int insured, int seed = 1)
     /// <summary>The next visit; its request id is new.</summary>
     public SettleRequest Next() => Visit(_random.Next(1, Facilities + 1), _random.Next(Insured));
 
+    /// <summary>The next visit of one facility, from 1 on.</summary>
+    public SettleRequest NextOf(int facility) => Visit(facility, _random.Next(Insured));
+
     public SettleRequest Visit(int facility, int insured)
     {
         long totalFen = _random.Next(MinTotalFen, MaxTotalFen + 1);

@@ -254,7 +254,8 @@ public sealed class BooksCommandTests(FakeSystem system)
             {"code":"POSITIONS","name":"ranges up to the watermarks 序号连续至水位 (shards 分片)","holds":true,"examined":104,"table":"","key":"","tampering":"","detail":""},
             {"code":"JOURNALS","name":"sub-ledger = general ledger 明细账 = 总账 (journals 凭证)","holds":true,"examined":105,"table":"","key":"","tampering":"","detail":""},
             {"code":"BALANCES","name":"balances = postings 余额 = 分录 (accounts 科目)","holds":true,"examined":106,"table":"","key":"","tampering":"","detail":""},
-            {"code":"ACTS","name":"closings and plans = acts 结账与计划 = 操作记录 (acts 操作)","holds":true,"examined":107,"table":"","key":"","tampering":"","detail":""},
+            {"code":"ACTS","name":"closings and plans = acts 结账与计划 = 操作记录 (acts 操作)","holds":true,"examined":107,"table":"",
+            "key":"","tampering":"","detail":""},
             {"code":"ACCUMULATORS","name":"sub-ledger = accumulators 明细账 = 个人累计 (insured 参保人)","holds":true,"examined":108,"table":"","key":"","tampering":"","detail":""}]}
             """);
         Ran text = await system.RunAsync("ledger", "verify", "--expect", $"60:{new string('C', 64)}");

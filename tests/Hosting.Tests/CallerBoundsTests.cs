@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using Claims.Hosting;
 using Claims.V1;
@@ -184,6 +185,42 @@ public sealed class CallerBoundsTests
         released.SetResult();
         Assert.True(await worked.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Bound));
         Assert.Equal("R1", worked.ResponseStream.Current.RequestId);
+    }
+
+    /// <summary>The control: a share that nobody reaches.</summary>
+    [Theory]
+    [InlineData(20, true)]
+    [InlineData(1_000_000, false)]
+    public async Task Streams_of_a_facility_take_turns_beyond_its_messages_a_second_and_others_do_not_wait(int perSecond, bool waits)
+    {
+        await using InProcessService service =
+            await InProcessService.StartAsync(new Behaviour(), configure: null, $"--Claims:MessagesPerSecond={perSecond}");
+        string before = Delayed(await MetricsAsync(service));
+        using Caller caller = new(service.Grpc, Caller.Bad, H1);
+        using AsyncDuplexStreamingCall<SettleRequest, SettleReply> first = caller.Open();
+        using AsyncDuplexStreamingCall<SettleRequest, SettleReply> second = caller.Open();
+
+        // Two seconds' worth go through at once; the other 40 wait for their turn, 20 a second, over both streams.
+        long began = Stopwatch.GetTimestamp();
+        Task both = Task.WhenAll(SendAsync(first), SendAsync(second));
+        using Caller other = new(service.Grpc, Caller.Good, H2);
+        using AsyncDuplexStreamingCall<SettleRequest, SettleReply> others = other.Open();
+        Assert.Equal(StatusCode.OK, await AskAsync(others, "H2"));
+        await both;
+
+        double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        string after = Delayed(await MetricsAsync(service));
+        if (waits) Assert.InRange(seconds, 1.9, 30);
+        Assert.Equal(!waits, before == after);
+
+        static string Delayed(string metrics) =>
+            metrics.Split('\n')
+                .SingleOrDefault(line => line.StartsWith("claims_stream_messages_delayed_total ", StringComparison.Ordinal)) ?? "";
+
+        static async Task SendAsync(AsyncDuplexStreamingCall<SettleRequest, SettleReply> stream)
+        {
+            for (int message = 0; message < 40; message++) Assert.Equal(StatusCode.OK, await AskAsync(stream));
+        }
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Claims.Hosting;
@@ -10,10 +11,11 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
+using Xunit.Abstractions;
 
 namespace Hosting.Tests;
 
-public sealed class MutualTlsTests : IDisposable
+public sealed class MutualTlsTests(ITestOutputHelper output) : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("claims-tls-").FullName;
 
@@ -57,6 +59,57 @@ public sealed class MutualTlsTests : IDisposable
         using AsyncUnaryCall<SettleReply> call = client.SettleAsync(new SettleRequest { FacilityCode = facility }, headers);
         if (expected == StatusCode.OK) await call;
         else Assert.Equal(expected, (await Assert.ThrowsAsync<RpcException>(async () => await call)).StatusCode);
+    }
+
+    /// <summary>A process of its own, and what it takes of memory by each connection that has shown its certificate and says nothing more.
+    /// The smallest pod has 512 MiB.</summary>
+    [Fact]
+    public async Task Silent_connections_with_tls_fit_the_smallest_pod()
+    {
+        const int Warm = 100;
+        const int Measured = 500;
+        const long PodBytes = 512L << 20;
+        Authority authority = new(_directory, "bureau");
+        string[] own = authority.Issue("sample", "localhost");
+        authority.Issue("hospital", "hospital", Usage.Client);
+        using X509Certificate2 certificate = X509Certificate2.CreateFromPemFile(
+            Path.Combine(_directory, "bureau-hospital.crt"), Path.Combine(_directory, "bureau-hospital.key"));
+        await using ServiceProcess service = await ServiceProcess.StartAsync([.. own.Select(setting => setting[2..].Split('=', 2))
+            .Select(setting => (setting[0].Replace(":", "__", StringComparison.Ordinal), setting[1]))]);
+        List<SslStream> open = [];
+        try
+        {
+            await OpenAsync(Warm);
+            long before = service.ResidentBytes;
+
+            await OpenAsync(Measured);
+
+            long each = (service.ResidentBytes - before) / Measured;
+            output.WriteLine($"{each / 1_000.0:0.0} kB each; {before / 1e6:0} MB before");
+            Assert.True(before + (each * new HostSettings().MaxConnections) < PodBytes, $"{each} bytes each, {before} before");
+        }
+        finally
+        {
+            foreach (SslStream stream in open) await stream.DisposeAsync();
+        }
+
+        async Task OpenAsync(int count)
+        {
+            for (int one = 0; one < count; one++)
+            {
+                Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
+                await socket.ConnectAsync(IPAddress.Loopback, service.Grpc.Port);
+                SslStream stream = new(new NetworkStream(socket, ownsSocket: true));
+                await stream.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+                {
+                    TargetHost = "localhost",
+                    ClientCertificates = [certificate],
+                    CertificateChainPolicy = authority.Trust(),
+                    ApplicationProtocols = [SslApplicationProtocol.Http2],
+                });
+                open.Add(stream);
+            }
+        }
     }
 
     [Fact]

@@ -150,6 +150,7 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
                 new VerifyCheck { Code = VerifyCheck.Types.Code.Positions, Holds = true, Examined = Shards },
                 new VerifyCheck { Code = VerifyCheck.Types.Code.Journals, Holds = true, Examined = 2 },
                 new VerifyCheck { Code = VerifyCheck.Types.Code.Balances, Holds = true, Examined = 4 },
+                new VerifyCheck { Code = VerifyCheck.Types.Code.Acts, Holds = true },
             ],
             news.Where(one => one.Check is not null).Select(one => one.Check));
         Assert.Equal(new ChainHead { Link = 1, Hash = hash }, news[^1].Head);

@@ -39,10 +39,19 @@ internal sealed class CertificateNames
         return new CertificateNames(others.ToFrozenDictionary(StringComparer.Ordinal));
     }
 
-    /// <returns>Null where no name says who it is, or two say different things.</returns>
+    /// <returns>Null where no name says who it is, two say different things, or the names cannot be read.</returns>
     public Identity? IdentityOf(X509Certificate2 certificate)
     {
-        List<string> names = [.. NamesOf(certificate)];
+        List<string> names;
+        try
+        {
+            names = [.. NamesOf(certificate)];
+        }
+        catch (AsnContentException)
+        {
+            return null;
+        }
+
         HashSet<Identity> own = [];
         foreach (string name in names.Where(name => name.StartsWith(Identity.Scheme, StringComparison.Ordinal)))
         {

@@ -6,8 +6,10 @@ namespace Claims.Hosting;
 
 /// <summary>A stream's messages. It ends as if the caller had said its last once the service stops, or the stream is cut.</summary>
 /// <param name="check">Throws for a message that is not the caller's; null where nothing is checked.</param>
+/// <param name="share">Whose messages a second are bounded; null where nobody's are.</param>
 internal sealed class BoundedReader<T>(
-    IAsyncStreamReader<T> inner, Action<T>? check, CallerConnection? connection, TimeProvider time, CancellationToken stopping)
+    IAsyncStreamReader<T> inner, Action<T>? check, CallerShare? share, CallerConnection? connection, TimeProvider time,
+    CancellationToken stopping)
     : OpenStream(connection, time, stopping), IAsyncStreamReader<T>
 {
     // One for all reads with the same token, which is usual: a visit of a stream costs no registration.
@@ -22,8 +24,9 @@ internal sealed class BoundedReader<T>(
         Task<bool> next = inner.MoveNext(Either(cancellationToken));
         // Under load the next message is usually there already, and costs nothing more.
         if (!next.IsCompletedSuccessfully) return WaitAsync(next, cancellationToken);
-        if (next.Result) Take();
-        return next;
+        if (!next.Result) return next;
+        Take();
+        return share?.TakeMessage() is { Ticks: > 0 } delay ? LaterAsync(delay, cancellationToken) : next;
     }
 
     protected override void Dispose(bool disposing)
@@ -49,9 +52,8 @@ internal sealed class BoundedReader<T>(
         BeginWaiting();
         try
         {
-            bool more = await next;
-            if (more) Take();
-            return more;
+            if (!await next) return false;
+            Take();
         }
         catch (OperationCanceledException) when (Ending.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -66,6 +68,17 @@ internal sealed class BoundedReader<T>(
         {
             EndWaiting();
         }
+
+        return share?.TakeMessage() is { Ticks: > 0 } delay ? await LaterAsync(delay, cancellationToken) : true;
+    }
+
+    /// <summary>What has been read is answered, sooner where the stream ends.</summary>
+    private async Task<bool> LaterAsync(TimeSpan delay, CancellationToken cancellationToken)
+    {
+        TurnedAway.Delayed();
+        await Task.Delay(delay, Time, Either(cancellationToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+        return true;
     }
 
     private void Take()

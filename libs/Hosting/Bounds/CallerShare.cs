@@ -39,6 +39,8 @@ internal sealed class CallerShare : IDisposable
     private readonly TimeProvider _time;
     private readonly TokenBucketRateLimiter _rate;
     private readonly TokenBucketRateLimiter _resets;
+    private readonly long _began;
+    private double _messageDueSeconds;
     private int _connections;
     private int _calls;
     private int _streams;
@@ -49,6 +51,7 @@ internal sealed class CallerShare : IDisposable
     {
         _settings = settings;
         _time = time;
+        _began = time.GetTimestamp();
         _rate = Bucket(settings.CallsPerSecond, BurstSeconds * settings.CallsPerSecond);
         _resets = Bucket(Math.Min(ResetsPerSecond, settings.CallsPerCaller), settings.CallsPerCaller);
     }
@@ -75,6 +78,19 @@ internal sealed class CallerShare : IDisposable
         {
             _calls--;
             if (isStream) _streams--;
+        }
+    }
+
+    /// <summary>A message of one of the caller's streams has come.</summary>
+    /// <returns>How long it waits until it is its turn: all streams of a caller take turns in one line.</returns>
+    public TimeSpan TakeMessage()
+    {
+        lock (_gate)
+        {
+            double now = _time.GetElapsedTime(_began).TotalSeconds;
+            double due = Math.Max(_messageDueSeconds, now - BurstSeconds);
+            _messageDueSeconds = due + (1.0 / _settings.MessagesPerSecond);
+            return due > now ? TimeSpan.FromSeconds(due - now) : TimeSpan.Zero;
         }
     }
 
@@ -115,6 +131,7 @@ internal sealed class CallerShare : IDisposable
         {
             if (_retired) return true;
             _retired = _connections == 0 && _calls == 0 && !IsPaused
+                && _messageDueSeconds <= _time.GetElapsedTime(_began).TotalSeconds - BurstSeconds
                 && Left(_rate) == BurstSeconds * _settings.CallsPerSecond && Left(_resets) == _settings.CallsPerCaller;
             return _retired;
         }

@@ -56,6 +56,8 @@ internal abstract class OpenStream(CallerConnection? connection, TimeProvider ti
 
     protected virtual void Dispose(bool disposing) => _end.Dispose();
 
+    protected TimeProvider Time => time;
+
     protected void BeginWaiting() => Volatile.Write(ref _waitingSinceTicks, time.GetTimestamp());
 
     protected void EndWaiting() => Volatile.Write(ref _waitingSinceTicks, 0);

@@ -17,10 +17,17 @@ internal sealed class TurnedAway(TimeProvider time, ILogger<TurnedAway> logger)
         "claims_streams_cut_total", description: "Streams ended because no message came (silent), or their certificate is trusted no "
             + "longer (certificate).");
 
+    private static readonly Counter<long> Messages = Meter.CreateCounter<long>(
+        "claims_stream_messages_delayed_total", description: "Messages of streams that waited because their caller sends too many a "
+            + "second.");
+
     private readonly QuietLog _quiet = new(time);
 
     /// <summary>A call beyond the bound of all of them.</summary>
     public static void Call() => Calls.Add(1, Reason("all"));
+
+    /// <summary>A stream's message waits for its turn.</summary>
+    public static void Delayed() => Messages.Add(1);
 
     public void Call(Excess excess, object caller)
     {
@@ -55,6 +62,7 @@ internal sealed class TurnedAway(TimeProvider time, ILogger<TurnedAway> logger)
         foreach (string reason in new[] { "all", "calls", "streams", "rate" }) Calls.Add(0, Reason(reason));
         foreach (string reason in new[] { "share", "resets", "silent" }) Connections.Add(0, Reason(reason));
         foreach (string reason in new[] { "silent", "certificate" }) Streams.Add(0, Reason(reason));
+        Messages.Add(0);
     }
 
     private static KeyValuePair<string, object?> Reason(string reason) => new("reason", reason);

@@ -12,11 +12,11 @@ public static class KnownSettings
         "AcceptUnsafePostgres", "AdjudicationAddress", "AnswerSeconds", "BatchMilliseconds", "BatchRecords", "BodyBytes", "BodySeconds",
         "BooksBytes", "CallsPerCaller", "CallsPerSecond", "City", "ClinicSessionMinutes", "ConnectionsPerCaller", "DrainSeconds",
         "EligibilityAddress", "EligibilityCacheEntries", "EligibilityCacheSeconds", "Hosts", "Kafka", "KafkaKeyFile", "LedgerAddress",
-        "LoginsPerMinute", "MaxConcurrentRequests", "MaxConnections", "MetricsPort", "OperatorsPort", "Origins", "OtlpEndpoint",
-        "OutboxKeptPerShard", "OutboxMaxPerShard", "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres", "PostgresOwner",
-        "ReconcileSeconds", "Redis", "RedisReplicas", "RefusalDays", "RelayWindow", "Shards", "SilentSeconds", "StreamIdleSeconds",
-        "StreamInFlight", "StreamsPerCaller", "Tls", "Tls__Certificate", "Tls__ClientCa", "Tls__Identities", "Tls__Key", "Tls__Revoked",
-        "TraceSampleRatio", "UnknownInsuredPerHour", "YearCloseDelayHours",
+        "LoginsPerMinute", "MaxConcurrentRequests", "MaxConnections", "MessagesPerSecond", "MetricsPort", "OperatorsPort", "Origins",
+        "OtlpEndpoint", "OutboxKeptPerShard", "OutboxMaxPerShard", "PlanWarningPercents", "PolicyDirectory", "Port", "Postgres",
+        "PostgresOwner", "ReconcileSeconds", "Redis", "RedisReplicas", "RefusalDays", "RelayWindow", "Shards", "SilentSeconds",
+        "StreamIdleSeconds", "StreamInFlight", "StreamsPerCaller", "Tls", "Tls__Certificate", "Tls__ClientCa", "Tls__Identities",
+        "Tls__Key", "Tls__Revoked", "TraceSampleRatio", "UnknownInsuredPerHour", "YearCloseDelayHours",
     ];
 
     public static bool IsKnown(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);

@@ -34,21 +34,21 @@ internal sealed class CallGuard : Interceptor
 
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync<TRequest, TResponse>(context, request, isStream: false, _ => continuation(request, context));
+        GuardAsync<TRequest, TResponse>(context, request, isStream: false, (_, _) => continuation(request, context));
 
     // A half-read upload must not look like a whole one: it runs to its end, or into the bound on draining. One that falls silent fails.
     public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(IAsyncStreamReader<TRequest> requestStream,
         ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync<TRequest, TResponse>(context, request: null, isStream: true, async check =>
+        GuardAsync<TRequest, TResponse>(context, request: null, isStream: true, async (check, share) =>
         {
-            using BoundedReader<TRequest> reader = new(requestStream, check, ConnectionOf(context), _time, CancellationToken.None);
+            using BoundedReader<TRequest> reader = new(requestStream, check, share, ConnectionOf(context), _time, CancellationToken.None);
             return await ReadAsync(reader, () => continuation(reader, context));
         });
 
     // A subscription has no end of its own: it is cut when the service stops, and the caller subscribes to another replica.
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
         ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync<TRequest, bool>(context, request, isStream: true, async _ =>
+        GuardAsync<TRequest, bool>(context, request, isStream: true, async (_, _) =>
         {
             // Where Grpc.AspNetCore looks for it when a context is not its own.
             context.UserState["__HttpContext"] = context.GetHttpContext();
@@ -70,9 +70,9 @@ internal sealed class CallGuard : Interceptor
     public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
         DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
-        GuardAsync<TRequest, bool>(context, request: null, isStream: true, async check =>
+        GuardAsync<TRequest, bool>(context, request: null, isStream: true, async (check, share) =>
         {
-            using BoundedReader<TRequest> reader = new(requestStream, check, ConnectionOf(context), _time, _stopping);
+            using BoundedReader<TRequest> reader = new(requestStream, check, share, ConnectionOf(context), _time, _stopping);
             return await ReadAsync(reader, async () =>
             {
                 await continuation(reader, responseStream, context);
@@ -97,9 +97,10 @@ internal sealed class CallGuard : Interceptor
     }
 
     /// <param name="request">The call's only one; null where they are streamed.</param>
-    /// <param name="call">Takes what each streamed message is to be checked with, null where nothing is.</param>
+    /// <param name="call">Takes what each streamed message is to be checked with, null where nothing is, and whose messages are bounded,
+    /// null where nobody's are: a bureau's files come as fast as they are taken.</param>
     private async Task<T> GuardAsync<TRequest, T>(
-        ServerCallContext context, TRequest? request, bool isStream, Func<Action<TRequest>?, Task<T>> call)
+        ServerCallContext context, TRequest? request, bool isStream, Func<Action<TRequest>?, CallerShare?, Task<T>> call)
         where TRequest : class
     {
         HttpContext http = context.GetHttpContext();
@@ -116,7 +117,7 @@ internal sealed class CallGuard : Interceptor
             if (request is not null) check?.Invoke(request);
             isBegun = _calls.TryBegin(takesPlace);
             return isBegun
-                ? await call(check)
+                ? await call(check, caller.IsFacility ? share : null)
                 : throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many calls are in progress; try again later."));
         }
         catch (InvalidProtocolBufferException)

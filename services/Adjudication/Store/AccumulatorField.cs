@@ -16,7 +16,20 @@ public sealed record AccumulatorField(string Name, int Year, DateOnly? Day, stri
     public bool IsBorne => Name[0] == 'b';
 
     /// <returns>Null where the field is no accumulator.</returns>
+    /// <exception cref="StoreUnavailableException">It is one that this program does not write.</exception>
     public static AccumulatorField? Read(string field, ReadOnlySpan<byte> value)
+    {
+        try
+        {
+            return field.Length == 0 ? null : ReadSound(field, value);
+        }
+        catch (Exception met) when (StoredBytes.AreWrong(met))
+        {
+            throw StoredBytes.Unreadable(met);
+        }
+    }
+
+    private static AccumulatorField? ReadSound(string field, ReadOnlySpan<byte> value)
     {
         if (!AccumulatorNames.Measures.Contains(field[0], StringComparison.Ordinal)) return null;
         int period = field.IndexOf(':', StringComparison.Ordinal) + 1;

@@ -25,6 +25,7 @@ public readonly record struct OutboxRecord(RecordHeader Header, StoredRecord? Se
     public static OutboxRecord Read(ReadOnlyMemory<byte> bytes, StoredRequest into)
     {
         RecordHeader header = RecordHeader.Read(bytes.Span);
+        if (bytes.Length < header.ContentStart + sizeof(long)) throw StoredBytes.Unreadable(null);
         return header.Kind switch
         {
             RecordKind.Settlement => new OutboxRecord(
@@ -51,7 +52,20 @@ public readonly record struct OutboxEntry(
     /// <summary>Takes the next entry off.</summary>
     /// <param name="keys">Of the shard whose outbox it is.</param>
     /// <param name="into">Holds a settlement's request from now on; it may have held another one.</param>
+    /// <exception cref="StoreUnavailableException">It is not what this program writes.</exception>
     public static OutboxEntry Take(ref ReadOnlyMemory<byte> entries, ShardKeys keys, StoredRequest into)
+    {
+        try
+        {
+            return TakeSound(ref entries, keys, into);
+        }
+        catch (Exception met) when (StoredBytes.AreWrong(met))
+        {
+            throw StoredBytes.Unreadable(met);
+        }
+    }
+
+    private static OutboxEntry TakeSound(ref ReadOnlyMemory<byte> entries, ShardKeys keys, StoredRequest into)
     {
         string insuredId = keys.InsuredIdOf(Take(ref entries, sizeof(ushort)));
         RequestField.Key key = RequestField.Parse(Take(ref entries, sizeof(ushort)));

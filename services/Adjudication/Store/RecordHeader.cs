@@ -95,6 +95,7 @@ public readonly record struct RecordHeader(
     /// <exception cref="StoreUnavailableException">The record has a format that this program does not know.</exception>
     public static RecordHeader Read(ReadOnlySpan<byte> bytes)
     {
+        if (bytes.Length < Bytes) throw StoredBytes.Unreadable(null);
         if (bytes[0] != Format)
             throw new StoreUnavailableException($"A stored record has format {bytes[0]}, and this program reads format {Format}.");
         return new(

@@ -12,9 +12,35 @@ public readonly record struct StoredLimits(ReadOnlyMemory<byte> Numbers, ReadOnl
     public int Count => LimitsBlock.CountOf(Block.Span);
 
     /// <param name="bytes">The whole record.</param>
-    public static StoredLimits Read(in RecordHeader header, ReadOnlyMemory<byte> bytes) => new(
-        bytes.Slice(RecordHeader.Bytes, header.NumbersBytes),
-        bytes.Slice(RecordHeader.Bytes + header.NumbersBytes, header.LimitsBytes));
+    /// <exception cref="StoreUnavailableException">They are not what this program writes.</exception>
+    public static StoredLimits Read(in RecordHeader header, ReadOnlyMemory<byte> bytes)
+    {
+        if (bytes.Length < header.ContentStart) throw StoredBytes.Unreadable(null);
+        StoredLimits limits = new(
+            bytes.Slice(RecordHeader.Bytes, header.NumbersBytes),
+            bytes.Slice(RecordHeader.Bytes + header.NumbersBytes, header.LimitsBytes));
+        limits.Check();
+        return limits;
+    }
+
+    /// <summary>Every limit has its numbers and its name: whoever reads them afterwards meets no end.</summary>
+    private void Check()
+    {
+        try
+        {
+            LimitsBlock.Reader block = new(Block.Span);
+            ReadOnlySpan<byte> numbers = Numbers.Span;
+            for (int count = 0; block.MoveNext(); count++)
+            {
+                if (count == Terms.MostLimits) throw new InvalidDataException("A stored record has more limits than a visit can meet.");
+                Next(block.Limit, ref numbers);
+            }
+        }
+        catch (Exception met) when (StoredBytes.AreWrong(met))
+        {
+            throw StoredBytes.Unreadable(met);
+        }
+    }
 
     /// <param name="uses">Takes every limit, in the order of the terms; as long as there are limits.</param>
     public void CopyTo(Span<LimitUse> uses)

@@ -10,26 +10,28 @@ public readonly record struct StoredRecord(
     public static StoredRecord Read(ReadOnlyMemory<byte> bytes)
     {
         RecordHeader header = RecordHeader.Read(bytes.Span);
-        return Read(header, StoredLimits.Read(header, bytes), bytes[header.ContentStart..]);
+        StoredLimits limits = StoredLimits.Read(header, bytes);
+        return Read(header, limits, bytes[header.ContentStart..]);
     }
 
     /// <param name="content">Fingerprint, message and visit id.</param>
-    public static StoredRecord Read(RecordHeader header, StoredLimits limits, ReadOnlyMemory<byte> content) => new(
-        header,
-        limits,
-        content[..Fingerprints.Bytes],
-        StoredRequest.Parser.ParseFrom(content.Span[Fingerprints.Bytes..^header.VisitIdBytes]))
-    {
-        VisitId = VisitIdOf(header, content.Span),
-    };
+    public static StoredRecord Read(RecordHeader header, StoredLimits limits, ReadOnlyMemory<byte> content) =>
+        Read(header, limits, content, new StoredRequest());
 
     /// <summary>The same as <see cref="Read(RecordHeader, StoredLimits, ReadOnlyMemory{byte})"/>, into a message that may have held
     /// another request.</summary>
     public static StoredRecord Read(RecordHeader header, StoredLimits limits, ReadOnlyMemory<byte> content, StoredRequest into)
     {
         Clear(into);
-        into.MergeFrom(content.Span[Fingerprints.Bytes..^header.VisitIdBytes]);
-        return new StoredRecord(header, limits, content[..Fingerprints.Bytes], into) { VisitId = VisitIdOf(header, content.Span) };
+        try
+        {
+            into.MergeFrom(content.Span[Fingerprints.Bytes..^header.VisitIdBytes]);
+            return new StoredRecord(header, limits, content[..Fingerprints.Bytes], into) { VisitId = VisitIdOf(header, content.Span) };
+        }
+        catch (Exception met) when (StoredBytes.AreWrong(met))
+        {
+            throw StoredBytes.Unreadable(met);
+        }
     }
 
     /// <summary>The hospital's number of the visit; empty where it stated none.</summary>

@@ -52,7 +52,7 @@ public sealed class TermsStore(IDatabase redis)
         RedisValue stored = await GuardAsync(redis.HashGetAsync(shard.Keys.Terms, FieldOf(key)), shard, Unanswered.Unknown);
         if (stored.IsNull) throw new StoreUnavailableException($"Shard {shard.Shard}: the terms of a stored settlement are missing.");
         byte[] text = (byte[])stored!;
-        kept = new KeptTerms(JsonSerializer.Deserialize<Terms>(text)!, text);
+        kept = new KeptTerms(Read(key, text), text);
         _known[(shard.Shard, key)] = kept;
         return kept;
     }
@@ -66,6 +66,21 @@ public sealed class TermsStore(IDatabase redis)
         {
             KeptTerms kept = await ReadKeptAsync(from, key);
             await WriteAsync(to, key, kept.Terms, (byte[])[.. kept.Text.Span]);
+        }
+    }
+
+    /// <exception cref="StoreUnavailableException">The text is not the one that was stored under the key, or none.</exception>
+    public static Terms Read(uint key, byte[] text)
+    {
+        if (KeyOf(text) != key) throw StoredBytes.Unreadable(null);
+        try
+        {
+            return JsonSerializer.Deserialize<Terms>(text) ?? throw StoredBytes.Unreadable(null);
+        }
+        catch (Exception met) when (StoredBytes.AreWrong(met) || met is NullReferenceException)
+        {
+            // Terms are put together from their parts, and one may be missing.
+            throw StoredBytes.Unreadable(met);
         }
     }
 

@@ -38,6 +38,18 @@ public sealed record UndoingRecord(
     {
         RecordHeader header = RecordHeader.Read(bytes.Span);
         StoredLimits limits = StoredLimits.Read(header, bytes);
+        try
+        {
+            return Read(header, limits, bytes);
+        }
+        catch (Exception met) when (StoredBytes.AreWrong(met))
+        {
+            throw StoredBytes.Unreadable(met);
+        }
+    }
+
+    private static UndoingRecord Read(in RecordHeader header, in StoredLimits limits, ReadOnlyMemory<byte> bytes)
+    {
         ReadOnlyMemory<byte> fingerprint = bytes.Slice(header.ContentStart, Fingerprints.Bytes);
         ReadOnlyMemory<byte> rest = bytes[(header.ContentStart + Fingerprints.Bytes)..];
         string field = Encoding.UTF8.GetString(Take(ref rest).Span);

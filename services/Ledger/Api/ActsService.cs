@@ -44,7 +44,8 @@ internal sealed class ActsService(ActBook acts, YearProposals proposals, ILogger
         YearProposal proposal = await proposals.ProposeAsync(request.Year, caller, context.CancellationToken);
         if (proposal.MayClose) return proposal;
         logger.LogWarning(new EventId(1, "year_proposed"),
-            "The closing of {Year} is proposed by {Proposer}; it may be closed from {Due} on.", request.Year, proposal.ProposedBy, DateTimeOffset.FromUnixTimeMilliseconds(proposal.MayCloseAtUnixMs).ToString("O"));
+            "The closing of {Year} is proposed by {Proposer}; it may be closed from {Due} on.", request.Year,
+            proposal.ProposedBy, ChinaTime.Text(DateTimeOffset.FromUnixTimeMilliseconds(proposal.MayCloseAtUnixMs)));
         return proposal;
     });
 
