@@ -56,7 +56,8 @@ public sealed class ConfirmationTests(FakeSystem system)
             .Answer<GetResultRequest>("Funding/GetResult", _ => new FundResult { Counties = { county }, Fund = county })
             .Answer<CloseMonthRequest>("Funding/CloseMonth", request => new CloseMonthReply { ClosedThrough = request.Month })
             .Answer<CloseYearRequest>("AdjudicationOperations/CloseYear", request => new CloseYearReply { ClosedThrough = request.Year })
-            .Answer<CloseLedgerYearRequest>("Ledger/CloseYear", request => new CloseLedgerYearReply { ClosedThrough = request.Year });
+            .Answer<CloseLedgerYearRequest>("Ledger/CloseYear", request => new CloseLedgerYearReply { ClosedThrough = request.Year })
+            .Answer<CloseRegistryYearRequest>("RegistryOffice/CloseYear", request => new CloseRegistryYearReply { ClosedThrough = request.Year });
     }
 
     /// <summary>With a terminal of its own, which script (util-linux, Debian's bsdutils) makes.</summary>
