@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
 
@@ -8,6 +9,9 @@ namespace Claims.Cli.Commands;
 /// <summary><c>claims insured</c>: what is registered of somebody, who is enrolled twice, and which ids are one person.</summary>
 public static class InsuredCommand
 {
+    // Of the first notices.
+    private const int FirstYear = 2021;
+
     private static readonly Dictionary<DuplicateKind, (string Code, string Label)> Kinds = new()
     {
         [DuplicateKind.TwoSchemes] = ("twoSchemes", "two schemes 两个险种"),
@@ -51,7 +55,8 @@ public static class InsuredCommand
 
     private static Command DuplicatesOf()
     {
-        Option<int> year = CommonOptions.YearOption("--year", "Plan year.");
+        Option<int?> year = new("--year") { Description = $"Plan year; without it every one from {FirstYear} to the next." };
+        year.Must(one => one is >= 2000 and <= 2100, "a year from 2000 to 2100");
         Option<bool> json = CommonOptions.Json();
         Command command = new("duplicates", "Who is enrolled twice in a plan year: in two schemes or counties, or under two ids.")
         {
@@ -60,20 +65,28 @@ public static class InsuredCommand
         };
         command.SetAction((parsed, cancel) => RegistryCalls.CallAsync(parsed, async (office, options) =>
         {
-            using AsyncServerStreamingCall<Duplicate> call =
-                office.ListDuplicates(new ListDuplicatesRequest { PlanYear = parsed.GetRequiredValue(year) }, options);
-            List<Duplicate> found = [];
-            await foreach (Duplicate duplicate in call.ResponseStream.ReadAllAsync(cancel)) found.Add(duplicate);
+            List<(int Year, Duplicate Duplicate)> found = [];
+            int next = ChinaTime.Today(TimeProvider.System).Year + 1;
+            foreach (int one in parsed.GetValue(year) is { } named ? [named] : Enumerable.Range(FirstYear, next - FirstYear + 1))
+            {
+                using AsyncServerStreamingCall<Duplicate> call =
+                    office.ListDuplicates(new ListDuplicatesRequest { PlanYear = one }, options);
+                await foreach (Duplicate duplicate in call.ResponseStream.ReadAllAsync(cancel)) found.Add((one, duplicate));
+            }
+
             if (parsed.GetValue(json))
-                Output.WriteJson(new { Duplicates = found.Select(Json) });
+                Output.WriteJson(new { Duplicates = found.Select(one => Json(one.Year, one.Duplicate)) });
             else Print(found);
             return ExitCodes.Done;
         }, cancel));
         return command;
     }
 
-    private static object Json(Duplicate duplicate) => new
+    private static string Number(int year) => year.ToString(CultureInfo.InvariantCulture);
+
+    private static object Json(int year, Duplicate duplicate) => new
     {
+        PlanYear = year,
         Kind = Kinds[duplicate.Kind].Code,
         duplicate.InsuredId,
         duplicate.Scheme,
@@ -84,12 +97,13 @@ public static class InsuredCommand
         duplicate.Replaced,
     };
 
-    private static void Print(List<Duplicate> found)
+    private static void Print(List<(int Year, Duplicate Duplicate)> found)
     {
-        Output.Table(["kind 类型", "insured", "scheme", "county", "insured", "scheme", "county", ""], found.Select(duplicate => new[]
+        Output.Table(["year 年度", "kind 类型", "insured", "scheme", "county", "insured", "scheme", "county", ""], found.Select(one => new[]
         {
-            Kinds[duplicate.Kind].Label, duplicate.InsuredId, duplicate.Scheme, duplicate.County, duplicate.OtherInsuredId,
-            duplicate.OtherScheme, duplicate.OtherCounty, duplicate.Replaced ? "first replaced 前者已被替换" : "",
+            Number(one.Year), Kinds[one.Duplicate.Kind].Label, one.Duplicate.InsuredId, one.Duplicate.Scheme, one.Duplicate.County,
+            one.Duplicate.OtherInsuredId, one.Duplicate.OtherScheme, one.Duplicate.OtherCounty,
+            one.Duplicate.Replaced ? "first replaced 前者已被替换" : "",
         }));
         Output.Line(string.Create(CultureInfo.InvariantCulture, $"{found.Count:#,##0} found 共{found.Count}条."));
     }

@@ -57,7 +57,9 @@ public sealed class ConfirmationTests(FakeSystem system)
             .Answer<CloseMonthRequest>("Funding/CloseMonth", request => new CloseMonthReply { ClosedThrough = request.Month })
             .Answer<ProposeYearRequest>("Acts/ProposeYear", request => new YearProposal { Year = request.Year, MayClose = true })
             .Answer<CloseYearRequest>("AdjudicationOperations/CloseYear", request => new CloseYearReply { ClosedThrough = request.Year })
-            .Answer<CloseLedgerYearRequest>("Ledger/CloseYear", request => new CloseLedgerYearReply { ClosedThrough = request.Year });
+            .Answer<CloseLedgerYearRequest>("Ledger/CloseYear", request => new CloseLedgerYearReply { ClosedThrough = request.Year })
+            .Answer<CloseRegistryYearRequest>(
+                "RegistryOffice/CloseYear", request => new CloseRegistryYearReply { ClosedThrough = request.Year });
     }
 
     /// <summary>With a terminal of its own, which script (util-linux, Debian's bsdutils) makes.</summary>

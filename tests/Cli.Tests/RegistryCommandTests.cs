@@ -109,9 +109,11 @@ public sealed class RegistryCommandTests(FakeSystem system)
             },
         ]);
         (await system.RunAsync("insured", "duplicates", "--year", "2025", "--json")).IsJson(0, """
-            {"duplicates":[{"kind":"twoCounties","insuredId":"P1","scheme":"resident","county":"410105","otherInsuredId":"P1",
-            "otherScheme":"resident","otherCounty":"410122","replaced":true}]}
+            {"duplicates":[{"planYear":2025,"kind":"twoCounties","insuredId":"P1","scheme":"resident","county":"410105",
+            "otherInsuredId":"P1","otherScheme":"resident","otherCounty":"410122","replaced":true}]}
             """);
+        int years = system.Received.Count;
+        Assert.True((await system.RunAsync("insured", "duplicates")).ExitCode == 0 && system.Received.Count > years + 4);
         Ran listed = await system.RunAsync("insured", "duplicates", "--year", "2025");
         Assert.Equal("1 found 共1条.", listed.Lines[^1]);
         Assert.Contains(listed.Lines, line => line.Contains("two counties 两个区县", StringComparison.Ordinal)

@@ -16,8 +16,8 @@ namespace Claims.Adjudication.Api;
 
 /// <summary>How far adjudication is ahead of the ledger, for operators.</summary>
 public sealed class OperationsApi(
-    SettlementStore store, OutboxRelay relay, SettlementDesk desk, Rebuilds rebuilds, EligibilityDirectory eligibility, Acts.ActsClient acts,
-    TimeProvider time, ILogger<OperationsApi> log)
+    SettlementStore store, OutboxRelay relay, SettlementDesk desk, Rebuilds rebuilds, EligibilityDirectory eligibility,
+    Acts.ActsClient acts, TimeProvider time, ILogger<OperationsApi> log)
     : AdjudicationOperations.AdjudicationOperationsBase
 {
     private const int MostReasonCharacters = 200;
