@@ -22,6 +22,9 @@ internal static class OpenApiDocument
         ("503", "暂时无法答复：按 Retry-After 的秒数后原样重发。"),
     ];
 
+    private static readonly JsonSerializerOptions Readable =
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static JsonObject Make(IReadOnlyList<ApiOperation> operations)
     {
         JsonObject schemas = new() { ["Problem"] = Problem() };
@@ -55,7 +58,9 @@ internal static class OpenApiDocument
                     ["csrf"] = Scheme("apiKey", "用会话的 POST 必须附上登录答复中的 csrfToken。", "header", SessionGate.CsrfHeader),
                     ["token"] = new JsonObject
                     {
-                        ["type"] = "http", ["scheme"] = "bearer", ["description"] = "本机构软件的令牌，由医保经办机构签发（claims clinic token）。",
+                        ["type"] = "http",
+                        ["scheme"] = "bearer",
+                        ["description"] = "本机构软件的令牌，由医保经办机构签发（claims clinic token）。",
                     },
                     ["certificate"] = new JsonObject { ["type"] = "mutualTLS", ["description"] = "本机构的接入证书。" },
                 },
@@ -63,8 +68,7 @@ internal static class OpenApiDocument
         };
     }
 
-    public static byte[] Bytes(JsonObject document) => JsonSerializer.SerializeToUtf8Bytes(
-        document, new JsonSerializerOptions { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static byte[] Bytes(JsonObject document) => JsonSerializer.SerializeToUtf8Bytes(document, Readable);
 
     private static JsonObject Of(ApiOperation operation, JsonObject schemas, HashSet<MessageDescriptor> requests)
     {
@@ -202,7 +206,9 @@ internal static class OpenApiDocument
             FieldType.Int32 => new JsonObject { ["type"] = "integer", ["format"] = "int32" },
             FieldType.Int64 => new JsonObject
             {
-                ["type"] = new JsonArray("string", "integer"), ["format"] = "int64", ["pattern"] = "^-?[0-9]+$",
+                ["type"] = new JsonArray("string", "integer"),
+                ["format"] = "int64",
+                ["pattern"] = "^-?[0-9]+$",
             },
             FieldType.Enum => new JsonObject
             {
