@@ -98,9 +98,9 @@ internal sealed record Answer(int Status, string Json)
         StatusCodes.Status403Forbidden, StatusCode.PermissionDenied,
         $"不接受来自网页 {origin} 的请求，本次请求未办理，请联系医保经办机构。");
 
-    /// <summary>Nothing was served: no such path, or another method than POST.</summary>
+    /// <summary>Nothing was served: no such path, or another method than it takes.</summary>
     public static Answer NotServed(int status) => status == StatusCodes.Status405MethodNotAllowed
-        ? Of(status, "METHOD_NOT_ALLOWED", "本接口只接受 POST 请求。")
+        ? Of(status, "METHOD_NOT_ALLOWED", "本接口不接受这种请求方法，请核对后重新发送。")
         : Of(status, status == StatusCodes.Status404NotFound ? "NOT_FOUND" : "BAD_REQUEST", "没有这个接口，请核对请求地址。");
 
     /// <summary>This service itself has failed.</summary>

@@ -225,6 +225,18 @@ public sealed class ClinicCredentialsTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Of_two_that_add_the_same_at_once_one_is_told_so()
+    {
+        await using Office office = await Office.OpenAsync(postgres);
+
+        Task<string>[] both = [office.AddAsync(), office.AddAsync()];
+        await Assert.ThrowsAsync<CredentialException>(() => Task.WhenAll(both));
+
+        string first = Assert.Single(both, add => add.IsCompletedSuccessfully).Result;
+        Assert.NotNull((await office.LogInAsync(first)).Token);
+    }
+
+    [Fact]
     public async Task Storage_key_is_the_facilitys_and_stays()
     {
         await using Office office = await Office.OpenAsync(postgres);

@@ -40,7 +40,7 @@ public sealed class AnswerTests
         AssertTold(408, "REQUEST_TIMEOUT", "请求正文没有在规定时间内完整到达，本次请求未办理，请检查网络后重发。", Answer.BodyLate);
         AssertTold(413, "REQUEST_TOO_LARGE", "请求正文超过 262144 字节，本次请求未办理，请核对费用明细条数。", Answer.TooLarge(262_144));
         AssertTold(400, "INVALID_ARGUMENT", "what is wrong", Answer.Malformed("what is wrong"));
-        AssertTold(405, "METHOD_NOT_ALLOWED", "本接口只接受 POST 请求。", Answer.NotServed(405));
+        AssertTold(405, "METHOD_NOT_ALLOWED", "本接口不接受这种请求方法，请核对后重新发送。", Answer.NotServed(405));
         AssertTold(404, "NOT_FOUND", "没有这个接口，请核对请求地址。", Answer.NotServed(404));
         AssertTold(415, "BAD_REQUEST", "没有这个接口，请核对请求地址。", Answer.NotServed(415));
         AssertTold(500, "INTERNAL", $"系统出现异常，{Unknown}", Answer.Failed(takesEffect: true));

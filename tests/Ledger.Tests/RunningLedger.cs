@@ -65,6 +65,8 @@ internal sealed class RunningLedger : IAsyncDisposable
 
     public LineReconciliation LineReconciliation => _services.GetRequiredService<LineReconciliation>();
 
+    public FacilityEntriesReader FacilityEntries => _services.GetRequiredService<FacilityEntriesReader>();
+
     public StatementReader Statements => _services.GetRequiredService<StatementReader>();
 
     public ClaimsStore Store => _services.GetRequiredService<ClaimsStore>();

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 
@@ -126,6 +127,66 @@ public sealed class ClinicPageTests : IClassFixture<ClinicPageTests.TwoClinics>,
     }
 
     [Fact]
+    public async Task Session_holds_at_another_gateway_and_beside_certificates_with_mutual_tls()
+    {
+        RunningSystem system = _clinics.System;
+        string directory = system.FilePath($"tls-{NewId()}");
+        RunningSystem.AssertDone(await system.RunAsync(
+            "certs", directory, "--service", "gateway", "--clinic", One, "--clinic", Other, "--role", "bureau"));
+        using ServiceInstance second = await system.StartSecondAsync("Claims.Gateway",
+            ("Claims__AdjudicationAddress", $"http://127.0.0.1:{system.PortBase + 1}"),
+            ("Claims__Tls__Certificate", Path.Combine(directory, "service-gateway.crt")),
+            ("Claims__Tls__Key", Path.Combine(directory, "service-gateway.key")),
+            ("Claims__Tls__ClientCa", Path.Combine(directory, "authority.crt")));
+        Uri address = new($"https://localhost:{second.Port}");
+        Browser first = await LogInAsync(One);
+
+        // The cookie of the first gateway is as good at the second, which shares nothing with it but Eligibility.
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.Unauthorized), (await DayAsync(first.Cookie, null), await DayAsync(null, null)));
+        Assert.Equal(HttpStatusCode.OK, await DayAsync(null, $"clinic-{Other}"));
+        Assert.Equal(HttpStatusCode.OK, await DayAsync(first.Cookie, $"clinic-{One}"));
+        // Two clinics in one request are none; and a certificate of the bureau's is no clinic.
+        Assert.Equal(HttpStatusCode.Unauthorized, await DayAsync(first.Cookie, $"clinic-{Other}"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await DayAsync(null, "role-bureau"));
+        using HttpClient unnamed = Client(null);
+        using HttpResponseMessage page = await unnamed.GetAsync(new Uri("/openapi.json", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.OK, page.StatusCode);
+        // Without TLS a header may say who calls; here it counts for nothing.
+        unnamed.DefaultRequestHeaders.Add("claims-identity", $"claims://clinic/{One}");
+        using StringContent asked = new("""{"insuredId":"P1","year":2025}""", Encoding.UTF8, "application/json");
+        using HttpResponseMessage said = await unnamed.PostAsync(new Uri("/v1/get-accumulators", UriKind.Relative), asked);
+        Assert.Equal(HttpStatusCode.Unauthorized, said.StatusCode);
+        string secret = await _clinics.SecretAsync("add", One, "--clerk", "tls");
+        using StringContent login = new(
+            JsonSerializer.Serialize(new { facilityCode = One, clerk = "tls", password = secret }), Encoding.UTF8, "application/json");
+        using HttpResponseMessage session = await unnamed.PostAsync(new Uri("/clinic/login", UriKind.Relative), login);
+        Assert.Equal(HttpStatusCode.OK, session.StatusCode);
+        Assert.Contains("; secure; samesite=strict; httponly", session.Headers.GetValues("Set-Cookie").Single(), StringComparison.Ordinal);
+
+        async Task<HttpStatusCode> DayAsync(string? cookie, string? certificate)
+        {
+            using HttpClient http = Client(certificate);
+            using HttpRequestMessage request = new(HttpMethod.Get, new Uri("/clinic/day", UriKind.Relative));
+            if (cookie is not null) request.Headers.Add("Cookie", cookie);
+            using HttpResponseMessage response = await http.SendAsync(request);
+            return response.StatusCode;
+        }
+
+        HttpClient Client(string? certificate)
+        {
+            SocketsHttpHandler handler = new() { UseCookies = false };
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+            if (certificate is not null)
+            {
+                handler.SslOptions.ClientCertificates = [X509Certificate2.CreateFromPemFile(
+                    Path.Combine(directory, $"{certificate}.crt"), Path.Combine(directory, $"{certificate}.key"))];
+            }
+
+            return new HttpClient(handler) { BaseAddress = address };
+        }
+    }
+
+    [Fact]
     public async Task Commands_refuse_what_cannot_be_issued()
     {
         await _clinics.SecretAsync("add", One, "--clerk", "twice");
@@ -226,8 +287,13 @@ public sealed class ClinicPageTests : IClassFixture<ClinicPageTests.TwoClinics>,
 
     private sealed class Browser(Uri gateway) : IDisposable
     {
-        private readonly HttpClient _http = new(new SocketsHttpHandler { UseCookies = true }) { BaseAddress = gateway };
+        private readonly CookieContainer _cookies = new();
+        private HttpClient? _made;
         private string _csrf = "";
+
+        public string Cookie => _cookies.GetCookieHeader(gateway);
+
+        private HttpClient Http => _made ??= new(new SocketsHttpHandler { CookieContainer = _cookies }) { BaseAddress = gateway };
 
         public async Task LogInAsync(string facility, string clerk, string secret)
         {
@@ -238,7 +304,7 @@ public sealed class ClinicPageTests : IClassFixture<ClinicPageTests.TwoClinics>,
 
         public async Task<JsonElement> GetAsync(string path)
         {
-            using HttpResponseMessage response = await _http.GetAsync(new Uri(path, UriKind.Relative));
+            using HttpResponseMessage response = await Http.GetAsync(new Uri(path, UriKind.Relative));
             return await ReadAsync(response);
         }
 
@@ -254,14 +320,14 @@ public sealed class ClinicPageTests : IClassFixture<ClinicPageTests.TwoClinics>,
             return response.StatusCode;
         }
 
-        public void Dispose() => _http.Dispose();
+        public void Dispose() => _made?.Dispose();
 
         private async Task<HttpResponseMessage> SendAsync(string path, object body)
         {
             using HttpRequestMessage request = new(HttpMethod.Post, new Uri(path, UriKind.Relative));
             request.Content = new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
             if (_csrf.Length > 0) request.Headers.Add("X-CSRF-Token", _csrf);
-            return await _http.SendAsync(request);
+            return await Http.SendAsync(request);
         }
 
         private static async Task<JsonElement> ReadAsync(HttpResponseMessage response)

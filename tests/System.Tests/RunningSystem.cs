@@ -20,7 +20,7 @@ public sealed record CommandResult(int ExitCode, string Output, string Errors)
 }
 
 /// <summary>A process of a service; it ends with its disposal at the latest.</summary>
-public sealed record ServiceInstance(ServerProcess Process, CallInvoker Calls) : IDisposable
+public sealed record ServiceInstance(ServerProcess Process, CallInvoker Calls, int Port) : IDisposable
 {
     public void Dispose() => Process.Dispose();
 }
@@ -162,7 +162,7 @@ public sealed class RunningSystem : IAsyncLifetime
     public int PortBase => _portBase;
 
     /// <summary>A second process of a service next to the system's own, on free ports, over the same stores.</summary>
-    /// <param name="project">Claims.Ledger or Claims.Adjudication.</param>
+    /// <param name="project">Claims.Ledger, Claims.Adjudication or Claims.Gateway.</param>
     /// <param name="more">Settings that the system's own does not have.</param>
     public async Task<ServiceInstance> StartSecondAsync(string project, params (string Name, string Value)[] more)
     {
@@ -193,7 +193,7 @@ public sealed class RunningSystem : IAsyncLifetime
         ServerCommand command = new("dotnet", [assembly],
             FilePath($"{project}.log"))
         { WorkingDirectory = Path.GetDirectoryName(assembly)!, Environment = settings };
-        ServiceInstance instance = new(await ServerProcess.StartOwnedAsync(command), Connect(port));
+        ServiceInstance instance = new(await ServerProcess.StartOwnedAsync(command), Connect(port), port);
         using HttpClient http = new();
         await Eventually.HoldsAsync(async () => await IsReadyAsync(http, port + 1));
         return instance;

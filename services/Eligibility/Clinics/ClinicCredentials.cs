@@ -141,10 +141,12 @@ internal sealed class ClinicCredentials(NpgsqlDataSource database, EligibilitySe
         await using NpgsqlCommand find = Command(connection, "SELECT name FROM facility WHERE facility_code = $1 LIMIT 1", facilityCode);
         if (await find.ExecuteScalarAsync(cancellationToken) is not string name)
             throw new CredentialException($"the registry has no facility {facilityCode}; import it first");
-        // The row is locked before it is looked at: of two that add the same, one is told so.
-        await using NpgsqlCommand standing = Command(connection, """
-            SELECT revoked_at IS NULL FROM clinic_credential WHERE facility_code = $1 AND clerk = $2 FOR UPDATE
-            """, facilityCode, clerk);
+        // One after the other, also where there is no row yet to lock: of two that add the same, one is told so.
+        await using NpgsqlCommand alone = Command(
+            connection, "SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 0))", facilityCode, clerk);
+        await alone.ExecuteNonQueryAsync(cancellationToken);
+        await using NpgsqlCommand standing = Command(
+            connection, "SELECT revoked_at IS NULL FROM clinic_credential WHERE facility_code = $1 AND clerk = $2", facilityCode, clerk);
         bool? stands = (bool?)await standing.ExecuteScalarAsync(cancellationToken);
         if (reset && stands is null) throw new CredentialException($"there is no credential of {facilityCode} under '{clerk}'; add it");
         if (!reset && stands is true)

@@ -117,7 +117,7 @@ internal sealed class DayComparison(HospitalBooks books, AdjudicationClient adju
         }
 
         List<DayDifference> differences = [];
-        SemaphoreSlim asking = new(AskedAtOnce);
+        using SemaphoreSlim asking = new(AskedAtOnce);
         List<(CompareLine Line, ListState? State, LineDifference? Difference)> open =
         [
             .. compared.Differences.Select(difference =>
@@ -139,7 +139,6 @@ internal sealed class DayComparison(HospitalBooks books, AdjudicationClient adju
                 asking.Release();
             }
         }));
-        asking.Dispose();
         // A line that is not said to be settled may stand behind an entry that only the centre has: one difference, whose text is the
         // line's.
         HashSet<string> told = [.. lines.Where(one => one.State is ListState.Open or ListState.NotDone).Select(one => one.Line.RequestId)];

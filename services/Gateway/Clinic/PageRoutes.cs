@@ -73,6 +73,11 @@ internal sealed class PageRoutes(
         {
             return await ask(context);
         }
+        catch (RpcException e) when (e.StatusCode == StatusCode.InvalidArgument && e.Trailers.Get("reason-text-bin") is null)
+        {
+            // The registry speaks English, to whoever writes a client.
+            return Answer.Malformed("查询内容有误，请核对后重新输入。");
+        }
         catch (RpcException e)
         {
             Answer answer = Answer.Of(e, takesEffect: false);

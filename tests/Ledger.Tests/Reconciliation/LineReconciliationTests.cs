@@ -278,7 +278,7 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         record.SettledAtUnixMs = At(day, at ?? Noon);
     });
 
-    private static SettledClaim Cancelled(PublishedLog log, SettledClaim settlement, int day) =>
+    internal static SettledClaim Cancelled(PublishedLog log, SettledClaim settlement, int day) =>
         At(log.AddMirror(settlement, Kind.Cancellation), day);
 
     private static void AddReversedBeforeItCame(PublishedLog log, string insuredId, string requestId) => log.AddSettlement(0, record =>

@@ -127,6 +127,7 @@ export function Visit({ onSubmitted }) {
     look(event.target.value);
   };
 
+  // What comes in late stands below the buttons: nothing may move under a finger.
   return html`<section class="visit" aria-labelledby="visit-title">
     <h1 id="visit-title" class="hidden">门诊结算</h1>
     <div class="who">
@@ -147,11 +148,11 @@ export function Visit({ onSubmitted }) {
       onDone=${() => (draft.lines.length > 0 ? settle.current.focus() : setFault('请先录入费用。'))} />
     <div class="sums">
       <p class="total">费用合计 <strong data-test="total">${yuan(totalFen)}</strong> 元</p>
-      <${Quote} quote=${quote} />
-      <${Notice} id="visit-fault" kind="error" text=${fault} />
       <div class="buttons"><button type="button" class="main" ref=${settle} onClick=${() => submit(false)}>结算</button>
         <button type="button" onClick=${() => { kept = null; asked.current = ''; setDraft(fresh()); setInsured(null); setFault('');
           idField.current.focus(); }}>清空重录</button></div>
+      <${Notice} id="visit-fault" kind="error" text=${fault} />
+      <${Quote} quote=${quote} />
     </div>
     ${same && html`<${Dialog} title="今天办理过相同的费用" onClose=${() => setSame(null)}>
       <p>今天已为该参保人录入过完全相同的费用（${yuan(same.totalFen)} 元）。同一次就诊只能结算一次。</p>
