@@ -44,7 +44,7 @@ public sealed class PolicyValuesTests
 
         Assert.Equal(new Cited<int>(3, "忻医保发〔2023〕10号 三", "transfer-window"), Xinzhou.Coverage.TransferMonths);
         Assert.Equal(new Cited<int>(1, "忻医保发〔2023〕10号 三"), Xinzhou.Coverage.TransferCoveredAfterDays);
-        Assert.Equal(["general", "newborn"], Xinzhou.Coverage.OtherCategories);
+        Assert.Equal(["general", "newborn", "residence_permit"], Xinzhou.Coverage.OtherCategories);
     }
 
     [Theory]

@@ -29,7 +29,7 @@ public sealed class MergedIdsTests(RunningSystem system) : IClassFixture<Running
         string after = system.Write("merge-after.jsonl", Lines(
             Settle("M2", Temporary, "2025-03-03", 20_000),
             Settle("M1", Temporary, "2025-03-01", 40_000),
-            new { cancel = new { requestId = "M3", facilityCode = "ME1", insuredId = Final, originalRequestId = "M2" } },
+            new { cancel = new { requestId = "M3", facilityCode = "ME1", insuredId = Temporary, originalRequestId = "M2" } },
             new { getAccumulators = new { insuredId = Temporary, year = 2025 } },
             new { getAccumulators = new { insuredId = Final, year = 2025 } }));
         RunningSystem.AssertDone(await system.RunAsync("send", after, "--out", system.FilePath("merge-after-out.jsonl")));
