@@ -109,8 +109,8 @@ public sealed class RegistryCommandTests(FakeSystem system)
             },
         ]);
         (await system.RunAsync("insured", "duplicates", "--year", "2025", "--json")).IsJson(0, """
-            {"duplicates":[{"planYear":2025,"kind":"twoCounties","insuredId":"P1","scheme":"resident","county":"410105","otherInsuredId":"P1",
-            "otherScheme":"resident","otherCounty":"410122","replaced":true}]}
+            {"duplicates":[{"planYear":2025,"kind":"twoCounties","insuredId":"P1","scheme":"resident","county":"410105",
+            "otherInsuredId":"P1","otherScheme":"resident","otherCounty":"410122","replaced":true}]}
             """);
         int years = system.Received.Count;
         Assert.True((await system.RunAsync("insured", "duplicates")).ExitCode == 0 && system.Received.Count > years + 4);
