@@ -19,6 +19,10 @@ public static class UpCommand
         {
             Description = "Start Prometheus with our alerts, Alertmanager and exporters too, and Grafana where it is installed.",
         };
+        Option<bool> traces = new("--traces")
+        {
+            Description = "Show the way of every visit through the system: the dashboard of .NET Aspire, a NuGet package, is fetched once.",
+        };
         Option<string?> archive = new("--archive")
         {
             Description = "Keep PostgreSQL's WAL in this directory, so that a backup can be restored to any moment; remembered until "
@@ -35,6 +39,7 @@ public static class UpCommand
             fresh,
             detach,
             observe,
+            traces,
             archive,
             noArchive,
         };
@@ -46,12 +51,13 @@ public static class UpCommand
         });
         command.SetAction((result, cancel) => RunAsync(
             result.GetValue(policy), result.GetValue(city), result.GetValue(fresh), result.GetValue(detach), result.GetValue(observe),
+            result.GetValue(traces),
             result.GetValue(noArchive) ? "" : result.GetValue(archive) is { } kept ? Path.GetFullPath(kept) : null, cancel));
         return command;
     }
 
     private static async Task<int> RunAsync(
-        string? directory, string? city, bool fresh, bool detach, bool observe, string? archive, CancellationToken cancellationToken)
+        string? directory, string? city, bool fresh, bool detach, bool observe, bool traces, string? archive, CancellationToken cancellationToken)
     {
         SystemLayout layout = SystemLayout.FromEnvironment();
         CityPolicy policy = CityPolicy.Choose(directory, city, fresh ? null : SystemState.Read(layout.StateFile).Policy);
@@ -62,7 +68,8 @@ public static class UpCommand
         IReadOnlyDictionary<string, ProcessIdentity> own;
         using (Supervisor supervisor = await Supervisor.OpenAsync(layout, Output.Line, cancellationToken))
         {
-            await supervisor.UpAsync(fresh, policy, string.IsNullOrEmpty(kafka) ? null : kafka, observe, archive, cancellationToken);
+            await supervisor.UpAsync(fresh, policy, string.IsNullOrEmpty(kafka) ? null : kafka, observe, traces, archive,
+                cancellationToken);
             own = supervisor.StartedNow;
         }
 
@@ -81,6 +88,7 @@ public static class UpCommand
                         + "deploy/grafana/dashboards into a Grafana of yours."));
         }
 
+        if (traces) Output.Line($"Traces on http://127.0.0.1:{layout.TracesPort}/traces");
         Output.Line(
             "Whoever calls from this machine and sends no claims-identity is claims://role/local, which may do what the commands do.");
         await TellPageAsync(layout, cancellationToken);

@@ -32,6 +32,7 @@ public static class Observers
         Prometheus => layout.PrometheusPort,
         Alertmanager => layout.AlertmanagerPort,
         Grafana => layout.GrafanaPort,
+        TracesDashboard.Name => layout.TracesPort,
         RedisExporter => layout.RedisExporterPort,
         PostgresExporter => layout.PostgresExporterPort,
         NodeExporter => layout.NodeExporterPort,
@@ -95,6 +96,7 @@ public static class Observers
         {
             Prometheus or Alertmanager => "/-/ready",
             Grafana => "/api/health",
+            TracesDashboard.Name => "/",
             _ => "/metrics",
         };
         try

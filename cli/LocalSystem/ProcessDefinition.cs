@@ -45,6 +45,7 @@ public static class ProcessDefinitions
             (layout.AdjudicationOperatorsPort, "adjudication (operators)"),
         ],
         Gateway => [(layout.GatewayPort, "gateway (HTTP)"), (layout.GatewayMetricsPort, "gateway (metrics)")],
+        TracesDashboard.Name => [(layout.TracesPort, "traces (pages)"), (layout.TracesOtlpPort, "traces (OTLP)")],
         _ => Observers.PortOf(layout, process) is { } port ? [(port, process)] : [],
     };
 
@@ -106,8 +107,8 @@ public static class ProcessDefinitions
             ["City"] = policy.City,
             ["Kafka__bootstrap_servers"] = kafka,
             ["KafkaKeyFile"] = MadeKafkaKey(layout),
-            // One person tries it alone, and today.
-            ["YearCloseDelayHours"] = "0",
+            // One person tries it alone, and today; who wants to see the delay says so.
+            ["YearCloseDelayHours"] = Environment.GetEnvironmentVariable("Claims__YearCloseDelayHours") ?? "0",
         });
 
     public static ProcessDefinition AdjudicationService(SystemLayout layout, CityPolicy policy, string redis, string kafka) => Service(

@@ -62,12 +62,13 @@ public sealed class Supervisor : IDisposable
     /// <param name="fresh">Stops everything and removes the data first.</param>
     /// <param name="kafka">Bootstrap servers of a broker to use; null starts the embedded one.</param>
     /// <param name="observe">Starts what watches the system too; what watches it already goes on either way.</param>
+    /// <param name="traces">Starts what shows traces, and has every service send them there.</param>
     /// <param name="archive">Where PostgreSQL keeps its WAL; empty for nowhere, null for where it did before.</param>
     /// <exception cref="CommandException">The data is another city's, or something cannot start; what this call had started is stopped
     /// again.</exception>
     /// <exception cref="PrivateServerException">The same, of Redis or PostgreSQL.</exception>
     public async Task UpAsync(
-        bool fresh, CityPolicy policy, string? kafka, bool observe, string? archive, CancellationToken cancellationToken)
+        bool fresh, CityPolicy policy, string? kafka, bool observe, bool traces, string? archive, CancellationToken cancellationToken)
     {
         UpVariables.Require(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? "")));
@@ -94,10 +95,18 @@ public sealed class Supervisor : IDisposable
                 $"{kept}, which keeps PostgreSQL's WAL, is not there: mount it, name another with --archive, or say --no-archive.",
                 ExitCodes.CannotStart);
         }
-        IReadOnlyList<string> observers = observe ? Observers.Installed() : [];
+        List<string> observers = observe ? [.. Observers.Installed()] : [];
+        if (traces) observers.Add(TracesDashboard.Name);
         await RequireFreePortsAsync(observers, cancellationToken);
+        // Of this process, since the services inherit them, as they do what its caller has set.
+        if (traces)
+        {
+            foreach ((string name, string value) in TracesDashboard.Variables(_layout)) Environment.SetEnvironmentVariable(name, value);
+        }
+
         try
         {
+            if (traces) await EnsureAllAsync([await TracesDashboard.DefineAsync(_layout, cancellationToken)], cancellationToken);
             await StartAllAsync(policy, kafka, archive ?? _state.Archive, cancellationToken);
             if (observe) await EnsureAllAsync(Observers.Definitions(_layout), cancellationToken);
         }
@@ -146,7 +155,8 @@ public sealed class Supervisor : IDisposable
     public void Dispose() => _lock.Dispose();
 
     /// <summary>Who watches stops first, or every stop would be told as an outage.</summary>
-    private static IEnumerable<string> StopOrder => ProcessDefinitions.StartOrder.Concat(Observers.StartOrder).Reverse();
+    private static IEnumerable<string> StopOrder => Observers.StartOrder.Reverse()
+        .Concat(ProcessDefinitions.StartOrder.Reverse()).Append(TracesDashboard.Name);
 
     private async Task StartAllAsync(CityPolicy policy, string? kafka, string? archive, CancellationToken cancellationToken)
     {

@@ -6,7 +6,7 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public const int DefaultPortBase = 5100;
 
     /// <summary>Neighbouring ports from the base that a system may take.</summary>
-    public const int PortCount = 37;
+    public const int PortCount = 38;
 
     private const string Marker = ".claims-data";
 
@@ -24,6 +24,8 @@ public sealed record SystemLayout(string DataDirectory, int PortBase)
     public int PrometheusPort => PortBase + 30;
     public int AlertmanagerPort => PortBase + 31;
     public int GrafanaPort => PortBase + 32;
+    public int TracesPort => PortBase + 33;
+    public int TracesOtlpPort => PortBase + 37;
     public int RedisExporterPort => PortBase + 34;
     public int PostgresExporterPort => PortBase + 35;
     public int NodeExporterPort => PortBase + 36;

@@ -71,7 +71,7 @@ public sealed class TemporarySystem : IAsyncDisposable
     public async Task UpAsync(CancellationToken cancellationToken)
     {
         using Supervisor supervisor = await Supervisor.OpenAsync(Layout, line => _tell($"  {line}"), cancellationToken);
-        await supervisor.UpAsync(fresh: false, _policy, kafka: null, observe: false, archive: null, cancellationToken);
+        await supervisor.UpAsync(fresh: false, _policy, kafka: null, observe: false, traces: false, archive: null, cancellationToken);
     }
 
     /// <summary>The process that runs under this name.</summary>

@@ -52,9 +52,6 @@ public static class AdjudicationMetrics
     private static readonly Counter<long> Restored = Meter.CreateCounter<long>("claims_insured_restored",
         description: "Insured of whom something was gone from the store, and who were put back from the books.");
 
-    /// <summary>Traces of the settlement path.</summary>
-    public static ActivitySource Source { get; } = new("Claims.Adjudication");
-
     public static void Answer(string operation, string decision, string reason, long fundPaidFen, TimeSpan elapsed)
     {
         Answers.Add(1, new("operation", operation), new("decision", decision), new("reason", reason));

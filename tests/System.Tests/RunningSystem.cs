@@ -28,7 +28,7 @@ public sealed record ServiceInstance(ServerProcess Process, CallInvoker Calls, i
 /// <summary>A system of its own on free ports and in a temporary directory, used through the built command as its user would.</summary>
 public sealed class RunningSystem : IAsyncLifetime
 {
-    private const int PortCount = 37;
+    private const int PortCount = 38;
     private static readonly TimeSpan CommandBound = TimeSpan.FromMinutes(2);
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("claims system ");

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
@@ -74,6 +75,8 @@ internal sealed class Channels(ServiceName service, Tls? tls) : IDisposable
 /// <summary>Puts every unary call of a client through the pipelines of <see cref="OutgoingPipelines"/>.</summary>
 internal sealed class OutgoingCalls(string name, TimeSpan timeout, int maxRetries, string[] idempotent) : Interceptor
 {
+    private static readonly ActivitySource Calls = new("Claims.Hosting");
+
     private readonly ResiliencePipeline _once = OutgoingPipelines.Create(name, timeout, maxRetries: 0, IsUnavailable);
     private readonly ResiliencePipeline _repeatable = OutgoingPipelines.Create(name + "-repeatable", timeout, maxRetries, IsUnavailable);
 
@@ -85,7 +88,7 @@ internal sealed class OutgoingCalls(string name, TimeSpan timeout, int maxRetrie
             continuation(request, new ClientInterceptorContext<TRequest, TResponse>(
             context.Method, context.Host, context.Options.WithCancellationToken(token))));
         ResiliencePipeline pipeline = idempotent.Contains(context.Method.Name, StringComparer.Ordinal) ? _repeatable : _once;
-        Task<TResponse> response = SendAsync(pipeline, attempts, context.Options.CancellationToken);
+        Task<TResponse> response = SendAsync(pipeline, attempts, context.Method.FullName[1..], context.Options.CancellationToken);
         return new AsyncUnaryCall<TResponse>(
             response,
             HeadersAsync(response, attempts),
@@ -95,9 +98,10 @@ internal sealed class OutgoingCalls(string name, TimeSpan timeout, int maxRetrie
     }
 
     private async Task<TResponse> SendAsync<TResponse>(
-        ResiliencePipeline pipeline, Attempts<TResponse> attempts, CancellationToken cancellationToken)
+        ResiliencePipeline pipeline, Attempts<TResponse> attempts, string method, CancellationToken cancellationToken)
     {
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, attempts.Disposed);
+        using Activity? span = Activity.Current is null ? null : Calls.StartActivity(method, ActivityKind.Client);
         try
         {
             return await pipeline.ExecuteAsync(async token => await attempts.SendAsync(token), either.Token);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
@@ -106,6 +107,8 @@ internal sealed class CallGuard : Interceptor
         HttpContext http = context.GetHttpContext();
         (Identity caller, Permission permission) = _access.Admit(http, context.Method);
         context.Names(caller);
+        // Its own says POST and the path.
+        if (Activity.Current is { IsAllDataRequested: true } span) span.DisplayName = context.Method[1..];
         CallerShare? share = _shares.Begin(caller, http.Features.Get<CallerConnection>(), isStream);
         bool isBegun = false;
         // Operators and probes are served when hospitals have all the places.

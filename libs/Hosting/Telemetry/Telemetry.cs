@@ -29,8 +29,9 @@ internal static class Telemetry
             telemetry
                 .WithMetrics(metering => metering.AddOtlpExporter(otlp => Address(otlp, collector)))
                 .WithTracing(tracing => tracing
-                    .SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(settings.TraceSampleRatio)))
-                    .AddSource("Claims.*", "Microsoft.AspNetCore", "System.Net.Http")
+                    .SetSampler(new ParentBasedSampler(
+                        new VisitSampler(new TraceIdRatioBasedSampler(settings.TraceSampleRatio))))
+                    .AddSource("Claims.*", "Microsoft.AspNetCore", "Grpc.Net.Client", "System.Net.Http", "Npgsql")
                     .AddOtlpExporter(otlp => Address(otlp, collector)));
         }
 

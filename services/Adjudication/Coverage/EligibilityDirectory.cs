@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Diagnostics;
 using System.Threading.Channels;
 using BitFaster.Caching;
 using BitFaster.Caching.Lru;
@@ -170,7 +171,13 @@ public sealed class EligibilityDirectory : BackgroundService
         try
         {
             LookupRequest request = batch.ToRequest();
-            LookupReply reply = await _lookup(request, cancellation);
+            LookupReply reply;
+            using (Activity? span = Traces.LookUp(batch.FirstTrace))
+            {
+                reply = await _lookup(request, cancellation);
+                batch.TellTraces(span?.Context ?? default);
+            }
+
             if (reply.Insured.Count > 0)
                 throw new NotSupportedException("Eligibility is older than this service and has to be updated first.");
             foreach (Facility facility in reply.Facilities) batch.Facilities[facility.FacilityCode] = EligibilityTerms.Of(facility);
@@ -247,8 +254,17 @@ public sealed class EligibilityDirectory : BackgroundService
 
         public IReadOnlyList<string> ItemCodes { get; private set; } = NoCodes;
 
-        public void Ask(Known held, string? facilityCode, string? insuredId, IReadOnlyList<string> itemCodes) =>
+        /// <summary>Of the visit's call; default where it is not recorded.</summary>
+        public ActivityContext Trace { get; private set; }
+
+        public DateTimeOffset Since { get; private set; }
+
+        public void Ask(Known held, string? facilityCode, string? insuredId, IReadOnlyList<string> itemCodes)
+        {
             (_known, FacilityCode, InsuredId, ItemCodes) = (held, facilityCode, insuredId, itemCodes);
+            Trace = Traces.OfCall();
+            if (Trace.IsRecorded()) Since = DateTimeOffset.UtcNow;
+        }
 
         public void Answer() => Tell(_known);
 
@@ -283,6 +299,25 @@ public sealed class EligibilityDirectory : BackgroundService
         public Dictionary<string, InsuredTerms> Insured { get; } = new(StringComparer.Ordinal);
 
         public Dictionary<string, ImmutableArray<CatalogueTerms>> Items { get; } = new(StringComparer.Ordinal);
+
+        /// <summary>Of the first visit whose call is recorded; default where none is.</summary>
+        public ActivityContext FirstTrace
+        {
+            get
+            {
+                foreach (Question question in Questions)
+                    if (question.Trace.IsRecorded()) return question.Trace;
+                return default;
+            }
+        }
+
+        /// <param name="lookUp">What they have waited for together.</param>
+        public void TellTraces(ActivityContext lookUp)
+        {
+            if (!lookUp.IsRecorded()) return;
+            foreach (Question question in Questions)
+                Traces.Waited("eligibility.wait", question.Trace, question.Since, lookUp, "claims.batch_visits", Questions.Count);
+        }
 
         /// <summary>Each code once.</summary>
         public LookupRequest ToRequest()

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Buffers;
 using Claims.Adjudication.Store;
 using Claims.Kafka;
@@ -339,10 +340,12 @@ public sealed class ShardRelay : IDisposable
     {
         if (_message.Records == 0) return true;
         long last = _gathered;
-        bool taken = _kafka.TryPublish(_shard.Shard, _message.Bytes, traceParent, DeliveredUpTo(last));
+        Activity? span = Traces.Publish(traceParent, _shard.Shard);
+        bool taken = _kafka.TryPublish(_shard.Shard, _message.Bytes, span?.Id ?? traceParent, DeliveredUpTo(last, span));
         _message.Clear();
         if (!taken)
         {
+            span?.Dispose();
             // What was not handed over has told nothing.
             _termsTold.Clear();
             return false;
@@ -353,7 +356,14 @@ public sealed class ShardRelay : IDisposable
         return true;
     }
 
-    private Action<bool> DeliveredUpTo(long sequence) => delivered => Delivered(sequence, delivered);
+    private Action<bool> DeliveredUpTo(long sequence, Activity? span) => span is null
+        ? delivered => Delivered(sequence, delivered)
+        : delivered =>
+        {
+            if (!delivered) span.SetStatus(ActivityStatusCode.Error);
+            span.Dispose();
+            Delivered(sequence, delivered);
+        };
 
     private void Delivered(long sequence, bool delivered)
     {

@@ -312,6 +312,8 @@ public sealed class ShardQueue : IAsyncDisposable
         long started = Stopwatch.GetTimestamp();
         StepReply.ReadAll((byte[])(await Scripts.CallAsync(_settle, keys, arguments))!, replies);
         AdjudicationMetrics.Batch(batch.Length, Stopwatch.GetElapsedTime(started));
+        foreach (WaitingStep waiting in batch)
+            Traces.Waited("redis.settle", waiting.Trace, waiting.Since, default, "claims.batch_visits", batch.Length);
 
         bool appended = false;
         for (int i = 0; i < batch.Length; i++)
@@ -423,10 +425,17 @@ public sealed class ShardQueue : IAsyncDisposable
 
         public bool IsTriedAgain { get; set; }
 
+        /// <summary>Of the visit's call; default where it is not recorded.</summary>
+        public ActivityContext Trace { get; private set; }
+
+        public DateTimeOffset Since { get; private set; }
+
         public ValueTask<StepReply> For(in Step step)
         {
             Step = step;
             IsTriedAgain = false;
+            Trace = Traces.OfCall();
+            if (Trace.IsRecorded()) Since = DateTimeOffset.UtcNow;
             return Answered;
         }
 

@@ -130,7 +130,7 @@ internal sealed class BookChecks(NpgsqlDataSource database)
     /// down nothing of it without one.</summary>
     public async Task<VerifyCheck> ActsAsync(CancellationToken cancellationToken)
     {
-        const string Since = "(SELECT applied_at FROM schema_migration WHERE file = '013_acts.sql')";
+        const string Since = "(SELECT applied_at FROM schema_migration WHERE file = '014_acts.sql')";
         long acts = await CountAsync("SELECT count(*) FROM act", cancellationToken);
         BadRow? bad = null;
         foreach ((string table, string kind, string key, string at) in new[]

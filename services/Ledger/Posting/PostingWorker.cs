@@ -155,6 +155,7 @@ internal sealed class PostingWorker(
             activity?.SetTag("shards", selection.Ranges.Count);
             long start = Stopwatch.GetTimestamp();
             await books.PostAsync(selection, cancellationToken);
+            if (activity is not null) TellVisits(activity);
             metrics.Posted(selection, Stopwatch.GetElapsedTime(start));
             watermarks.Advance(selection.Ranges.Select(range => (range.Key, range.Value.Last)));
         }
@@ -195,6 +196,15 @@ internal sealed class PostingWorker(
         }
 
         return links;
+    }
+
+    /// <summary>Each visit's own trace ends with its booking; what else was booked with it is one link away.</summary>
+    private static void TellVisits(Activity batch)
+    {
+        foreach (ActivityLink visit in batch.Links)
+            Activities.StartActivity("ledger.book", ActivityKind.Consumer, visit.Context, null, [new ActivityLink(batch.Context)],
+                batch.StartTimeUtc)?.Dispose();
+        Activity.Current = batch;
     }
 
     /// <summary>A failure may have come after the commit, or through another instance: the database knows.</summary>

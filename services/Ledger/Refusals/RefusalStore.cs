@@ -59,10 +59,10 @@ internal sealed class RefusalStore(NpgsqlDataSource database, LedgerSettings set
     /// <summary>Removes what is older than it is kept, and says how many.</summary>
     public async Task<int> RemoveOldAsync(CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand delete = database.CreateCommand("DELETE FROM refusal WHERE refused_at <= $1");
+        await using NpgsqlCommand delete = database.CreateCommand("SELECT remove_refusals($1)");
         delete.CommandTimeout = RemovalTimeoutSeconds;
         delete.Parameters.Add(new() { Value = Oldest });
-        return await delete.ExecuteNonQueryAsync(cancellationToken);
+        return (int)(await delete.ExecuteScalarAsync(cancellationToken))!;
     }
 
     private DateTime Oldest => clock.GetUtcNow().UtcDateTime.AddDays(-settings.RefusalDays);

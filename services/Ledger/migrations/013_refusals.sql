@@ -12,4 +12,15 @@ CREATE TABLE refusal (
 );
 CREATE UNIQUE INDEX refusal_request ON refusal (facility_code, request_id, refused_at, operation, reason_code);
 CREATE INDEX refusal_age ON refusal USING brin (refused_at);
-GRANT DELETE ON refusal TO claims_ledger;
+
+-- The service may append, as everywhere. What is old goes by this, and by nothing else.
+CREATE FUNCTION remove_refusals(until timestamptz) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    removed integer;
+BEGIN
+    DELETE FROM refusal WHERE refused_at <= until;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END $$;
+REVOKE ALL ON FUNCTION remove_refusals(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION remove_refusals(timestamptz) TO claims_ledger;
