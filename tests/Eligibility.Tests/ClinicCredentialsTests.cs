@@ -92,9 +92,22 @@ public sealed class ClinicCredentialsTests(PostgresServer postgres)
         await office.AddAsync();
 
         (string?, TimeSpan? Locked)[] answers =
-            await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => office.LogInAsync("wrong")));
+            await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => TryAsync()));
 
         Assert.Equal(ClinicCredentials.MostTries, answers.Count(answer => answer.Locked is null));
+
+        // On a busy machine some of the five wait too long for their turn: they are turned away, and were not locked.
+        async Task<(string? Token, TimeSpan? Locked)> TryAsync()
+        {
+            try
+            {
+                return await office.LogInAsync("wrong");
+            }
+            catch (TimeoutException)
+            {
+                return (null, null);
+            }
+        }
     }
 
     [Fact]

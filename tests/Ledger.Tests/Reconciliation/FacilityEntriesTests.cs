@@ -10,6 +10,8 @@ namespace Ledger.Tests.Reconciliation;
 [Collection(LedgerDatabaseCollection.Name)]
 public sealed class FacilityEntriesTests(LedgerDatabase databases)
 {
+    private const string Own = LineReconciliationTests.Facility;
+
     private static readonly Period Tenth = new(new DateOnly(2024, 3, 10), new DateOnly(2024, 3, 10), DayBasis.SettlementDay);
 
     [Fact]
@@ -27,7 +29,7 @@ public sealed class FacilityEntriesTests(LedgerDatabase databases)
         log.AddMirror(restored, Kind.Restoration).SettledAtUnixMs = Cancelled(log, Settled(log, 13), 13).SettledAtUnixMs;
         await using RunningLedger ledger = await BookedAsync(databases, log);
 
-        FacilityEntries day = await ledger.FacilityEntries.ReadAsync(LineReconciliationTests.Facility, Tenth, "", "", 100, default);
+        FacilityEntries day = await ledger.FacilityEntries.ReadAsync(Own, Tenth, "", "", 100, default);
 
         Assert.Equal(
             [(standing.SettlementId, State.Standing), (undoneLater.SettlementId, State.Undone), (restored.SettlementId, State.Standing),
@@ -54,7 +56,7 @@ public sealed class FacilityEntriesTests(LedgerDatabase databases)
         Assert.Empty((await ledger.FacilityEntries.ReadAsync("H2", Days, one.RequestId, "", 100, default)).Entries);
 
         async Task<IEnumerable<string>> RequestsAsync(string request, string insured) =>
-            (await ledger.FacilityEntries.ReadAsync(LineReconciliationTests.Facility, Days, request, insured, 100, default)).Entries
+            (await ledger.FacilityEntries.ReadAsync(Own, Days, request, insured, 100, default)).Entries
             .Select(entry => entry.RequestId);
     }
 
@@ -65,8 +67,8 @@ public sealed class FacilityEntriesTests(LedgerDatabase databases)
         SettledClaim[] claims = [.. Enumerable.Range(8, 4).Select(hour => Settled(log, 10, at: new TimeOnly(hour, 0)))];
         await using RunningLedger ledger = await BookedAsync(databases, log);
 
-        FacilityEntries latest = await ledger.FacilityEntries.ReadAsync(LineReconciliationTests.Facility, Tenth, "", "", 3, default);
-        FacilityEntries all = await ledger.FacilityEntries.ReadAsync(LineReconciliationTests.Facility, Tenth, "", "", 4, default);
+        FacilityEntries latest = await ledger.FacilityEntries.ReadAsync(Own, Tenth, "", "", 3, default);
+        FacilityEntries all = await ledger.FacilityEntries.ReadAsync(Own, Tenth, "", "", 4, default);
 
         Assert.True(latest.More);
         Assert.False(all.More);
