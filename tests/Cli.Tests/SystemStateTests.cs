@@ -95,7 +95,7 @@ public sealed class SystemStateTests : IDisposable
         CommandException refused = await Assert.ThrowsAsync<CommandException>(
             () =>
                 supervisor.UpAsync(fresh: false, new CityPolicy(Repository.PolicyDirectory, "xinzhou"), kafka: null, observe: false,
-                archive: null, CancellationToken.None));
+                traces: false, archive: null, CancellationToken.None));
 
         Assert.StartsWith($"The data in {_directory.FullName} is of zhengzhou, not of xinzhou", refused.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(layout.RedisDirectory));
@@ -113,7 +113,7 @@ public sealed class SystemStateTests : IDisposable
         using Supervisor supervisor = await Supervisor.OpenAsync(layout, _ => { }, CancellationToken.None);
 
         CommandException refused = await Assert.ThrowsAsync<CommandException>(() => supervisor.UpAsync(
-            fresh: false, CityPolicy.Shipped, kafka: null, observe: false, archive: null, CancellationToken.None));
+            fresh: false, CityPolicy.Shipped, kafka: null, observe: false, traces: false, archive: null, CancellationToken.None));
 
         Assert.Equal((ExitCodes.CannotStart,
             $"{archive}, which keeps PostgreSQL's WAL, is not there: mount it, name another with --archive, or say --no-archive."),
