@@ -57,7 +57,8 @@ public static class UpCommand
     }
 
     private static async Task<int> RunAsync(
-        string? directory, string? city, bool fresh, bool detach, bool observe, bool traces, string? archive, CancellationToken cancellationToken)
+        string? directory, string? city, bool fresh, bool detach, bool observe, bool traces, string? archive,
+        CancellationToken cancellationToken)
     {
         SystemLayout layout = SystemLayout.FromEnvironment();
         CityPolicy policy = CityPolicy.Choose(directory, city, fresh ? null : SystemState.Read(layout.StateFile).Policy);

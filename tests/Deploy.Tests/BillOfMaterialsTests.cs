@@ -92,7 +92,7 @@ public sealed partial class BillOfMaterialsTests : IDisposable
     /// <summary>What NuGet resolved for a project, without what only the build needs.</summary>
     private static string[] PackagesOf(string project)
     {
-        string file = Path.Combine(Repository, "artifacts", "obj", project, "project.assets.json");
+        string file = Path.Combine(Yaml.Root, "artifacts", "obj", project, "project.assets.json");
         JsonNode assets = JsonNode.Parse(File.ReadAllText(file))!;
         return [.. assets["targets"]!.AsObject().SelectMany(target => target.Value!.AsObject())
             .Where(library => Text(library.Value!, "type") == "package" && library.Value!["runtime"] is not null)
@@ -101,7 +101,7 @@ public sealed partial class BillOfMaterialsTests : IDisposable
 
     private async Task<JsonNode> MakeAsync(string program)
     {
-        using Process made = Process.Start(new ProcessStartInfo(Path.Combine(Repository, "deploy", "packages", "sbom"))
+        using Process made = Process.Start(new ProcessStartInfo(Path.Combine(Yaml.Root, "deploy", "packages", "sbom"))
         {
             ArgumentList = { _directory.FullName, program },
             RedirectStandardError = true,
@@ -112,16 +112,6 @@ public sealed partial class BillOfMaterialsTests : IDisposable
         await made.WaitForExitAsync().WaitAsync(Limit);
         Assert.True(made.ExitCode == 0, $"{await errors}{await said}");
         return JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_directory.FullName, $"{program}.cdx.json")))!;
-    }
-
-    private static string Repository
-    {
-        get
-        {
-            DirectoryInfo? directory = new(AppContext.BaseDirectory);
-            while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Claims.sln"))) directory = directory.Parent;
-            return directory!.FullName;
-        }
     }
 
     [GeneratedRegex("^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]

@@ -123,6 +123,32 @@ public sealed class DeploymentTests
         Assert.Equal("0", Deployment(service)["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"].Text);
     }
 
+    /// <summary>A name that is written otherwise here than there keeps a pod from starting.</summary>
+    [Theory, MemberData(nameof(Services))]
+    public void Secrets_and_maps_that_a_pod_refers_to_are_in_the_document_or_made_here(string service)
+    {
+        string document = File.ReadAllText(Path.Combine(Yaml.Root, "deploy", "README.md"));
+        Yaml pod = Deployment(service)["spec"]["template"]["spec"];
+        string[] named =
+        [
+            .. pod["volumes"].Items.Select(volume => volume.Find("secret")?["secretName"].Text ?? volume.Find("configMap")?["name"].Text)
+                .OfType<string>(),
+            .. Container(service)["env"].Items.Select(variable => variable.Find("valueFrom")?.Find("secretKeyRef")?["name"].Text)
+                .OfType<string>(),
+        ];
+        string[] maps = [.. Container(service)["env"].Items
+            .Select(variable => variable.Find("valueFrom")?.Find("configMapKeyRef")?["name"].Text).OfType<string>()];
+
+        Assert.NotEmpty(named);
+        Assert.All(named, name => Assert.Contains($"`{name}`", document, StringComparison.Ordinal));
+        string[] made = [.. Yaml.Read("k8s/kustomization.yaml").Single()["configMapGenerator"].Items.Select(map => map["name"].Text)];
+        Assert.All(maps, name => Assert.Contains(name, made));
+
+        string[] volumes = [.. pod["volumes"].Items.Select(volume => volume["name"].Text)];
+        Assert.Equal(volumes.Order(StringComparer.Ordinal),
+            Container(service)["volumeMounts"].Items.Select(mount => mount["name"].Text).Order(StringComparer.Ordinal));
+    }
+
     [Theory, MemberData(nameof(Services))]
     public void Kubernetes_selectors_pick_the_pods_of_the_service(string service)
     {

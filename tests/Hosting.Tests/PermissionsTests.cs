@@ -136,6 +136,7 @@ public sealed class PermissionsTests(ITestOutputHelper output)
         app.MapGrpcService<Books>();
         app.MapGrpcService<Shards>();
         app.MapGrpcService<Auditing>();
+        app.MapGrpcService<Written>();
         app.MapGrpcService<Fund>();
         app.MapGrpcService<Files>();
         app.MapGrpcService<Impact>();
@@ -189,6 +190,8 @@ public sealed class PermissionsTests(ITestOutputHelper output)
     private sealed class Shards : LedgerShards.LedgerShardsBase;
 
     private sealed class Auditing : Audit.AuditBase;
+
+    private sealed class Written : Acts.ActsBase;
 
     private sealed class Fund : Funding.FundingBase;
 

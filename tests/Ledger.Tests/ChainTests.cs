@@ -64,7 +64,7 @@ public sealed class ChainTests(LedgerDatabase databases)
         await AssertLaterAsync(
             4, "2a0952d9f54be1d4f4a31ec987a5b5d1", "446eee998a39908521036ef3d6c8f3bb5a85592d9e19f687c2623332f3a868a8");
         await AssertLaterAsync(
-            5, "710718d2d93e466cd9a7530a6ae6ad25", "e79acfed75110b9d7cb22770085623f443c1260bad10f3fa660dc3337e477530");
+            5, "710718d2d93e466cd9a7530a6ae6ad25", "c0e5a8982f35ef8062353642d13e36e81c7d46f9e12398f590e29c1635018aff");
 
         async Task AssertLaterAsync(short format, string rowHash, string linkHash)
         {

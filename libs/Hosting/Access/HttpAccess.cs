@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -22,6 +23,7 @@ public static class HttpAccess
             // What no route serves is nobody's secret: it is answered that there is nothing.
             if (context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route })
             {
+                if (Activity.Current is { IsAllDataRequested: true } span) span.DisplayName = route;
                 CallerShare? share;
                 try
                 {
