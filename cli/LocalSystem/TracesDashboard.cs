@@ -59,6 +59,7 @@ public static class TracesDashboard
             """, cancellationToken);
         using Process restore = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["restore", project])
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;

@@ -36,7 +36,7 @@ public sealed class TlsSystem : IAsyncDisposable
     public static async Task<TlsSystem> StartAsync(SystemLayout beside, int hospitals, CancellationToken cancellationToken)
     {
         string directory = Path.Combine(beside.DataDirectory, "tls");
-        using (TestAuthority authority = TestAuthority.Open(directory, CertificateDays, TimeProvider.System))
+        using (TestAuthority authority = TestAuthority.Make(directory, CertificateDays, TimeProvider.System))
         {
             authority.Issue(new Identity(Callers.Adjudication, "adjudication"));
             for (int hospital = 1; hospital <= hospitals; hospital++)
@@ -51,9 +51,9 @@ public sealed class TlsSystem : IAsyncDisposable
         ServerCommand command = ProcessDefinitions.AdjudicationService(calls, CityPolicy.Shipped, redis.Configuration, brokers).Command!;
         Dictionary<string, string> environment = new(command.Environment)
         {
-            ["Claims__Tls__Certificate"] = Path.Combine(directory, "service-adjudication.crt"),
-            ["Claims__Tls__Key"] = Path.Combine(directory, "service-adjudication.key"),
-            ["Claims__Tls__ClientCa"] = Path.Combine(directory, "authority.crt"),
+            ["Claims__Tls__Certificate"] = Path.Combine(directory, "adjudication.crt"),
+            ["Claims__Tls__Key"] = Path.Combine(directory, "adjudication.key"),
+            ["Claims__Tls__ClientCa"] = Path.Combine(directory, "ca.crt"),
             // What is measured is what TLS costs, and not where a share ends.
             ["Claims__CallsPerSecond"] = "1000000",
             ["Claims__MessagesPerSecond"] = "1000000",
@@ -82,12 +82,12 @@ public sealed class TlsSystem : IAsyncDisposable
     /// <summary>A connection of the workload's facility of this number, from 1 on.</summary>
     public CallInvoker Connect(int hospital)
     {
-        string own = Path.Combine(_directory, $"facility-{Workload.FacilityCode(hospital)}");
+        string own = Path.Combine(_directory, Workload.FacilityCode(hospital));
         GrpcChannel channel = ClaimsChannel.To(_address, ClaimsChannel.CreateHandler(new TlsSettings
         {
             Certificate = $"{own}.crt",
             Key = $"{own}.key",
-            ClientCa = Path.Combine(_directory, "authority.crt"),
+            ClientCa = Path.Combine(_directory, "ca.crt"),
         }));
         _channels.Add(channel);
         return channel.CreateCallInvoker();

@@ -103,6 +103,7 @@ public sealed partial class BillOfMaterialsTests : IDisposable
     {
         using Process made = Process.Start(new ProcessStartInfo(Path.Combine(Yaml.Root, "deploy", "packages", "sbom"))
         {
+            UseShellExecute = false,
             ArgumentList = { _directory.FullName, program },
             RedirectStandardError = true,
             RedirectStandardOutput = true,
@@ -114,6 +115,7 @@ public sealed partial class BillOfMaterialsTests : IDisposable
         return JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_directory.FullName, $"{program}.cdx.json")))!;
     }
 
-    [GeneratedRegex("^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    [GeneratedRegex(
+        "^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex Urn();
 }

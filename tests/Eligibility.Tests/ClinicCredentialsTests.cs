@@ -245,7 +245,7 @@ public sealed class ClinicCredentialsTests(PostgresServer postgres)
         Task<string>[] both = [office.AddAsync(), office.AddAsync()];
         await Assert.ThrowsAsync<CredentialException>(() => Task.WhenAll(both));
 
-        string first = Assert.Single(both, add => add.IsCompletedSuccessfully).Result;
+        string first = await Assert.Single(both, add => add.IsCompletedSuccessfully);
         Assert.NotNull((await office.LogInAsync(first)).Token);
     }
 

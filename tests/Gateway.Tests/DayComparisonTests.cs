@@ -15,7 +15,10 @@ public sealed class DayComparisonTests
 
     private static readonly SettleReply Undone = new()
     {
-        Decision = Decision.Settled, SettlementId = "S1", FundPayFen = 60, UndoneBy = new SettlementRef { SettlementId = "S2" },
+        Decision = Decision.Settled,
+        SettlementId = "S1",
+        FundPayFen = 60,
+        UndoneBy = new SettlementRef { SettlementId = "S2" },
     };
 
     public static TheoryData<string, string, string, string> Cases => new()
@@ -135,7 +138,10 @@ public sealed class DayComparisonTests
         if (cause.Length == 0) return reply;
         LineDifference difference = new()
         {
-            Cause = Enum.Parse<DifferenceCause>(cause), CauseText = "不一致", ActionText = "请核对。", Line = books.Lines.FirstOrDefault(),
+            Cause = Enum.Parse<DifferenceCause>(cause),
+            CauseText = "不一致",
+            ActionText = "请核对。",
+            Line = books.Lines.FirstOrDefault(),
         };
         if (cause != "MissingHere")
             difference.Entry = new CentreEntry { RequestId = "R1", SettlementId = "S1", InsuredId = "P1", FundPayFen = 50 };

@@ -129,7 +129,11 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
         using HttpClient client = new() { Timeout = TimeSpan.FromSeconds(15) };
         byte[] message = new SettleRequest
         {
-            RequestId = "r", FacilityCode = "H1", InsuredId = "P1", VisitDate = "2024-03-05", TotalFen = 12_345,
+            RequestId = "r",
+            FacilityCode = "H1",
+            InsuredId = "P1",
+            VisitDate = "2024-03-05",
+            TotalFen = 12_345,
             Lines = { new FeeLine { ItemCode = "a", AmountFen = 5 } },
         }.ToByteArray();
         byte[] frame = [0, 0, 0, 0, 0, .. message];

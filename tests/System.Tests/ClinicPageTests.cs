@@ -131,23 +131,25 @@ public sealed class ClinicPageTests : IClassFixture<ClinicPageTests.TwoClinics>,
     {
         RunningSystem system = _clinics.System;
         string directory = system.FilePath($"tls-{NewId()}");
+        RunningSystem.AssertDone(await system.RunAsync("certs", "authority", directory));
         RunningSystem.AssertDone(await system.RunAsync(
-            "certs", directory, "--service", "gateway", "--clinic", One, "--clinic", Other, "--role", "bureau"));
+            "certs", "issue", directory, "claims://service/gateway", $"claims://clinic/{One}", $"claims://clinic/{Other}",
+            "claims://role/bureau"));
         using ServiceInstance second = await system.StartSecondAsync("Claims.Gateway",
             ("Claims__AdjudicationAddress", $"http://127.0.0.1:{system.PortBase + 1}"),
-            ("Claims__Tls__Certificate", Path.Combine(directory, "service-gateway.crt")),
-            ("Claims__Tls__Key", Path.Combine(directory, "service-gateway.key")),
-            ("Claims__Tls__ClientCa", Path.Combine(directory, "authority.crt")));
+            ("Claims__Tls__Certificate", Path.Combine(directory, "gateway.crt")),
+            ("Claims__Tls__Key", Path.Combine(directory, "gateway.key")),
+            ("Claims__Tls__ClientCa", Path.Combine(directory, "ca.crt")));
         Uri address = new($"https://localhost:{second.Port}");
         Browser first = await LogInAsync(One);
 
         // The cookie of the first gateway is as good at the second, which shares nothing with it but Eligibility.
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.Unauthorized), (await DayAsync(first.Cookie, null), await DayAsync(null, null)));
-        Assert.Equal(HttpStatusCode.OK, await DayAsync(null, $"clinic-{Other}"));
-        Assert.Equal(HttpStatusCode.OK, await DayAsync(first.Cookie, $"clinic-{One}"));
+        Assert.Equal(HttpStatusCode.OK, await DayAsync(null, Other));
+        Assert.Equal(HttpStatusCode.OK, await DayAsync(first.Cookie, One));
         // Two clinics in one request are none; and a certificate of the bureau's is no clinic.
-        Assert.Equal(HttpStatusCode.Unauthorized, await DayAsync(first.Cookie, $"clinic-{Other}"));
-        Assert.Equal(HttpStatusCode.Unauthorized, await DayAsync(null, "role-bureau"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await DayAsync(first.Cookie, Other));
+        Assert.Equal(HttpStatusCode.Unauthorized, await DayAsync(null, "bureau"));
         using HttpClient unnamed = Client(null);
         using HttpResponseMessage page = await unnamed.GetAsync(new Uri("/openapi.json", UriKind.Relative));
         Assert.Equal(HttpStatusCode.OK, page.StatusCode);
@@ -175,7 +177,12 @@ public sealed class ClinicPageTests : IClassFixture<ClinicPageTests.TwoClinics>,
         HttpClient Client(string? certificate)
         {
             SocketsHttpHandler handler = new() { UseCookies = false };
-            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                CustomTrustStore = { X509CertificateLoader.LoadCertificateFromFile(Path.Combine(directory, "ca.crt")) },
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
             if (certificate is not null)
             {
                 handler.SslOptions.ClientCertificates = [X509Certificate2.CreateFromPemFile(
@@ -238,7 +245,12 @@ public sealed class ClinicPageTests : IClassFixture<ClinicPageTests.TwoClinics>,
 
     private static object Visit(string facility, string request) => new
     {
-        requestId = request, facilityCode = facility, insuredId = "P1", visitDate = "2025-06-18", visitType = "ORDINARY", totalFen = 1000,
+        requestId = request,
+        facilityCode = facility,
+        insuredId = "P1",
+        visitDate = "2025-06-18",
+        visitType = "ORDINARY",
+        totalFen = 1000,
         inScopeFen = 1000,
     };
 

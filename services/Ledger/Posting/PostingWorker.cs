@@ -203,7 +203,7 @@ internal sealed class PostingWorker(
     {
         foreach (ActivityLink visit in batch.Links)
             Activities.StartActivity("ledger.book", ActivityKind.Consumer, visit.Context, null, [new ActivityLink(batch.Context)],
-                batch.StartTimeUtc)?.Dispose();
+                new DateTimeOffset(batch.StartTimeUtc))?.Dispose();
         Activity.Current = batch;
     }
 
