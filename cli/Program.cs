@@ -24,7 +24,6 @@ RootCommand root = new("Outpatient claims: settle visits, keep the books, check 
     SendCommand.Create(),
     ExplainCommand.Create(),
     RebuildCommand.Create(),
-    InsuredCommand.Create(),
     BackupCommand.Create(),
     RestoreCommand.Create(),
     ConformanceCommand.Create(),

@@ -89,7 +89,7 @@ public sealed class TestAuthority : IDisposable
     public Issued Issue(Identity identity)
     {
         ArgumentNullException.ThrowIfNull(identity);
-        string name = identity.Name;
+        string name = identity.ToString().Split('/')[^1];
         if (name.Equals(AuthorityName, StringComparison.OrdinalIgnoreCase))
             throw new CommandException($"{identity} would be named as the authority's own files are.", ExitCodes.Failed);
         if (File.Exists(CertificateFile(name)))

@@ -141,7 +141,6 @@ public sealed class PermissionsTests(ITestOutputHelper output)
         app.MapGrpcService<Files>();
         app.MapGrpcService<Impact>();
         app.MapGrpcService<Refusals>();
-        app.MapGrpcService<Deeds>();
         app.MapGrpcService<Clerks>();
         app.MapGrpcService<Counter>();
         app.MapGrpcService<Corrections>();
@@ -198,8 +197,6 @@ public sealed class PermissionsTests(ITestOutputHelper output)
     private sealed class Impact : PolicyImpact.PolicyImpactBase;
 
     private sealed class Refusals : RefusalLog.RefusalLogBase;
-
-    private sealed class Deeds : Acts.ActsBase;
 
     private sealed class Clerks : ClinicAccess.ClinicAccessBase;
 

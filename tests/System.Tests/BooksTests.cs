@@ -295,7 +295,7 @@ public sealed class BooksTests(SettledDay day) : IClassFixture<SettledDay>
         CommandResult closed = await _system.RunAsync("ledger", "close-year", "2024", "--yes", "--json", "--wait", "60");
 
         Assert.Equal(1, early.ExitCode);
-        const string NothingClosed = "is not closed. Nothing has been closed by this run. The adjudication service says: ";
+        const string NothingClosed = "is not closed. Nothing has been closed by this run. The ledger service says: ";
         Assert.StartsWith($"claims: {thisYear} {NothingClosed}", early.Errors, StringComparison.Ordinal);
         RunningSystem.AssertDone(closed);
         Assert.Equal(2024, closed.Json.GetProperty("closedThrough").GetInt32());

@@ -118,7 +118,16 @@ public sealed partial class DocumentedCommandsTests(RunningSystem system) : ICla
         using CancellationTokenSource bound = new(Bound);
         Task<string> output = bash.StandardOutput.ReadToEndAsync(bound.Token);
         Task<string> errors = bash.StandardError.ReadToEndAsync(bound.Token);
-        await bash.WaitForExitAsync(bound.Token);
+        try
+        {
+            await bash.WaitForExitAsync(bound.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            bash.Kill(entireProcessTree: true);
+            return $"did not end within {Bound.TotalSeconds} s: {commands}";
+        }
+
         string said = await output + await errors;
         return bash.ExitCode == 0 ? null : $"exit code {bash.ExitCode} {said[Math.Max(0, said.Length - 600)..]}";
     }

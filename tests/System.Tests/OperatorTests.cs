@@ -106,9 +106,9 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
 
     [Theory]
     [InlineData(1, "claims.v1.Adjudication", "claims.v1.AdjudicationOperations")]
-    [InlineData(2, "claims.v1.Eligibility", "claims.v1.RegistryOffice")]
-    [InlineData(3, "claims.v1.Audit", "claims.v1.Funding", "claims.v1.Ledger", "claims.v1.LedgerShards", "claims.v1.PolicyImpact",
-        "claims.v1.Recheck", "claims.v1.Reconciliation")]
+    [InlineData(2, "claims.v1.ClinicAccess", "claims.v1.ClinicRegistry", "claims.v1.Eligibility", "claims.v1.RegistryOffice")]
+    [InlineData(3, "claims.v1.Acts", "claims.v1.Audit", "claims.v1.Funding", "claims.v1.Ledger", "claims.v1.LedgerShards",
+        "claims.v1.PolicyImpact", "claims.v1.Recheck", "claims.v1.Reconciliation", "claims.v1.RefusalLog")]
     public async Task Services_are_described_by_reflection(int port, params string[] services)
     {
         using AsyncDuplexStreamingCall<ServerReflectionRequest, ServerReflectionResponse> call =
@@ -293,7 +293,7 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
         RunningSystem.AssertDone(first);
         Assert.True(first.Json.GetProperty("ok").GetBoolean());
         Assert.Equal(
-            ["CHAIN", "OUTSIDE_CHAIN", "POSITIONS", "JOURNALS", "BALANCES", "ACCUMULATORS"],
+            ["CHAIN", "OUTSIDE_CHAIN", "POSITIONS", "JOURNALS", "BALANCES", "ACTS", "ACCUMULATORS"],
             first.Json.GetProperty("checks").EnumerateArray().Select(check => check.GetProperty("code").GetString()));
         Assert.All(first.Json.GetProperty("checks").EnumerateArray(), check => Assert.True(check.GetProperty("examined").GetInt64() > 0));
         RunningSystem.AssertDone(second);

@@ -40,6 +40,12 @@ internal sealed class PolicyNode
             faults.Add($"{file}:{broken.Start.Line}: {Sentence(broken)}");
             return null;
         }
+        catch (Exception broken) when (broken is InvalidOperationException or ArgumentException or FormatException)
+        {
+            // YamlDotNet's own, over text that it does not expect; it says nothing of where.
+            faults.Add($"{file}:1: the text is not YAML that can be read.");
+            return null;
+        }
 
         if (stream.Documents is [{ RootNode: YamlMappingNode root }]) return new(file, root, faults, rulings);
         faults.Add($"{file}:1: the file must hold one mapping of keys.");

@@ -20,7 +20,7 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
     [InlineData("R1", "P20", Hospital, "2026-01-02", "VISIT_IN_FUTURE", "就诊日期晚于今天，请核对就诊日期。")]
     [InlineData("R1", "Q20", "H9", "2023-12-31", "FACILITY_UNKNOWN", "医疗机构编码不存在，请核对定点医疗机构编码。")]
     [InlineData("R1", "Q20", Hospital, "2023-12-31", "INSURED_UNKNOWN", "查无此参保人，请核对人员编号或医保电子凭证。")]
-    [InlineData("R1", "Q20", Hospital, "2022-12-31", "FACILITY_NOT_POOLED", "该机构在就诊日期未开通居民医保门诊统筹，本次费用不能由门诊统筹支付。")]
+    [InlineData("R1", "Q20", Hospital, "2022-12-31", "FACILITY_NOT_POOLED", "该机构自2023年1月1日起开通居民医保门诊统筹，就诊日期不在协议期内，本次费用不能由门诊统筹支付。")]
     [InlineData("R1", "G20", Hospital, "2023-12-31", "OUTSIDE_POOLING_AREA", "参保地不在本市市级统筹范围内，请按参保地规定办理。")]
     [InlineData("R1", "P20", Hospital, "2023-12-31", "NO_POLICY_IN_FORCE", "系统中没有就诊日期适用的门诊统筹政策，不能结算，请联系医保经办机构。")]
     public async Task Settle_and_quote_are_refused_for_the_same_reason(
