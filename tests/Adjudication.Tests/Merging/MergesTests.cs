@@ -233,6 +233,7 @@ public sealed class MergesTests
         await Assert.ThrowsAsync<IOException>(() => pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由"));
         ShardQueue away = store.Fixture.Store.ShardOf(pair.New);
         ShardStatus status = away.Status;
+        await store.StopOpeningAsync();
         away.Close("its node is away");
 
         StoreUnavailableException refused =

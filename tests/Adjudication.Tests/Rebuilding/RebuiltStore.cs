@@ -37,6 +37,9 @@ internal sealed class RebuiltStore : IAsyncDisposable
 
     public IDatabase Redis => Fixture.Redis;
 
+    /// <summary>From now on a shard stays closed or open as the test leaves it.</summary>
+    public Task StopOpeningAsync() => _opener.StopAsync(CancellationToken.None);
+
     public static async Task<RebuiltStore> StartAsync(int shards = 1)
     {
         RebuiltStore store = new(await StoreFixture.StartAsync(shards, longestOutbox: 1_000));
