@@ -43,7 +43,10 @@ public sealed class Merges(SettlementStore store, TimeProvider time)
                 if (into.InsuredId != otherId)
                     throw new MergeException($"{Mask.Insured(mergedId)} was merged into {Mask.Insured(into.InsuredId)} 已合并入另一编号");
                 await FinishAsync(mergedId);
-                return await OutcomeAsync(mergedId, otherId, into.Merge, isNew);
+                if (MergedInto.Of(await ShardOf(mergedId).ReadInsuredAsync(mergedId)) == into)
+                    return await OutcomeAsync(mergedId, otherId, into.Merge, isNew);
+                // What was half done was an undoing: the two are apart now, and are merged anew.
+                continue;
             }
 
             if (MergedInto.Of(await ShardOf(otherId).ReadInsuredAsync(otherId)) is { } away)

@@ -225,6 +225,25 @@ public sealed class MergesTests
     }
 
     [Fact]
+    public async Task Merge_after_an_undoing_that_was_broken_off_makes_them_one_again()
+    {
+        await using RebuiltStore store = await StartAsync();
+        Pair pair = new(store, Ids(oneShard: false, 11));
+        await pair.SettleAsync(pair.Old, "r1", Day, 60_000);
+        string first = (await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由")).Merge;
+        pair.Merges.BetweenSteps = _ => throw new IOException("broken off");
+        await Assert.ThrowsAsync<IOException>(() => pair.Merges.PartAsync(pair.Old, pair.New, "乙", "有误"));
+        pair.Merges.BetweenSteps = _ => Task.CompletedTask;
+
+        MergeOutcome again = await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "确为一人");
+
+        Assert.True(again.IsNew);
+        Assert.NotEqual(first, again.Merge);
+        Assert.Equal("new 0 0", await pair.SettleAsync(pair.New, "r2", Day, 2_500));
+        await store.BookAndCompareAsync(pair.Ids);
+    }
+
+    [Fact]
     public async Task Visit_of_a_half_merged_id_is_told_to_try_again_while_the_other_shard_is_away()
     {
         await using RebuiltStore store = await StartAsync();
