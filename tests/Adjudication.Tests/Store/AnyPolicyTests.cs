@@ -81,7 +81,7 @@ public sealed class AnyPolicyTests
             await StoreFixture.StartAsync(shards: 1, settle: Script.FromResource("settle.lua").Mutated(line, replacement));
 
         Exception? noticed = null;
-        for (int seed = 1; noticed is null && seed <= 400; seed++)
+        for (int seed = 1; noticed is null && seed <= 2_000; seed++)
         {
             Case one = Cases.Sample(1, 60).First() with { Policy = RandomPolicies.Of(seed) };
             noticed = await Record.ExceptionAsync(() => CheckAsync(fixture, one));
