@@ -160,7 +160,7 @@ public sealed class SettlementDesk
         Terms terms = covered.Terms;
         FillStored(answer.Stored, covered, await _store.Terms.KeyOfAsync(shard, terms));
         StepReply reply = await shard.RunAsync(StepFor(StepMode.Quote, covered, answer.Stored));
-        if (reply.Outcome is StepOutcome.Merged or StepOutcome.HalfMerged)
+        if (reply.IsElsewhere)
             (reply, shard) = await FollowAsync(StepMode.Quote, request, reply, terms, answer);
         if (reply.Outcome is not StepOutcome.New) RefuseBy(answer, request, shard, reply);
         else SettleNew(answer, Decision.Quoted, "", request, reply.Header, reply.Limits, terms);
@@ -188,11 +188,9 @@ public sealed class SettlementDesk
         IReadOnlyList<StoredAnswer> all = StoredAnswer.AllOf(fields);
 
         // Two ids that were merged may have the same request id.
-        if (all.Where(IsWanted).OrderBy(found => IdOf(found) != request.InsuredId).FirstOrDefault() is { } wanted)
-            return await TellAsync(shard, IdOf(wanted), wanted, all);
+        if (all.Where(IsWanted).OrderBy(found => found.Key.InsuredIdOr(holderId) != request.InsuredId).FirstOrDefault() is { } wanted)
+            return await TellAsync(shard, wanted.Key.InsuredIdOr(holderId), wanted, all);
         return Replies.Refused(requestId, request.FacilityCode, request.InsuredId, Refusal.Of(Reasons.SettlementUnknown));
-
-        string IdOf(StoredAnswer found) => found.Key.StatedId.Length > 0 ? found.Key.StatedId : holderId;
 
         bool IsWanted(StoredAnswer found) => found.FacilityCode == request.FacilityCode
             && (requestId.Length > 0
@@ -246,8 +244,7 @@ public sealed class SettlementDesk
         {
             bool stands = answer.Header is { Kind: RecordKind.Settlement, State: RecordState.Active };
             if (stands && answer.Header.VisitDate.Year == request.Year)
-                reply.Settlements.Add(await TellAsync(
-                    shard, answer.Key.StatedId.Length > 0 ? answer.Key.StatedId : holderId, answer, all));
+                reply.Settlements.Add(await TellAsync(shard, answer.Key.InsuredIdOr(holderId), answer, all));
         }
 
         return reply;
@@ -344,7 +341,7 @@ public sealed class SettlementDesk
     /// <summary>Answers by what the store has replied: at once, unless the request was settled before.</summary>
     internal ValueTask EndAsync(in StepReply reply, SettleRequest request, ShardQueue shard, Terms terms, Answer answer)
     {
-        if (reply.Outcome is StepOutcome.Merged or StepOutcome.HalfMerged) return EndMergedAsync(reply, request, terms, answer);
+        if (reply.IsElsewhere) return EndMergedAsync(reply, request, terms, answer);
         if (reply.Outcome is not StepOutcome.New) return AnswerStoredAsync(shard, request, reply, answer);
         SettleNew(answer, Decision.Settled, reply.SettlementId, request, reply.Header, reply.Limits, terms);
         return ValueTask.CompletedTask;
@@ -402,10 +399,12 @@ public sealed class SettlementDesk
         SettleRequest request = visit.Request;
         ShardQueue shard = _store.ShardOf(request.InsuredId);
         StepReply found = await shard.RunAsync(Step.Visit(StepMode.Look, request, visit.Date, terms: null, 0, 0, stored: null));
-        bool isMerged = found.Outcome is StepOutcome.Merged or StepOutcome.HalfMerged;
-        if (isMerged && TooLongForMerged(request.FacilityCode, request.RequestId, request.InsuredId) is not null) return false;
-        if (isMerged)
+        if (found.IsElsewhere)
+        {
+            if (TooLongForMerged(request.FacilityCode, request.RequestId, request.InsuredId) is not null) return false;
             (found, shard) = await FollowAsync(StepMode.Look, request, found, terms: null, answer);
+        }
+
         if (found.Outcome is StepOutcome.Missing) return false;
         await AnswerStoredAsync(shard, request, found, answer);
         return true;
@@ -498,7 +497,7 @@ public sealed class SettlementDesk
         StoredUndoing stored = new() { UndoneAtUnixMs = _time.GetUtcNow().ToUnixTimeMilliseconds(), Trace = StoredTrace.OfCall() };
         ShardQueue own = _store.ShardOf(insuredId);
         StepReply reply = await RunAsync(new Holder(insuredId), own);
-        return reply.Outcome is StepOutcome.Merged or StepOutcome.HalfMerged
+        return reply.IsElsewhere
             ? await _merges.FollowAsync(insuredId, reply, RunAsync)
             : (reply, own);
 

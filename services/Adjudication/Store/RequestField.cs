@@ -58,5 +58,10 @@ public static class RequestField
 
     /// <param name="StatedId">The id that the request named, where that was merged into the one whose hash this is; otherwise
     /// empty.</param>
-    public readonly record struct Key(string FacilityCode, string RequestId, string StatedId);
+    public readonly record struct Key(string FacilityCode, string RequestId, string StatedId)
+    {
+        /// <summary>The insured whom the request named.</summary>
+        /// <param name="holderId">In whose hash it lies.</param>
+        public string InsuredIdOr(string holderId) => StatedId.Length > 0 ? StatedId : holderId;
+    }
 }

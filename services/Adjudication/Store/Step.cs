@@ -178,6 +178,9 @@ public readonly record struct StepReply(StepOutcome Outcome, ReadOnlyMemory<byte
     /// <summary>The limits of a new settlement or quote.</summary>
     public StoredLimits Limits => new(Bytes.Slice(RecordHeader.Bytes, Header.NumbersBytes), LimitsBlock);
 
+    /// <summary>Whether the insured's records lie under another id, or are on their way: see where before anything is answered.</summary>
+    public bool IsElsewhere => Outcome is StepOutcome.Merged or StepOutcome.HalfMerged;
+
     /// <summary>Of an id that was merged: into which.</summary>
     public MergedInto Into() => MergedInto.Read([(byte)'>', .. Bytes.Span])!;
 
