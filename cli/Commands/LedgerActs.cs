@@ -70,6 +70,8 @@ internal static class LedgerActs
         ActKind.FileImported => "file imported 导入",
         ActKind.ShardRebuilt => "shard rebuilt 重建分片",
         ActKind.InsuredRestored => "insured restored 恢复个人",
+        ActKind.InsuredMerged => "insured merged 合并编号",
+        ActKind.InsuredParted => "insured parted 撤销合并",
         ActKind.PolicyInForce => "policy in force 政策生效",
         _ => throw CommandException.UnknownWord("kind of act", kind),
     };

@@ -151,6 +151,9 @@ public sealed class OperationsApi(
                         + "参保登记中没有该编号"));
             }
 
+            await (request.Undo
+                ? RecordAsync(ActKind.InsuredParted, $"{Mask.Insured(request.MergedId)} from {Mask.Insured(request.IntoId)}", context)
+                : RecordAsync(ActKind.InsuredMerged, $"{Mask.Insured(request.MergedId)} into {Mask.Insured(request.IntoId)}", context));
             Merges merges = new(store, time);
             MergeOutcome outcome = request.Undo
                 ? await merges.PartAsync(request.MergedId, request.IntoId, request.Actor, request.Reason)

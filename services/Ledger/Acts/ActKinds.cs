@@ -20,6 +20,8 @@ internal static class ActKinds
         [ActKind.ShardRebuilt] = "SHARD_REBUILT",
         [ActKind.InsuredRestored] = "INSURED_RESTORED",
         [ActKind.PolicyInForce] = "POLICY_IN_FORCE",
+        [ActKind.InsuredMerged] = "INSURED_MERGED",
+        [ActKind.InsuredParted] = "INSURED_PARTED",
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<string, ActKind> Kinds =
@@ -32,5 +34,5 @@ internal static class ActKinds
 
     /// <summary>What other services do and the ledger writes down for them.</summary>
     public static bool IsOfOthers(ActKind kind) => kind is ActKind.YearClosedToHospitals or ActKind.FileImported or ActKind.ShardRebuilt
-        or ActKind.InsuredRestored;
+        or ActKind.InsuredRestored or ActKind.InsuredMerged or ActKind.InsuredParted;
 }

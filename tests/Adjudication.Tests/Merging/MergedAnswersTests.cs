@@ -11,6 +11,8 @@ namespace Adjudication.Tests.Merging;
 /// <summary>What hospitals are answered under two ids that are one person, and who may make them one.</summary>
 public sealed class MergedAnswersTests(DeskFixture fixture) : IClassFixture<DeskFixture>
 {
+    private readonly WrittenActs _acts = new();
+
     [Fact]
     public async Task Every_call_under_either_id_speaks_of_one_person()
     {
@@ -105,8 +107,24 @@ public sealed class MergedAnswersTests(DeskFixture fixture) : IClassFixture<Desk
         Assert.Empty(await fixture.Store.Store.ShardOf("PM3").ReadInsuredAsync("PM3"));
     }
 
-    private OperationsApi Api => new(fixture.Store.Store, null!, fixture.Desk, null!, fixture.Eligibility, null!, fixture.Time,
-        NullLogger<OperationsApi>.Instance);
+    [Theory]
+    [InlineData(false, ActKind.InsuredMerged, "***M5-o into ***M6-n")]
+    [InlineData(true, ActKind.InsuredParted, "***M5-o from ***M6-n")]
+    public async Task Merge_that_the_ledger_does_not_write_down_does_not_begin(bool undo, ActKind kind, string subject)
+    {
+        const string Old = "PM5-o";
+        _acts.Refusal = new Status(StatusCode.DeadlineExceeded, "away");
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => Api.MergeInsured(
+            new MergeInsuredRequest { MergedId = Old, IntoId = "PM6-n", Reason = "因由", Actor = "甲", Undo = undo }, new TestCall()));
+
+        Assert.Equal(new Status(StatusCode.Unavailable, "The ledger could not write it down: away"), refused.Status);
+        Assert.Equal([new RecordActRequest { Kind = kind, Subject = subject, Caller = "claims://role/local" }], _acts.Acts);
+        Assert.Empty(await fixture.Store.Store.ShardOf(Old).ReadInsuredAsync(Old));
+    }
+
+    private OperationsApi Api => new(fixture.Store.Store, null!, fixture.Desk, null!, fixture.Eligibility, new Acts.ActsClient(_acts),
+        fixture.Time, NullLogger<OperationsApi>.Instance);
 
     private Task<MergeInsuredReply> MergeAsync(string old, string own) => Api.MergeInsured(
         new MergeInsuredRequest { MergedId = old, IntoId = own, Reason = "落户", Actor = "甲" }, new TestCall());
