@@ -177,8 +177,7 @@ internal sealed class FundingService(
         }
         catch (NpgsqlException exception)
         {
-            logger.LogWarning("PostgreSQL could not be asked: {Reason}", exception.Message);
-            throw new RpcException(new Status(StatusCode.Unavailable, "the books cannot be asked at the moment"));
+            throw logger.Unavailable(exception, "the books cannot be asked at the moment");
         }
     }
 

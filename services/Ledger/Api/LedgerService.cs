@@ -129,8 +129,7 @@ internal sealed class LedgerService(ClaimsStore store, PostgresTrust trust, Post
         }
         catch (NpgsqlException exception)
         {
-            logger.LogWarning("PostgreSQL could not be asked: {Reason}", exception.Message);
-            throw new RpcException(new Status(StatusCode.Unavailable, "the books cannot be read at the moment"));
+            throw logger.Unavailable(exception, "the books cannot be read at the moment");
         }
     }
 

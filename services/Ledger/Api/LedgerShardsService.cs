@@ -57,9 +57,6 @@ internal sealed class LedgerShardsService(ShardStates states, ILogger<LedgerShar
         }
     }
 
-    private RpcException Unavailable(NpgsqlException exception)
-    {
-        logger.LogWarning("PostgreSQL could not be asked: {Reason}", exception.Message);
-        return new RpcException(new Status(StatusCode.Unavailable, "the books cannot be read at the moment"));
-    }
+    private RpcException Unavailable(NpgsqlException exception) =>
+        logger.Unavailable(exception, "the books cannot be read at the moment");
 }

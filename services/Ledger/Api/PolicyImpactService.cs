@@ -3,7 +3,6 @@ using Claims.Ledger.SubLedger;
 using Claims.Policy;
 using Claims.V1;
 using Grpc.Core;
-using Npgsql;
 
 namespace Claims.Ledger.Api;
 
@@ -13,40 +12,21 @@ internal sealed class PolicyImpactService(
 {
     private const int SettlementsInMessage = 500;
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
-    private readonly SemaphoreSlim _one = new(1);
+    private readonly RelivingTurn _turn = new("another impact is being calculated; ask again after it", logger);
 
     public override async Task Calculate(ImpactRequest request, IServerStreamWriter<ImpactNews> responseStream, ServerCallContext context)
     {
-        if (!_one.Wait(0, CancellationToken.None))
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, "another impact is being calculated; ask again after it"));
         try
         {
-            await CalculateAsync(request, responseStream, context.CancellationToken);
+            await _turn.TakeAsync(() => CalculateAsync(request, responseStream, context.CancellationToken));
         }
         catch (ImpactRequestException exception)
         {
             throw new RpcException(new Status(StatusCode.InvalidArgument, exception.Message));
         }
-        catch (BooksDisagreeException exception)
-        {
-            throw new RpcException(new Status(StatusCode.DataLoss, exception.Message));
-        }
-        catch (OverflowException)
-        {
-            throw new RpcException(new Status(StatusCode.OutOfRange, "a sum is beyond what an amount can hold"));
-        }
-        catch (NpgsqlException exception)
-        {
-            logger.LogWarning("PostgreSQL could not be asked: {Reason}", exception.Message);
-            throw new RpcException(new Status(StatusCode.Unavailable, "the books cannot be read at the moment"));
-        }
-        finally
-        {
-            _one.Release();
-        }
     }
 
-    public void Dispose() => _one.Dispose();
+    public void Dispose() => _turn.Dispose();
 
     private async Task CalculateAsync(
         ImpactRequest request, IServerStreamWriter<ImpactNews> responseStream, CancellationToken cancellationToken)

@@ -5,7 +5,6 @@ using Claims.Policy;
 using Claims.Rules;
 using Claims.V1;
 using Grpc.Core;
-using Npgsql;
 
 namespace Claims.Ledger.Api;
 
@@ -20,7 +19,7 @@ internal sealed class RecheckService(
     // A look-up takes at most a thousand of each.
     private const int EntriesAtATime = 1_000;
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
-    private readonly SemaphoreSlim _one = new(1);
+    private readonly RelivingTurn _turn = new("another recheck runs; ask again after it", logger);
 
     public override async Task Run(RecheckRequest request, IServerStreamWriter<RecheckNews> responseStream, ServerCallContext context)
     {
@@ -31,37 +30,10 @@ internal sealed class RecheckService(
         Eligibility.EligibilityClient eligibility = services.GetService<Eligibility.EligibilityClient>()
             ?? throw new RpcException(new Status(StatusCode.FailedPrecondition,
                 "this ledger has no Claims:EligibilityAddress: the registry cannot be asked"));
-        if (!_one.Wait(0, CancellationToken.None))
-            throw new RpcException(new Status(StatusCode.ResourceExhausted, "another recheck runs; ask again after it"));
-        try
-        {
-            await RunAsync(request, from, eligibility, responseStream, context.CancellationToken);
-        }
-        catch (BooksDisagreeException exception)
-        {
-            throw new RpcException(new Status(StatusCode.DataLoss, exception.Message));
-        }
-        catch (OverflowException)
-        {
-            throw new RpcException(new Status(StatusCode.OutOfRange, "a sum is beyond what an amount can hold"));
-        }
-        catch (NpgsqlException exception)
-        {
-            logger.LogWarning("PostgreSQL could not be asked: {Reason}", exception.Message);
-            throw new RpcException(new Status(StatusCode.Unavailable, "the books cannot be read at the moment"));
-        }
-        catch (RpcException exception) when (exception.StatusCode is not StatusCode.Cancelled)
-        {
-            logger.LogWarning("Eligibility could not be asked: {Reason}", exception.Status.Detail);
-            throw new RpcException(new Status(StatusCode.Unavailable, "the registry cannot be asked at the moment"));
-        }
-        finally
-        {
-            _one.Release();
-        }
+        await _turn.TakeAsync(() => RunAsync(request, from, eligibility, responseStream, context.CancellationToken));
     }
 
-    public void Dispose() => _one.Dispose();
+    public void Dispose() => _turn.Dispose();
 
     private async Task RunAsync(RecheckRequest request, DateOnly from, Eligibility.EligibilityClient eligibility,
         IServerStreamWriter<RecheckNews> responseStream, CancellationToken cancellationToken)
@@ -95,7 +67,7 @@ internal sealed class RecheckService(
         await responseStream.WriteAsync(new RecheckNews { Totals = recheck.Totals }, cancellationToken);
     }
 
-    private static async Task AskAsync(Eligibility.EligibilityClient eligibility, (SubLedgerEntry Entry, bool OfMerged)[] some,
+    private async Task AskAsync(Eligibility.EligibilityClient eligibility, (SubLedgerEntry Entry, bool OfMerged)[] some,
         Dictionary<string, FacilityHistory?> facilities, Dictionary<string, InsuredTerms?> insured, CancellationToken cancellationToken)
     {
         LookupRequest question = new() { Enrolled = true };
@@ -106,12 +78,26 @@ internal sealed class RecheckService(
         }
 
         if (question.FacilityCodes.Count + question.InsuredIds.Count == 0) return;
-        LookupReply reply = await eligibility.LookupAsync(question, cancellationToken: cancellationToken);
+        LookupReply reply = await LookUpAsync(eligibility, question, cancellationToken);
         foreach (Facility facility in reply.Facilities) facilities[facility.FacilityCode] = EligibilityTerms.Of(facility);
         foreach (Enrolled enrolled in reply.Enrolled)
         {
             string id = question.InsuredIds[enrolled.Position];
             insured[id] = EligibilityTerms.Of(id, enrolled);
+        }
+    }
+
+    private async Task<LookupReply> LookUpAsync(
+        Eligibility.EligibilityClient eligibility, LookupRequest question, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await eligibility.LookupAsync(question, cancellationToken: cancellationToken);
+        }
+        catch (RpcException exception) when (exception.StatusCode is not StatusCode.Cancelled)
+        {
+            logger.LogWarning("Eligibility could not be asked: {Reason}", exception.Status.Detail);
+            throw new RpcException(new Status(StatusCode.Unavailable, "the registry cannot be asked at the moment"));
         }
     }
 

@@ -163,8 +163,7 @@ internal sealed class ReconciliationService(
         }
         catch (NpgsqlException exception)
         {
-            logger.LogWarning("PostgreSQL could not be asked: {Reason}", exception.Message);
-            throw new RpcException(new Status(StatusCode.Unavailable, "the books cannot be read at the moment"));
+            throw logger.Unavailable(exception, "the books cannot be read at the moment");
         }
     }
 }

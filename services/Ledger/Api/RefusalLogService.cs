@@ -40,9 +40,6 @@ internal sealed class RefusalLogService(RefusalStore store, LedgerSettings setti
         }
     }
 
-    private RpcException Unavailable(NpgsqlException exception)
-    {
-        logger.LogWarning("PostgreSQL could not be asked: {Reason}", exception.Message);
-        return new RpcException(new Status(StatusCode.Unavailable, "refusals cannot be read or kept at the moment"));
-    }
+    private RpcException Unavailable(NpgsqlException exception) =>
+        logger.Unavailable(exception, "refusals cannot be read or kept at the moment");
 }
