@@ -51,69 +51,37 @@ public static class FacilityCommand
         return command;
     }
 
-    private static Command Suspend()
+    private static Command Suspend() => Turn(
+        "suspend", "Refuse its visits from a day on, everywhere within seconds; repeats are answered as before.",
+        "First suspended day of visits, yyyy-MM-dd; without it today.",
+        (office, code, from, reason, options) => office.SuspendFacilityAsync(
+            new SuspendFacilityRequest { FacilityCode = code, From = from, Reason = reason }, options));
+
+    private static Command Resume() => Turn(
+        "resume", "Settle its visits again from a day on.",
+        "First day whose visits are settled again, yyyy-MM-dd; without it today.",
+        (office, code, from, reason, options) => office.ResumeFacilityAsync(
+            new ResumeFacilityRequest { FacilityCode = code, From = from, Reason = reason }, options));
+
+    private static Command Turn(string name, string description, string fromDescription,
+        Func<RegistryOffice.RegistryOfficeClient, string, string, string, CallOptions, AsyncUnaryCall<FacilityRecord>> turn)
     {
         Argument<string> code = Code();
-        Option<DateOnly?> from = CommonOptions.OptionalDay("--from", "First suspended day of visits, yyyy-MM-dd; without it today.");
+        Option<DateOnly?> from = CommonOptions.OptionalDay("--from", fromDescription);
         Option<string> reason = RegistryCalls.Reason();
         Option<bool> json = CommonOptions.Json();
-        Command command = new("suspend", "Refuse its visits from a day on, everywhere within seconds; repeats are answered as before.")
-        {
-            code,
-            from,
-            reason,
-            json,
-        };
+        Command command = new(name, description) { code, from, reason, json };
         command.SetAction((parsed, cancel) => RegistryCalls.CallAsync(parsed, async (office, options) => Print(
-            await office.SuspendFacilityAsync(new SuspendFacilityRequest
-            {
-                FacilityCode = parsed.GetRequiredValue(code),
-                From = RegistryCalls.Iso(parsed.GetValue(from)),
-                Reason = parsed.GetRequiredValue(reason),
-            }, options), parsed.GetValue(json)), cancel));
+            await turn(office, parsed.GetRequiredValue(code), RegistryCalls.Iso(parsed.GetValue(from)), parsed.GetRequiredValue(reason),
+                options),
+            parsed.GetValue(json)), cancel));
         return command;
     }
 
-    private static Command Resume()
-    {
-        Argument<string> code = Code();
-        Option<DateOnly?> from =
-            CommonOptions.OptionalDay("--from", "First day whose visits are settled again, yyyy-MM-dd; without it today.");
-        Option<string> reason = RegistryCalls.Reason();
-        Option<bool> json = CommonOptions.Json();
-        Command command = new("resume", "Settle its visits again from a day on.") { code, from, reason, json };
-        command.SetAction((parsed, cancel) => RegistryCalls.CallAsync(parsed, async (office, options) => Print(
-            await office.ResumeFacilityAsync(new ResumeFacilityRequest
-            {
-                FacilityCode = parsed.GetRequiredValue(code),
-                From = RegistryCalls.Iso(parsed.GetValue(from)),
-                Reason = parsed.GetRequiredValue(reason),
-            }, options), parsed.GetValue(json)), cancel));
-        return command;
-    }
-
-    private static Command Explain()
-    {
-        Argument<string> code = Code();
-        Option<DateOnly?> on = CommonOptions.OptionalDay("--on", "Day of the visit, yyyy-MM-dd; without it today.");
-        Option<DateOnly?> asOf = RegistryCalls.AsOf();
-        Option<bool> json = CommonOptions.Json();
-        Command command = new("explain", "What decides a visit there on a day, in Chinese, each sentence with its clause.")
-        {
-            code,
-            on,
-            asOf,
-            json,
-        };
-        command.SetAction((parsed, cancel) => RegistryCalls.CallAsync(parsed, async (office, options) => RegistryCalls.Print(
-            await office.ExplainFacilityAsync(new ExplainFacilityRequest
-            {
-                FacilityCode = parsed.GetRequiredValue(code),
-                On = RegistryCalls.Iso(parsed.GetValue(on)),
-                AsOf = RegistryCalls.Iso(parsed.GetValue(asOf)),
-            }, options), parsed.GetValue(json)), cancel));
-        return command;
-    }
+    private static Command Explain() => RegistryCalls.Explain(
+        Code(), "What decides a visit there on a day, in Chinese, each sentence with its clause.",
+        (office, code, on, asOf, options) =>
+            office.ExplainFacilityAsync(new ExplainFacilityRequest { FacilityCode = code, On = on, AsOf = asOf }, options));
 
     private static int Print(FacilityRecord record, bool json)
     {

@@ -30,28 +30,11 @@ public static class InsuredCommand
         return command.Reaching();
     }
 
-    private static Command Explain()
-    {
-        Argument<string> id = new("ID") { Description = "The insured's id." };
-        Option<DateOnly?> on = CommonOptions.OptionalDay("--on", "Day of the visit, yyyy-MM-dd; without it today.");
-        Option<DateOnly?> asOf = RegistryCalls.AsOf();
-        Option<bool> json = CommonOptions.Json();
-        Command command = new("explain", "Whether a visit of a day is covered and why, in Chinese, each sentence with its clause.")
-        {
-            id,
-            on,
-            asOf,
-            json,
-        };
-        command.SetAction((parsed, cancel) => RegistryCalls.CallAsync(parsed, async (office, options) => RegistryCalls.Print(
-            await office.ExplainInsuredAsync(new ExplainInsuredRequest
-            {
-                InsuredId = parsed.GetRequiredValue(id),
-                On = RegistryCalls.Iso(parsed.GetValue(on)),
-                AsOf = RegistryCalls.Iso(parsed.GetValue(asOf)),
-            }, options), parsed.GetValue(json)), cancel));
-        return command;
-    }
+    private static Command Explain() => RegistryCalls.Explain(
+        new Argument<string>("ID") { Description = "The insured's id." },
+        "Whether a visit of a day is covered and why, in Chinese, each sentence with its clause.",
+        (office, id, on, asOf, options) =>
+            office.ExplainInsuredAsync(new ExplainInsuredRequest { InsuredId = id, On = on, AsOf = asOf }, options));
 
     private static Command DuplicatesOf()
     {

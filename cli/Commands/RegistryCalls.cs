@@ -34,8 +34,24 @@ internal static class RegistryCalls
         }
     }
 
+    /// <summary>The command that says in Chinese what decides on a day.</summary>
+    /// <param name="subject">Of whom.</param>
+    /// <param name="ask">Takes the subject, the day and the day as of which, these as ISO dates or empty.</param>
+    public static Command Explain(Argument<string> subject, string description,
+        Func<RegistryOffice.RegistryOfficeClient, string, string, string, CallOptions, AsyncUnaryCall<Explanation>> ask)
+    {
+        Option<DateOnly?> on = CommonOptions.OptionalDay("--on", "Day of the visit, yyyy-MM-dd; without it today.");
+        Option<DateOnly?> asOf = AsOf();
+        Option<bool> json = CommonOptions.Json();
+        Command command = new("explain", description) { subject, on, asOf, json };
+        command.SetAction((parsed, cancel) => CallAsync(parsed, async (office, options) => Print(
+            await ask(office, parsed.GetRequiredValue(subject), Iso(parsed.GetValue(on)), Iso(parsed.GetValue(asOf)), options),
+            parsed.GetValue(json)), cancel));
+        return command;
+    }
+
     /// <returns><see cref="ExitCodes.Done"/> whatever is explained.</returns>
-    public static int Print(Explanation explanation, bool json)
+    private static int Print(Explanation explanation, bool json)
     {
         if (json)
         {
