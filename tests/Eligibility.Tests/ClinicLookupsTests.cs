@@ -1,5 +1,8 @@
+using System.Globalization;
 using System.Text;
 using Claims.Eligibility.Clinics;
+using Claims.Eligibility.Facilities;
+using Claims.Eligibility.History;
 using Claims.Policy;
 using Claims.V1;
 using Npgsql;
@@ -91,6 +94,61 @@ public sealed class ClinicLookupsTests(PostgresServer postgres)
         Assert.Equal(("张*丰", "resident", "410105", "金水区"), (enrolled.NameMasked, enrolled.Scheme, enrolled.County, enrolled.CountyName));
         Assert.Equal(("李*", ""), (before.NameMasked, before.Scheme));
         Assert.Null(await lookups.FindInsuredAsync("P3", Day, default));
+    }
+
+    [Theory]
+    [InlineData("2026-03-31", "410105")]
+    [InlineData("2026-09-01", "410102")]
+    public async Task Insured_who_has_moved_is_shown_with_the_county_of_the_day(string day, string county)
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportInsuredAsync(RegistryDatabase.InsuredSpansHeader
+            + "P1,张三丰,resident,410102,general,2026,2025-11-05,1980-01-01,,2026-09-01,,\n"
+            + "P1,张三丰,resident,410105,general,2026,2025-11-05,1980-01-01,,,2026-08-31,moved_away\n");
+
+        InsuredCard card = (await LookupsOf(registry).FindInsuredAsync("P1", DateOnly.Parse(day, CultureInfo.InvariantCulture), default))!;
+
+        Assert.Equal(county, card.County);
+    }
+
+    [Fact]
+    public async Task Suggested_clinic_is_not_suspended_and_has_its_name_of_today()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(RegistryDatabase.FacilityPeriodsHeader
+            + "H1,停用卫生室,410105,village,none,village_clinic,2024-01-01,,,\n"
+            + "H2,旧名卫生室,410105,village,none,village_clinic,2024-01-01,,,2026-05-31\n"
+            + "H2,新名卫生室,410105,village,none,village_clinic,2024-01-01,,2026-06-01,2026-06-30\n"
+            + "H2,再改卫生室,410105,village,none,village_clinic,2024-01-01,,2026-07-01,\n");
+        StoppedClock clock = new(new DateTimeOffset(Day, new TimeOnly(8, 0), TimeSpan.Zero));
+        FacilityOffice office = new(registry.Database, clock);
+        await office.SuspendAsync("H1", Day, new ChangeCause("claims://role/bureau", "检查"), default);
+
+        SuggestedClinic suggested = (await new ClinicLookups(registry.Database, Policy, clock).SuggestAsync(default))!;
+
+        Assert.Equal(("H2", "新名卫生室"), (suggested.FacilityCode, suggested.Name));
+        await office.ResumeAsync("H1", Day, new ChangeCause("claims://role/bureau", "整改完成"), default);
+        Assert.Equal("H1", (await new ClinicLookups(registry.Database, Policy, clock).SuggestAsync(default))!.FacilityCode);
+    }
+
+    [Theory]
+    [InlineData("2026-05-31", "旧名")]
+    [InlineData("2026-06-01", "新名")]
+    [InlineData("2026-06-30", "新名")]
+    [InlineData("2026-07-01", "再改")]
+    [InlineData("2019-01-01", "旧名")]
+    public async Task Name_of_a_facility_is_that_of_the_day_or_the_nearest(string day, string name)
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(RegistryDatabase.FacilityPeriodsHeader
+            + "H2,旧名,410105,village,none,village_clinic,2024-01-01,,2020-01-01,2026-05-31\n"
+            + "H2,新名,410105,village,none,village_clinic,2024-01-01,,2026-06-01,2026-06-30\n"
+            + "H2,再改,410105,village,none,village_clinic,2024-01-01,,2026-07-01,\n");
+        await using NpgsqlCommand command = registry.Database.CreateCommand(FacilityPeriods.NameSql("$1", "$2"));
+        command.Parameters.Add(new() { Value = "H2" });
+        command.Parameters.Add(new() { Value = DateOnly.Parse(day, CultureInfo.InvariantCulture) });
+
+        Assert.Equal(name, await command.ExecuteScalarAsync() as string);
     }
 
     [Theory]

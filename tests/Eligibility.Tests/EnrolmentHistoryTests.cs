@@ -13,8 +13,7 @@ namespace Claims.Eligibility.Tests;
 public sealed class EnrolmentHistoryTests(PostgresServer postgres)
 {
     private const string Header = RegistryDatabase.InsuredHeader;
-    private const string LongHeader =
-        "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on,begins_on,ended_on,end_cause\n";
+    private const string LongHeader = RegistryDatabase.InsuredSpansHeader;
 
     private static readonly PolicyPack Policy = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "policy"), "zhengzhou");
     private static readonly ChangeCause Cause = new("claims://role/bureau", "窗口办理");
@@ -340,11 +339,4 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
     }
 
     private static DateOnly Day(string day) => DateOnly.ParseExact(day, "yyyy-MM-dd", null);
-
-    private sealed class StoppedClock(DateTimeOffset now) : TimeProvider
-    {
-        public DateTimeOffset Now { get; set; } = now;
-
-        public override DateTimeOffset GetUtcNow() => Now;
-    }
 }

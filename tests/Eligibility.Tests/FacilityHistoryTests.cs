@@ -13,7 +13,7 @@ namespace Claims.Eligibility.Tests;
 public sealed class FacilityHistoryTests(PostgresServer postgres)
 {
     private const string Header = RegistryDatabase.FacilityHeader;
-    private const string LongHeader = "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to,valid_from,valid_to\n";
+    private const string LongHeader = RegistryDatabase.FacilityPeriodsHeader;
 
     private static readonly ChangeCause Cause = new("claims://role/bureau", "检查发现违规");
 

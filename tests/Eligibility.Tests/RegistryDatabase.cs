@@ -46,7 +46,12 @@ public sealed class PostgresCollection : ICollectionFixture<PostgresServer>;
 internal sealed class RegistryDatabase(NpgsqlDataSource database) : IAsyncDisposable
 {
     public const string FacilityHeader = "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to\n";
+    public const string FacilityPeriodsHeader =
+        "facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to,valid_from,valid_to\n";
     public const string InsuredHeader = "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on\n";
+
+    public const string InsuredSpansHeader =
+        "insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on,begins_on,ended_on,end_cause\n";
 
     private static readonly PolicyPack Policy = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "policy"), "zhengzhou");
 

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using Claims.Eligibility.Facilities;
+using Claims.Hosting;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -75,12 +77,12 @@ internal sealed class ClinicCredentials(NpgsqlDataSource database, EligibilitySe
     /// <returns>Null where there is no such token, or it has ended.</returns>
     public async Task<OpenSession?> CheckAsync(string token, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = Command("""
-            SELECT t.facility_code, coalesce((SELECT name FROM facility f WHERE f.facility_code = t.facility_code LIMIT 1), ''), t.clerk,
+        await using NpgsqlCommand command = Command($"""
+            SELECT t.facility_code, coalesce(({FacilityPeriods.NameSql("t.facility_code", "$3")}), ''), t.clerk,
                 t.expires_at, c.is_first, c.password_hash IS NULL, k.storage_key
             FROM clinic_token t JOIN clinic_credential c USING (facility_code, clerk) LEFT JOIN clinic_storage_key k USING (facility_code)
             WHERE t.token_sha256 = $1 AND t.expires_at > $2 AND c.revoked_at IS NULL
-            """, HashOf(token), time.GetUtcNow());
+            """, HashOf(token), time.GetUtcNow(), ChinaTime.Today(time));
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(cancellationToken);
         return await row.ReadAsync(cancellationToken)
             ? new OpenSession(row.GetString(0), row.GetString(1), row.GetString(2), row.GetFieldValue<DateTimeOffset>(3),
@@ -138,7 +140,8 @@ internal sealed class ClinicCredentials(NpgsqlDataSource database, EligibilitySe
         DateTimeOffset until = now + (tokenHolds ?? FirstPasswordHolds);
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await using NpgsqlCommand find = Command(connection, "SELECT name FROM facility WHERE facility_code = $1 LIMIT 1", facilityCode);
+        await using NpgsqlCommand find = Command(
+            connection, FacilityPeriods.NameSql("$1", "$2"), facilityCode, ChinaTime.Today(time));
         if (await find.ExecuteScalarAsync(cancellationToken) is not string name)
             throw new CredentialException($"the registry has no facility {facilityCode}; import it first");
         // One after the other, also where there is no row yet to lock: of two that add the same, one is told so.

@@ -12,12 +12,15 @@ internal sealed class ClinicLookups(NpgsqlDataSource database, PolicyPack policy
 {
     public async Task<InsuredCard?> FindInsuredAsync(string insuredId, DateOnly date, CancellationToken cancellationToken)
     {
-        // Of an insured who is not enrolled for that year, the latest name.
+        // Of several spans the one that the day is in; of an insured who is not enrolled for that year, the latest name.
         await using NpgsqlCommand command = database.CreateCommand("""
-            SELECT name, plan_year, scheme, county FROM enrolment WHERE insured_id = $1 ORDER BY plan_year = $2 DESC, plan_year DESC LIMIT 1
+            SELECT name, plan_year, scheme, county FROM enrolment WHERE insured_id = $1
+            ORDER BY plan_year = $2 DESC, plan_year DESC,
+                coalesce(begins_on, '-infinity') <= $3 AND coalesce(ended_on, 'infinity') >= $3 DESC, span DESC LIMIT 1
             """);
         command.Parameters.Add(new() { Value = insuredId });
         command.Parameters.Add(new() { Value = (short)date.Year });
+        command.Parameters.Add(new() { Value = date, NpgsqlDbType = NpgsqlDbType.Date });
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(cancellationToken);
         if (!await row.ReadAsync(cancellationToken)) return null;
         InsuredCard card = new() { InsuredId = insuredId, NameMasked = MaskedName(row.GetString(0)) };
@@ -72,12 +75,17 @@ internal sealed class ClinicLookups(NpgsqlDataSource database, PolicyPack policy
         return matches;
     }
 
-    /// <returns>The smallest facility that is pooled today; null where there is none, or somebody has a credential already.</returns>
+    /// <returns>The smallest facility that is pooled today and not suspended; null where there is none, or somebody has a credential already.</returns>
     public async Task<SuggestedClinic?> SuggestAsync(CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
             SELECT facility_code, name FROM facility
-            WHERE pooled_from <= $1 AND (pooled_to IS NULL OR pooled_to >= $1) AND NOT EXISTS (SELECT FROM clinic_credential)
+            WHERE $1 BETWEEN valid_from AND valid_to AND pooled_from <= $1 AND (pooled_to IS NULL OR pooled_to >= $1)
+                AND NOT EXISTS (SELECT FROM clinic_credential)
+                AND NOT EXISTS (
+                    SELECT FROM facility_suspension AS suspension LEFT JOIN facility_resumption USING (suspension_id)
+                    WHERE suspension.facility_code = facility.facility_code
+                        AND suspended_from <= $1 AND (resumed_from IS NULL OR resumed_from > $1))
             ORDER BY admin_level DESC, facility_code LIMIT 1
             """);
         command.Parameters.Add(new() { Value = ChinaTime.Today(time), NpgsqlDbType = NpgsqlDbType.Date });

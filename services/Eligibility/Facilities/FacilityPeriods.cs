@@ -20,6 +20,13 @@ internal static class FacilityPeriods
         WHERE facility_code = ANY($1) ORDER BY facility_code, suspended_from, suspension_id
         """;
 
+    /// <summary>A query for a facility's name on a day: that of the period which the day is in, or of the nearest.</summary>
+    /// <param name="code">The expression that says which facility.</param>
+    /// <param name="day">The expression that says which day.</param>
+    public static string NameSql(string code, string day) =>
+        $"SELECT name FROM facility AS period WHERE period.facility_code = {code} "
+        + $"ORDER BY valid_from <= {day} DESC, CASE WHEN valid_from <= {day} THEN valid_from END DESC, valid_from LIMIT 1";
+
     /// <summary>Reads the newest periods of each facility, ascending.</summary>
     public static async Task ReadAsync(NpgsqlDataReader reader, LookupReply reply, CancellationToken cancellationToken)
     {
