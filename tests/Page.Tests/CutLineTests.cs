@@ -128,8 +128,7 @@ public sealed class CutLineTests(PageSystem system, ITestOutputHelper output)
                     return;
             }
 
-            long deadline = Environment.TickCount64 + Ms;
-            while (!line.IsCut && Environment.TickCount64 < deadline) await Task.Delay(10);
+            await Task.WhenAny(line.WhenCut, Task.Delay(Ms));
         }
 
         public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"cut {Where}, {Bytes} bytes, {Ms} ms");

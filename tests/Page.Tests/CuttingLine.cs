@@ -15,6 +15,7 @@ public sealed class CuttingLine : IAsyncDisposable
     private long _upBytes = long.MaxValue;
     private long _downBytes = long.MaxValue;
     private bool _isCut;
+    private TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public CuttingLine(Uri gateway)
     {
@@ -25,9 +26,10 @@ public sealed class CuttingLine : IAsyncDisposable
 
     public Uri Address => PageSystem.Address(((IPEndPoint)_listener.LocalEndpoint).Port);
 
-    public bool IsCut
+    /// <summary>Completes when the line is cut; at once while it is.</summary>
+    public Task WhenCut
     {
-        get { lock (_lock) return _isCut; }
+        get { lock (_lock) return _cut.Task; }
     }
 
     /// <summary>Lets so many more bytes through, of all connections together, and then nothing.</summary>
@@ -45,6 +47,7 @@ public sealed class CuttingLine : IAsyncDisposable
         lock (_lock)
         {
             _isCut = true;
+            _cut.TrySetResult();
             foreach (TcpClient client in _open) client.Client.Close(0);
             _open.Clear();
         }
@@ -55,6 +58,7 @@ public sealed class CuttingLine : IAsyncDisposable
         lock (_lock)
         {
             (_isCut, _upBytes, _downBytes) = (false, long.MaxValue, long.MaxValue);
+            if (_cut.Task.IsCompleted) _cut = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
 
