@@ -59,6 +59,9 @@ internal sealed class RegistryDatabase(NpgsqlDataSource database) : IAsyncDispos
 
     public Task<ImportResult> ImportInsuredAsync(string csv) => ImportAsync(new InsuredFile(Policy), Encoding.UTF8.GetBytes(csv));
 
+    /// <summary>County, enrolled, and the paid among them.</summary>
+    public static (string County, long Enrolled, long Paid) Heads(CountyHeads heads) => (heads.County, heads.Enrolled, heads.Paid);
+
     public async Task<long> CountAsync(string table)
     {
         await using NpgsqlCommand count = database.CreateCommand($"SELECT count(*) FROM {table}");
