@@ -4,6 +4,7 @@ using Claims.Eligibility.Import;
 using Claims.Hosting;
 using Claims.Policy;
 using Claims.PrivateServers;
+using Claims.V1;
 using Npgsql;
 
 namespace Claims.Eligibility.Tests;

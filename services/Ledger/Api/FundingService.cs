@@ -45,7 +45,7 @@ internal sealed class FundingService(
         Require(!ofCounty || request.County.Length > 0, "county is missing");
         Require(request.Kind == IncomeKind.IncomeAid
             || (request.Kind == IncomeKind.IncomeSubsidy) == (request.Payer is >= Payer.CentralTreasury and <= Payer.CountyTreasury),
-            "payer names a treasury for subsidies, and only for them and for aid");
+            "payer names a treasury for subsidies and aid, and only for them");
         Require(request.Kind != IncomeKind.IncomeAid || request.Payer is Payer.CityTreasury or Payer.CountyTreasury,
             "payer of aid is neither the city nor the county");
         RequireAmount(request.AmountFen);
