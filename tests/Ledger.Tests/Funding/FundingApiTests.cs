@@ -175,7 +175,7 @@ public sealed class FundingApiTests(LedgerDatabase databases) : IAsyncLifetime
                 new(Interest("k", 1)) { Header = new() { Key = "k", Actor = "a", Memo = new string('m', 201) } }),
             ("business_date is not yyyy-MM-dd",
                 new(Interest("k", 1)) { Header = new() { Key = "k", Actor = "a", BusinessDate = "2025-1-1" } }),
-            ("kind is not one of the kinds of income", new(Interest("k", 1)) { Kind = (IncomeKind)6 }),
+            ("kind is not one of the kinds of income", new(Interest("k", 1)) { Kind = (IncomeKind)7 }),
             ("kind is not one of the kinds of income", new(Interest("k", 1)) { Kind = IncomeKind.Unspecified }),
             ("county is missing", new(Interest("k", 1)) { Kind = IncomeKind.IncomeContribution }),
             ("county is missing", new(Interest("k", 1)) { Kind = IncomeKind.IncomeSubsidy, Payer = Payer.CityTreasury }),
