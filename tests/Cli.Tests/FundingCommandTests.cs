@@ -118,7 +118,8 @@ public sealed class FundingCommandTests(FakeSystem system)
              "enteredAt":"2025-03-05T01:02:03Z","postingDate":"2025-03-05","businessDate":"2025-03-04","amountFen":78000,"reverses":null,"reversedBy":77,
              "postings":[{"account":"1122","name":"应收","debitFen":78000,"creditFen":0},{"account":"4101","name":"收入","debitFen":0,"creditFen":78000}],
              "assessed":[{"account":"1122.central","of":"city_college","heads":1000,"perHeadFen":78,"source":"郑医保〔2023〕6号 二"}],
-             "unassessed":[{"of":"provincial_college","heads":2000,"perHeadFen":6700,"reason":"其余"},{"of":"","heads":3,"perHeadFen":0,"reason":"不在手"}],
+             "unassessed":[{"of":"provincial_college","heads":2000,"perHeadFen":6700,"reason":"其余"},
+             {"of":"","heads":3,"perHeadFen":0,"reason":"不在手"}],
              "replayed":false}
             """);
     }

@@ -77,7 +77,8 @@ public sealed class CollegeTests(PostgresServer postgres)
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
         Registrations counter = new(registry.Database, Policy, TimeProvider.System);
-        EnrolmentSpan span = new() { Name = "x", Scheme = "resident", County = "410105", Category = "student", College = "central_college" };
+        EnrolmentSpan span = new() { Name = "x", Scheme = "resident", County = "410105", Category = "student" };
+        span.College = "central_college";
         await ActAsync(new() { RequestId = "R1", Enrol = span });
 
         RegisterReply paid = await ActAsync(new() { RequestId = "R2", Pay = new Pay { PaidOn = "2025-03-01" } });

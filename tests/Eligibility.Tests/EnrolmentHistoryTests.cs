@@ -87,7 +87,8 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
             + "P2,李四,resident,410122,general,2025,2025-04-01,1980-01-01,,2025-04-01,,\n");
         Assert.Equal(
             [("410105", 2L, 1L), ("410122", 1L, 1L)],
-            (await registry.Registry.CountHeadsAsync("resident", 2025, "", CancellationToken.None)).Counties.Select(RegistryDatabase.Heads));
+            (await registry.Registry.CountHeadsAsync("resident", 2025, "", CancellationToken.None)).Counties
+                .Select(RegistryDatabase.Heads));
     }
 
     [Theory]
