@@ -18,6 +18,7 @@ internal static class LedgerIncome
     {
         ["contribution"] = IncomeKind.IncomeContribution,
         ["subsidy"] = IncomeKind.IncomeSubsidy,
+        ["aid"] = IncomeKind.IncomeAid,
         ["transfer"] = IncomeKind.IncomeTransfer,
         ["interest"] = IncomeKind.IncomeInterest,
         ["other"] = IncomeKind.IncomeOther,
@@ -53,7 +54,7 @@ internal static class LedgerIncome
     {
         Option<string> kind = FundingOptions.OneOf("--kind", "What has come in", IncomeKinds.Keys);
         Option<string> county = FundingOptions.County(required: false);
-        Option<string> payer = FundingOptions.OneOf("--payer", "Whose subsidy", Payers.Keys, required: false);
+        Option<string> payer = FundingOptions.OneOf("--payer", "Whose subsidy or aid", Payers.Keys, required: false);
         Option<long> amount = FundingOptions.AmountFen();
         return VoucherEntry.Enter("receive", "Book money that has come in on the fiscal special account", [kind, county, payer, amount],
             (parsed, funding, header, options) =>

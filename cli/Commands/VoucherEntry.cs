@@ -36,13 +36,18 @@ internal static class VoucherEntry
             posting.CreditFen != 0 ? Output.Yuan(posting.CreditFen) : "",
         }));
         foreach (AssessedHeads heads in voucher.Assessed)
-            Output.Line($"{heads.Account}: {FundingOptions.Number(heads.Heads)} heads 人 "
-            + $"× {Output.Yuan(heads.PerHeadFen)} ({heads.Source})");
+            Output.Line($"{heads.Account}: {FundingOptions.Number(heads.Heads)} heads 人{Of(heads.Of)} "
+                + $"× {Output.Yuan(heads.PerHeadFen)} ({heads.Source})");
+        foreach (UnassessedHeads heads in voucher.Unassessed)
+            Output.Line($"not assessed 未核定: {FundingOptions.Number(heads.Heads)} heads 人{Of(heads.Of)}"
+                + $"{(heads.PerHeadFen > 0 ? $" × {Output.Yuan(heads.PerHeadFen)}" : "")}: {heads.Reason}");
         Output.Line($"voucher 凭证 {FundingOptions.Number(voucher.VoucherId)} {voucher.KindName} {Output.Yuan(voucher.AmountFen)}, posted "
             + $"记账日 {voucher.PostingDate}, business "
             + $"业务日 {voucher.BusinessDate}{(voucher.Replayed ? "; entered before under this key 此前已入账" : "")}");
         return ExitCodes.Done;
     }
+
+    private static string Of(string of) => of.Length == 0 ? "" : $" of {of}";
 
     public static object Json(Voucher voucher) => new
     {
@@ -62,7 +67,8 @@ internal static class VoucherEntry
         Reverses = voucher.Reverses == 0 ? (long?)null : voucher.Reverses,
         ReversedBy = voucher.ReversedBy == 0 ? (long?)null : voucher.ReversedBy,
         Postings = voucher.Postings.Select(posting => new { posting.Account, posting.Name, posting.DebitFen, posting.CreditFen }),
-        Assessed = voucher.Assessed.Select(heads => new { heads.Account, heads.Heads, heads.PerHeadFen, heads.Source }),
+        Assessed = voucher.Assessed.Select(heads => new { heads.Account, heads.Of, heads.Heads, heads.PerHeadFen, heads.Source }),
+        Unassessed = voucher.Unassessed.Select(heads => new { heads.Of, heads.Heads, heads.PerHeadFen, heads.Reason }),
         voucher.Replayed,
     };
 }

@@ -43,6 +43,9 @@ public sealed record AidPayers(int CityBasisPoints, int CountyBasisPoints, strin
 public sealed record ContributionQuote(int PlanYear, string Category, string CountyCode, long StandardFen, long SelfFen, long? CityAidFen,
     long? CountyAidFen, string? PayersNotInHand, ImmutableArray<string> Sources)
 {
+    /// <summary>The standard is not everybody's.</summary>
+    public bool SetApart { get; init; }
+
     public long AidFen => StandardFen - SelfFen;
 }
 
@@ -52,8 +55,10 @@ public static class ContributionRules
 
     /// <summary>The contribution of one person of the category, enrolled in the county, for the plan year.</summary>
     /// <param name="countyCode">Not asked for where the city's counties are not in hand.</param>
+    /// <param name="atCollege">A full-time student of a college, who pays what students pay whatever his category.</param>
     /// <exception cref="PolicyException">The documents for this year, category or county are missing; the message says which.</exception>
-    public static ContributionQuote QuoteContribution(this PolicyPack pack, int planYear, string category, string countyCode)
+    public static ContributionQuote QuoteContribution(this PolicyPack pack, int planYear, string category, string countyCode,
+        bool atCollege = false)
     {
         ArgumentNullException.ThrowIfNull(pack);
         CoverageRules coverage = pack.CoverageFor(planYear) ?? pack.Coverage;
@@ -62,9 +67,10 @@ public static class ContributionRules
             throw new PolicyException($"There is no category '{category}': use one of {string.Join(", ", coverage.ExemptCategories.Keys.Concat(coverage.OtherCategories).Order(StringComparer.Ordinal))}.");
         }
 
-        Known<long>? other = pack.Contributions.OtherStandards.GetValueOrDefault((planYear, category));
+        string standardOf = atCollege ? "student" : category;
+        Known<long>? other = pack.Contributions.OtherStandards.GetValueOrDefault((planYear, standardOf));
         Cited<long> standard = Require(other ?? pack.Contributions.Standards.GetValueOrDefault(planYear),
-            $"The contribution for plan year {planYear}{(other is null ? "" : $" of category '{category}'")} is not in hand "
+            $"The contribution for plan year {planYear}{(other is null ? "" : $" of category '{standardOf}'")} is not in hand "
                 + $"for {pack.City}");
         ImmutableArray<string>.Builder sources = ImmutableArray.CreateBuilder<string>();
         sources.Add(standard.Source);
@@ -87,7 +93,10 @@ public static class ContributionRules
         {
             string? unknown = aidFen > 0 ? "资助由哪级财政负担、各负担多少的文件不在手" : null;
             return new(planYear, category, "", standard.Value, standard.Value - aidFen, unknown is null ? 0 : null,
-                unknown is null ? 0 : null, unknown, sources.Distinct(StringComparer.Ordinal).ToImmutableArray());
+                unknown is null ? 0 : null, unknown, sources.Distinct(StringComparer.Ordinal).ToImmutableArray())
+            {
+                SetApart = other is not null,
+            };
         }
 
         County county = pack.RequireCounty(countyCode);
@@ -103,7 +112,10 @@ public static class ContributionRules
         }
 
         return new(planYear, category, countyCode, standard.Value, standard.Value - aidFen, cityAidFen, aidFen - cityAidFen, null,
-            sources.Distinct(StringComparer.Ordinal).ToImmutableArray());
+            sources.Distinct(StringComparer.Ordinal).ToImmutableArray())
+        {
+            SetApart = other is not null,
+        };
     }
 
     /// <summary>The pooling area, whose code stands for the whole city.</summary>

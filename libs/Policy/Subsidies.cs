@@ -14,10 +14,22 @@ public sealed record SubsidyYear(int Year, Cited<long>? TotalFen, ImmutableDicti
 /// the total.</param>
 /// <param name="NotInHand">Why the row is not known, in Chinese, or null.</param>
 public sealed record Subsidy(long? CentralFen, long? ProvinceFen, long? CityFen, long? CountyFen, string? Remainder, string? NotInHand,
-    string Source, string? Ruling);
+    string Source, string? Ruling)
+{
+    /// <summary>What is known whose it is.</summary>
+    public long KnownFen => (CentralFen ?? 0) + (ProvinceFen ?? 0) + (CityFen ?? 0) + (CountyFen ?? 0);
+}
 
 public static class SubsidyRules
 {
+    /// <summary>Whether the year's notice has students of colleges apart from others.</summary>
+    public static bool HasCollegeSubsidies(this PolicyPack pack, int year)
+    {
+        ArgumentNullException.ThrowIfNull(pack);
+        return pack.Subsidies.TryGetValue(year, out SubsidyYear? subsidies)
+            && subsidies.Rows.Keys.Any(target => target.EndsWith("_college", StringComparison.Ordinal));
+    }
+
     /// <summary>The subsidy per head in a year for a county (6-digit code), or for a class such as <c>city_college</c>.</summary>
     /// <exception cref="PolicyException">Year, county or class is unknown, or has no document; the message says which.</exception>
     public static Subsidy SubsidyFor(this PolicyPack pack, int year, string countyOrClass)

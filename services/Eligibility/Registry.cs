@@ -71,20 +71,19 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
     /// <param name="county">Empty: all.</param>
     public async Task<CountHeadsReply> CountHeadsAsync(string scheme, int planYear, string county, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = database.CreateCommand("""
-            SELECT county, count(*), count(*) FILTER (WHERE paid_on IS NOT NULL OR EXISTS (
-                SELECT FROM enrolment_span AS later
-                WHERE later.insured_id = head.insured_id AND later.plan_year = head.plan_year AND later.change_id = head.change_id
-                    AND later.scheme = head.scheme AND later.county = head.county AND later.paid_on IS NOT NULL
-                    AND later.end_cause <> 'withdrawn_duplicate'))
+        // A head is of the category and college of its first span there that is paid, so each is asked for itself.
+        const string EarlierSpan = """
+            SELECT FROM enrolment_span AS earlier
+            WHERE earlier.insured_id = head.insured_id AND earlier.plan_year = head.plan_year AND earlier.change_id = head.change_id
+                AND earlier.span < head.span AND earlier.scheme = head.scheme AND earlier.county = head.county
+                AND earlier.end_cause <> 'withdrawn_duplicate'
+            """;
+        await using NpgsqlCommand command = database.CreateCommand($"""
+            SELECT county, category, college, count(*) FILTER (WHERE span = 1 OR NOT EXISTS ({EarlierSpan})),
+                count(*) FILTER (WHERE paid_on IS NOT NULL AND (span = 1 OR NOT EXISTS ({EarlierSpan} AND earlier.paid_on IS NOT NULL)))
             FROM enrolment AS head
             WHERE scheme = $1 AND plan_year = $2 AND ($3 = '' OR county = $3) AND end_cause <> 'withdrawn_duplicate'
-                AND (span = 1 OR NOT EXISTS (
-                    SELECT FROM enrolment_span AS earlier
-                    WHERE earlier.insured_id = head.insured_id AND earlier.plan_year = head.plan_year
-                        AND earlier.change_id = head.change_id AND earlier.span < head.span AND earlier.scheme = head.scheme
-                        AND earlier.county = head.county AND earlier.end_cause <> 'withdrawn_duplicate'))
-            GROUP BY county ORDER BY county
+            GROUP BY county, category, college ORDER BY county, category, college
             """);
         command.Parameters.Add(new() { Value = scheme });
         command.Parameters.Add(new() { Value = planYear });
@@ -93,7 +92,13 @@ internal sealed class Registry(NpgsqlDataSource database, PolicyPack policy)
         CountHeadsReply reply = new();
         while (await reader.ReadAsync(cancellationToken))
         {
-            reply.Counties.Add(new CountyHeads { County = reader.GetString(0), Enrolled = reader.GetInt64(1), Paid = reader.GetInt64(2) });
+            if (reply.Counties.Count == 0 || reply.Counties[^1].County != reader.GetString(0))
+                reply.Counties.Add(new CountyHeads { County = reader.GetString(0) });
+            CountyHeads heads = reply.Counties[^1];
+            (long enrolled, long paid) = (reader.GetInt64(3), reader.GetInt64(4));
+            heads.Enrolled += enrolled;
+            heads.Paid += paid;
+            if (paid > 0) heads.Of.Add(new HeadsOf { Category = reader.GetString(1), College = reader.GetString(2), Paid = paid });
         }
 
         return reply;

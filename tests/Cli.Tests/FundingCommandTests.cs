@@ -34,7 +34,15 @@ public sealed class FundingCommandTests(FakeSystem system)
             new VoucherPosting { Account = "1122", Name = "应收", DebitFen = 78_000 },
             new VoucherPosting { Account = "4101", Name = "收入", CreditFen = 78_000 },
         },
-        Assessed = { new AssessedHeads { Account = "1122.central", Heads = 1_000, PerHeadFen = 78, Source = "郑医保〔2023〕6号 二" } },
+        Assessed =
+        {
+            new AssessedHeads { Account = "1122.central", Heads = 1_000, PerHeadFen = 78, Source = "郑医保〔2023〕6号 二", Of = "city_college" },
+        },
+        Unassessed =
+        {
+            new UnassessedHeads { Of = "provincial_college", Heads = 2_000, PerHeadFen = 6_700, Reason = "其余" },
+            new UnassessedHeads { Heads = 3, Reason = "不在手" },
+        },
     };
 
     public static TheoryData<string, string, IMessage> Entries
@@ -77,6 +85,14 @@ public sealed class FundingCommandTests(FakeSystem system)
                     County = "410122",
                     AmountFen = 98,
                 });
+            entries.Add("income receive --kind aid --payer city --county 410122 --amount-fen 96", "Receive", new ReceiveRequest
+            {
+                Header = Header,
+                Kind = IncomeKind.IncomeAid,
+                Payer = Payer.CityTreasury,
+                County = "410122",
+                AmountFen = 96,
+            });
             foreach ((string route, TransferRoute sent) in new[]
                 {
                     ("special-to-city", TransferRoute.SpecialToCity), ("city-to-county", TransferRoute.CityToCounty),
@@ -101,7 +117,10 @@ public sealed class FundingCommandTests(FakeSystem system)
             {"voucherId":1234,"key":"K1","kind":"ASSESS_SUBSIDY","kindName":"应收财政补助","scheme":"resident","county":"410122","period":"2025","memo":"三月","actor":"李会计",
              "enteredAt":"2025-03-05T01:02:03Z","postingDate":"2025-03-05","businessDate":"2025-03-04","amountFen":78000,"reverses":null,"reversedBy":77,
              "postings":[{"account":"1122","name":"应收","debitFen":78000,"creditFen":0},{"account":"4101","name":"收入","debitFen":0,"creditFen":78000}],
-             "assessed":[{"account":"1122.central","heads":1000,"perHeadFen":78,"source":"郑医保〔2023〕6号 二"}],"replayed":false}
+             "assessed":[{"account":"1122.central","of":"city_college","heads":1000,"perHeadFen":78,"source":"郑医保〔2023〕6号 二"}],
+             "unassessed":[{"of":"provincial_college","heads":2000,"perHeadFen":6700,"reason":"其余"},
+             {"of":"","heads":3,"perHeadFen":0,"reason":"不在手"}],
+             "replayed":false}
             """);
     }
 
@@ -121,9 +140,10 @@ public sealed class FundingCommandTests(FakeSystem system)
             AmountFen = 5,
         }, Assert.Single(system.Received).Request);
         Assert.Equal(["account name debit 借方 credit 贷方", "1122 应收 ¥780.00", "4101 收入 ¥780.00",
-            "1122.central: 1,000 heads 人 × ¥0.78 (郑医保〔2023〕6号 二)"], ran.Lines[..4]);
+            "1122.central: 1,000 heads 人 of city_college × ¥0.78 (郑医保〔2023〕6号 二)",
+            "not assessed 未核定: 2,000 heads 人 of provincial_college × ¥67.00: 其余", "not assessed 未核定: 3 heads 人: 不在手"], ran.Lines[..6]);
         Assert.StartsWith("voucher 凭证 1,234 应收财政补助 ¥780.00, posted 记账日 2025-03-05, business 业务日 2025-03-04; entered before under this key",
-            ran.Lines[4], StringComparison.Ordinal);
+            ran.Lines[6], StringComparison.Ordinal);
         Assert.DoesNotContain("entered before", (await RunAgainAsync()).Output, StringComparison.Ordinal);
 
         Task<Ran> RunAgainAsync()

@@ -44,7 +44,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
         Assert.Equal((1, 0, 0), (Assert.Single(enrolled.Enrolled).Position, enrolled.Insured.Count, enrolled.Facilities.Count));
         CountHeadsReply heads = await other.Client.CountHeadsAsync(
             new CountHeadsRequest { Scheme = "resident", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound);
-        Assert.Equal([new CountyHeads { County = "410105", Enrolled = 1, Paid = 1 }], heads.Counties);
+        Assert.Equal(("410105", 1L, 1L), RegistryDatabase.Heads(Assert.Single(heads.Counties)));
         Assert.Empty((await other.Client.CountHeadsAsync(
             new CountHeadsRequest { Scheme = "employee", PlanYear = 2024 }, deadline: DateTime.UtcNow + Bound)).Counties);
         Assert.Empty((await other.Client.CountHeadsAsync(new CountHeadsRequest { Scheme = "resident", PlanYear = 2024, County = "410122" },

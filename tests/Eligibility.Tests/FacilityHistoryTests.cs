@@ -1,3 +1,4 @@
+using System.Globalization;
 using Claims.Eligibility.Facilities;
 using Claims.Eligibility.History;
 using Claims.Eligibility.Import;
@@ -152,6 +153,52 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
         Assert.Null(await office.SuspendAsync("F9", null, Cause, CancellationToken.None));
         await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,3A,hospital,2024-01-01,\n");
         Assert.Null(TierOn(await HistoryAsync(registry, "F1"), "2025-04-30"));
+    }
+
+    /// <summary>Random periods, agreements and suspensions, each read by what is stored and by a plain list of days.</summary>
+    [Fact]
+    public async Task Random_histories_are_read_as_a_plain_model_of_days_has_them()
+    {
+        int seed = Random.Shared.Next();
+        Random random = new(seed);
+        DateOnly first = new(2025, 1, 1);
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        FacilityOffice office = new(registry.Database, TimeProvider.System);
+        for (int number = 0; number < 20; number++)
+        {
+            string code = $"F{number}";
+            string?[] grades = new string?[365];
+            string rows = "";
+            int[] cuts = [0, .. Enumerable.Range(0, random.Next(4)).Select(_ => random.Next(1, 365)).Distinct().Order(), 365];
+            for (int period = 1; period < cuts.Length; period++)
+            {
+                (int from, int to) = (cuts[period - 1], cuts[period] - 1);
+                // Some days are of no period, and an agreement is shorter than its period, or longer.
+                if (random.Next(5) == 0) continue;
+                (int pooledFrom, int pooledTo) = (random.Next(0, to + 1), random.Next(from, 365));
+                if (pooledTo < pooledFrom) continue;
+                string grade = random.Next(2) == 0 ? "3A" : "2B";
+                rows += $"{code},甲,410105,city,{grade},hospital,{Day(pooledFrom)},{Day(pooledTo)},{Day(from)},{Day(to)}\n";
+                for (int day = Math.Max(from, pooledFrom); day <= Math.Min(to, pooledTo); day++) grades[day] = grade;
+            }
+
+            if (rows.Length == 0) continue;
+            await registry.ImportFacilitiesAsync(LongHeader + rows);
+            int suspended = random.Next(0, 364);
+            await office.SuspendAsync(code, first.AddDays(suspended), Cause, CancellationToken.None);
+            int resumed = random.Next(suspended + 1, 400);
+            if (resumed < 365) await office.ResumeAsync(code, first.AddDays(resumed), Cause, CancellationToken.None);
+            for (int day = suspended; day < Math.Min(resumed, 365); day++) grades[day] = null;
+
+            FacilityHistory history = await HistoryAsync(registry, code);
+            for (int day = 0; day < 365; day++)
+            {
+                string? read = history.PooledOn(first.AddDays(day))?.Grade;
+                Assert.True(grades[day] == read, $"Seed {seed}, {code}, {Day(day)}: '{read}' and not '{grades[day]}'.");
+            }
+        }
+
+        string Day(int day) => first.AddDays(day).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Claims.Eligibility.Import;
 using Claims.Hosting;
 using Claims.Policy;
 using Claims.PrivateServers;
+using Claims.V1;
 using Npgsql;
 
 namespace Claims.Eligibility.Tests;
@@ -63,6 +64,9 @@ internal sealed class RegistryDatabase(NpgsqlDataSource database) : IAsyncDispos
         ImportAsync(new FacilityFile([.. Policy.Counties.Keys]), Encoding.UTF8.GetBytes(csv));
 
     public Task<ImportResult> ImportInsuredAsync(string csv) => ImportAsync(new InsuredFile(Policy), Encoding.UTF8.GetBytes(csv));
+
+    /// <summary>County, enrolled, and the paid among them.</summary>
+    public static (string County, long Enrolled, long Paid) Heads(CountyHeads heads) => (heads.County, heads.Enrolled, heads.Paid);
 
     public async Task<long> CountAsync(string table)
     {

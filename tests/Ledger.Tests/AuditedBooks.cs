@@ -42,6 +42,8 @@ public sealed class AuditedBooks(LedgerDatabase databases) : IAsyncLifetime
                     (batch, 'VOUCHER_ENTERED', voucher::text, '', 'claims://role/finance/test', 'test', now()),
                     (batch, 'PLAN_SET', concat('resident/410100/2024/', number), '100', 'claims://role/finance/test', 'test', now());
                 INSERT INTO assessment VALUES (voucher, '1101.resident.410100', number, 100, 'test');
+                INSERT INTO assessed_head VALUES (voucher, '1101.resident.410100', 'low_income', number, 100, 'test');
+                INSERT INTO unassessed_head VALUES (voucher, 'student', number, 0, 'test');
             END LOOP;
         END $$
         """;

@@ -17,6 +17,8 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         ("posting", ["journal_id", "account_code"], "debit_fen = debit_fen * 2, credit_fen = credit_fen * 2"),
         ("voucher", ["voucher_id"], "memo = memo || 'x'"),
         ("assessment", ["voucher_id", "account_code"], "heads = heads + 1"),
+        ("assessed_head", ["voucher_id", "account_code", "heads_of"], "heads = heads + 1"),
+        ("unassessed_head", ["voucher_id", "heads_of"], "per_head_fen = per_head_fen + 1"),
         ("act", ["act_id"], "caller = caller || 'x'"),
         ("plan_revision", ["scheme", "county", "year", "revision"], "plan_fen = plan_fen + 1"),
         ("account_balance", ["account_code"], "debit_fen = debit_fen + 1"),
@@ -44,7 +46,8 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
             await audit.TextAsync("""
                 SELECT ((SELECT count(*) FROM batch) + (SELECT count(*) FROM batch_range) + (SELECT count(*) FROM sub_ledger)
                     + (SELECT count(*) FROM journal) + (SELECT count(*) FROM posting) + (SELECT count(*) FROM voucher) + (SELECT count(*)
-                        FROM assessment) + (SELECT count(*) FROM act))::text
+                        FROM assessment) + (SELECT count(*) FROM act) + (SELECT count(*) FROM assessed_head)
+                    + (SELECT count(*) FROM unassessed_head))::text
                 """),
             checks[0].Examined.ToString(System.Globalization.CultureInfo.InvariantCulture));
         Assert.All(checks, check => Assert.True(check.Examined > 0, check.ToString()));
@@ -108,6 +111,11 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         + "now(), 700)", "90")]
     [InlineData("assessment", "INSERT INTO assessment VALUES (2, '4001.resident.410100', 1, 1, 'x')", "2/4001.resident.410100")]
     [InlineData("assessment", "INSERT INTO assessment VALUES (99, '1101.resident.410100', 1, 1, 'x')", "99/1101.resident.410100")]
+    [InlineData("assessed_head", "INSERT INTO assessed_head VALUES (2, '1101.resident.410100', 'y', 1, 1, 'x')",
+        "2/1101.resident.410100/y")]
+    [InlineData("assessed_head", "INSERT INTO assessed_head VALUES (99, '1101.resident.410100', '', 1, 1, 'x')",
+        "99/1101.resident.410100/")]
+    [InlineData("unassessed_head", "INSERT INTO unassessed_head VALUES (2, 'z', 1, 1, 'x')", "2/z")]
     [InlineData("account_balance", "INSERT INTO account_balance VALUES ('0', 1, 0)", "0")]
     [InlineData("account_balance", "INSERT INTO account_balance VALUES ('2101.resident.410102.H11', 0, 1)", "2101.resident.410102.H11")]
     [InlineData("account_balance", "INSERT INTO account_balance VALUES ('9', 1, 0)", "9")]
@@ -150,7 +158,7 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         await audit.TamperAsync("UPDATE chain_link SET format = 9 WHERE link = 3");
 
         UnknownChainFormatException refused = await Assert.ThrowsAsync<UnknownChainFormatException>(() => audit.FirstBadRowAsync());
-        Assert.Equal("Link 3 of the chain has format 9, and this program reads formats 1 to 5: verify with the program that made it.",
+        Assert.Equal("Link 3 of the chain has format 9, and this program reads formats 1 to 6: verify with the program that made it.",
             refused.Message);
     }
 

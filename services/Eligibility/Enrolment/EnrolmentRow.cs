@@ -8,9 +8,11 @@ namespace Claims.Eligibility.Enrolment;
 /// <param name="BeginsOn">First day that the span can cover; null: the year's.</param>
 /// <param name="EndedOn">Last day that it can cover; null: the year's.</param>
 /// <param name="EndCause">One of <see cref="EndCauses"/>, empty while it has not ended.</param>
+/// <param name="College">One of <see cref="Colleges"/>, empty for whoever is no student of one. A look-up does not read it: nothing of it
+/// decides a visit.</param>
 public sealed record EnrolmentRow(
     int PlanYear, string Scheme, string County, string Category, DateOnly? PaidOn, DateOnly? BirthDate, DateOnly? TransferEndedOn,
-    DateOnly? BeginsOn = null, DateOnly? EndedOn = null, string EndCause = "")
+    DateOnly? BeginsOn = null, DateOnly? EndedOn = null, string EndCause = "", string College = "")
 {
     /// <summary>Where it says more than the year's beginning.</summary>
     public DateOnly? BeginsLater => BeginsOn is { DayOfYear: > 1 } ? BeginsOn : null;

@@ -54,7 +54,7 @@ internal static class EnrolmentSpans
     {
         await using NpgsqlCommand command = new("""
             SELECT insured_id, plan_year, change_id, scheme, county, category, paid_on, birth_date, transfer_ended_on, begins_on, ended_on,
-                end_cause, name, made_at, made_by, reason
+                end_cause, name, made_at, made_by, reason, college
             FROM enrolment_span JOIN registry_change USING (change_id)
             WHERE insured_id = $1 AND made_at < $2 ORDER BY plan_year, change_id, span
             """, connection);
@@ -64,7 +64,8 @@ internal static class EnrolmentSpans
         List<RegisteredSpan> spans = [];
         while (await reader.ReadAsync(cancellationToken))
         {
-            RegisteredSpan span = new(Read(reader), reader.GetString(12), reader.GetInt64(2), RegistryChange.Read(reader, 13));
+            RegisteredSpan span = new(Read(reader) with { College = reader.GetString(16) }, reader.GetString(12), reader.GetInt64(2),
+                RegistryChange.Read(reader, 13));
             spans.RemoveAll(earlier => earlier.Row.PlanYear == span.Row.PlanYear && earlier.ChangeId != span.ChangeId);
             spans.Add(span);
         }

@@ -33,7 +33,8 @@ internal static class InsuredExplanation
             EnrolmentRow row = span.Row;
             string county = policy.Counties.TryGetValue(row.County, out County? known) ? known.Name : row.County;
             Say($"{day.Year}年度在{county}参加{(row.Scheme == "resident" ? "城乡居民医保" : "职工医保")}，"
-                + $"类别为{Categories.GetValueOrDefault(row.Category, row.Category)}。", span.Change.Source());
+                + $"类别为{Categories.GetValueOrDefault(row.Category, row.Category)}"
+                + $"{(row.College.Length > 0 ? $"，就读于{Colleges.LabelOf(row.College)}" : "")}。", span.Change.Source());
             if (policy.CountiesOutsidePooling.TryGetValue(row.County, out string? outside)) Say($"{county}不在本市市级统筹范围内。", outside);
             if (rules is null) Say($"系统中没有{day.Year}年度的待遇享受期规定。", "");
             else SayBegin(row, rules);

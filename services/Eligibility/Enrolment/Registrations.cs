@@ -133,6 +133,8 @@ internal sealed class Registrations(NpgsqlDataSource database, PolicyPack policy
         bool known = EndCauses.All.Contains(span.EndCause);
         if (known != ended is not null || (!known && span.EndCause.Length > 0))
             throw Wrong($"{field}.end_cause", $"不是{string.Join("、", EndCauses.All)}之一，或与ended_on不相符");
+        if (span.College.Length > 0 && !Colleges.All.Contains(span.College))
+            throw Wrong($"{field}.college", $"不是{string.Join("、", Colleges.All)}之一");
     }
 
     private static DateOnly FirstDay(EnrolmentSpan span, int year) => WireDate.Parse(span.BeginsOn) ?? new DateOnly(year, 1, 1);
@@ -171,6 +173,7 @@ internal sealed class Registrations(NpgsqlDataSource database, PolicyPack policy
         BeginsOn = WireDate.Text(span.Row.BeginsOn),
         EndedOn = WireDate.Text(span.Row.EndedOn),
         EndCause = span.Row.EndCause,
+        College = span.Row.College,
     };
 
     private static async Task InsertAsync(NpgsqlConnection connection, RegisterRequest request, List<EnrolmentSpan> spans, long changeId,
@@ -181,15 +184,15 @@ internal sealed class Registrations(NpgsqlDataSource database, PolicyPack policy
         {
             EnrolmentSpan span = spans[index];
             NpgsqlBatchCommand insert = new("""
-                INSERT INTO enrolment_span (insured_id, plan_year, change_id, span, name, scheme, county, category, end_cause, paid_on,
-                    birth_date, transfer_ended_on, begins_on, ended_on)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                INSERT INTO enrolment_span (insured_id, plan_year, change_id, span, name, scheme, county, category, end_cause, college,
+                    paid_on, birth_date, transfer_ended_on, begins_on, ended_on)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
                 """);
             insert.Parameters.Add(new NpgsqlParameter<string> { TypedValue = request.InsuredId });
             insert.Parameters.Add(new NpgsqlParameter<short> { TypedValue = (short)request.PlanYear });
             insert.Parameters.Add(new NpgsqlParameter<long> { TypedValue = changeId });
             insert.Parameters.Add(new NpgsqlParameter<short> { TypedValue = (short)(index + 1) });
-            foreach (string text in (string[])[span.Name, span.Scheme, span.County, span.Category, span.EndCause])
+            foreach (string text in (string[])[span.Name, span.Scheme, span.County, span.Category, span.EndCause, span.College])
                 insert.Parameters.Add(new NpgsqlParameter<string> { TypedValue = text });
             foreach (string day in (string[])[span.PaidOn, span.BirthDate, span.TransferEndedOn, span.BeginsOn, span.EndedOn])
             {

@@ -39,8 +39,8 @@ internal sealed partial class FacilityFile(IReadOnlyCollection<string> counties)
         new("pooled_to", NpgsqlDbType.Date),
     ];
 
-    public IReadOnlyList<RegistryColumn> MoreColumns { get; } =
-        [new("valid_from", NpgsqlDbType.Date), new("valid_to", NpgsqlDbType.Date)];
+    public IReadOnlyList<RegistryColumn[]> MoreColumns { get; } =
+        [[new("valid_from", NpgsqlDbType.Date), new("valid_to", NpgsqlDbType.Date)]];
 
     public string Table => "facility_period";
 

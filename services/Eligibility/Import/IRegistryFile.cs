@@ -8,15 +8,16 @@ internal interface IRegistryFile
     /// <summary>The header, in order; also columns of <see cref="Table"/>.</summary>
     IReadOnlyList<RegistryColumn> Columns { get; }
 
-    /// <summary>Columns that may follow the header, all of them or none; columns of <see cref="Table"/> too.</summary>
-    IReadOnlyList<RegistryColumn> MoreColumns => [];
+    /// <summary>Columns that may follow the header, group after group; of a group all or none. Columns of <see cref="Table"/>
+    /// too.</summary>
+    IReadOnlyList<RegistryColumn[]> MoreColumns => [];
 
     string Table { get; }
 
     /// <summary>What the registry calls a change by such a file.</summary>
     string Change { get; }
 
-    /// <summary>The row's values in the order of both lists of columns.</summary>
+    /// <summary>The row's values in the order of all columns.</summary>
     /// <exception cref="ImportFaultException">A field is not what its column asks for.</exception>
     object?[] Read(CsvRow row);
 

@@ -13,7 +13,7 @@ namespace Claims.Eligibility.Import;
 internal sealed class InsuredFile(PolicyPack policy) : IRegistryFile
 {
     private const string Said =
-        "name, scheme, county, category, paid_on, birth_date, transfer_ended_on, begins_on, ended_on, end_cause";
+        "name, scheme, county, category, paid_on, birth_date, transfer_ended_on, begins_on, ended_on, end_cause, college";
 
     private const string IsNotTheOnlySpan =
         """
@@ -24,10 +24,10 @@ internal sealed class InsuredFile(PolicyPack policy) : IRegistryFile
                     WHERE newest.insured_id = incoming.insured_id AND newest.plan_year = incoming.plan_year)
             HAVING count(*) = 1 AND bool_and(
                 (known.name, known.scheme, known.county, known.category, known.paid_on, known.birth_date, known.transfer_ended_on,
-                    known.begins_on, known.ended_on, known.end_cause)
+                    known.begins_on, known.ended_on, known.end_cause, known.college)
                 IS NOT DISTINCT FROM
                 (incoming.name, incoming.scheme, incoming.county, incoming.category, incoming.paid_on, incoming.birth_date,
-                    incoming.transfer_ended_on, incoming.begins_on, incoming.ended_on, incoming.end_cause)))
+                    incoming.transfer_ended_on, incoming.begins_on, incoming.ended_on, incoming.end_cause, incoming.college)))
         """;
 
     private const string FindChanged =
@@ -64,8 +64,11 @@ internal sealed class InsuredFile(PolicyPack policy) : IRegistryFile
         new("transfer_ended_on", NpgsqlDbType.Date),
     ];
 
-    public IReadOnlyList<RegistryColumn> MoreColumns { get; } =
-        [new("begins_on", NpgsqlDbType.Date), new("ended_on", NpgsqlDbType.Date), new("end_cause", NpgsqlDbType.Text)];
+    public IReadOnlyList<RegistryColumn[]> MoreColumns { get; } =
+    [
+        [new("begins_on", NpgsqlDbType.Date), new("ended_on", NpgsqlDbType.Date), new("end_cause", NpgsqlDbType.Text)],
+        [new("college", NpgsqlDbType.Text)],
+    ];
 
     public string Table => "enrolment_span";
 
@@ -78,7 +81,7 @@ internal sealed class InsuredFile(PolicyPack policy) : IRegistryFile
         return
         [
             row.Code(0), row.Name(1), row.OneOf(2, Schemes), row.County(3, counties), row.OneOf(4, CategoriesOf(planYear)),
-            (short)planYear, row.Date(6), row.Date(7), row.Date(8), begins, ended, cause,
+            (short)planYear, row.Date(6), row.Date(7), row.Date(8), begins, ended, cause, row.OneOfOrNone(12, Colleges.All),
         ];
     }
 

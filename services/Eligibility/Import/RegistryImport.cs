@@ -1,3 +1,4 @@
+using System.Text;
 using Claims.Eligibility.History;
 using Claims.Hosting;
 using Npgsql;
@@ -42,7 +43,7 @@ internal static class RegistryImport
     private static async Task<(long Rows, IReadOnlyList<string> Header, ImportFaultException? Fault)> CopyAsync(
         NpgsqlConnection connection, IRegistryFile file, CsvReader reader, CancellationToken cancellationToken)
     {
-        RegistryColumn[] columns = [.. file.Columns, .. file.MoreColumns];
+        RegistryColumn[] columns = [.. All(file)];
         await using NpgsqlBinaryImporter importer =
             await connection.BeginBinaryImportAsync($"COPY incoming (line, {Names(file)}) FROM STDIN (FORMAT binary)", cancellationToken);
         importer.Timeout = IncomingRows.Bound;
@@ -82,14 +83,21 @@ internal static class RegistryImport
     {
         if (!await reader.ReadAsync(cancellationToken)) throw new ImportFaultException(1, "", "the file is empty");
         string[] header = [.. file.Columns.Select(column => column.Name)];
-        string[] longer = [.. header, .. file.MoreColumns.Select(column => column.Name)];
         if (reader.Fields.SequenceEqual(header, StringComparer.Ordinal)) return header;
-        if (reader.Fields.SequenceEqual(longer, StringComparer.Ordinal)) return longer;
-        string more = longer.Length == header.Length ? "" : $", which '{string.Join(',', longer[header.Length..])}' may follow";
-        throw new ImportFaultException(
-            1, "", $"the header is '{string.Join(',', reader.Fields)}', but must be '{string.Join(',', header)}'{more}");
+        StringBuilder may = new($"'{string.Join(',', header)}'");
+        foreach (RegistryColumn[] group in file.MoreColumns)
+        {
+            string[] more = [.. group.Select(column => column.Name)];
+            may.Append(may.ToString().Contains("may follow", StringComparison.Ordinal) ? ", and then" : ", which")
+                .Append($" '{string.Join(',', more)}' may follow");
+            header = [.. header, .. more];
+            if (reader.Fields.SequenceEqual(header, StringComparer.Ordinal)) return header;
+        }
+
+        throw new ImportFaultException(1, "", $"the header is '{string.Join(',', reader.Fields)}', but must be {may}");
     }
 
-    private static string Names(IRegistryFile file) =>
-        string.Join(", ", file.Columns.Concat(file.MoreColumns).Select(column => column.Name));
+    private static IEnumerable<RegistryColumn> All(IRegistryFile file) => file.Columns.Concat(file.MoreColumns.SelectMany(group => group));
+
+    private static string Names(IRegistryFile file) => string.Join(", ", All(file).Select(column => column.Name));
 }

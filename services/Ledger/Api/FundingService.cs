@@ -39,12 +39,15 @@ internal sealed class FundingService(
 
     public override Task<Voucher> Receive(ReceiveRequest request, ServerCallContext context) => Answer(async () =>
     {
-        bool ofCounty = request.Kind is IncomeKind.IncomeContribution or IncomeKind.IncomeSubsidy;
+        bool ofCounty = request.Kind is IncomeKind.IncomeContribution or IncomeKind.IncomeSubsidy or IncomeKind.IncomeAid;
         Require(ofCounty || request.Kind is IncomeKind.IncomeTransfer or IncomeKind.IncomeInterest or IncomeKind.IncomeOther,
             "kind is not one of the kinds of income");
         Require(!ofCounty || request.County.Length > 0, "county is missing");
-        Require((request.Kind == IncomeKind.IncomeSubsidy) == (request.Payer is >= Payer.CentralTreasury and <= Payer.CountyTreasury),
-            "payer names a treasury for subsidies, and only for them");
+        Require(request.Kind == IncomeKind.IncomeAid
+            || (request.Kind == IncomeKind.IncomeSubsidy) == (request.Payer is >= Payer.CentralTreasury and <= Payer.CountyTreasury),
+            "payer names a treasury for subsidies and aid, and only for them");
+        Require(request.Kind != IncomeKind.IncomeAid || request.Payer is Payer.CityTreasury or Payer.CountyTreasury,
+            "payer of aid is neither the city nor the county");
         RequireAmount(request.AmountFen);
         string scheme = Scheme(request.Scheme);
         string county = request.County.Length > 0 ? request.County : policy.WholeCity;

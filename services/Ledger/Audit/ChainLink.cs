@@ -22,8 +22,8 @@ internal sealed record ChainLink(
 {
     /// <summary>How the rows of the links that this program adds are encoded: 2, since the sub-ledger keeps shortfall and
     /// counts_against_cap; 3, since it keeps limits and visit_id; 4, since it keeps stored_record; 5, since it keeps person_id and
-    /// note, and acts are written down.</summary>
-    public const short CurrentFormat = 5;
+    /// note, and acts are written down; 6, since heads are assessed by what is owed for each.</summary>
+    public const short CurrentFormat = 6;
 
     /// <summary>Whether this program can replay links of the format.</summary>
     public static bool IsKnown(short format) => format is >= 1 and <= CurrentFormat;

@@ -55,11 +55,10 @@ internal sealed record ChainedTable(
             ["voucher_id", "key", "request", "kind", "county", "period", "memo", "actor", "entered_at", "journal_id", "reverses"],
             "journal.batch_id", "journal JOIN voucher AS entry USING (journal_id)",
             "EXISTS (SELECT FROM journal WHERE journal.journal_id = entry.journal_id)"),
-        new(7, "assessment", ["voucher_id", "account_code"], """entry.voucher_id, entry.account_code COLLATE "C" """,
-            ["voucher_id", "account_code", "heads", "per_head_fen", "source"],
-            "journal.batch_id", "journal JOIN voucher USING (journal_id) JOIN assessment AS entry USING (voucher_id)",
-            "EXISTS (SELECT FROM voucher WHERE voucher.voucher_id = entry.voucher_id)"),
+        OfVoucher(7, "assessment", ["voucher_id", "account_code"], ["heads", "per_head_fen", "source"]),
         Direct(8, "act", ["act_id"], ["act_id", "batch_id", "kind", "subject", "detail", "caller", "actor", "acted_at"]) with { Since = 5 },
+        OfVoucher(9, "assessed_head", ["voucher_id", "account_code", "heads_of"], ["heads", "per_head_fen", "source"]) with { Since = 6 },
+        OfVoucher(10, "unassessed_head", ["voucher_id", "heads_of"], ["heads", "per_head_fen", "reason"]) with { Since = 6 },
     ];
 
     /// <summary>The table's name as a field, which stands before a row's count of fields and fields in its hash.</summary>
@@ -94,6 +93,13 @@ internal sealed record ChainedTable(
 
     /// <summary>Whether a row names its batch itself.</summary>
     public bool IsDirect => Batch == "entry.batch_id";
+
+    /// <param name="key">The voucher's number, then texts.</param>
+    private static ChainedTable OfVoucher(byte number, string name, string[] key, string[] others) =>
+        new(number, name, key, string.Join(", ", [$"entry.{key[0]}", .. key[1..].Select(text => $"""entry.{text} COLLATE "C" """)]),
+            [.. key, .. others], "journal.batch_id",
+            $"journal JOIN voucher USING (journal_id) JOIN {name} AS entry USING (voucher_id)",
+            "EXISTS (SELECT FROM voucher WHERE voucher.voucher_id = entry.voucher_id)");
 
     private static ChainedTable Direct(byte number, string name, string[] key, string[] columns) =>
         new(number, name, key, string.Join(", ", key.Select(column => $"entry.{column}")), columns, "entry.batch_id", $"{name} AS entry",

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using Claims.Ledger.GeneralLedger;
 using Claims.V1;
@@ -21,52 +20,64 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
     {
         // A repeat is answered as it was, whatever the registry or the policy have become.
         if (await vouchers.FindAsync(head, cancellationToken) is { } already) return already;
-        ImmutableArray<PerHead> amounts = kind == AssessmentKind.Contribution
-            ? policy.Contribution(scheme, county, year)
-            : policy.Subsidy(scheme, county, year);
-        long heads = await policy.HeadsAsync(scheme, county, year, cancellationToken);
+        OwedHeads owed = await policy.OwedAsync(kind, scheme, county, year, cancellationToken);
         string period = year.ToString("0000", CultureInfo.InvariantCulture);
         return await vouchers.EnterAsync(head, async (turn, token) =>
         {
+            Dictionary<(string Account, string Of), AssessmentDraft> before =
+                await AssessedAsync(turn.Connection, Receivables(kind, scheme, county), period, token);
             List<AssessmentDraft> assessed = [];
-            foreach (PerHead amount in amounts)
+            foreach (OwedLine line in owed.Lines)
             {
-                AccountKey receivable = Receivable(amount.Payer, scheme, county);
-                long before = await AssessedHeadsAsync(turn.Connection, receivable, period, amount.Fen, token);
-                if (heads != before) assessed.Add(new AssessmentDraft(receivable, heads - before, amount.Fen, amount.Source));
+                AccountKey receivable = Receivable(kind, line.Payer, scheme, county);
+                bool known = before.Remove((receivable.Code, line.Of), out AssessmentDraft earlier);
+                if (known && earlier.PerHeadFen != line.Fen)
+                    throw new FundingRefusedException(
+                        $"{period} was assessed on {receivable.Code} at {earlier.PerHeadFen} fen a head{Named(line.Of)}, and the policy "
+                        + $"now says {line.Fen}: reverse those vouchers first");
+                assessed.Add(new AssessmentDraft(receivable, line.Of, line.Heads - earlier.Heads, line.Fen, line.Source));
             }
 
-            if (assessed.Count == 0)
-                throw new FundingRefusedException(
-                $"there is nothing to assess: {heads} heads of {county} for {year} are in the books already");
+            // Who was counted before and is none of these any more.
+            assessed.AddRange(before.Values.Select(gone => gone with { Heads = -gone.Heads }));
+            assessed.RemoveAll(line => line.Heads == 0);
             AccountKey income = new(kind == AssessmentKind.Contribution
                 ? ChartOfAccounts.ContributionIncome
                 : ChartOfAccounts.SubsidyIncome, scheme, county, null);
-            return new VoucherDraft(kind == AssessmentKind.Contribution ? "CONTRIBUTION_ASSESSED" : "SUBSIDY_ASSESSED", scheme, county,
-                period,
+            PostingDraft[] postings =
             [
-                .. assessed.Select(line => new PostingDraft(line.Receivable, line.Heads * line.PerHeadFen, 0)),
+                .. assessed.GroupBy(line => line.Receivable).Select(lines =>
+                    new PostingDraft(lines.Key, lines.Sum(line => line.Heads * line.PerHeadFen), 0)),
                 new PostingDraft(income, 0, assessed.Sum(line => line.Heads * line.PerHeadFen)),
-            ])
+            ];
+            postings = [.. postings.Where(posting => posting.DebitFen != 0 || posting.CreditFen != 0)];
+            if (postings.Length == 0)
+                throw new FundingRefusedException(
+                    $"there is nothing to assess: what is owed for {county} and {year} is in the books already");
+            return new VoucherDraft(kind == AssessmentKind.Contribution ? "CONTRIBUTION_ASSESSED" : "SUBSIDY_ASSESSED", scheme, county,
+                period, postings)
             {
                 Assessed = assessed,
+                Unassessed = owed.Unknown,
             };
         }, cancellationToken);
     }
 
-    /// <summary>Enters money that has come in. Contributions and subsidies clear what was assessed, never more.</summary>
-    /// <param name="payer">Who pays a subsidy; unspecified for anything else.</param>
+    /// <summary>Enters money that has come in. Contributions, subsidies and aid clear what was assessed, never more.</summary>
+    /// <param name="payer">Who pays a subsidy or aid; unspecified for anything else.</param>
     /// <exception cref="FundingRefusedException">It is more than is receivable.</exception>
     public async Task<Voucher> ReceiveAsync(
         VoucherHead head, IncomeKind kind, string scheme, string county, Payer payer, long amountFen, CancellationToken cancellationToken)
     {
         if (await vouchers.FindAsync(head, cancellationToken) is { } already) return already;
         if (county != policy.WholeCity) policy.County(county);
-        bool assessed = kind is IncomeKind.IncomeContribution or IncomeKind.IncomeSubsidy;
+        bool assessed = kind is IncomeKind.IncomeContribution or IncomeKind.IncomeSubsidy or IncomeKind.IncomeAid;
         (string voucherKind, AccountKey from) = kind switch
         {
-            IncomeKind.IncomeContribution => ("CONTRIBUTION_RECEIVED", Receivable(Payer.Unspecified, scheme, county)),
-            IncomeKind.IncomeSubsidy => ("SUBSIDY_RECEIVED", Receivable(payer, scheme, county)),
+            IncomeKind.IncomeContribution =>
+                ("CONTRIBUTION_RECEIVED", Receivable(AssessmentKind.Contribution, Payer.Unspecified, scheme, county)),
+            IncomeKind.IncomeSubsidy => ("SUBSIDY_RECEIVED", ChartOfAccounts.SubsidyReceivable(payer, scheme, county)),
+            IncomeKind.IncomeAid => ("AID_RECEIVED", ChartOfAccounts.AidReceivable(payer, scheme, county)),
             IncomeKind.IncomeTransfer => ("TRANSFER_RECEIVED", new AccountKey(ChartOfAccounts.TransferIncome, scheme, county, null)),
             IncomeKind.IncomeInterest => ("INTEREST_RECEIVED", new AccountKey(ChartOfAccounts.InterestIncome, scheme, county, null)),
             IncomeKind.IncomeOther => ("OTHER_RECEIVED", new AccountKey(ChartOfAccounts.OtherIncome, scheme, county, null)),
@@ -83,31 +94,40 @@ internal sealed class Income(VoucherBook vouchers, FundPolicy policy)
         }, cancellationToken);
     }
 
-    private static AccountKey Receivable(Payer payer, string scheme, string county) => payer == Payer.Unspecified
-        ? new AccountKey(ChartOfAccounts.ContributionsReceivable, scheme, county, null)
-        : ChartOfAccounts.SubsidyReceivable(payer, scheme, county);
+    private static string Named(string of) => of.Length == 0 ? "" : $" of '{of}'";
 
-    private static async Task<long> AssessedHeadsAsync(
-        NpgsqlConnection connection, AccountKey receivable, string period, long perHeadFen, CancellationToken cancellationToken)
+    private static AccountKey Receivable(AssessmentKind kind, Payer payer, string scheme, string county) =>
+        kind == AssessmentKind.Subsidy ? ChartOfAccounts.SubsidyReceivable(payer, scheme, county)
+        : payer == Payer.Unspecified ? new AccountKey(ChartOfAccounts.ContributionsReceivable, scheme, county, null)
+        : ChartOfAccounts.AidReceivable(payer, scheme, county);
+
+    private static string[] Receivables(AssessmentKind kind, string scheme, string county)
+    {
+        Payer[] payers = kind == AssessmentKind.Subsidy
+            ? [Payer.CentralTreasury, Payer.ProvinceTreasury, Payer.CityTreasury, Payer.CountyTreasury]
+            : [Payer.Unspecified, Payer.CityTreasury, Payer.CountyTreasury];
+        return [.. payers.Select(payer => Receivable(kind, payer, scheme, county).Code)];
+    }
+
+    private static async Task<Dictionary<(string Account, string Of), AssessmentDraft>> AssessedAsync(
+        NpgsqlConnection connection, string[] accounts, string period, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand read = new("""
-            SELECT per_head_fen, sum(heads)::bigint FROM assessment JOIN voucher USING (voucher_id)
-            WHERE account_code = $1 AND period = $2 GROUP BY per_head_fen HAVING sum(heads) <> 0
+            SELECT account_code, heads_of, sum(heads)::bigint, per_head_fen, max(source) FROM assessed JOIN voucher USING (voucher_id)
+            WHERE account_code = ANY ($1) AND period = $2 GROUP BY account_code, heads_of, per_head_fen HAVING sum(heads) <> 0
             """, connection)
         {
-            Parameters = { new() { Value = receivable.Code }, new() { Value = period } },
+            Parameters = { new() { Value = accounts }, new() { Value = period } },
         };
         await using NpgsqlDataReader row = await read.ExecuteReaderAsync(cancellationToken);
-        long heads = 0;
+        Dictionary<(string, string), AssessmentDraft> assessed = [];
         while (await row.ReadAsync(cancellationToken))
         {
-            if (row.GetInt64(0) != perHeadFen)
-                throw new FundingRefusedException(
-                    $"{period} was assessed on {receivable.Code} at {row.GetInt64(0)} fen a head, and the policy now says {perHeadFen}: "
-                    + $"reverse those vouchers first");
-            heads = row.GetInt64(1);
+            AssessmentDraft line =
+                new(AccountKey.Parse(row.GetString(0)), row.GetString(1), row.GetInt64(2), row.GetInt64(3), row.GetString(4));
+            assessed.Add((line.Receivable.Code, line.Of), line);
         }
 
-        return heads;
+        return assessed;
     }
 }

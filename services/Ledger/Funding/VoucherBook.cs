@@ -21,11 +21,14 @@ internal sealed record VoucherDraft(string Kind, string Scheme, string County, s
 {
     public IReadOnlyList<AssessmentDraft> Assessed { get; init; } = [];
 
+    public IReadOnlyList<UnassessedHeads> Unassessed { get; init; } = [];
+
     public long? Reverses { get; init; }
 }
 
-/// <summary>Heads × per head is the amount on the receivable.</summary>
-internal readonly record struct AssessmentDraft(AccountKey Receivable, long Heads, long PerHeadFen, string Source);
+/// <summary>Heads × per head, summed over a receivable, is the amount on it.</summary>
+/// <param name="Of">A college, a category, or empty.</param>
+internal readonly record struct AssessmentDraft(AccountKey Receivable, string Of, long Heads, long PerHeadFen, string Source);
 
 /// <summary>Enters vouchers, each once, with its batch, journal and postings in one transaction. Nothing is ever changed: a correction is a
 /// reversal and a new entry.</summary>
@@ -39,7 +42,8 @@ internal sealed class VoucherBook(NpgsqlDataSource database, PostgresTrust trust
         SELECT voucher.voucher_id, voucher.key, voucher.kind, voucher_kind.name, journal.scheme, voucher.county, voucher.period,
             voucher.memo, voucher.actor,
             voucher.entered_at, journal.posting_date, journal.business_date, coalesce(voucher.reverses, 0), coalesce(reversal.voucher_id, 0), voucher.request,
-            posted.accounts, posted.names, posted.debits, posted.credits, assessed.accounts, assessed.heads, assessed.per_head, assessed.sources
+            posted.accounts, posted.names, posted.debits, posted.credits,
+            assessed.accounts, assessed.heads, assessed.per_head, assessed.sources, assessed.heads_of, unassessed.heads_of, unassessed.heads, unassessed.per_head, unassessed.reasons
         FROM voucher
             JOIN voucher_kind USING (kind)
             JOIN journal USING (journal_id)
@@ -51,11 +55,16 @@ internal sealed class VoucherBook(NpgsqlDataSource database, PostgresTrust trust
                         ORDER BY account_code COLLATE "C") AS credits
                 FROM posting JOIN account_named USING (account_code) WHERE posting.journal_id = voucher.journal_id) AS posted
             CROSS JOIN LATERAL (
-                SELECT coalesce(array_agg(account_code ORDER BY account_code), '{}') AS accounts, coalesce(array_agg(heads
-                    ORDER BY account_code), '{}') AS heads,
-                    coalesce(array_agg(per_head_fen ORDER BY account_code), '{}') AS per_head, coalesce(array_agg(source
-                        ORDER BY account_code), '{}') AS sources
-                FROM assessment WHERE assessment.voucher_id = voucher.voucher_id) AS assessed
+                SELECT coalesce(array_agg(account_code), '{}') AS accounts, coalesce(array_agg(heads), '{}') AS heads,
+                    coalesce(array_agg(per_head_fen), '{}') AS per_head, coalesce(array_agg(source), '{}') AS sources,
+                    coalesce(array_agg(heads_of), '{}') AS heads_of
+                FROM (SELECT * FROM assessed AS line WHERE line.voucher_id = voucher.voucher_id
+                    ORDER BY account_code COLLATE "C", heads_of COLLATE "C") AS line) AS assessed
+            CROSS JOIN LATERAL (
+                SELECT coalesce(array_agg(heads_of), '{}') AS heads_of, coalesce(array_agg(heads), '{}') AS heads,
+                    coalesce(array_agg(per_head_fen), '{}') AS per_head, coalesce(array_agg(reason), '{}') AS reasons
+                FROM (SELECT * FROM unassessed_head AS line WHERE line.voucher_id = voucher.voucher_id
+                    ORDER BY heads_of COLLATE "C") AS line) AS unassessed
         """;
 
     /// <summary>The first request under the key is entered; the same one again gets the voucher that it made.</summary>
@@ -123,7 +132,7 @@ internal sealed class VoucherBook(NpgsqlDataSource database, PostgresTrust trust
                 AccountKey.Parse(posting.Account), -posting.DebitFen, -posting.CreditFen))])
         {
             Assessed = [.. original.Assessed.Select(
-                heads => new AssessmentDraft(AccountKey.Parse(heads.Account), -heads.Heads, heads.PerHeadFen, heads.Source))],
+                heads => new AssessmentDraft(AccountKey.Parse(heads.Account), heads.Of, -heads.Heads, heads.PerHeadFen, heads.Source))],
             Reverses = voucherId,
         };
     }, cancellationToken);
@@ -185,8 +194,11 @@ internal sealed class VoucherBook(NpgsqlDataSource database, PostgresTrust trust
                 INSERT INTO voucher (key, request, kind, county, period, memo, actor, entered_at, journal_id, reverses)
                 SELECT $8, $9, $10, $11, $12, $13, $14, $1, journal_id, $15 FROM journal RETURNING voucher_id
             ), assessed AS (
-                INSERT INTO assessment (voucher_id, account_code, heads, per_head_fen, source)
-                SELECT voucher_id, line.* FROM voucher, unnest($16::text[], $17::bigint[], $18::bigint[], $19::text[]) AS line
+                INSERT INTO assessed_head (voucher_id, account_code, heads_of, heads, per_head_fen, source)
+                SELECT voucher_id, line.* FROM voucher, unnest($16::text[], $21::text[], $17::bigint[], $18::bigint[], $19::text[]) AS line
+            ), unassessed AS (
+                INSERT INTO unassessed_head (voucher_id, heads_of, heads, per_head_fen, reason)
+                SELECT voucher_id, line.* FROM voucher, unnest($22::text[], $23::bigint[], $24::bigint[], $25::text[]) AS line
             ), acted AS (
                 INSERT INTO act (batch_id, kind, subject, detail, caller, actor, acted_at)
                 SELECT batch_id, 'VOUCHER_ENTERED', voucher_id::text, $10, $20, $14, $1 FROM batch, voucher
@@ -217,6 +229,11 @@ internal sealed class VoucherBook(NpgsqlDataSource database, PostgresTrust trust
                 new() { Value = draft.Assessed.Select(heads => heads.PerHeadFen).ToArray() },
                 new() { Value = draft.Assessed.Select(heads => heads.Source).ToArray() },
                 new() { Value = head.Caller },
+                new() { Value = draft.Assessed.Select(heads => heads.Of).ToArray() },
+                new() { Value = draft.Unassessed.Select(heads => heads.Of).ToArray() },
+                new() { Value = draft.Unassessed.Select(heads => heads.Heads).ToArray() },
+                new() { Value = draft.Unassessed.Select(heads => heads.PerHeadFen).ToArray() },
+                new() { Value = draft.Unassessed.Select(heads => heads.Reason).ToArray() },
             },
         };
         return (long)(await insert.ExecuteScalarAsync(cancellationToken))!;
@@ -248,12 +265,26 @@ internal sealed class VoucherBook(NpgsqlDataSource database, PostgresTrust trust
             voucher.Postings.Add(
                 new VoucherPosting { Account = accounts[line], Name = names[line], DebitFen = debits[line], CreditFen = credits[line] });
         voucher.AmountFen = debits.Sum();
-        (string[] receivables, long[] heads, long[] perHead, string[] sources) =
+        (string[] receivables, long[] heads, long[] perHead, string[] sources, string[] of) =
             (row.GetFieldValue<string[]>(19), row.GetFieldValue<long[]>(20), row.GetFieldValue<long[]>(21),
-            row.GetFieldValue<string[]>(22));
+            row.GetFieldValue<string[]>(22), row.GetFieldValue<string[]>(23));
         for (int line = 0; line < receivables.Length; line++)
-            voucher.Assessed.Add(
-                new AssessedHeads { Account = receivables[line], Heads = heads[line], PerHeadFen = perHead[line], Source = sources[line] });
+        {
+            voucher.Assessed.Add(new AssessedHeads
+            {
+                Account = receivables[line],
+                Heads = heads[line],
+                PerHeadFen = perHead[line],
+                Source = sources[line],
+                Of = of[line],
+            });
+        }
+
+        (of, heads, perHead, string[] reasons) = (row.GetFieldValue<string[]>(24), row.GetFieldValue<long[]>(25),
+            row.GetFieldValue<long[]>(26), row.GetFieldValue<string[]>(27));
+        for (int line = 0; line < of.Length; line++)
+            voucher.Unassessed.Add(
+                new UnassessedHeads { Of = of[line], Heads = heads[line], PerHeadFen = perHead[line], Reason = reasons[line] });
         return voucher;
     }
 }

@@ -62,6 +62,14 @@ internal static class ChartOfAccounts
         _ => throw new ArgumentOutOfRangeException(nameof(payer), payer, "owes no subsidy"),
     }, scheme, county, null);
 
+    /// <summary>What a treasury owes of the contributions of a county's heads (郑医保〔2023〕6号 一).</summary>
+    public static AccountKey AidReceivable(Payer payer, string scheme, string county) => new(payer switch
+    {
+        Payer.CityTreasury => "1106",
+        Payer.CountyTreasury => "1107",
+        _ => throw new ArgumentOutOfRangeException(nameof(payer), payer, "bears no aid"),
+    }, scheme, county, null);
+
     public static AccountKey Payable(string scheme, string county, string facilityCode) =>
         new(PayableToFacilities, scheme, county, facilityCode);
 

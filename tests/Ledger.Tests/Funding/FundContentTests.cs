@@ -369,8 +369,8 @@ public sealed class FundContentTests(LedgerDatabase databases)
         fund.Heads.Paid[(Fund.District, 2024)] = 4;
         Voucher first = await fund.Income.AssessAsync(
             fund.Head(), AssessmentKind.Contribution, "resident", Fund.District, 2024, CancellationToken.None);
-        await fund.ExecuteAsync("ALTER TABLE assessment DISABLE TRIGGER append_only; UPDATE assessment SET per_head_fen = 37999; ALTER "
-            + "TABLE assessment ENABLE TRIGGER append_only");
+        await fund.ExecuteAsync("ALTER TABLE assessed_head DISABLE TRIGGER append_only; UPDATE assessed_head SET per_head_fen = 37999; "
+            + "ALTER TABLE assessed_head ENABLE TRIGGER append_only");
         fund.Heads.Paid[(Fund.District, 2024)] = 6;
 
         FundingRefusedException refused = await Assert.ThrowsAsync<FundingRefusedException>(AssessAsync);
@@ -380,7 +380,7 @@ public sealed class FundContentTests(LedgerDatabase databases)
         await fund.Vouchers.ReverseAsync(fund.Head(), first.VoucherId, CancellationToken.None);
         Assert.Equal(6, Assert.Single((await AssessAsync()).Assessed).Heads);
         Assert.Equal(
-            "there is nothing to assess: 6 heads of 410105 for 2024 are in the books already",
+            "there is nothing to assess: what is owed for 410105 and 2024 is in the books already",
             (await Assert.ThrowsAsync<FundingRefusedException>(AssessAsync)).Message);
 
         Task<Voucher> AssessAsync() =>

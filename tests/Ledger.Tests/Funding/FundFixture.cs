@@ -127,6 +127,18 @@ internal sealed class Heads : Eligibility.EligibilityClient
 {
     public Dictionary<(string County, int PlanYear), long> Paid { get; } = [];
 
+    /// <summary>By category and college, where they are not all general.</summary>
+    public Dictionary<(string County, int PlanYear), HeadsOf[]> Of { get; } = [];
+
+    /// <summary>Eligibility as it was before it told categories.</summary>
+    public bool Old { get; set; }
+
+    public void Set(string county, int planYear, params (string Category, string College, long Paid)[] heads)
+    {
+        Of[(county, planYear)] = [.. heads.Select(of => new HeadsOf { Category = of.Category, College = of.College, Paid = of.Paid })];
+        Paid[(county, planYear)] = heads.Sum(of => of.Paid);
+    }
+
     /// <summary>Calls are refused as if the service were down.</summary>
     public bool Away { get; set; }
 
@@ -139,11 +151,14 @@ internal sealed class Heads : Eligibility.EligibilityClient
         CountHeadsReply reply = new();
         if (Paid.TryGetValue((request.County, request.PlanYear), out long paid))
             reply.Counties.Add([new CountyHeads { County = "410199", Enrolled = 1, Paid = 1 },
-            new CountyHeads { County = request.County, Enrolled = paid + 7, Paid = paid }]);
+            new CountyHeads { County = request.County, Enrolled = paid + 7, Paid = paid, Of = { OfThem(request, paid) } }]);
         Task<CountHeadsReply> answer = Away
             ? Task.FromException<CountHeadsReply>(new RpcException(new Status(StatusCode.Unavailable, "away")))
             : Task.FromResult(reply);
         return new AsyncUnaryCall<CountHeadsReply>(
             answer, Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
     }
+
+    private IEnumerable<HeadsOf> OfThem(CountHeadsRequest request, long paid) =>
+        Old ? [] : Of.GetValueOrDefault((request.County, request.PlanYear)) ?? [new HeadsOf { Category = "general", Paid = paid }];
 }

@@ -8,9 +8,10 @@ public sealed class VoucherAuditTests(LedgerDatabase databases)
 {
     [Theory]
     [InlineData("UPDATE voucher SET memo = 'x' WHERE voucher_id = 2", "voucher 2 CHANGED")]
-    [InlineData("UPDATE assessment SET heads = heads + 1, source = source WHERE voucher_id = 1 AND account_code LIKE '1102%'",
-        "assessment 1/1102.resident.410105 CHANGED")]
-    [InlineData("DELETE FROM assessment WHERE voucher_id = 1 AND account_code LIKE '1105%'", "assessment 1/1105.resident.410105 REMOVED")]
+    [InlineData("UPDATE assessed_head SET heads = heads + 1, source = source WHERE voucher_id = 1 AND account_code LIKE '1102%'",
+        "assessed_head 1/1102.resident.410105/ CHANGED")]
+    [InlineData("DELETE FROM assessed_head WHERE voucher_id = 1 AND account_code LIKE '1105%'",
+        "assessed_head 1/1105.resident.410105/ REMOVED")]
     [InlineData("UPDATE posting SET debit_fen = debit_fen * 2, credit_fen = credit_fen * 2 WHERE journal_id = (SELECT journal_id FROM "
         + "voucher WHERE voucher_id = 2)", "posting 2/1003.resident.410100 CHANGED")]
     public async Task Voucher_that_was_changed_by_hand_is_named(string statement, string named)
