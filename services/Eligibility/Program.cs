@@ -8,6 +8,8 @@ using Claims.Policy;
 using Claims.V1;
 using Npgsql;
 
+if (MigrationRun.IsAsked(args)) return await MigrationRun.RunAsync(args, "eligibility", typeof(EligibilitySettings).Assembly);
+
 WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "eligibility");
 EligibilitySettings settings = builder.AddSettings<EligibilitySettings>();
 // The four statements of a look-up are prepared once a connection.

@@ -4,6 +4,8 @@ using Claims.Ledger.Api;
 using Claims.Ledger.Audit;
 using Claims.V1;
 
+if (MigrationRun.IsAsked(args)) return await MigrationRun.RunAsync(args, "ledger", typeof(LedgerSettings).Assembly);
+
 WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "ledger");
 LedgerSettings settings = builder.AddSettings<LedgerSettings>();
 builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner,

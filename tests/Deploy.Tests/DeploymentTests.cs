@@ -26,7 +26,6 @@ public sealed class DeploymentTests
             .Items.ToDictionary(port => port["name"].Text, port => port["containerPort"].Text, StringComparer.Ordinal);
         Assert.Equal(Variable(container, "Claims__Port"), ports[main]);
         Assert.Equal(Variable(container, "Claims__MetricsPort"), ports["metrics"]);
-        Assert.Equal(ports["metrics"], Deployment(service)["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"].Text);
 
         string[] served = service == "adjudication" ? [main, "operators"] : [main];
         Assert.Equal(served.Select(name => (name, ports[name])),
@@ -66,10 +65,9 @@ public sealed class DeploymentTests
     public void Addresses_name_the_service_its_port_and_tls(string caller, string callee, string port, string variable)
     {
         Yaml served = Object("Service", callee)["spec"]["ports"].Items.Single(item => item["name"].Text == port);
-        string expected = $"https://{callee}:{served["port"].Text}";
 
-        Assert.Equal(expected, Variable(Container(caller), variable));
-        Assert.Equal(expected, Compose(caller)["environment"][variable].Text);
+        Assert.Equal($"https://{callee}-pods:{served["port"].Text}", Variable(Container(caller), variable));
+        Assert.Equal($"https://{callee}:{served["port"].Text}", Compose(caller)["environment"][variable].Text);
     }
 
     [Theory, MemberData(nameof(Services))]
@@ -106,47 +104,6 @@ public sealed class DeploymentTests
         Assert.Equal($"/tls/{service}.crt", environment["Claims__Tls__Certificate"].Text);
         Assert.Equal($"/tls/{service}.key", environment["Claims__Tls__Key"].Text);
         Assert.Equal("/tls/ca.crt", environment["Claims__Tls__ClientCa"].Text);
-    }
-
-    [Theory, MemberData(nameof(Services))]
-    public void Kubernetes_runs_the_service_without_privileges_and_within_bounds(string service)
-    {
-        Yaml pod = Deployment(service)["spec"]["template"]["spec"];
-        Yaml container = Container(service);
-        Assert.Equal("true", pod["securityContext"]["runAsNonRoot"].Text);
-        Assert.Equal("false", pod["automountServiceAccountToken"].Text);
-        Assert.Equal("true", container["securityContext"]["readOnlyRootFilesystem"].Text);
-        Assert.Equal("false", container["securityContext"]["allowPrivilegeEscalation"].Text);
-        Assert.Equal(["ALL"], container["securityContext"]["capabilities"]["drop"].Items.Select(capability => capability.Text));
-        Assert.NotNull(container["resources"]["limits"].Find("memory"));
-        Assert.NotNull(container["resources"]["requests"].Find("cpu"));
-        Assert.Equal("0", Deployment(service)["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"].Text);
-    }
-
-    /// <summary>A name that is written otherwise here than there keeps a pod from starting.</summary>
-    [Theory, MemberData(nameof(Services))]
-    public void Secrets_and_maps_that_a_pod_refers_to_are_in_the_document_or_made_here(string service)
-    {
-        string document = File.ReadAllText(Path.Combine(Yaml.Root, "deploy", "README.md"));
-        Yaml pod = Deployment(service)["spec"]["template"]["spec"];
-        string[] named =
-        [
-            .. pod["volumes"].Items.Select(volume => volume.Find("secret")?["secretName"].Text ?? volume.Find("configMap")?["name"].Text)
-                .OfType<string>(),
-            .. Container(service)["env"].Items.Select(variable => variable.Find("valueFrom")?.Find("secretKeyRef")?["name"].Text)
-                .OfType<string>(),
-        ];
-        string[] maps = [.. Container(service)["env"].Items
-            .Select(variable => variable.Find("valueFrom")?.Find("configMapKeyRef")?["name"].Text).OfType<string>()];
-
-        Assert.NotEmpty(named);
-        Assert.All(named, name => Assert.Contains($"`{name}`", document, StringComparison.Ordinal));
-        string[] made = [.. Yaml.Read("k8s/kustomization.yaml").Single()["configMapGenerator"].Items.Select(map => map["name"].Text)];
-        Assert.All(maps, name => Assert.Contains(name, made));
-
-        string[] volumes = [.. pod["volumes"].Items.Select(volume => volume["name"].Text)];
-        Assert.Equal(volumes.Order(StringComparer.Ordinal),
-            Container(service)["volumeMounts"].Items.Select(mount => mount["name"].Text).Order(StringComparer.Ordinal));
     }
 
     [Theory, MemberData(nameof(Services))]
@@ -188,21 +145,6 @@ public sealed class DeploymentTests
 
         static bool From(Yaml rule, string access) => rule["from"].Items.Any(
             from => from.Find("namespaceSelector")?["matchLabels"].Find("claims/access")?.Text == access);
-    }
-
-    [Fact]
-    public void Kustomization_lists_every_manifest_and_every_image()
-    {
-        Yaml kustomization = Assert.Single(Yaml.Read("k8s/kustomization.yaml"));
-        IEnumerable<string> files = Directory.GetFiles(Path.Combine(Yaml.Root, "deploy", "k8s"), "*.yaml").Select(Path.GetFileName)
-            .OfType<string>();
-
-        Assert.Equal(
-            files.Where(file => file != "kustomization.yaml").Order(StringComparer.Ordinal),
-            kustomization["resources"].Items.Select(file => file.Text).Order(StringComparer.Ordinal));
-        Assert.Equal(
-            DeployedService.All.Select(service => Container(service.Name)["image"].Text),
-            kustomization["images"].Items.Select(image => image["name"].Text));
     }
 
     [Fact]
@@ -273,7 +215,7 @@ public sealed class DeploymentTests
 
     private static Yaml Compose(string service) => Assert.Single(Yaml.Read("compose/compose.yaml"))["services"][service];
 
-    private static Yaml Object(string kind, string name) => new[] { $"k8s/{name}.yaml", "k8s/network.yaml" }
+    private static Yaml Object(string kind, string name) => new[] { $"k8s/base/{name}.yaml", "k8s/base/network.yaml" }
         .SelectMany(Yaml.Read)
         .Single(document => document["kind"].Text == kind && document["metadata"]["name"].Text == name);
 }

@@ -16,6 +16,20 @@ internal sealed class Yaml(YamlNode node, string path)
         ? map.Select(entry => KeyValuePair.Create(((YamlScalarNode)entry.Key).Value!, new Yaml(entry.Value, $"{path}.{entry.Key}")))
         : throw new KeyNotFoundException($"{path} is not a mapping.");
 
+    public bool IsScalar => node is YamlScalarNode;
+
+    public bool IsMapping => node is YamlMappingNode;
+
+    /// <summary>The mapping's entries or the list's items; none of a value.</summary>
+    public IEnumerable<(string Key, Yaml Value)> Children => node switch
+    {
+        YamlMappingNode => Entries.Select(entry => (entry.Key, entry.Value)),
+        YamlSequenceNode => Items.Select(item => ("", item)),
+        _ => [],
+    };
+
+    public override string ToString() => path;
+
     public Yaml this[string key] => Find(key) ?? throw new KeyNotFoundException($"{path} has no {key}.");
 
     public Yaml? Find(string key) =>
@@ -24,9 +38,12 @@ internal sealed class Yaml(YamlNode node, string path)
             : null;
 
     /// <summary>The documents of a file below <c>deploy/</c>.</summary>
-    public static IReadOnlyList<Yaml> Read(string file)
+    public static IReadOnlyList<Yaml> Read(string file) => Parse(File.ReadAllText(Path.Combine(Root, "deploy", file)), file);
+
+    /// <param name="file">What failures call it.</param>
+    public static IReadOnlyList<Yaml> Parse(string text, string file)
     {
-        using StreamReader reader = File.OpenText(Path.Combine(Root, "deploy", file));
+        using StringReader reader = new(text);
         YamlStream stream = [];
         stream.Load(new MergingParser(new Parser(reader)));
         return [.. stream.Documents.Select((document, index) => new Yaml(document.RootNode, $"{file}#{index}"))];

@@ -16,8 +16,11 @@ public sealed class PostgresFixture : IAsyncLifetime
 
     public async Task DisposeAsync() => await Server.DisposeAsync();
 
+    /// <summary>Of <see cref="NewDatabase"/>, which the tests of a class call one after the other.</summary>
+    public string LastDatabase { get; private set; } = "";
+
     public NpgsqlDataSource NewDatabase() =>
-        NpgsqlDataSource.Create(Server.ConnectionString($"migrations_{Interlocked.Increment(ref _databases)}"));
+        NpgsqlDataSource.Create(LastDatabase = Server.ConnectionString($"migrations_{++_databases}"));
 }
 
 public sealed class MigrationsTests(PostgresFixture postgres) : IClassFixture<PostgresFixture>
@@ -109,6 +112,26 @@ public sealed class MigrationsTests(PostgresFixture postgres) : IClassFixture<Po
 
         Assert.Equal(["002_two.sql"],
             await Migrations.ApplyAsync(database, new Embedded(("migrations/001_one.sql", One), ("migrations/002_two.sql", Two))));
+    }
+
+    [Fact]
+    public async Task Login_that_owns_nothing_finds_nothing_missing_or_names_what_is()
+    {
+        await using NpgsqlDataSource owner = postgres.NewDatabase();
+        await owner.CreateCommand("DROP ROLE IF EXISTS reader").ExecuteNonQueryAsync();
+        await owner.CreateCommand("CREATE ROLE reader LOGIN PASSWORD 'r'").ExecuteNonQueryAsync();
+        await using NpgsqlDataSource reader = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(postgres.LastDatabase) { Username = "reader", Password = "r" }.ConnectionString);
+        Embedded one = new(("migrations/001_one.sql", One));
+
+        MigrationException refused = await Assert.ThrowsAsync<MigrationException>(() => Migrations.ApplyAsync(reader, one));
+        Assert.StartsWith("Migration 001_one.sql is missing, and reader may not apply it", refused.Message, StringComparison.Ordinal);
+
+        await Migrations.ApplyAsync(owner, one);
+        await owner.CreateCommand("GRANT SELECT ON schema_migration TO reader").ExecuteNonQueryAsync();
+        Assert.Empty(await Migrations.ApplyAsync(reader, one));
+        await Assert.ThrowsAsync<MigrationException>(
+            () => Migrations.ApplyAsync(reader, new Embedded(("migrations/001_one.sql", One), ("migrations/002_two.sql", Two))));
     }
 
     [Fact]

@@ -1,19 +1,42 @@
 using Grpc.Core;
 using Grpc.Net.Client;
+using Grpc.Net.Client.Balancer;
+using Grpc.Net.Client.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Claims.Hosting;
 
 /// <summary>Connections to the services of this system, for whoever calls them.</summary>
 public static class ClaimsChannel
 {
+    // A server that comes is called within this; one that goes is noticed at its connection.
+    private static readonly TimeSpan NamesAskedAgainEvery = TimeSpan.FromSeconds(15);
+
     /// <summary>Over <see cref="CreateHandler"/>. Nothing is connected yet; keep one channel per server.</summary>
+    /// <remarks>The calls to a name go round all addresses that it stands for: in a cluster, all pods of a headless service.</remarks>
     /// <param name="address"><c>http://127.0.0.1:5101</c> speaks HTTP/2 in clear, <c>https://…</c> over TLS.</param>
     public static GrpcChannel To(string address) => To(address, CreateHandler());
 
     /// <param name="address">As above.</param>
     /// <param name="handler">What <see cref="CreateHandler"/> returned, with TLS settings.</param>
-    public static GrpcChannel To(string address, SocketsHttpHandler handler) =>
-        GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    public static GrpcChannel To(string address, SocketsHttpHandler handler)
+    {
+        Uri server = new(address);
+        return server.HostNameType is UriHostNameType.Dns && !server.IsLoopback
+            ? Balanced(server, handler, new DnsResolverFactory(NamesAskedAgainEvery))
+            : GrpcChannel.ForAddress(server, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    }
+
+    /// <summary>Whichever of the addresses is called, its certificate must carry the name.</summary>
+    internal static GrpcChannel Balanced(Uri server, SocketsHttpHandler handler, ResolverFactory names) =>
+        GrpcChannel.ForAddress($"{names.Name}:///{server.Authority}", new GrpcChannelOptions
+        {
+            HttpHandler = handler,
+            DisposeHttpClient = true,
+            Credentials = server.Scheme == "https" ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure,
+            ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { new RoundRobinConfig() } },
+            ServiceProvider = new ServiceCollection().AddSingleton(names).BuildServiceProvider(),
+        });
 
     /// <summary>
     /// Whether no answer came because the connection was not there or broke. Grpc.Net.Client says INTERNAL where a server closed it, as one

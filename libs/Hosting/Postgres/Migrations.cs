@@ -30,10 +30,11 @@ public static partial class Migrations
 
     /// <summary>Applies what is missing, each file in a transaction of its own, recorded with its SHA-256 in
     /// <c>schema_migration</c>.</summary>
-    /// <remarks>Services that start at the same time take turns: the second finds nothing left to do.</remarks>
+    /// <remarks>Services that start at the same time take turns: the second finds nothing left to do. A login that may only read is
+    /// enough where nothing is missing.</remarks>
     /// <returns>The files applied by this call, in order; empty when the database was up to date.</returns>
     /// <exception cref="MigrationException">A file is misnamed, missing, out of order, changed since it was applied, or refused by
-    /// PostgreSQL.</exception>
+    /// PostgreSQL; or one is missing and the login may not make tables.</exception>
     public static async Task<IReadOnlyList<string>> ApplyAsync(
         NpgsqlDataSource database, Assembly assembly, CancellationToken cancellationToken = default)
     {
@@ -46,6 +47,12 @@ public static partial class Migrations
             LockWaitSeconds, cancellationToken);
         try
         {
+            Dictionary<string, string> recorded = await ReadRecordedAsync(connection, cancellationToken);
+            Verify(migrations, recorded);
+            List<Migration> missing = [.. migrations.Where(migration => !recorded.ContainsKey(migration.File))];
+            // A service whose login owns nothing finds here that there is nothing to do, or ends.
+            if (missing.Count == 0) return [];
+            await RequireOwnerAsync(connection, missing[0].File, cancellationToken);
             await ExecuteAsync(connection, """
                 CREATE TABLE IF NOT EXISTS schema_migration (
                     file       text PRIMARY KEY,
@@ -53,11 +60,9 @@ public static partial class Migrations
                     applied_at timestamptz NOT NULL DEFAULT now()
                 )
                 """, LockWaitSeconds, cancellationToken);
-            Dictionary<string, string> recorded = await ReadRecordedAsync(connection, cancellationToken);
-            Verify(migrations, recorded);
 
             List<string> applied = [];
-            foreach (Migration migration in migrations.Where(migration => !recorded.ContainsKey(migration.File)))
+            foreach (Migration migration in missing)
             {
                 await ApplyOneAsync(connection, migration, cancellationToken);
                 applied.Add(migration.File);
@@ -145,10 +150,22 @@ public static partial class Migrations
         NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         Dictionary<string, string> recorded = new(StringComparer.Ordinal);
+        await using NpgsqlCommand table = new("SELECT to_regclass('schema_migration') IS NOT NULL", connection);
+        if (await table.ExecuteScalarAsync(cancellationToken) is not true) return recorded;
         await using NpgsqlCommand command = new("SELECT file, sha256 FROM schema_migration", connection);
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken)) recorded.Add(reader.GetString(0), reader.GetString(1));
         return recorded;
+    }
+
+    private static async Task RequireOwnerAsync(NpgsqlConnection connection, string missing, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = new(
+            "SELECT current_user WHERE NOT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)",
+            connection);
+        if (await command.ExecuteScalarAsync(cancellationToken) is string login)
+            throw new MigrationException($"Migration {missing} is missing, and {login} may not apply it: run this program once with "
+                + $"{MigrationRun.Argument}, as the login that owns the tables");
     }
 
     private static async Task ApplyOneAsync(NpgsqlConnection connection, Migration migration, CancellationToken cancellationToken)

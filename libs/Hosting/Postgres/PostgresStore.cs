@@ -69,11 +69,44 @@ public static class PostgresStore
         return connection.ConnectionString;
     }
 
-    private static NpgsqlDataSource Build(string connectionString, IServiceProvider services)
+    internal static NpgsqlDataSource Build(string connectionString, IServiceProvider services)
     {
         NpgsqlDataSourceBuilder source = new(Durable(connectionString)) { Name = services.GetRequiredService<ServiceName>().Value };
         source.UseLoggerFactory(services.GetRequiredService<ILoggerFactory>());
         return source.Build();
+    }
+
+    /// <summary>Waits up to 30 s for the server, then applies what is missing and logs each file.</summary>
+    internal static async Task MigrateAsync(
+        NpgsqlDataSource database, Assembly migrations, ILogger logger, CancellationToken cancellationToken)
+    {
+        await WaitAsync(database, cancellationToken);
+        foreach (string file in await Migrations.ApplyAsync(database, migrations, cancellationToken))
+        {
+            logger.LogInformation(new EventId(1, "migrated"), "Applied migration {File}.", file);
+        }
+    }
+
+    private static async Task WaitAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        Exception? last = null;
+        ResiliencePipeline patience = OutgoingPipelines.CreateWaiting("postgres-start", ReachableWithin, exception =>
+        {
+            last = exception;
+            return exception is NpgsqlException { IsTransient: true };
+        });
+        try
+        {
+            await patience.ExecuteAsync(async token =>
+            {
+                await using NpgsqlConnection connection = await database.OpenConnectionAsync(token);
+            }, cancellationToken);
+        }
+        catch (TimeoutRejectedException)
+        {
+            throw new TimeoutException($"PostgreSQL did not answer within {ReachableWithin.TotalSeconds} "
+                + $"s: {last?.Message ?? "no connection was refused or made"}", last);
+        }
     }
 
     private sealed class Migrate(Func<NpgsqlDataSource> open, Assembly assembly, PostgresTrust trust, ILogger<Migrate> logger)
@@ -82,39 +115,13 @@ public static class PostgresStore
         public async Task StartAsync(CancellationToken cancellationToken)
         {
             await using NpgsqlDataSource database = open();
-            await WaitAsync(database, cancellationToken);
-            foreach (string file in await Migrations.ApplyAsync(database, assembly, cancellationToken))
-            {
-                logger.LogInformation(new EventId(1, "migrated"), "Applied migration {File}.", file);
-            }
+            await MigrateAsync(database, assembly, logger, cancellationToken);
 
             // For the log of whoever starts it; a service that only waits for a mended server need not be started again.
             await trust.FindFaultAsync(cancellationToken);
         }
 
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        private static async Task WaitAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
-        {
-            Exception? last = null;
-            ResiliencePipeline patience = OutgoingPipelines.CreateWaiting("postgres-start", ReachableWithin, exception =>
-            {
-                last = exception;
-                return exception is NpgsqlException { IsTransient: true };
-            });
-            try
-            {
-                await patience.ExecuteAsync(async token =>
-                {
-                    await using NpgsqlConnection connection = await database.OpenConnectionAsync(token);
-                }, cancellationToken);
-            }
-            catch (TimeoutRejectedException)
-            {
-                throw new TimeoutException($"PostgreSQL did not answer within {ReachableWithin.TotalSeconds} "
-                    + $"s: {last?.Message ?? "no connection was refused or made"}", last);
-            }
-        }
     }
 
     /// <summary>What cannot be trusted is told here, and turns no reader away: the ledger, which is there to write, is not ready by a
