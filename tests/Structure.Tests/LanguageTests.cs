@@ -39,7 +39,8 @@ public sealed class LanguageTests
     /// <param name="until">Headings of which one ends what is compared; empty for the whole page.</param>
     private static string Head(string text, string until)
     {
-        int end = until.Length == 0 ? -1 : until.Split('|').Select(heading => text.IndexOf($"\n{heading}\n", StringComparison.Ordinal)).Max();
+        if (until.Length == 0) return text;
+        int end = until.Split('|').Max(heading => text.IndexOf($"\n{heading}\n", StringComparison.Ordinal));
         return end < 0 ? text : text[..end];
     }
 
@@ -52,9 +53,8 @@ public sealed class LanguageTests
     /// <summary>Without what is said about them, which is in the page's language.</summary>
     private static string[] Commands(string text, string until) =>
     [
-        .. Regex.Matches(Head(text, until), "^```sh\n(?<commands>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline
-                | RegexOptions.ExplicitCapture)
-            .Select(block => Regex.Replace(block.Groups["commands"].Value, "(^| +)#.*\n", "\n", RegexOptions.Multiline).Replace("\n\n", "\n",
-                StringComparison.Ordinal)),
+        .. Regex.Matches(Head(text, until), "^```sh\n(?<commands>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)
+            .Select(block => Regex.Replace(block.Groups["commands"].Value, "(?:^| +)#.*\n", "\n", RegexOptions.Multiline)
+                .Replace("\n\n", "\n", StringComparison.Ordinal)),
     ];
 }
