@@ -245,7 +245,8 @@ public static class ProcessDefinitions
             new($"{name} {what}. The end of {logFile}:\n{ServerProcess.LogTail(logFile)}", ExitCodes.CannotStart);
     }
 
-    /// <summary>Covers the settings, the caller's own Claims__ variables among them, and the build.</summary>
+    /// <summary>Covers the settings, the caller's own Claims__ variables among them, the policy's files, which a service reads once, and
+    /// the build.</summary>
     private static string FingerprintOf(ServerCommand command)
     {
         SortedDictionary<string, string> settings = new(command.Environment.ToDictionary(), StringComparer.Ordinal);
@@ -264,6 +265,12 @@ public static class ProcessDefinitions
             : [];
         foreach (string assembly in assemblies)
             text.Append(CultureInfo.InvariantCulture, $"{assembly} {File.GetLastWriteTimeUtc(assembly):O}\n");
+        if (command.Environment.TryGetValue("Claims__PolicyDirectory", out string? policy) && Directory.Exists(policy))
+        {
+            foreach (string file in Directory.GetFiles(policy, "*.yaml").Order(StringComparer.Ordinal))
+                text.Append(CultureInfo.InvariantCulture, $"{file} {Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file)))}\n");
+        }
+
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 }

@@ -27,19 +27,28 @@ public static class ChaosCommand
             AllowMultipleArgumentsPerToken = true,
         };
         only.AcceptOnlyFromAmong([.. FaultKinds.All.Select(kind => kind.Name)]);
+        Option<bool> rolling = new("--rolling")
+        {
+            Description = "Nothing but a rolling restart: two instances of every service, one after the other, round after round.",
+        };
         Option<bool> list = new("--list") { Description = "The schedule that the seed makes, and nothing else." };
         Option<bool> keep = new("--keep") { Description = "Leave data and logs behind also where everything holds, and say where." };
         Option<bool> json = CommonOptions.Json();
         Command command = new("chaos",
             "Faults on purpose in a system of its own under mixed load; one model replays the books. Exit code 0 only if all holds.")
         {
-            minutes, seed, rate, only, list, keep, json,
+            minutes, seed, rate, only, rolling, list, keep, json,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(rolling) && result.GetValue(only) is { Length: > 0 })
+                result.AddError("--rolling makes one kind of fault, and --only names others: say one of them.");
+        });
         command.SetAction(async (result, cancel) =>
         {
             ChaosOptions options = new(
                 TimeSpan.FromMinutes(result.GetValue(minutes)), result.GetValue(seed), result.GetValue(rate), result.GetValue(only) ?? [],
-                result.GetValue(keep));
+                result.GetValue(keep), result.GetValue(rolling));
             bool asJson = result.GetValue(json);
             if (result.GetValue(list))
             {
@@ -59,8 +68,7 @@ public static class ChaosCommand
 
     private static void List(ChaosOptions options, bool json)
     {
-        IReadOnlyList<Act> schedule = Schedule.Of(options.Seed, options.Duration,
-            [.. FaultKinds.All.Where(kind => options.Only.Count == 0 || options.Only.Contains(kind.Name))]);
+        IReadOnlyList<Act> schedule = options.ScheduleOf(options.Kinds);
         if (json)
         {
             Output.WriteJson(schedule.SelectMany(act => act.Faults)

@@ -11,10 +11,11 @@ public static class ChaosReport
     {
         ArgumentNullException.ThrowIfNull(result);
         Output.Table(
-            [">second", "fault", "on", ">lasted s", ">answered again s"],
+            [">second", "fault", "on", ">lasted s", ">answered again s", ">without an answer"],
             result.Faults.Select(fault => new[]
             {
                 Number(fault.Second), fault.Kind, fault.Target, Number(fault.Seconds), Number(fault.AgainSeconds),
+                Count(fault.Unanswered),
             }));
         Output.Table(
             ["answers", ">times"],

@@ -16,11 +16,25 @@ namespace Claims.LoadTests.Chaos;
 /// <param name="PerSecond">Operations of all hospitals together.</param>
 /// <param name="Only">Kinds of faults; empty for all.</param>
 /// <param name="Keep">Data and logs are left behind in any case.</param>
-public sealed record ChaosOptions(TimeSpan Duration, int Seed, int PerSecond, IReadOnlyList<string> Only, bool Keep = false);
+/// <param name="Rolling">Nothing but a rolling restart of services that are two of each.</param>
+public sealed record ChaosOptions(
+    TimeSpan Duration, int Seed, int PerSecond, IReadOnlyList<string> Only, bool Keep = false, bool Rolling = false)
+{
+    /// <summary>The kinds of faults that may be made.</summary>
+    public IReadOnlyList<FaultKind> Kinds =>
+    [
+        .. FaultKinds.All.Where(kind => Rolling ? kind.Name == FaultKinds.Restarted : Only.Count == 0 || Only.Contains(kind.Name)),
+    ];
+
+    /// <param name="kinds">Those of them that can be made here.</param>
+    public IReadOnlyList<Act> ScheduleOf(IReadOnlyList<FaultKind> kinds) =>
+        Rolling ? Schedule.Rolling(Duration, ChaosSystem.InPairs) : Schedule.Of(Seed, Duration, kinds);
+}
 
 /// <summary>A fault that was done.</summary>
 /// <param name="AgainSeconds">From its act's end until every call was answered again; null where an act after it was not reached.</param>
-public sealed record DoneFault(double Second, string Kind, string Target, double Seconds, double AgainSeconds);
+/// <param name="Unanswered">Attempts that had no answer during its act and until then.</param>
+public sealed record DoneFault(double Second, string Kind, string Target, double Seconds, double AgainSeconds, long Unanswered);
 
 /// <summary>What a run did and found.</summary>
 /// <param name="LeftOut">What could not be done here, and why.</param>
@@ -61,9 +75,9 @@ public sealed class ChaosRun
     public static async Task<ChaosResult> RunAsync(ChaosOptions options, Action<string> tell, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
-        IReadOnlyList<FaultKind> kinds = [.. FaultKinds.All.Where(kind => options.Only.Count == 0 || options.Only.Contains(kind.Name))];
+        IReadOnlyList<FaultKind> kinds = options.Kinds;
         await using ChaosSystem system = await ChaosSystem.StartAsync(
-            disks: kinds.Any(kind => kind.Name == FaultKinds.DiskFull), tell, cancellationToken);
+            disks: kinds.Any(kind => kind.Name == FaultKinds.DiskFull), pairs: options.Rolling, tell, cancellationToken);
         List<string> leftOut = [];
         if (kinds.Any(kind => kind.Name == FaultKinds.DiskFull) && system.Disks.Count < 2)
         {
@@ -71,7 +85,7 @@ public sealed class ChaosRun
             leftOut.Add($"{FaultKinds.DiskFull}: this user may not mount a disk of its own for a store");
         }
 
-        IReadOnlyList<Act> schedule = Schedule.Of(options.Seed, options.Duration, kinds);
+        IReadOnlyList<Act> schedule = options.ScheduleOf(kinds);
         foreach (PlannedFault fault in schedule.SelectMany(act => act.Faults)) tell($"  {Line(fault)}");
         using Services services = new(system.Layout);
         int people = HospitalGroup.People(options.PerSecond, options.Duration);
@@ -142,8 +156,10 @@ public sealed class ChaosRun
         Check back = new("every process comes back, and every call is answered again", _slow.Count == 0,
             _slow.Count == 0 ? $"{_done.Count} faults" : string.Join("; ", _slow));
         Call[] calls = [.. hospitals.Calls];
+        List<Check> own = [store, back];
+        if (_options.Rolling) own.AddRange(RollingChecks(calls, open));
         Recording recording = await new RecordingReader(services, _scene.System.LedgerDatabase)
-            .ReadAsync(calls, hospitals.Unexpected, [store, back], cancellationToken);
+            .ReadAsync(calls, hospitals.Unexpected, own, cancellationToken);
         return new ChaosResult(
             _options, schedule, _done, [], _scene.Operator.Notes, schedule.Count - acts,
             calls.Length, calls.Select(call => call.Op.Key).Distinct().Count(),
@@ -153,6 +169,25 @@ public sealed class ChaosRun
                 .ToDictionary(outcome => outcome.Key, outcome => (long)outcome.Value),
             hospitals.Unanswered, _scene.Operator.Lost, Judge.Of(recording, Tariffs.Shipped, ChinaTime.Today(TimeProvider.System)),
             drainSeconds, null);
+    }
+
+    /// <summary>What a rolling restart must show besides: every instance was restarted, and no retry had to be given up.</summary>
+    private IEnumerable<Check> RollingChecks(Call[] calls, int open)
+    {
+        IReadOnlyList<string> services = _scene.System.Services;
+        string[] missing = [.. services.Except(_done.Select(fault => fault.Target))];
+        yield return new Check("every service was restarted", missing.Length == 0,
+            missing.Length == 0 ? $"{_done.Count} restarts of {services.Count} instances" : $"not {string.Join(", ", missing)}");
+        Call[] underLoad = [.. calls.Where(call => !call.Final)];
+        double perSecond = underLoad.Count(call => call.Op.Kind == OpKind.Settle) / _options.Duration.TotalSeconds;
+        double[] seconds = [.. underLoad.Where(call => call is { LeftOpen: false, Reply: not null })
+            .Select(call => Stopwatch.GetElapsedTime(call.FirstSentTicks, call.AnsweredTicks).TotalSeconds).Order()];
+        yield return new Check("a repeat under the same id heals every error", open == 0 && seconds.Length > 0,
+            string.Create(CultureInfo.InvariantCulture,
+                $"{open} left open at {perSecond:0} visits/s; from the first attempt to the answer p50 {At(0.5):0.000} s, "
+                    + $"p99 {At(0.99):0.0} s, longest {At(1):0.0} s"));
+
+        double At(double share) => seconds.Length == 0 ? 0 : seconds[(int)(share * (seconds.Length - 1))];
     }
 
     /// <returns>How long it took; a backlog that stays is found by the judge.</returns>
@@ -174,6 +209,7 @@ public sealed class ChaosRun
     private async Task PlayAsync(Act act, IReadOnlyList<FaultKind> kinds, CancellationToken cancellationToken)
     {
         TimeSpan late = _clock.Elapsed - act.At;
+        long unanswered = UnansweredAttempts();
         (PlannedFault Fault, double Began, double Ended)[] played = await Task.WhenAll(act.Faults.Select(async fault =>
         {
             await WaitUntilAsync(fault.At + late, cancellationToken);
@@ -188,9 +224,15 @@ public sealed class ChaosRun
         }));
         await ReviveAsync(act, cancellationToken);
         double again = await AnsweredAgainAsync(act, cancellationToken);
+        unanswered = UnansweredAttempts() - unanswered;
         foreach ((PlannedFault fault, double began, double ended) in played)
-            _done.Add(new DoneFault(Math.Round(began, 1), fault.Kind, fault.Target, Math.Round(ended - began, 1), Math.Round(again, 1)));
+        {
+            _done.Add(new DoneFault(
+                Math.Round(began, 1), fault.Kind, fault.Target, Math.Round(ended - began, 1), Math.Round(again, 1), unanswered));
+        }
     }
+
+    private long UnansweredAttempts() => _scene.Hospitals.Unanswered.Values.Sum();
 
     /// <summary>Starts what has ended by itself, as whatever watches over processes would, and waits until all are ready.</summary>
     private async Task ReviveAsync(Act act, CancellationToken cancellationToken)

@@ -21,6 +21,9 @@ public sealed partial class DocumentedCommandsTests(RunningSystem system) : ICla
         "deploy/README.md", "samples/README.md", "tests/mutants/README.md",
     ];
 
+    // Its commands are those of the English page: Structure.Tests holds them to each other.
+    private const string RunInEnglish = "docs/operations.zh-CN.md";
+
     // A path without a blank, as the pages have it.
     private readonly DirectoryInfo _otherDisk = Directory.CreateTempSubdirectory("claims-other-disk-");
 
@@ -32,7 +35,8 @@ public sealed partial class DocumentedCommandsTests(RunningSystem system) : ICla
         string checkout = Checkout();
         List<string> failed = [];
         int run = 0;
-        foreach ((string page, Block block) in Pages.SelectMany(page => BlocksOf(Text(page)).Select(block => (page, block))))
+        foreach ((string page, Block block) in Pages.Except([RunInEnglish])
+            .SelectMany(page => BlocksOf(Text(page)).Select(block => (page, block))))
         {
             if (block.NotRun is not null) continue;
             run++;

@@ -156,7 +156,8 @@ public sealed class HospitalGroup : IAsyncDisposable
         {
             < WithCalls => [.. addresses.Select(address => new UnaryWay(address))],
             < WithCalls + WithStreams => [.. addresses.Select(address => new StreamWay(address))],
-            _ => [new GatewayWay(system.ClinicAddress), new GatewayWay(system.ClinicAddress)],
+            _ => [.. Enumerable.Range(0, ChaosSystem.Instances)
+                .Select(turn => new GatewayWay(system.ClinicAddresses[(lane + turn) % system.ClinicAddresses.Count]))],
         };
     }
 

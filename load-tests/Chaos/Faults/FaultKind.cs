@@ -34,6 +34,8 @@ public static class FaultKinds
     /// <summary>Needs a user who may mount.</summary>
     public const string DiskFull = "disk full";
 
+    public const string Restarted = "restarted";
+
     private static readonly string[] OneRedis = [ChaosSystem.Redis];
 
     private static readonly string[] OnePostgres = [ChaosSystem.Postgres];
@@ -42,7 +44,7 @@ public static class FaultKinds
     [
         FaultKind.Of("killed", ProcessFaults.Targets, 0, 4, (scene, target) => new Killed(scene, target)),
         FaultKind.Of("frozen", ProcessFaults.Targets, 1, 9, (scene, target) => new Frozen(scene, target)),
-        FaultKind.Of("restarted", ProcessFaults.Targets, 0, 2, (scene, target) => new Restarted(scene, target)),
+        FaultKind.Of(Restarted, ProcessFaults.Targets, 0, 2, (scene, target) => new Restarted(scene, target)),
         FaultKind.Of("line cut", LineFault.Targets, 1, 8, (scene, target) => new LineFault(scene, target, line => line.Cut())),
         FaultKind.Of("line silent", LineFault.Targets, 1, 12, (scene, target) => new LineFault(scene, target, line => line.Silence())),
         FaultKind.Of("line slow", LineFault.Targets, 2, 8,

@@ -51,6 +51,21 @@ public static class Schedule
         bool Alone(PlannedFault fault) => kinds.First(kind => kind.Name == fault.Kind).Alone;
     }
 
+    /// <summary>A rolling restart: one service after the other, stopped in order and started at once, round after round.</summary>
+    /// <param name="services">In the order of an update.</param>
+    public static IReadOnlyList<Act> Rolling(TimeSpan duration, IReadOnlyList<string> services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        List<Act> acts = [];
+        for (TimeSpan at = Begin; at <= duration; at += LeastGap)
+        {
+            string service = services[acts.Count % services.Count];
+            acts.Add(new Act(at, [new PlannedFault(at, FaultKinds.Restarted, service, TimeSpan.Zero)]));
+        }
+
+        return acts;
+    }
+
     private static TimeSpan Rounded(TimeSpan time) => TimeSpan.FromMilliseconds(Math.Round(time.TotalMilliseconds / 100) * 100);
 
     /// <summary>Draws without putting back, until all have been drawn.</summary>

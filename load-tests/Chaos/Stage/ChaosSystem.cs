@@ -8,7 +8,8 @@ namespace Claims.LoadTests.Chaos.Stage;
 
 /// <summary>
 /// A system of its own that can be mistreated: two Adjudications, two ledgers, Eligibility, a gateway and their stores, each called over
-/// a line that can be cut. Only the broker is called directly, since it tells its clients its own address.
+/// a line that can be cut. Only the broker is called directly, since it tells its clients its own address. In pairs, Eligibility and the
+/// gateway are two as well.
 /// </summary>
 public sealed class ChaosSystem : IAsyncDisposable
 {
@@ -17,6 +18,8 @@ public sealed class ChaosSystem : IAsyncDisposable
     public const string Broker = "broker";
     public const string Eligibility = "eligibility";
     public const string Gateway = "gateway";
+    public const string SecondEligibility = "eligibility-2";
+    public const string SecondGateway = "gateway-2";
     public const int Instances = 2;
 
     // What stands before the port in a store's address.
@@ -32,12 +35,14 @@ public sealed class ChaosSystem : IAsyncDisposable
     private readonly Dictionary<string, SmallDisk> _disks = new(StringComparer.Ordinal);
     private readonly SystemLayout[] _layouts;
     private readonly DirectoryInfo _directory;
+    private readonly bool _pairs;
     private PrivateRedis? _redis;
     private PrivatePostgres? _postgres;
 
-    private ChaosSystem(DirectoryInfo directory, SystemLayout[] layouts)
+    private ChaosSystem(DirectoryInfo directory, SystemLayout[] layouts, bool pairs)
     {
         _directory = directory;
+        _pairs = pairs;
         _layouts = layouts;
     }
 
@@ -48,6 +53,16 @@ public sealed class ChaosSystem : IAsyncDisposable
     public IReadOnlyList<string> OperatorsAddresses => [.. _layouts.Select(layout => layout.AdjudicationOperatorsAddress)];
 
     public IReadOnlyDictionary<string, SystemProcess> Processes => _processes;
+
+    /// <summary>The names of what is no store, in the order in which they start, and in which they are updated.</summary>
+    public IReadOnlyList<string> Services =>
+        _pairs ? InPairs : [.. InPairs.Where(name => name is not (SecondEligibility or SecondGateway))];
+
+    /// <summary><see cref="Services"/> of a system in pairs.</summary>
+    public static IReadOnlyList<string> InPairs { get; } =
+    [
+        Eligibility, SecondEligibility, Ledger(1), Ledger(2), Adjudication(1), Adjudication(2), Gateway, SecondGateway,
+    ];
 
     public IReadOnlyDictionary<string, Line> Lines => _lines;
 
@@ -70,16 +85,20 @@ public sealed class ChaosSystem : IAsyncDisposable
     /// <summary>Where hospitals reach an Adjudication.</summary>
     public string HospitalAddress(int instance) => _lines[$"hospitals → {Adjudication(instance)}"].Address;
 
-    public string ClinicAddress => _lines["clinics → gateway"].Address;
+    /// <summary>Where clinics reach each gateway.</summary>
+    public IReadOnlyList<string> ClinicAddresses =>
+        [.. _lines.Values.Where(line => line.Name.StartsWith("clinics → ", StringComparison.Ordinal)).Select(line => line.Address)];
 
     /// <param name="disks">Whether the stores get disks that can be made small, where that may be done.</param>
+    /// <param name="pairs">Whether Eligibility and the gateway are two as well.</param>
     /// <exception cref="CommandException">Something does not start; nothing is left behind.</exception>
-    public static async Task<ChaosSystem> StartAsync(bool disks, Action<string> tell, CancellationToken cancellationToken)
+    public static async Task<ChaosSystem> StartAsync(
+        bool disks, bool pairs, Action<string> tell, CancellationToken cancellationToken)
     {
         DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-chaos-");
         SystemLayout[] layouts = [.. Enumerable.Range(0, Instances)
             .Select(_ => new SystemLayout(directory.FullName, FreePort.Take(SystemLayout.PortCount)))];
-        ChaosSystem system = new(directory, layouts);
+        ChaosSystem system = new(directory, layouts, pairs);
         tell($"Starting a system of its own in {directory.FullName} …");
         try
         {
@@ -175,6 +194,12 @@ public sealed class ChaosSystem : IAsyncDisposable
         string eligibilityStore = Over("eligibility → postgres", PostgresAt, _postgres.ConnectionString("eligibility"));
         AddService(Eligibility, 0, ProcessDefinitions.Eligibility,
             (layout, _) => ProcessDefinitions.EligibilityService(layout, Policy, eligibilityStore));
+        if (_pairs)
+        {
+            AddService(SecondEligibility, 1, ProcessDefinitions.Eligibility,
+                (layout, _) => ProcessDefinitions.EligibilityService(layout, Policy, eligibilityStore));
+        }
+
         string ledgerStore = _postgres.ConnectionString("ledger");
         for (int instance = 1; instance <= Instances; instance++)
         {
@@ -198,7 +223,13 @@ public sealed class ChaosSystem : IAsyncDisposable
 
         SystemLayout gateway = Layout with { AdjudicationAddress = _lines["gateway → adjudication-1"].Address };
         AddService(Gateway, 0, ProcessDefinitions.Gateway, (_, _) => ProcessDefinitions.GatewayService(gateway));
-        foreach (string name in new[] { Eligibility, Ledger(1), Ledger(2), Adjudication(1), Adjudication(2), Gateway })
+        if (_pairs)
+        {
+            SystemLayout second = _layouts[1] with { AdjudicationAddress = _lines["gateway-2 → adjudication-2"].Address };
+            AddService(SecondGateway, 1, ProcessDefinitions.Gateway, (_, _) => ProcessDefinitions.GatewayService(second));
+        }
+
+        foreach (string name in Services)
         {
             await _processes[name].StartAsync(cancellationToken);
             await _processes[name].WaitUntilReadyAsync(cancellationToken);
@@ -212,7 +243,7 @@ public sealed class ChaosSystem : IAsyncDisposable
             SystemLayout own = _layouts[instance - 1];
             AddLine($"hospitals → {Adjudication(instance)}", own.AdjudicationPort);
             AddLine($"{Adjudication(instance)} → redis", Layout.RedisPort);
-            AddLine($"{Adjudication(instance)} → eligibility", Layout.EligibilityPort);
+            AddLine($"{Adjudication(instance)} → eligibility", _pairs ? own.EligibilityPort : Layout.EligibilityPort);
             AddLine($"{Adjudication(instance)} → {Ledger(instance)}", own.LedgerPort);
             AddLine($"{Ledger(instance)} → postgres", Layout.PostgresPort);
         }
@@ -220,6 +251,9 @@ public sealed class ChaosSystem : IAsyncDisposable
         AddLine("eligibility → postgres", Layout.PostgresPort);
         AddLine("gateway → adjudication-1", Layout.AdjudicationPort);
         AddLine("clinics → gateway", Layout.GatewayPort);
+        if (!_pairs) return;
+        AddLine("gateway-2 → adjudication-2", _layouts[1].AdjudicationPort);
+        AddLine("clinics → gateway-2", _layouts[1].GatewayPort);
     }
 
     private void AddLine(string name, int port) => _lines.Add(name, new Line(name, port));

@@ -1,3 +1,4 @@
+using Claims.LoadTests.Chaos;
 using Claims.LoadTests.Chaos.Faults;
 
 namespace Claims.LoadTests.Tests.Chaos;
@@ -54,6 +55,20 @@ public sealed class ScheduleTests
             Assert.Contains(fault.Target, kind.Targets);
             Assert.InRange(fault.Duration, kind.Shortest, kind.Longest);
         }
+    }
+
+    [Fact]
+    public void Rolling_restart_takes_one_service_after_the_other_in_the_order_of_an_update()
+    {
+        IReadOnlyList<Act> acts = new ChaosOptions(TimeSpan.FromMinutes(1), Seed: 1, PerSecond: 1, [], Rolling: true)
+            .ScheduleOf(FaultKinds.All);
+
+        Assert.All(acts, act => Assert.Equal((FaultKinds.Restarted, TimeSpan.Zero), (act.Faults.Single().Kind, act.Faults[0].Duration)));
+        string[] round =
+        [
+            "eligibility", "eligibility-2", "ledger-1", "ledger-2", "adjudication-1", "adjudication-2", "gateway", "gateway-2",
+        ];
+        Assert.Equal(round.Concat(round).Concat(round), acts.Take(24).Select(act => act.Faults[0].Target));
     }
 
     private static string Text(int seed) =>
