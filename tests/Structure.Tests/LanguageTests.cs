@@ -1,0 +1,71 @@
+using System.Text.RegularExpressions;
+
+namespace Structure.Tests;
+
+/// <summary>A page that is there in Chinese and English has the same headings, commands, pictures and diagrams in both.</summary>
+public sealed class LanguageTests
+{
+    public static TheoryData<string, string> Pairs => new(
+        from chinese in Sources.Under("", ".md")
+        where chinese.EndsWith(".zh-CN.md", StringComparison.Ordinal)
+        let english = chinese.Replace(".zh-CN.md", ".md", StringComparison.Ordinal)
+        where Sources.Exists(english)
+        select (english, chinese));
+
+    [Theory, MemberData(nameof(Pairs))]
+    public void Both_languages_have_the_same_outline(string english, string chinese) =>
+        Assert.Equal(OutlineOf(Sources.Text(english)), OutlineOf(Sources.Text(chinese)));
+
+    [Theory, MemberData(nameof(Pairs))]
+    public void Both_languages_name_the_same_commands_options_and_settings(string english, string chinese) =>
+        Assert.Equal(NamesIn(Sources.Text(english)), NamesIn(Sources.Text(chinese)));
+
+    [Fact]
+    public void Each_readme_says_of_a_page_in_which_language_it_is()
+    {
+        foreach ((string readme, string chinese, string english) in new[]
+        {
+            ("README.md", "Chinese", "English"), ("README.zh-CN.md", "中文", "英文"),
+        })
+        {
+            string[] rows = [.. Sources.Lines(readme).Where(line => line.StartsWith('|') && line.Contains("](docs/", StringComparison.Ordinal))
+                .TakeWhile(line => !line.StartsWith("| `./claims", StringComparison.Ordinal))];
+            Assert.True(rows.Length > 10, readme);
+            Assert.All(rows, row => Assert.Contains(row.Contains(".zh-CN.md", StringComparison.Ordinal) ? chinese : english,
+                row.Split('|')[^2], StringComparison.Ordinal));
+        }
+    }
+
+    [Theory]
+    [InlineData("# A\n## B\n```sh\nrun x    # now\n```\n![p](i.png)", "# ## sh:run x i.png")]
+    [InlineData("# A\n```sh\n# only said\nrun x\n```\n```mermaid\nflowchart\n```", "# sh:run x mermaid:")]
+    [InlineData("# A\n```sh\n# heading-like\n```", "# sh:")]
+    public void Outline_is_of_headings_commands_without_their_comments_and_pictures(string text, string outline) =>
+        Assert.Equal(outline, string.Join(' ', OutlineOf(text)));
+
+    private static IEnumerable<string> OutlineOf(string text)
+    {
+        string[] lines = text.Split('\n');
+        for (int line = 0; line < lines.Length; line++)
+        {
+            if (lines[line].StartsWith("```", StringComparison.Ordinal))
+            {
+                int end = Array.FindIndex(lines, line + 1, one => one.StartsWith("```", StringComparison.Ordinal));
+                string language = lines[line][3..].Trim();
+                yield return $"{language}:{(language == "sh" ? CommandsOf(lines[(line + 1)..end]) : "")}";
+                line = end;
+            }
+            else if (Regex.Match(lines[line], "^#{1,6}(?= )") is { Success: true } marks) yield return marks.Value;
+            else if (Regex.Match(lines[line], "^!\\[[^]]*\\]\\((?<file>[^)]+)\\)", RegexOptions.ExplicitCapture) is { Success: true } picture)
+                yield return picture.Groups["file"].Value;
+        }
+    }
+
+    // Names and places in a file that a block writes may be in the reader's language.
+    private static string CommandsOf(string[] lines) => string.Join('\n',
+        lines.Select(line => Regex.Replace(line, "(^|\\s+)# .*$", "", RegexOptions.ExplicitCapture)).Where(line => line.Length > 0));
+
+    private static IEnumerable<string> NamesIn(string text) => Regex
+        .Matches(text, "(?<![\\w-])--[a-z][a-z-]*|Claims__\\w+|claims_\\w+|(?<=`\\./claims )[a-z-]+")
+        .Select(match => match.Value).Distinct().Order(StringComparer.Ordinal);
+}
