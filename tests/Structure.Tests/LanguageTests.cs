@@ -5,20 +5,16 @@ namespace Structure.Tests;
 /// <summary>A page that is there in Chinese and English has the same headings, commands, pictures and diagrams in both.</summary>
 public sealed class LanguageTests
 {
-    public static TheoryData<string, string> Pairs => new(
-        from chinese in Sources.Under("", ".md")
-        where chinese.EndsWith(".zh-CN.md", StringComparison.Ordinal)
-        let english = chinese.Replace(".zh-CN.md", ".md", StringComparison.Ordinal)
-        where Sources.Exists(english)
-        select (english, chinese));
+    public static TheoryData<string> Both =>
+        [.. Sources.Under("", ".md").Where(page => Sources.Exists(ChineseOf(page)))];
 
-    [Theory, MemberData(nameof(Pairs))]
-    public void Both_languages_have_the_same_outline(string english, string chinese) =>
-        Assert.Equal(OutlineOf(Sources.Text(english)), OutlineOf(Sources.Text(chinese)));
+    [Theory, MemberData(nameof(Both))]
+    public void Both_languages_have_the_same_outline(string page) =>
+        Assert.Equal(OutlineOf(Sources.Text(page)), OutlineOf(Sources.Text(ChineseOf(page))));
 
-    [Theory, MemberData(nameof(Pairs))]
-    public void Both_languages_name_the_same_commands_options_and_settings(string english, string chinese) =>
-        Assert.Equal(NamesIn(Sources.Text(english)), NamesIn(Sources.Text(chinese)));
+    [Theory, MemberData(nameof(Both))]
+    public void Both_languages_name_the_same_commands_options_and_settings(string page) =>
+        Assert.Equal(NamesIn(Sources.Text(page)), NamesIn(Sources.Text(ChineseOf(page))));
 
     [Fact]
     public void Each_readme_says_of_a_page_in_which_language_it_is()
@@ -28,8 +24,9 @@ public sealed class LanguageTests
             ("README.md", "Chinese", "English"), ("README.zh-CN.md", "中文", "英文"),
         })
         {
-            string[] rows = [.. Sources.Lines(readme).Where(line => line.StartsWith('|') && line.Contains("](docs/", StringComparison.Ordinal))
-                .TakeWhile(line => !line.StartsWith("| `./claims", StringComparison.Ordinal))];
+            string[] rows = [.. Sources.Lines(readme)
+                .TakeWhile(line => !line.StartsWith("| `./claims", StringComparison.Ordinal))
+                .Where(line => line.StartsWith('|') && line.Contains("](docs/", StringComparison.Ordinal))];
             Assert.True(rows.Length > 10, readme);
             Assert.All(rows, row => Assert.Contains(row.Contains(".zh-CN.md", StringComparison.Ordinal) ? chinese : english,
                 row.Split('|')[^2], StringComparison.Ordinal));
@@ -56,12 +53,16 @@ public sealed class LanguageTests
                 line = end;
             }
             else if (Regex.Match(lines[line], "^#{1,6}(?= )") is { Success: true } marks) yield return marks.Value;
-            else if (Regex.Match(lines[line], "^!\\[[^]]*\\]\\((?<file>[^)]+)\\)", RegexOptions.ExplicitCapture) is { Success: true } picture)
-                yield return picture.Groups["file"].Value;
+            else if (Picture(lines[line]) is { Success: true } picture) yield return picture.Groups["file"].Value;
         }
     }
 
-    // Names and places in a file that a block writes may be in the reader's language.
+    private static string ChineseOf(string page) => Path.ChangeExtension(page, ".zh-CN.md");
+
+    private static Match Picture(string line) =>
+        Regex.Match(line, "^!\\[[^]]*\\]\\((?<file>[^)]+)\\)", RegexOptions.ExplicitCapture);
+
+    // A remark is in the reader's language.
     private static string CommandsOf(string[] lines) => string.Join('\n',
         lines.Select(line => Regex.Replace(line, "(^|\\s+)# .*$", "", RegexOptions.ExplicitCapture)).Where(line => line.Length > 0));
 
