@@ -144,7 +144,7 @@ public static class DemoCommand
         long begun = Stopwatch.GetTimestamp();
         try
         {
-            string title = $"{hospitals.Length} hospitals streaming 医院实时结算, a clinic at its page 诊所网页结算";
+            string title = $"{hospitals.Length} streams of hospitals 医院实时结算, a clinic at its page 诊所网页结算";
             await Progress.ShowAsync(title, city.Visits.Count, async advance =>
             {
                 Task injecting = faults?.RunAsync(cancellationToken) ?? Task.CompletedTask;

@@ -9,7 +9,13 @@ public static partial class HelpCommand
 {
     public static Command Create()
     {
-        Argument<string?> topic = new("topic") { Arity = ArgumentArity.ZeroOrOne, Description = "A page of docs/; none: which there are." };
+        // With a name of its own the list of commands does not have every page in it.
+        Argument<string?> topic = new("topic")
+        {
+            Arity = ArgumentArity.ZeroOrOne,
+            HelpName = "topic",
+            Description = "A page of docs/; none: which there are.",
+        };
         topic.CompletionSources.Add(_ => Pages().Select(page => new CompletionItem(page.Name)));
         Argument<string[]> section = new("section")
         {
