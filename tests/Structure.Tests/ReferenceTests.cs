@@ -54,12 +54,12 @@ public sealed class ReferenceTests
             Words(Sources.Text("services/Eligibility/Enrolment/EndCauses.cs"), "(\\[|Duplicate = )\"(?<word>\\w+)\"")
                 .Order(StringComparer.Ordinal),
             Named(Section("Insured"), "`end_cause`"));
-        string scheme = Row(Section("Insured"), "scheme");
+        string scheme = Row(Section("Insured"), "column", "scheme");
         Assert.All(Words(Sources.Text(Import + "InsuredFile.cs"), "(?<=Schemes = \\[.*)\"(?<word>\\w+)\""),
             word => Assert.Contains($"`{word}`", scheme, StringComparison.Ordinal));
         Assert.Equal(
             Words(Sources.Text(Import + "CatalogueFile.cs"), "\\[\"(?<word>.)\"\\] = ItemClass"),
-            Words(Row(Section("Catalogue"), "class").Split('|')[2], "(?<word>\\p{Lo})"));
+            Words(Row(Section("Catalogue"), "column", "class").Split('|')[2], "(?<word>\\p{Lo})"));
     }
 
     [Fact]
@@ -71,15 +71,16 @@ public sealed class ReferenceTests
             Words(parts[0][parts[0].IndexOf("categories_with_waiting:", StringComparison.Ordinal)..], "- (?<word>\\w+)");
         string[] exempt = [.. Words(parts[1], "(?m)^      (?<word>\\w+):$")];
         Assert.Equal(waits.Concat(exempt).Order(StringComparer.Ordinal), Named(Section("Insured"), "`category`"));
-        Assert.All(exempt, category => Assert.EndsWith("| none |", Row(Section("Insured"), category), StringComparison.Ordinal));
+        Assert.All(exempt, category =>
+            Assert.EndsWith("| none |", Row(Section("Insured"), "`category`", category), StringComparison.Ordinal));
 
         string outpatient = Sources.Text("policy/zhengzhou-outpatient.yaml");
         string grassroots = outpatient[outpatient.IndexOf("  grassroots:", StringComparison.Ordinal)..];
         IEnumerable<string> levels = Words(grassroots.Split('\n').First(line => line.Contains("admin_level", StringComparison.Ordinal)),
             "(?<word>\\w+)(?=[,\\]])");
         Assert.Equal(levels.Order(StringComparer.Ordinal), Named(Section("Facilities"), "`admin_level`")
-            .Where(level => Row(Section("Facilities"), level).Contains("`grassroots`", StringComparison.Ordinal)));
-        Assert.Contains("`province_3a`", Row(Section("Facilities"), "province"), StringComparison.Ordinal);
+            .Where(level => LevelRow(level).Contains("`grassroots`", StringComparison.Ordinal)));
+        Assert.Contains("`province_3a`", LevelRow("province"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -102,7 +103,7 @@ public sealed class ReferenceTests
         IEnumerable<string> named = Words(section, "`(?<word>[a-z]+[A-Z]\\w*|lines|year)`").Distinct();
         Assert.Equal(fields.Order(StringComparer.Ordinal), named.Except(keys).Order(StringComparer.Ordinal));
         Assert.All(Words(contract[..contract.IndexOf("message ", StringComparison.Ordinal)], "(?m)^  (?<word>[A-Z_]+) = [1-9];"),
-            type => Assert.Contains($"`{type}`", Row(section, "visitType"), StringComparison.Ordinal));
+            type => Assert.Contains($"`{type}`", Row(section, "field", "visitType"), StringComparison.Ordinal));
     }
 
     [Fact]
@@ -173,24 +174,28 @@ public sealed class ReferenceTests
     private static string Section(string heading) => Sources.Text(Files).Split("\n## ")
         .Single(section => section.StartsWith(heading + "\n", StringComparison.Ordinal));
 
-    /// <summary>What stands between backticks in the first column of the tables of a section whose header begins so.</summary>
-    private static IOrderedEnumerable<string> Named(string section, string header)
+    /// <summary>What stands between backticks in the first column.</summary>
+    private static IOrderedEnumerable<string> Named(string section, string header) =>
+        Rows(section, header).SelectMany(row => Words(row.First, "`(?<word>[^`]+)`")).Order(StringComparer.Ordinal);
+
+    private static string Row(string section, string header, string name) =>
+        Rows(section, header).Single(row => row.First == $"`{name}`").Line;
+
+    /// <summary>Of the tables of a section whose header begins so.</summary>
+    private static IEnumerable<(string First, string Line)> Rows(string section, string header)
     {
-        List<string> named = [];
+        string before = "";
         bool wanted = false;
         foreach (string line in section.Split('\n'))
         {
             string first = line.StartsWith('|') ? line.Split('|')[1].Trim() : "";
-            if (first.Length == 0) wanted = false;
-            else if (wanted) named.AddRange(Words(first, "`(?<word>[^`]+)`"));
-            else wanted = first == header;
+            if (first.Length > 0 && before.Length == 0) wanted = first == header;
+            else if (first.Length > 0 && wanted) yield return (first, line);
+            before = first;
         }
-
-        return named.Order(StringComparer.Ordinal);
     }
 
-    private static string Row(string section, string name) =>
-        section.Split('\n').Single(line => line.StartsWith($"| `{name}` |", StringComparison.Ordinal));
+    private static string LevelRow(string level) => Row(Section("Facilities"), "`admin_level`", level);
 
     private static IOrderedEnumerable<int> Codes(string section) => section.Split('\n')
         .SkipWhile(line => !line.StartsWith("| exit code |", StringComparison.Ordinal)).TakeWhile(line => line.StartsWith('|'))
