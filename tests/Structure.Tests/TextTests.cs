@@ -28,6 +28,18 @@ public sealed class TextTests
         Assert.True(wrong.Length == 0, $"{Exempt}, whose first lines say how to write it anew:\n{string.Join('\n', wrong)}");
     }
 
+    /// <summary>A row of a table cannot be wrapped, and a command would change.</summary>
+    [Fact]
+    public void Prose_stays_within_140_columns()
+    {
+        IEnumerable<string> found =
+            from page in Sources.Under("", ".md")
+            from line in new Document(page, Sources.Text(page)).Prose.Split('\n')
+            where IsLong(line) && !line.TrimStart().StartsWith('|')
+            select $"{page}: {line[..40]}…";
+        Assert.Empty(found);
+    }
+
     [Theory]
     [InlineData(140, false)]
     [InlineData(141, true)]

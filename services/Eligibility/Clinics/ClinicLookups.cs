@@ -75,7 +75,8 @@ internal sealed class ClinicLookups(NpgsqlDataSource database, PolicyPack policy
         return matches;
     }
 
-    /// <returns>The smallest facility that is pooled today and not suspended; null where there is none, or somebody has a credential already.</returns>
+    /// <returns>The smallest facility that is pooled today and not suspended; null where there is none, or somebody has a credential
+    /// already.</returns>
     public async Task<SuggestedClinic?> SuggestAsync(CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
