@@ -20,7 +20,7 @@ public sealed class FolderArrowTests
         ["services/Eligibility"] = new(StringComparer.Ordinal)
         {
             ["Api"] = ["Clinics", "Enrolment", "Facilities", "History", "Import"],
-            ["Clinics"] = [],
+            ["Clinics"] = ["Facilities"],
             ["Import"] = ["Enrolment", "History"],
             ["Enrolment"] = ["History"],
             ["Facilities"] = ["History"],
