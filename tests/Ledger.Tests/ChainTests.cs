@@ -74,10 +74,39 @@ public sealed class ChainTests(LedgerDatabase databases)
         }
     }
 
+    /// <summary>The hashes were computed as above.</summary>
+    [Fact]
+    public async Task Encoding_of_assessed_heads_never_changes()
+    {
+        await using Audit audit = new(await databases.CreateAsync());
+        await audit.TamperAsync("""
+            INSERT INTO batch OVERRIDING SYSTEM VALUE VALUES (89, '2025-06-18 12:00:00.000001+08');
+            INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (18, 89, 'resident', '2025-06-18', '2025-06-18');
+            INSERT INTO voucher OVERRIDING SYSTEM VALUE VALUES (3, '键1', '请求', 'CONTRIBUTION_ASSESSED', '410105', '2024', '说明', '张会计',
+                '2025-06-18 12:00:00.000001+08', 18, NULL);
+            INSERT INTO assessed_head VALUES (3, '1106.resident.410105', 'destitute', -2, 19000, '郑医保〔2023〕6号 一'),
+                (3, '1101.resident.410105', '', 10, 38000, '郑医保〔2023〕6号 一');
+            INSERT INTO unassessed_head VALUES (3, 'central_college', 5, 64000, '不在手')
+            """);
+        await using NpgsqlConnection connection = await audit.Database.OpenConnectionAsync();
+
+        using BatchRows rows = (await BatchRows.ReadAsync(connection, [89], format: 6, recent: null, CancellationToken.None))[89];
+
+        Assert.Equal(
+            [
+                "07fd86e863f337836678e7aa969dc60b", "00881e63495c19079244511c4e05ec69", "62d356894329ea5ec752ac666726b53e",
+                "38311fbe79f205588b14a6b5f8d8d6d4", "3f78af8ea1b23114dcd7f94cb9ae88cb", "5ac9649b4b3a40e700c7f49c9c3beacc",
+            ],
+            RowIndex.Read(rows.Index)!.Select(row => row.Hash));
+        Assert.Equal("b8bf5556a3a9f961de4db15f762191d31ab6b8cb3b61523deac5f06e18817bd4", Convert.ToHexStringLower(ChainLink.HashOf(
+            ChainEnd.Beginning("0123456789abcdef0123456789abcdef").Hash, 6, 1, 89, new DateTimeOffset(2025, 6, 18, 4, 0, 1, TimeSpan.Zero),
+            rows)));
+    }
+
     [Fact]
     public void Links_of_every_format_so_far_are_known_and_no_later_one() =>
         Assert.Equal(
-            [false, true, true, true, true, true, false], Enumerable.Range(0, 7).Select(format => ChainLink.IsKnown((short)format)));
+            [false, true, true, true, true, true, true, false], Enumerable.Range(0, 8).Select(format => ChainLink.IsKnown((short)format)));
 
     [Fact]
     public async Task Hashes_of_what_was_posted_are_those_of_what_PostgreSQL_has()
