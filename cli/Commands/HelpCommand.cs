@@ -44,8 +44,9 @@ public static partial class HelpCommand
     }
 
     private static IEnumerable<Page> Pages() =>
-        Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md").Order(StringComparer.Ordinal)
-            .Select(path => new Page(Path.GetFileNameWithoutExtension(path), path, File.ReadLines(path).First().TrimStart('#', ' ')));
+        Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md")
+            .Select(path => new Page(Path.GetFileNameWithoutExtension(path), path, File.ReadLines(path).First().TrimStart('#', ' ')))
+            .OrderBy(page => page.Name, StringComparer.Ordinal);
 
     private static string Headings(Page page) =>
         string.Join(", ", File.ReadLines(page.Path).Where(line => LevelOf(line) > 1).Select(line => line.TrimStart('#', ' ')));
