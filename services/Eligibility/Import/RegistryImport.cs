@@ -85,11 +85,10 @@ internal static class RegistryImport
         string[] header = [.. file.Columns.Select(column => column.Name)];
         if (reader.Fields.SequenceEqual(header, StringComparer.Ordinal)) return header;
         StringBuilder may = new($"'{string.Join(',', header)}'");
-        foreach (RegistryColumn[] group in file.MoreColumns)
+        foreach ((int before, RegistryColumn[] group) in file.MoreColumns.Index())
         {
             string[] more = [.. group.Select(column => column.Name)];
-            may.Append(may.ToString().Contains("may follow", StringComparison.Ordinal) ? ", and then" : ", which")
-                .Append($" '{string.Join(',', more)}' may follow");
+            may.Append(before == 0 ? ", which" : ", and then").Append($" '{string.Join(',', more)}' may follow");
             header = [.. header, .. more];
             if (reader.Fields.SequenceEqual(header, StringComparer.Ordinal)) return header;
         }

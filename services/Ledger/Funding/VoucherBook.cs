@@ -41,9 +41,11 @@ internal sealed class VoucherBook(NpgsqlDataSource database, PostgresTrust trust
     private const string Columns = """
         SELECT voucher.voucher_id, voucher.key, voucher.kind, voucher_kind.name, journal.scheme, voucher.county, voucher.period,
             voucher.memo, voucher.actor,
-            voucher.entered_at, journal.posting_date, journal.business_date, coalesce(voucher.reverses, 0), coalesce(reversal.voucher_id, 0), voucher.request,
+            voucher.entered_at, journal.posting_date, journal.business_date, coalesce(voucher.reverses, 0),
+            coalesce(reversal.voucher_id, 0), voucher.request,
             posted.accounts, posted.names, posted.debits, posted.credits,
-            assessed.accounts, assessed.heads, assessed.per_head, assessed.sources, assessed.heads_of, unassessed.heads_of, unassessed.heads, unassessed.per_head, unassessed.reasons
+            assessed.accounts, assessed.heads, assessed.per_head, assessed.sources, assessed.heads_of,
+            unassessed.heads_of, unassessed.heads, unassessed.per_head, unassessed.reasons
         FROM voucher
             JOIN voucher_kind USING (kind)
             JOIN journal USING (journal_id)
