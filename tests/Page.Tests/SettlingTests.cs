@@ -129,6 +129,83 @@ public sealed class SettlingTests(PageSystem system)
     }
 
     [Fact]
+    public async Task Keys_typed_ahead_of_a_slow_line_go_where_they_belong()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic, before: """
+            const straight = window.fetch;
+            window.fetch = async (address, ...rest) => {
+              if (String(address).includes('/clinic/')) await new Promise((done) => setTimeout(done, 500));
+              return straight(address, ...rest);
+            };
+            """);
+        await Expect(counter.Page.GetByLabel("人员编号")).ToBeFocusedAsync();
+        await counter.ScanAsync(clinic.Insured(1));
+        foreach (string keys in new[] { "gml", "10", "1.25", "amxl", "2", "16" })
+        {
+            await counter.TypeAsync(keys);
+            await counter.PressAsync("Enter");
+        }
+
+        await counter.PressAsync("Enter");
+        await Expect(counter.Page.Locator(".lines tbody tr")).ToHaveCountAsync(2);
+        await Expect(counter.Page.Locator(".lines tbody tr").First).ToContainTextAsync("12.50");
+        await Expect(counter.Page.Locator(".lines tbody tr").Last).ToContainTextAsync("32.00");
+        await Expect(counter.Page.Locator(".insured")).ToContainTextAsync("张*三");
+        await Expect(counter.Button("结算")).ToBeFocusedAsync();
+        Assert.Empty(await counter.StoredAsync());
+        counter.AssertNoFaults();
+    }
+
+    [Fact]
+    public async Task Card_scanned_while_the_catalogue_is_asked_is_no_quantity()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic, before: """
+            const straight = window.fetch;
+            window.fetch = async (address, ...rest) => {
+              if (String(address).includes('/catalogue')) await new Promise((done) => setTimeout(done, 1500));
+              return straight(address, ...rest);
+            };
+            """);
+        await counter.IdentifyAsync(clinic.Insured(1));
+        await counter.TypeAsync("gml");
+        await counter.PressAsync("Enter");
+        await counter.ScanAsync(clinic.Insured(2));
+        await Expect(counter.Page.GetByLabel("人员编号")).ToHaveValueAsync(clinic.Insured(2));
+        await Expect(counter.Page.Locator("#hits li").First).ToBeVisibleAsync();
+        await Expect(counter.Page.GetByLabel("数量")).ToHaveCountAsync(0);
+        counter.AssertNoFaults();
+    }
+
+    [Fact]
+    public async Task Key_held_down_and_a_second_click_add_one_line_and_settle_nothing()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic);
+        await counter.IdentifyAsync(clinic.Insured(1));
+        await counter.TypeAsync("gml");
+        await counter.PressAsync("Enter");
+        await Expect(counter.Page.GetByLabel("数量")).ToBeFocusedAsync();
+        await counter.PressAsync("Enter");
+        await counter.TypeAsync("3");
+        for (int time = 0; time < 20; time++) await counter.Page.Keyboard.DownAsync("Enter");
+        await counter.Page.Keyboard.UpAsync("Enter");
+        await Expect(counter.Page.Locator(".lines tbody tr")).ToHaveCountAsync(1);
+        await Expect(counter.Page.GetByLabel("项目（拼音首字母、编码或名称）")).ToBeFocusedAsync();
+
+        await counter.TypeAsync("gml");
+        await counter.PressAsync("Enter");
+        await Expect(counter.Page.GetByLabel("数量")).ToBeFocusedAsync();
+        await counter.Page.GetByLabel("单价（元）").FillAsync("4");
+        await counter.Button("加入").DblClickAsync();
+        await Expect(counter.Page.Locator("[data-test=total]")).ToHaveTextAsync("7.00");
+        await Expect(counter.Page.Locator(".lines tbody tr")).ToHaveCountAsync(2);
+        Assert.Empty(await counter.StoredAsync());
+        counter.AssertNoFaults();
+    }
+
+    [Fact]
     public async Task Scanned_card_is_taken_out_of_whatever_field_has_the_focus()
     {
         Clinic clinic = await system.NextClinicAsync();

@@ -90,6 +90,13 @@ function Head({ session, place }) {
     <${Notice} kind="warning" text=${off === 0 ? '' : `本机时钟与医保中心相差 ${Math.abs(off)} 分钟，日期已按中心时间办理，请校准本机时钟。`} />`;
 }
 
+// A key that is held down is one press: Enter would run on from the price to the settlement.
+addEventListener('keydown', (event) => {
+  if (!event.repeat || event.key !== 'Enter') return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
+
 await sessions.open();
 const root = document.getElementById('app');
 root.replaceChildren();

@@ -17,7 +17,7 @@ export function onScan(scanned, keeps) {
   let field = null;
   let before = '';
   const key = (event) => {
-    if (event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!event.isTrusted || event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
     const together = event.timeStamp - last < LONGEST_GAP_MS && event.target === field;
     last = event.timeStamp;
     if (event.key.length === 1) {

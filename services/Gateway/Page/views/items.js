@@ -1,4 +1,4 @@
-import { html, useEffect, useRef, useState } from '../vendor/htm-preact.js';
+import { html, useLayoutEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { search } from '../catalogue.js';
 import { amountFen, pieces, priceMilliFen, quantityE4, yuan, yuanOfMilliFen } from '../money.js';
 import { keepPrice } from '../store.js';
@@ -9,10 +9,11 @@ const TYPING_MS = 120;
 
 /**
  * One line of keys adds an item: initials, Enter, quantity, Enter, price, Enter. Enter on an empty search goes on to settling.
+ * A hand is faster than the line: what is typed while the catalogue is asked goes where it would have gone, in its order.
  * @param lines [{itemCode, name, class, unitPriceMilliFen, quantityE4, amountFen}]
- * @param onScan a line that is no item: a scanned card
+ * @param aheadRef the keys typed while the catalogue is asked, null when it is not
  */
-export function Items({ lines, date, searchRef, onAdd, onRemove, onDone }) {
+export function Items({ lines, date, searchRef, aheadRef: ahead, onAdd, onRemove, onDone }) {
   const [typed, setTyped] = useState('');
   const [hits, setHits] = useState([]);
   const [at, setAt] = useState(0);
@@ -40,6 +41,7 @@ export function Items({ lines, date, searchRef, onAdd, onRemove, onDone }) {
   const type = (event) => {
     const text = event.target.value;
     setTyped(text);
+    ahead.current = null;
     clearTimeout(timer.current);
     if (text.trim() === '') {
       asked.current = { text: '', answer: Promise.resolve([]) };
@@ -56,10 +58,22 @@ export function Items({ lines, date, searchRef, onAdd, onRemove, onDone }) {
     setTyped('');
     asked.current = { text: '', answer: Promise.resolve([]) };
   };
-  useEffect(() => { if (chosen) toCorrect(quantity.current); }, [chosen]);
+  useLayoutEffect(() => {
+    if (!chosen) return;
+    const keys = ahead.current ?? [];
+    toCorrect(quantity.current);
+    for (const key of keys) press(key);
+  }, [chosen]);
 
   const searchKey = async (event) => {
     if (event.isComposing) return;
+    if (ahead.current !== null) {
+      if (event.key === 'Escape') ahead.current = null;
+      if (event.key !== 'Enter' && (event.key.length > 1 || event.ctrlKey || event.altKey || event.metaKey)) return;
+      event.preventDefault();
+      ahead.current.push(event.key);
+      return;
+    }
     if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       event.preventDefault();
       if (hits.length > 0) setAt((at + (event.key === 'ArrowDown' ? 1 : hits.length - 1)) % hits.length);
@@ -74,12 +88,20 @@ export function Items({ lines, date, searchRef, onAdd, onRemove, onDone }) {
       }
       clearTimeout(timer.current);
       const place = asked.current.text === text ? at : 0;
-      const found = await ask(text);
-      if (found.length > 0) choose(found[Math.min(place, found.length - 1)]);
+      const keys = [];
+      ahead.current = keys;
+      let found = [];
+      try {
+        found = await ask(text);
+      } finally {
+        if (found.length === 0 && ahead.current === keys) ahead.current = null;
+      }
+      if (ahead.current === keys) choose(found[Math.min(place, found.length - 1)]);
     }
   };
 
-  const add = async (event) => {
+  // Nothing is waited for: a second press must not add the line again.
+  const add = (event) => {
     event.preventDefault();
     const e4 = quantityE4(quantity.current.value);
     const milliFen = priceMilliFen(price.current.value);
@@ -94,7 +116,7 @@ export function Items({ lines, date, searchRef, onAdd, onRemove, onDone }) {
       return;
     }
     setFault('');
-    await keepPrice(chosen.itemCode, yuanOfMilliFen(milliFen));
+    keepPrice(chosen.itemCode, yuanOfMilliFen(milliFen));
     onAdd({
       itemCode: chosen.itemCode, name: chosen.name, class: itemClass(chosen),
       unitPriceMilliFen: String(milliFen), quantityE4: String(e4), amountFen: String(amountFen(milliFen, e4)),
@@ -108,6 +130,11 @@ export function Items({ lines, date, searchRef, onAdd, onRemove, onDone }) {
     event.preventDefault();
     toCorrect(price.current);
   };
+  const priceKey = (event) => {
+    if (event.key !== 'Enter' || event.isComposing) return;
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  };
   const backKey = (event) => {
     if (event.key !== 'Escape') return;
     setChosen(null);
@@ -119,7 +146,8 @@ export function Items({ lines, date, searchRef, onAdd, onRemove, onDone }) {
     <div class="field"><label for="item">项目（拼音首字母、编码或名称）</label>
       <input id="item" ref=${searchRef} role="combobox" aria-expanded=${hits.length > 0} aria-controls="hits" aria-autocomplete="list"
         aria-activedescendant=${hits.length > 0 ? `hit-${at}` : ''} aria-describedby="item-fault" autocomplete="off" spellcheck=${false}
-        autocapitalize="off" enterkeyhint="next" value=${typed} onInput=${type} onKeyDown=${searchKey} />
+        autocapitalize="off" enterkeyhint="next" value=${typed} onInput=${type} onKeyDown=${searchKey}
+        onBlur=${() => { ahead.current = null; }} />
       <ul id="hits" role="listbox" aria-label="目录项目" hidden=${hits.length === 0}>
         ${hits.map((item, place) => html`<li key=${item.itemCode} id=${`hit-${place}`} role="option" aria-selected=${place === at}
           onMouseDown=${(event) => { event.preventDefault(); choose(item); }}>
@@ -131,7 +159,7 @@ export function Items({ lines, date, searchRef, onAdd, onRemove, onDone }) {
       <div class="field small"><label for="quantity">数量</label><input id="quantity" ref=${quantity} inputmode="decimal" autocomplete="off"
         defaultValue="1" onKeyDown=${quantityKey} enterkeyhint="next" /></div>
       <div class="field small"><label for="price">单价（元）</label><input id="price" ref=${price} inputmode="decimal" autocomplete="off"
-        defaultValue=${chosen.price ?? ''} enterkeyhint="done" /></div>
+        defaultValue=${chosen.price ?? ''} onKeyDown=${priceKey} enterkeyhint="done" /></div>
       <button>加入</button></form>`}
     <${Notice} id="item-fault" kind="error" text=${fault} />
     ${lines.length > 0 && html`<${Lines} lines=${lines} onRemove=${onRemove} />`}
@@ -139,6 +167,15 @@ export function Items({ lines, date, searchRef, onAdd, onRemove, onDone }) {
 }
 
 const Class = ({ of }) => html`<span class="class" aria-label=${`${of}类`}>${of}</span>`;
+
+/** A key as if it were pressed now, in the field that has the focus. */
+function press(key) {
+  const field = document.activeElement;
+  const goesOn = field.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+  if (!goesOn || key.length > 1 || !field.setRangeText) return;
+  field.setRangeText(key, field.selectionStart, field.selectionEnd, 'end');
+  field.dispatchEvent(new InputEvent('input', { bubbles: true, data: key }));
+}
 
 function limitText(item) {
   const limit = item.priceLimitMilliFen;

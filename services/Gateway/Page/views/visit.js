@@ -38,31 +38,33 @@ export function Visit({ onSubmitted }) {
   const [same, setSame] = useState(null);
   const idField = useRef(null);
   const search = useRef(null);
+  const ahead = useRef(null);
   const settle = useRef(null);
   const busy = useRef(false);
   const asked = useRef('');
   const change = (more) => setDraft((before) => (kept = { ...before, ...more }));
   const totalFen = draft.lines.reduce((sum, line) => sum + BigInt(line.amountFen), 0n);
 
-  // Whoever has gone on to another field, on a slow line, is not called back.
+  // From the id the search has the focus at once: what is typed while the centre is asked is an item.
+  // Whoever has typed is not called back.
   const look = async (typed) => {
     const insuredId = typed.trim();
-    const isHere = () => idField.current !== null && document.activeElement === idField.current;
-    const correct = () => { if (isHere()) toCorrect(idField.current); };
+    const goesOn = document.activeElement === idField.current;
     if (!ID.test(insuredId)) {
       setInsured(null);
       setFault(insuredId === '' ? '' : '人员编号应为 30 位以内的字母和数字，请重新刷卡或输入。');
-      correct();
+      if (goesOn) toCorrect(idField.current);
       return;
     }
     setFault('');
     change({ insuredId });
     asked.current = insuredId;
+    if (goesOn) search.current.focus();
     const known = await lookUp(insuredId, draft.visitDate);
     if (asked.current !== insuredId) return;
     setInsured(known);
-    if (known.refused) correct();
-    else if (isHere()) search.current.focus();
+    const hasWaited = goesOn && document.activeElement === search.current && search.current.value === '';
+    if (known.refused && hasWaited) toCorrect(idField.current);
   };
 
   useEffect(() => {
@@ -71,8 +73,8 @@ export function Visit({ onSubmitted }) {
   }, []);
 
   useEffect(() => onScan(
-    (line) => { idField.current.focus(); look(line); },
-    (field) => field === idField.current || field === search.current || field?.closest?.('dialog') != null,
+    (line) => { idField.current.value = line; idField.current.focus(); look(line); },
+    (field) => field === idField.current || (field === search.current && ahead.current === null) || field?.closest?.('dialog') != null,
   ), [draft.visitDate]);
 
   useEffect(() => {
@@ -142,7 +144,7 @@ export function Visit({ onSubmitted }) {
         ${Object.entries(VISIT_TYPES).map(([value, word]) => html`<option value=${value}>${word}</option>`)}</select><//>
     </div>
     <${Insured} known=${insured} />
-    <${Items} lines=${draft.lines} date=${draft.visitDate} searchRef=${search}
+    <${Items} lines=${draft.lines} date=${draft.visitDate} searchRef=${search} aheadRef=${ahead}
       onAdd=${(line) => change({ lines: [...draft.lines, line] })}
       onRemove=${(place) => change({ lines: draft.lines.filter((line, other) => other !== place) })}
       onDone=${() => (draft.lines.length > 0 ? settle.current.focus() : setFault('请先录入费用。'))} />
