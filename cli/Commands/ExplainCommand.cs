@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using Claims.Rules;
 using Claims.V1;
@@ -10,6 +11,10 @@ namespace Claims.Cli.Commands;
 public static class ExplainCommand
 {
     private static readonly TimeSpan CallBound = TimeSpan.FromSeconds(10);
+
+    // A refusal is with the ledger about a second after its answer, and whoever asks may be quicker than that.
+    private static readonly TimeSpan OnItsWay = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     public static Command Create()
     {
@@ -31,6 +36,13 @@ public static class ExplainCommand
             (string of, string id) = (result.GetValue(facility)!, result.GetValue(request)!);
             FindRefusalsReply refused = await RefusalsAsync(services, of, id, cancel);
             SettleReply? standing = await StandingAsync(services, of, id, result.GetValue(insured)!, cancel);
+            long begun = Stopwatch.GetTimestamp();
+            while (refused.Refusals.Count == 0 && standing is null && Stopwatch.GetElapsedTime(begun) < OnItsWay)
+            {
+                await Task.Delay(Pause, cancel);
+                refused = await RefusalsAsync(services, of, id, cancel);
+            }
+
             if (result.GetValue(json)) WriteJson(refused, standing);
             else Print(of, id, refused, standing, asked: result.GetValue(insured)!.Length > 0);
             return refused.Refusals.Count > 0 || standing is not null ? ExitCodes.Done : ExitCodes.Failed;

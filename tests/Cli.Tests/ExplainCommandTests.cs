@@ -91,6 +91,19 @@ public sealed class ExplainCommandTests(FakeSystem system)
     }
 
     [Fact]
+    public async Task Refusal_that_is_on_its_way_to_the_ledger_is_waited_for()
+    {
+        int asked = 0;
+        system.Begin().Answer<FindRefusalsRequest>("RefusalLog/Find",
+            _ => ++asked < 3 ? new FindRefusalsReply { KeptDays = 90 } : new FindRefusalsReply { KeptDays = 90, Refusals = { Closed } });
+
+        Ran ran = await system.RunAsync("explain", "--facility", "H1", "--request", "R1");
+
+        Assert.Equal((0, 3), (ran.ExitCode, asked));
+        Assert.Contains("YEAR_CLOSED", ran.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Ledger_that_cannot_look_is_an_error_and_not_an_answer()
     {
         system.Begin().Answer<FindRefusalsRequest>("RefusalLog/Find",
