@@ -75,10 +75,11 @@ internal sealed class RedisCluster : IAsyncDisposable
         string number = slot.ToString(CultureInfo.InvariantCulture);
         await to.TellAsync("CLUSTER", "SETSLOT", number, "IMPORTING", from.Id);
         await from.TellAsync("CLUSTER", "SETSLOT", number, "MIGRATING", to.Id);
-        while (await from.TellAsync("CLUSTER", "GETKEYSINSLOT", number, "1") is { Length: > 0 } keys)
+        while (await from.TellAsync("CLUSTER", "GETKEYSINSLOT", number, "2") is { Length: > 0 } keys)
         {
+            // The mark goes last: no script reads it, so that nothing would be refused half way.
             await from.TellAsync(["MIGRATE", "127.0.0.1", to.Port.ToString(CultureInfo.InvariantCulture), "", "0", "5000", "AUTH",
-                _password, "KEYS", .. keys.Split('\n')]);
+                _password, "KEYS", keys.Split('\n').MinBy(key => key.EndsWith(":mark", StringComparison.Ordinal))!]);
             if (halfWay is not null) await halfWay();
             halfWay = null;
         }
