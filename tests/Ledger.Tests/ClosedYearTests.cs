@@ -1,4 +1,6 @@
+using System.Reflection;
 using Claims.Kafka;
+using Claims.Ledger;
 using Claims.Ledger.Closing;
 using Claims.V1;
 using Npgsql;
@@ -82,6 +84,26 @@ public sealed class ClosedYearTests(LedgerDatabase databases)
         Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM sub_ledger"));
         Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM journal"));
         Assert.Equal(0, ledger.Watermarks.Sequence(1));
+    }
+
+    /// <summary>Books that had closed years before the first open day stood in the trigger.</summary>
+    [Fact]
+    public async Task Year_that_was_closed_before_the_migration_stays_closed()
+    {
+        Assembly books = typeof(LedgerSettings).Assembly;
+        string name = books.GetManifestResourceNames().Single(one => one.Contains("017_", StringComparison.Ordinal));
+        using StreamReader file = new(books.GetManifestResourceStream(name)!);
+        string text = await file.ReadToEndAsync();
+        PublishedLog log = new(Shards);
+        await using RunningLedger ledger = await BookedAsync(log);
+        await ExecuteAsync(ledger, "DROP TRIGGER keep_closed_years ON closed_year; DROP TRIGGER year_is_open ON sub_ledger; "
+            + "INSERT INTO closed_year VALUES (2024, now())");
+        await ExecuteAsync(ledger, text[text.IndexOf("DO $$", StringComparison.Ordinal)..]);
+        log.AddSettlement(0, record => record.FundPayFen = record.CapUsedAfterFen = 0);
+
+        PostgresException refused = await Assert.ThrowsAsync<PostgresException>(() => ledger.BookAsync(log));
+
+        Assert.Equal("year_is_open", refused.ConstraintName);
     }
 
     [Fact]

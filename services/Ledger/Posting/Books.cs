@@ -114,30 +114,21 @@ internal sealed class Books(NpgsqlDataSource database, PostgresTrust trust, Rece
 
     private static async Task AdvanceWatermarksAsync(NpgsqlConnection connection, Selection selection, CancellationToken cancellationToken)
     {
-        // A batch's rows wait in the database's memory for the check that their years are open; 10 000 of them have some 8 MB. Beyond the
-        // usual 4 MB they went through a file, which took half of the time of writing them.
-        await using NpgsqlBatch advance = new(connection)
+        await using NpgsqlCommand advance = new("""
+            UPDATE shard_watermark AS watermark SET sequence = range.last
+            FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS range (shard, first, last)
+            WHERE watermark.shard = range.shard AND watermark.sequence = range.first - 1
+            """, connection)
         {
-            BatchCommands =
+            Parameters =
             {
-                new("SET LOCAL work_mem = '32MB'"),
-                new("""
-                    UPDATE shard_watermark AS watermark SET sequence = range.last
-                    FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS range (shard, first, last)
-                    WHERE watermark.shard = range.shard AND watermark.sequence = range.first - 1
-                    """)
-                {
-                    Parameters =
-                    {
-                        new() { Value = selection.Ranges.Keys.ToArray() },
-                        new() { Value = selection.Ranges.Values.Select(range => range.First).ToArray() },
-                        new() { Value = selection.Ranges.Values.Select(range => range.Last).ToArray() },
-                    },
-                },
+                new() { Value = selection.Ranges.Keys.ToArray() },
+                new() { Value = selection.Ranges.Values.Select(range => range.First).ToArray() },
+                new() { Value = selection.Ranges.Values.Select(range => range.Last).ToArray() },
             },
         };
-        await advance.ExecuteNonQueryAsync(cancellationToken);
-        if (advance.BatchCommands[1].RecordsAffected != selection.Ranges.Count) throw new WatermarkMovedException();
+        int advanced = await advance.ExecuteNonQueryAsync(cancellationToken);
+        if (advanced != selection.Ranges.Count) throw new WatermarkMovedException();
     }
 
     /// <summary>Those that the chart has already are left as they are.</summary>
