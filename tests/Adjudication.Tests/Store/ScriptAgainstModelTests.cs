@@ -10,7 +10,7 @@ namespace Adjudication.Tests.Store;
 /// <summary>Random sequences for few insured, run against the model, the rules and a real Redis alike.</summary>
 public sealed class ScriptAgainstModelTests
 {
-    private const int Sequences = 250;
+    private const int Sequences = 400;
     private const int Workers = 8;
     private const int LongestSequence = 160;
     private const int Requests = 9;
