@@ -57,6 +57,15 @@ public sealed class Counter : IAsyncDisposable
         return counter;
     }
 
+    /// <summary>A script to run before the page's own: whatever is asked for below the path comes so much later.</summary>
+    public static string Later(string path, int delayMs) => $$"""
+        const straight = window.fetch;
+        window.fetch = async (address, ...rest) => {
+          if (String(address).includes('{{path}}')) await new Promise((done) => setTimeout(done, {{Text(delayMs)}}));
+          return straight(address, ...rest);
+        };
+        """;
+
     public async ValueTask DisposeAsync() => await _context.DisposeAsync();
 
     public void Watch(IPage page)
@@ -109,11 +118,17 @@ public sealed class Counter : IAsyncDisposable
         await Assertions.Expect(Page.GetByLabel("项目（拼音首字母、编码或名称）")).ToBeFocusedAsync();
     }
 
-    public async Task AddAsync(string initials, string quantity, string price)
+    /// <summary>An item by its initials; its quantity has the focus then.</summary>
+    public async Task ChooseAsync(string initials)
     {
         await TypeAsync(initials);
         await PressAsync("Enter");
         await Assertions.Expect(Page.GetByLabel("数量")).ToBeFocusedAsync();
+    }
+
+    public async Task AddAsync(string initials, string quantity, string price)
+    {
+        await ChooseAsync(initials);
         if (quantity != "1") await TypeAsync(quantity);
         await PressAsync("Enter");
         await TypeAsync(price);

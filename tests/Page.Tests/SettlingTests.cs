@@ -132,13 +132,7 @@ public sealed class SettlingTests(PageSystem system)
     public async Task Keys_typed_ahead_of_a_slow_line_go_where_they_belong()
     {
         Clinic clinic = await system.NextClinicAsync();
-        await using Counter counter = await Counter.LoggedInAsync(system, clinic, before: """
-            const straight = window.fetch;
-            window.fetch = async (address, ...rest) => {
-              if (String(address).includes('/clinic/')) await new Promise((done) => setTimeout(done, 500));
-              return straight(address, ...rest);
-            };
-            """);
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic, before: Counter.Later("/clinic/", 500));
         await Expect(counter.Page.GetByLabel("人员编号")).ToBeFocusedAsync();
         await counter.ScanAsync(clinic.Insured(1));
         foreach (string keys in new[] { "gml", "10", "1.25", "amxl", "2", "16" })
@@ -161,13 +155,7 @@ public sealed class SettlingTests(PageSystem system)
     public async Task Card_scanned_while_the_catalogue_is_asked_is_no_quantity()
     {
         Clinic clinic = await system.NextClinicAsync();
-        await using Counter counter = await Counter.LoggedInAsync(system, clinic, before: """
-            const straight = window.fetch;
-            window.fetch = async (address, ...rest) => {
-              if (String(address).includes('/catalogue')) await new Promise((done) => setTimeout(done, 1500));
-              return straight(address, ...rest);
-            };
-            """);
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic, before: Counter.Later("/catalogue", 1_500));
         await counter.IdentifyAsync(clinic.Insured(1));
         await counter.TypeAsync("gml");
         await counter.PressAsync("Enter");
@@ -184,9 +172,7 @@ public sealed class SettlingTests(PageSystem system)
         Clinic clinic = await system.NextClinicAsync();
         await using Counter counter = await Counter.LoggedInAsync(system, clinic);
         await counter.IdentifyAsync(clinic.Insured(1));
-        await counter.TypeAsync("gml");
-        await counter.PressAsync("Enter");
-        await Expect(counter.Page.GetByLabel("数量")).ToBeFocusedAsync();
+        await counter.ChooseAsync("gml");
         await counter.PressAsync("Enter");
         await counter.TypeAsync("3");
         for (int time = 0; time < 20; time++) await counter.Page.Keyboard.DownAsync("Enter");
@@ -194,9 +180,7 @@ public sealed class SettlingTests(PageSystem system)
         await Expect(counter.Page.Locator(".lines tbody tr")).ToHaveCountAsync(1);
         await Expect(counter.Page.GetByLabel("项目（拼音首字母、编码或名称）")).ToBeFocusedAsync();
 
-        await counter.TypeAsync("gml");
-        await counter.PressAsync("Enter");
-        await Expect(counter.Page.GetByLabel("数量")).ToBeFocusedAsync();
+        await counter.ChooseAsync("gml");
         await counter.Page.GetByLabel("单价（元）").FillAsync("4");
         await counter.Button("加入").DblClickAsync();
         await Expect(counter.Page.Locator("[data-test=total]")).ToHaveTextAsync("7.00");
@@ -211,9 +195,7 @@ public sealed class SettlingTests(PageSystem system)
         Clinic clinic = await system.NextClinicAsync();
         await using Counter counter = await Counter.LoggedInAsync(system, clinic);
         await counter.IdentifyAsync(clinic.Insured(1));
-        await counter.TypeAsync("gml");
-        await counter.PressAsync("Enter");
-        await Expect(counter.Page.GetByLabel("数量")).ToBeFocusedAsync();
+        await counter.ChooseAsync("gml");
         await counter.ScanAsync(clinic.Insured(2));
         await Expect(counter.Page.GetByLabel("人员编号")).ToHaveValueAsync(clinic.Insured(2));
         await Expect(counter.Page.GetByLabel("数量")).ToHaveValueAsync("1");
