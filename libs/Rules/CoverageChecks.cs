@@ -221,6 +221,14 @@ public static class CoverageChecks
             : null;
     }
 
+    /// <summary>By age and category on the day; the class that everybody is in where the registry knows neither.</summary>
+    public static PersonClass PersonClassOn(OutpatientPolicy policy, InsuredTerms? insured, DateOnly date)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        EnrolmentTerms? enrolment = insured?.EnrolmentOn(date);
+        return policy.PersonClassOf(AgeOn(date, enrolment?.BirthDate), enrolment?.Category ?? "");
+    }
+
     /// <summary>Completed years; null where the date of birth is not known.</summary>
     private static int? AgeOn(DateOnly date, DateOnly? birth)
     {

@@ -8,7 +8,8 @@ namespace Claims.Ledger.Api;
 
 /// <summary>The impact of another policy over gRPC. One calculation at a time: each holds a shard's settlements in memory.</summary>
 internal sealed class PolicyImpactService(
-    EntryReader entries, TimeProvider clock, ILogger<PolicyImpactService> logger) : V1.PolicyImpact.PolicyImpactBase, IDisposable
+    EntryReader entries, IServiceProvider services, TimeProvider clock, ILogger<PolicyImpactService> logger)
+    : V1.PolicyImpact.PolicyImpactBase, IDisposable
 {
     private const int SettlementsInMessage = 500;
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
@@ -45,13 +46,18 @@ internal sealed class PolicyImpactService(
         }
 
         await responseStream.WriteAsync(new ImpactNews { Pack = new ImpactPack { City = pack.City, Hash = pack.Hash } }, cancellationToken);
-        ImpactCalculation calculation = new(pack, from);
+        // Where everybody is in one class, the registry need not be there.
+        RegistryAnswers? registry =
+            pack.Outpatient.Any(policy => policy.PersonClasses.Length > 1) ? RegistryAnswers.Of(services, logger) : null;
+        ImpactCalculation calculation = new(pack, from, id => registry?.Insured(id));
         long read = 0;
         long told = clock.GetTimestamp();
-        await foreach ((SubLedgerEntry entry, bool ofMerged) in entries.LivedAsync(from.Year, "", cancellationToken))
+        await foreach ((SubLedgerEntry Entry, bool OfMerged)[] some in entries.LivedAsync(from.Year, "", cancellationToken)
+            .Chunk(RegistryAnswers.EntriesAtATime).WithCancellation(cancellationToken))
         {
-            calculation.Add(entry, ofMerged);
-            read++;
+            if (registry is not null) await registry.AskAsync(some, cancellationToken);
+            foreach ((SubLedgerEntry entry, bool ofMerged) in some) calculation.Add(entry, ofMerged);
+            read += some.Length;
             if (clock.GetElapsedTime(told) < ProgressInterval) continue;
             told = clock.GetTimestamp();
             await responseStream.WriteAsync(new ImpactNews { Progress = new ImpactProgress { Entries = read } }, cancellationToken);

@@ -12,9 +12,12 @@ internal sealed class ImpactCalculation
     private readonly Reliving _reliving;
     private readonly SortedDictionary<string, ImpactSum> _policies = new(StringComparer.Ordinal);
     private readonly List<DifferingSettlement> _differing = [];
-    private readonly Dictionary<(string PolicyId, string FacilityClass, VisitType VisitType), Terms?> _terms = [];
+    private readonly Func<string, InsuredTerms?> _insured;
+    private readonly Dictionary<(string PolicyId, string FacilityClass, string PersonClass, VisitType VisitType), Terms?> _terms = [];
 
-    public ImpactCalculation(PolicyPack pack, DateOnly from) => (_pack, _reliving) = (pack, new Reliving(from, Decide, Count));
+    /// <param name="insured">Of his id; null where the registry does not know him, and where the pack has one class of people.</param>
+    public ImpactCalculation(PolicyPack pack, DateOnly from, Func<string, InsuredTerms?> insured) =>
+        (_pack, _insured, _reliving) = (pack, insured, new Reliving(from, Decide, Count));
 
     /// <inheritdoc cref="Reliving.Add"/>
     public void Add(SubLedgerEntry entry, bool ofMerged = false) => _reliving.Add(entry, ofMerged);
@@ -45,18 +48,19 @@ internal sealed class ImpactCalculation
         string id = policy?.PolicyId ?? "";
         if (_pack.CountiesOutsidePooling.ContainsKey(entry.InsuredCounty)) return new Decision(id, null, Reasons.OutsidePoolingArea);
         if (policy is null) return new Decision(id, null, Reasons.NoPolicyInForce);
-        return TermsOf(policy, entry) is { } terms ? new Decision(id, terms) : new Decision(id, null, Reasons.VisitTypeNotCovered);
+        return TermsOf(policy, entry, date) is { } terms ? new Decision(id, terms) : new Decision(id, null, Reasons.VisitTypeNotCovered);
     }
 
-    /// <summary>The facility's class as it was settled, of the same name in the other policy; of people the class that everybody is in,
-    /// since the books do not know an insured's age or category.</summary>
-    private Terms? TermsOf(OutpatientPolicy policy, SubLedgerEntry entry)
+    /// <summary>The facility's class as it was settled, of the same name in the other policy; of people the class that the registry
+    /// makes it on the day.</summary>
+    private Terms? TermsOf(OutpatientPolicy policy, SubLedgerEntry entry, DateOnly date)
     {
-        (string, string, VisitType) key = (policy.PolicyId, entry.Tier, entry.VisitType);
+        PersonClass person = CoverageChecks.PersonClassOn(policy, _insured(entry.InsuredId), date);
+        (string, string, string, VisitType) key = (policy.PolicyId, entry.Tier, person.Name, entry.VisitType);
         if (_terms.TryGetValue(key, out Terms? known)) return known;
         FacilityClass facility = policy.FacilityClasses.FirstOrDefault(one => one.Name == entry.Tier)
             ?? throw Reliving.Disagree(entry, $"names the facility class '{entry.Tier}', which {policy.PolicyId} does not have");
-        Terms? terms = TermsCompiler.Compile(_pack, policy, facility, policy.PersonClasses[^1], entry.VisitType);
+        Terms? terms = TermsCompiler.Compile(_pack, policy, facility, person, entry.VisitType);
         _terms.Add(key, terms);
         return terms;
     }

@@ -51,7 +51,7 @@ internal sealed class Reliving(DateOnly from, Func<SubLedgerEntry, DateOnly, Dec
             case "RESTORATION":
                 Relived restored = Named(entry, standing: false);
                 restored.Stands = true;
-                if (restored.Recalculated) Recut(restored, PersonOf(entry));
+                Restore(restored, PersonOf(entry));
                 Apply(restored, entry, 1);
                 break;
             case "MERGE_IN":
@@ -65,7 +65,7 @@ internal sealed class Reliving(DateOnly from, Func<SubLedgerEntry, DateOnly, Dec
 
     private Relived Settle(SubLedgerEntry entry)
     {
-        DateOnly date = DateOnly.ParseExact(entry.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture);
+        DateOnly date = DateOf(entry);
         if (date < from)
         {
             return new Relived(entry)
@@ -79,41 +79,45 @@ internal sealed class Reliving(DateOnly from, Func<SubLedgerEntry, DateOnly, Dec
 
         Decision decision = decide(entry, date);
         Relived relived = new(entry) { Recalculated = true, PolicyId = decision.PolicyId, Terms = decision.Terms };
-        if (decision.Terms is not { } terms)
+        if (decision.Terms is { } terms)
         {
-            relived.ReasonCode = decision.ReasonCode;
-            relived.ReasonText = decision.ReasonText;
+            SettleBy(terms, relived, PersonOf(entry));
             return relived;
         }
 
-        Span<long> before = stackalloc long[terms.Limits.Length];
-        Span<long> moved = stackalloc long[terms.Limits.Length];
-        string[] names = [.. terms.Limits.Select(limit => AccumulatorNames.NameOf(limit, date, entry.FacilityCode))];
-        for (int index = 0; index < names.Length; index++) before[index] = _used.GetValueOrDefault((PersonOf(entry), names[index]));
-        Settlement settlement = Adjudicator.Adjudicate(terms, entry.TotalFen, entry.InScopeFen, before, moved);
-        relived.DeductibleFen = settlement.DeductibleFen;
-        relived.FundPayFen = settlement.FundPayFen;
-        relived.ReasonCode = settlement.ReasonCode;
-        for (int index = 0; index < names.Length; index++)
-            relived.Moves.Add(new Move(names[index], moved[index], terms.Limits[index].Limit, (char)terms.Limits[index].Kind));
+        relived.ReasonCode = decision.ReasonCode;
+        relived.ReasonText = decision.ReasonText;
         return relived;
     }
 
-    /// <summary>A restored settlement pays at most what its caps leave by then.</summary>
-    private void Recut(Relived restored, string person)
+    /// <summary>By what the person's limits leave at this moment.</summary>
+    private void SettleBy(Terms terms, Relived settlement, string person)
     {
-        foreach (Move cap in restored.Moves.Where(move => move.Kind == (char)LimitKind.FundPay && move.Accumulator.Length > 0))
-        {
-            long leftFen = Math.Max(cap.Limit - _used.GetValueOrDefault((person, cap.Accumulator)), 0);
-            restored.FundPayFen = Math.Min(restored.FundPayFen, leftFen);
-        }
-
-        for (int index = 0; index < restored.Moves.Count; index++)
-        {
-            if (restored.Moves[index].Kind == (char)LimitKind.FundPay)
-                restored.Moves[index] = restored.Moves[index] with { Amount = restored.FundPayFen };
-        }
+        SubLedgerEntry entry = settlement.Entry;
+        DateOnly date = DateOf(entry);
+        Span<long> before = stackalloc long[terms.Limits.Length];
+        Span<long> moved = stackalloc long[terms.Limits.Length];
+        string[] names = [.. terms.Limits.Select(limit => AccumulatorNames.NameOf(limit, date, entry.FacilityCode))];
+        for (int index = 0; index < names.Length; index++) before[index] = _used.GetValueOrDefault((person, names[index]));
+        Settlement settled = Adjudicator.Adjudicate(terms, entry.TotalFen, entry.InScopeFen, before, moved);
+        settlement.DeductibleFen = settled.DeductibleFen;
+        settlement.FundPayFen = settled.FundPayFen;
+        settlement.ReasonCode = settled.ReasonCode;
+        settlement.Moves.Clear();
+        for (int index = 0; index < names.Length; index++)
+            settlement.Moves.Add(new Move(names[index], moved[index], terms.Limits[index].Limit, (char)terms.Limits[index].Kind));
     }
+
+    /// <summary>As it was, where its limits leave room for all that it moved; else settled anew by what they leave.</summary>
+    private void Restore(Relived restored, string person)
+    {
+        bool fits = restored.Moves.TrueForAll(move => move.Amount == 0 || move.Kind == (char)LimitKind.Bands
+            || move.Accumulator.Length == 0 || _used.GetValueOrDefault((person, move.Accumulator)) + move.Amount <= move.Limit);
+        if (!fits && restored.Terms is { } terms) SettleBy(terms, restored, person);
+    }
+
+    private static DateOnly DateOf(SubLedgerEntry entry) =>
+        DateOnly.ParseExact(entry.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture);
 
     /// <summary>Whose accumulators the entry moves.</summary>
     private static string PersonOf(SubLedgerEntry entry) => entry.PersonId.Length > 0 ? entry.PersonId : entry.InsuredId;

@@ -179,10 +179,30 @@ public sealed class ImpactCalculationTests
             settlements.Select(settlement => (settlement.SettlementId, settlement.FundPaidAfterFen)));
     }
 
-    [Fact]
-    public void Present_policy_of_another_shape_differs_in_nothing_whatever_was_undone()
+    [Theory]
+    [InlineData(Measure.Count, 1, 0)]
+    [InlineData(Measure.Cost, 15_000, 3_250)]
+    public void Restored_settlement_stands_again_as_far_as_a_cap_on_cost_or_on_visits_leaves(Measure of, long limit, long paidFen)
     {
-        PolicyPack present = WithMonthCap(8_000);
+        MadeUpBooks books = new(Present);
+        SubLedgerEntry first = books.Settle("I1", "2025-01-01", "grassroots", 10_000);
+        books.Cancel(first);
+        books.Settle("I1", "2025-01-02", "grassroots", 10_000);
+        books.Restore(first);
+
+        (IReadOnlyList<DifferingSettlement> settlements, _) = Of(WithMonthCap(limit, of), NewYear, books);
+
+        DifferingSettlement one = Assert.Single(settlements);
+        Assert.Equal((first.SettlementId, paidFen), (one.SettlementId, one.FundPaidAfterFen));
+    }
+
+    [Theory]
+    [InlineData(Measure.FundPay, 8_000)]
+    [InlineData(Measure.Count, 3)]
+    [InlineData(Measure.Cost, 20_000)]
+    public void Present_policy_of_another_shape_differs_in_nothing_whatever_was_undone(Measure of, long limit)
+    {
+        PolicyPack present = WithMonthCap(limit, of);
         MadeUpBooks books = new(present);
         books.AddRandom(new Random(1), 300);
 
@@ -192,24 +212,21 @@ public sealed class ImpactCalculationTests
     }
 
     [Fact]
-    public void Class_of_people_that_the_books_do_not_know_is_the_one_that_everybody_is_in()
+    public void Class_of_people_is_the_one_that_the_registry_makes_it_on_the_day()
     {
         MadeUpBooks books = new(Present);
-        books.Settle("I1", "2025-01-01", "grassroots", 10_000);
-        PersonClass minor = new("minor", 1, "未成年人", AgeBelow: 18, AgeFrom: null, ImmutableSortedSet<string>.Empty);
-        PolicyPack other = WithPolicy(policy => policy with
-        {
-            PersonClasses = [minor, .. policy.PersonClasses],
-            Benefits = [.. policy.Benefits.Select(benefit => benefit with
-            {
-                RateBasisPoints = benefit.RateBasisPoints is { } rates
-                    ? new ValueTable(rates.Rows.SetItems(rates.Rows.Select(row => KeyValuePair.Create(
-                        row.Key with { PersonClass = "minor" }, new Cited<long>(9_000, "made up")))))
-                    : null,
-            })],
-        });
+        SubLedgerEntry ofMinor = books.Settle("I1", "2025-06-01", "grassroots", 10_000);
+        books.Settle("I1", "2025-06-02", "grassroots", 10_000);
+        books.Settle("I2", "2025-06-01", "grassroots", 10_000);
+        books.Settle("I3", "2025-06-01", "grassroots", 10_000);
+        InsuredTerms Born(string id, DateOnly? birth) => new(id,
+            [new EnrolmentTerms(2025, "resident", "410105", true, NewYear, NewYear, new DateOnly(2025, 12, 31), BirthDate: birth)]);
 
-        Assert.Empty(Of(other, NewYear, books).Settlements);
+        (IReadOnlyList<DifferingSettlement> settlements, _) = Of(WithMinors(9_000), NewYear, books,
+            id => id switch { "I1" => Born(id, new DateOnly(2007, 6, 2)), "I2" => Born(id, null), _ => null });
+
+        DifferingSettlement one = Assert.Single(settlements);
+        Assert.Equal((ofMinor.SettlementId, 6_500L, 9_000L), (one.SettlementId, one.FundPaidBeforeFen, one.FundPaidAfterFen));
     }
 
     [Fact]
@@ -269,11 +286,11 @@ public sealed class ImpactCalculationTests
         merged.FundPayFen = 30_000 - 26_000;
         (parted.SettlementId, parted.Sequence) = ("after", merged.Sequence + 1);
 
-        ImpactCalculation together = new(Present, NewYear);
+        ImpactCalculation together = new(Present, NewYear, Nobody);
         together.Add(old, ofMerged: true);
         together.Add(Merge("MERGE_IN"), ofMerged: true);
         together.Add(merged, ofMerged: true);
-        ImpactCalculation apart = new(Present, NewYear);
+        ImpactCalculation apart = new(Present, NewYear, Nobody);
         apart.Add(old, ofMerged: true);
         apart.Add(Merge("MERGE_IN"), ofMerged: true);
         apart.Add(Merge("UNMERGE_IN"), ofMerged: true);
@@ -293,7 +310,7 @@ public sealed class ImpactCalculationTests
         SubLedgerEntry second = books.Settle("N", "2025-01-02", "grassroots", 30_000).Clone();
         first.PersonId = "N";
         second.FundPayFen = 4_000;
-        ImpactCalculation calculation = new(Present, NewYear);
+        ImpactCalculation calculation = new(Present, NewYear, Nobody);
         calculation.Add(first, ofMerged: true);
         calculation.Add(second, ofMerged: true);
 
@@ -301,9 +318,9 @@ public sealed class ImpactCalculationTests
     }
 
     private static (IReadOnlyList<DifferingSettlement> Settlements, ImpactTotals Totals) Of(
-        PolicyPack pack, DateOnly from, MadeUpBooks books)
+        PolicyPack pack, DateOnly from, MadeUpBooks books, Func<string, InsuredTerms?>? insured = null)
     {
-        ImpactCalculation calculation = new(pack, from);
+        ImpactCalculation calculation = new(pack, from, insured ?? Nobody);
         foreach (SubLedgerEntry entry in books.Entries) calculation.Add(entry);
         return calculation.Finish();
     }
@@ -320,14 +337,39 @@ public sealed class ImpactCalculationTests
                 : null,
         });
 
-    private static PolicyPack WithMonthCap(long fen) => With(benefit => benefit.Name != "ordinary" ? benefit : benefit with
+    private static InsuredTerms? Nobody(string insuredId) => null;
+
+    /// <summary>A higher rate for whoever is below eighteen.</summary>
+    private static PolicyPack WithMinors(int rateBasisPoints)
+    {
+        PersonClass minor = new("minor", 1, "未成年人", AgeBelow: 18, AgeFrom: null, ImmutableSortedSet<string>.Empty);
+        return WithPolicy(policy => policy with
+        {
+            PersonClasses = [minor, .. policy.PersonClasses],
+            Benefits = [.. policy.Benefits.Select(benefit => benefit with
+            {
+                RateBasisPoints = OfMinors(benefit.RateBasisPoints, rateBasisPoints),
+                Caps = [.. benefit.Caps.Select(cap => cap with { Limit = OfMinors(cap.Limit) })],
+                Deductible = benefit.Deductible is { } deductible ? deductible with { Fen = OfMinors(deductible.Fen) } : null,
+            })],
+        });
+
+        [return: NotNullIfNotNull(nameof(table))]
+        ValueTable? OfMinors(ValueTable? table, long? value = null) => table is null
+            ? null
+            : new ValueTable(table.Rows.SetItems(table.Rows.Select(row => KeyValuePair.Create(
+                row.Key with { PersonClass = minor.Name }, value is { } other ? new Cited<long>(other, "made up") : row.Value))));
+    }
+
+    private static PolicyPack WithMonthCap(long limit, Measure of = Measure.FundPay) => With(benefit => benefit.Name != "ordinary" ? benefit : benefit with
     {
         Caps = benefit.Caps.Add(benefit.Caps[0] with
         {
             Name = "month",
             Group = "ordinary.month",
+            Of = of,
             Per = Period.Month,
-            Limit = Changed(benefit.Caps[0].Limit, fen),
+            Limit = Changed(benefit.Caps[0].Limit, limit),
         }),
     });
 

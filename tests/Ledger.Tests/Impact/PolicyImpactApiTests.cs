@@ -15,13 +15,14 @@ public sealed class PolicyImpactApiTests(LedgerDatabase databases) : IAsyncLifet
     private readonly PublishedLog _log = new(2);
     private RunningLedger _books = null!;
     private ServedLedger _served = null!;
+    private string _postgres = "";
 
     public async Task InitializeAsync()
     {
-        string postgres = await databases.CreateAsync();
-        _books = RunningLedger.Create(postgres);
+        _postgres = await databases.CreateAsync();
+        _books = RunningLedger.Create(_postgres);
         await _books.OpenAsync(_log);
-        _served = await ServedLedger.StartAsync(postgres);
+        _served = await ServedLedger.StartAsync(_postgres);
     }
 
     public async Task DisposeAsync()
@@ -126,6 +127,41 @@ public sealed class PolicyImpactApiTests(LedgerDatabase databases) : IAsyncLifet
             (refused.StatusCode, refused.Status.Detail));
     }
 
+    [Fact]
+    public async Task Pack_that_tells_people_apart_asks_the_registry_who_they_are()
+    {
+        Visit(0, "S-1", inScopeFen: 40_000, fundPayFen: 26_000);
+        Visit(0, "S-2", inScopeFen: 20_000, fundPayFen: 4_000);
+        Visit(1, "S-3", inScopeFen: 40_000, fundPayFen: 26_000);
+        Visit(1, "S-4", inScopeFen: 20_000, fundPayFen: 4_000);
+        await _books.BookAsync(_log);
+        ImpactRequest request = Request("2025-01-01", WithMinors);
+
+        RpcException withoutRegistry = await Assert.ThrowsAsync<RpcException>(() => AskAsync(request));
+        await _served.DisposeAsync();
+        _served = await ServedLedger.StartAsync(_postgres, eligibility: new Births { ["P-0"] = 20_070_303, ["P-1"] = 20_070_302 });
+        List<ImpactNews> news = await AskAsync(request);
+
+        Assert.Equal(StatusCode.FailedPrecondition, withoutRegistry.StatusCode);
+        Assert.Contains("Claims:EligibilityAddress", withoutRegistry.Status.Detail, StringComparison.Ordinal);
+        DifferingSettlement one = Assert.Single(
+            news.Where(one => one.Settlements is not null).SelectMany(one => one.Settlements.Settlements));
+        Assert.Equal(("S-2", 4_000L, 13_000L), (one.SettlementId, one.FundPaidBeforeFen, one.FundPaidAfterFen));
+    }
+
+    /// <summary>Whoever is below eighteen has a higher cap.</summary>
+    private static string WithMinors(string outpatient) => outpatient
+        .Replace("\nbenefits:", """
+
+            person_classes:
+              minor: {number: 1, label: 未成年人, when: {age_below: 18}}
+              adult: {number: 2, label: 其他居民, when: {}}
+
+            benefits:
+            """, StringComparison.Ordinal)
+        .Replace("of: fund_pay\n", "of: fund_pay\n        by: [person_class]\n", StringComparison.Ordinal)
+        .Replace("value: 300", "rows: {minor: 400, adult: 300}", StringComparison.Ordinal);
+
     private static ImpactRequest Request(string from, Func<string, string> outpatient) => new()
     {
         City = "zhengzhou",
@@ -159,5 +195,29 @@ public sealed class PolicyImpactApiTests(LedgerDatabase databases) : IAsyncLifet
         List<ImpactNews> news = [];
         await foreach (ImpactNews one in call.ResponseStream.ReadAllAsync()) if (one.Progress is null) news.Add(one);
         return news;
+    }
+
+    /// <summary>A registry that knows when each insured was born: yyyymmdd.</summary>
+    private sealed class Births : Eligibility.EligibilityClient
+    {
+        private readonly Dictionary<string, int> _births = [];
+
+        public int this[string insuredId]
+        {
+            set => _births[insuredId] = value;
+        }
+
+        public override AsyncUnaryCall<LookupReply> LookupAsync(LookupRequest request, CallOptions options)
+        {
+            LookupReply reply = new();
+            foreach ((int position, string id) in request.InsuredIds.Index())
+            {
+                Enrolment enrolment = new() { PlanYear = 2025, County = "410105", Paid = true, BirthDate = _births[id] };
+                reply.Enrolled.Add(new Enrolled { Position = position, Enrolments = { enrolment } });
+            }
+
+            return new AsyncUnaryCall<LookupReply>(
+                Task.FromResult(reply), Task.FromResult(new Metadata()), () => Status.DefaultSuccess, () => [], () => { });
+        }
     }
 }
