@@ -159,10 +159,12 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
 
         await using NpgsqlConnection connection = await registry.Database.OpenConnectionAsync();
         RegisteredSpan before = Assert.Single(await EnrolmentSpans.ReadAsync(connection, "P1", new(2025, 3, 10), CancellationToken.None));
+        RegisteredSpan thatDay = Assert.Single(await EnrolmentSpans.ReadAsync(connection, "P1", new(2025, 3, 11), CancellationToken.None));
         RegisteredSpan now = Assert.Single(await EnrolmentSpans.ReadAsync(connection, "P1", null, CancellationToken.None));
         Assert.Equal((null, "窗口办理", "2025-03-01 12:00:00"), (before.Row.PaidOn, before.Change.Reason, before.Change.MadeAt));
         Assert.Equal((new DateOnly(2025, 3, 11), "补缴", "claims://role/bureau"),
             (now.Row.PaidOn!.Value, now.Change.Reason, now.Change.MadeBy));
+        Assert.Equal((now.Row.PaidOn, now.Change.MadeAt), (thatDay.Row.PaidOn, thatDay.Change.MadeAt));
         Assert.Empty(await EnrolmentSpans.ReadAsync(connection, "P1", new(2025, 2, 28), CancellationToken.None));
     }
 
