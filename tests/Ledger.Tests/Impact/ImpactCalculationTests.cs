@@ -361,17 +361,18 @@ public sealed class ImpactCalculationTests
                 row.Key with { PersonClass = minor.Name }, value is { } other ? new Cited<long>(other, "made up") : row.Value))));
     }
 
-    private static PolicyPack WithMonthCap(long limit, Measure of = Measure.FundPay) => With(benefit => benefit.Name != "ordinary" ? benefit : benefit with
-    {
-        Caps = benefit.Caps.Add(benefit.Caps[0] with
+    private static PolicyPack WithMonthCap(long limit, Measure of = Measure.FundPay) => With(
+        benefit => benefit.Name != "ordinary" ? benefit : benefit with
         {
-            Name = "month",
-            Group = "ordinary.month",
-            Of = of,
-            Per = Period.Month,
-            Limit = Changed(benefit.Caps[0].Limit, limit),
-        }),
-    });
+            Caps = benefit.Caps.Add(benefit.Caps[0] with
+            {
+                Name = "month",
+                Group = "ordinary.month",
+                Of = of,
+                Per = Period.Month,
+                Limit = Changed(benefit.Caps[0].Limit, limit),
+            }),
+        });
 
     private static PolicyPack With(Func<Benefit, Benefit> change) =>
         WithPolicy(policy => policy with { Benefits = [.. policy.Benefits.Select(change)] });
