@@ -222,10 +222,9 @@ public static class CoverageChecks
     }
 
     /// <summary>By age and category on the day; the class that everybody is in where the registry knows neither.</summary>
-    public static PersonClass PersonClassOn(OutpatientPolicy policy, InsuredTerms? insured, DateOnly date)
+    public static PersonClass PersonClassOn(OutpatientPolicy policy, EnrolmentTerms? enrolment, DateOnly date)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        EnrolmentTerms? enrolment = insured?.EnrolmentOn(date);
         return policy.PersonClassOf(AgeOn(date, enrolment?.BirthDate), enrolment?.Category ?? "");
     }
 
@@ -253,7 +252,7 @@ public static class CoverageChecks
         DateOnly lastDay = new(year, 12, 31);
         if (pack.OutpatientOn(lastDay) is not { } policy) return (null, Refusal.Of(Reasons.NoPolicyInForce));
         if (TermsCompiler.AnnualCapOf(policy) is not var (benefit, cap)) return (null, null);
-        PersonClass person = policy.PersonClassOf(AgeOn(lastDay, enrolment?.BirthDate), enrolment?.Category ?? "");
+        PersonClass person = PersonClassOn(policy, enrolment, lastDay);
         return (cap.Limit.For(policy.FacilityClasses[^1], person, benefit.VisitTypes.Keys.First()).Value, null);
     }
 

@@ -55,7 +55,7 @@ internal sealed class ImpactCalculation
     /// makes it on the day.</summary>
     private Terms? TermsOf(OutpatientPolicy policy, SubLedgerEntry entry, DateOnly date)
     {
-        PersonClass person = CoverageChecks.PersonClassOn(policy, _insured(entry.InsuredId), date);
+        PersonClass person = CoverageChecks.PersonClassOn(policy, _insured(entry.InsuredId)?.EnrolmentOn(date), date);
         (string, string, string, VisitType) key = (policy.PolicyId, entry.Tier, person.Name, entry.VisitType);
         if (_terms.TryGetValue(key, out Terms? known)) return known;
         FacilityClass facility = policy.FacilityClasses.FirstOrDefault(one => one.Name == entry.Tier)

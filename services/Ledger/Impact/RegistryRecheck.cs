@@ -1,4 +1,3 @@
-using System.Globalization;
 using Claims.Ledger.SubLedger;
 using Claims.Policy;
 using Claims.Rules;
@@ -90,7 +89,7 @@ internal sealed class RegistryRecheck
         // With the accumulators as they were booked: a difference that is left is the terms' own.
         Dictionary<string, long> booked = [];
         foreach (BookedLimit limit in BookedLimit.Read(entry.Limits)) booked[limit.Accumulator] = limit.UsedBefore;
-        DateOnly date = DateOnly.ParseExact(entry.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture);
+        DateOnly date = Reliving.DateOf(entry);
         Span<long> before = stackalloc long[terms.Limits.Length];
         Span<long> moved = stackalloc long[terms.Limits.Length];
         for (int index = 0; index < before.Length; index++)

@@ -116,7 +116,7 @@ internal sealed class Reliving(DateOnly from, Func<SubLedgerEntry, DateOnly, Dec
         if (!fits && restored.Terms is { } terms) SettleBy(terms, restored, person);
     }
 
-    private static DateOnly DateOf(SubLedgerEntry entry) =>
+    internal static DateOnly DateOf(SubLedgerEntry entry) =>
         DateOnly.ParseExact(entry.VisitDate, "yyyy-MM-dd", CultureInfo.InvariantCulture);
 
     /// <summary>Whose accumulators the entry moves.</summary>
