@@ -139,15 +139,10 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
         byte[] frame = [0, 0, 0, 0, 0, .. message];
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), message.Length);
 
-        string before = Failures(await client.GetStringAsync(new Uri(service.Metrics, "/metrics")));
         Mutations.Run(output, [frame], bytes => SendAsync(bytes).GetAwaiter().GetResult(), typeof(InvalidDataException));
 
+        // A failure is logged by the service whose call it was; its counter is the process's, and other tests raise it.
         Assert.Empty(service.Log);
-        string metrics = await client.GetStringAsync(new Uri(service.Metrics, "/metrics"));
-        Assert.Equal(before, Failures(metrics));
-
-        static string Failures(string metrics) => metrics.Split('\n')
-            .FirstOrDefault(line => line.StartsWith("claims_calls_failed_total", StringComparison.Ordinal)) ?? "none";
 
         async Task SendAsync(byte[] bytes)
         {
