@@ -91,8 +91,11 @@ internal sealed class ShardRebuild(
     private async Task RebuildAsync(string epoch, CancellationToken cancellation)
     {
         _name = Guid.NewGuid().ToString("n");
-        shard.Close($"Shard {shard.Shard} is being rebuilt.");
+        string rebuilt = $"Shard {shard.Shard} is being rebuilt.";
+        shard.Close(rebuilt);
         RedisValue[] frozen = (RedisValue[])(await CallAsync(Freeze, [shard.Keys.Shard], [epoch, _name]))!;
+        // Again: whoever looked at the store before it was frozen opens nothing by that look.
+        shard.Close(rebuilt);
         bool hadKey = (string)frozen[0]! == "1";
         long given = (long)frozen[1];
         await WaitForBooksAsync(given, cancellation);

@@ -82,12 +82,15 @@ public sealed class ShardQueue : IAsyncDisposable
     public Func<string, Task<bool>>? Restore { get; set; }
 
     /// <param name="stamp">What the shard's key says (<see cref="StoreStamp"/>).</param>
-    public void Open(string stamp, long sequence)
+    /// <param name="seen">Its status before the store was looked at. Null: whatever it is.</param>
+    /// <returns>False where it was closed again since then, and stays so: whoever closed it may know more than that look.</returns>
+    public bool Open(string stamp, long sequence, ShardStatus? seen = null)
     {
         RaiseLowestSequence(sequence);
         // The old records belong to a store that was lost, or that another instance has gone on with.
         Recent.Clear();
-        _status = new ShardStatus(stamp, "");
+        seen ??= _status;
+        return ReferenceEquals(Interlocked.CompareExchange(ref _status, new ShardStatus(stamp, ""), seen), seen);
     }
 
     /// <param name="reason">One sentence for operators.</param>

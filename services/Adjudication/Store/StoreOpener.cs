@@ -84,6 +84,7 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             return;
         }
 
+        Dictionary<ShardQueue, ShardStatus> seen = closed.ToDictionary(shard => shard, shard => shard.Status);
         Dictionary<int, long> watermarks = known.Watermarks.ToDictionary(mark => mark.Shard, mark => mark.Sequence);
         List<(ShardQueue Shard, string Stamp, long Sequence)> good = [];
         List<(ShardQueue Shard, Exception Cause)> silent = [];
@@ -124,13 +125,14 @@ public sealed class StoreOpener(SettlementStore store, Ledger.LedgerClient ledge
             return;
         }
 
+        int opened = 0;
         foreach ((ShardQueue shard, string stamp, long sequence) in good)
         {
             store.Terms.Forget(shard.Shard);
-            shard.Open(stamp, sequence);
+            if (shard.Open(stamp, sequence, seen[shard])) opened++;
         }
 
-        if (good.Count > 0) log.LogInformation("Opened {Shards} shards of store {Epoch}", good.Count, known.Epoch);
+        if (opened > 0) log.LogInformation("Opened {Shards} shards of store {Epoch}", opened, known.Epoch);
     }
 
     /// <summary>What has been published had been acknowledged. While Kafka does not answer, shards open all the same: visits do not wait

@@ -22,7 +22,7 @@ internal sealed class RebuiltStore : IAsyncDisposable
     {
         Fixture = fixture;
         Books = new FakeBooks(fixture);
-        _opener = new StoreOpener(fixture.Store, Books, (_, _) => new Dictionary<int, long>(), HastyTime.Provider, Log);
+        _opener = new StoreOpener(fixture.Store, Books, Published, HastyTime.Provider, Log);
         Shard = fixture.Store.Shards[0];
     }
 
@@ -34,6 +34,9 @@ internal sealed class RebuiltStore : IAsyncDisposable
 
     /// <summary>The shard that everything here is about: the first, until another is turned to.</summary>
     public ShardQueue Shard { get; private set; }
+
+    /// <summary>Called once, when the opener has looked at the store and opens nothing yet.</summary>
+    public Action? Looked { get; set; }
 
     public IDatabase Redis => Fixture.Redis;
 
@@ -138,6 +141,14 @@ internal sealed class RebuiltStore : IAsyncDisposable
 
     public Task ClosedAsync(string reason) => Eventually.HoldsAsync(
         Bound, () => Task.FromResult(Shard.Status.Reason.Contains(reason, StringComparison.Ordinal)), () => Shard.Status.ToString());
+
+    private Dictionary<int, long> Published(string epoch, IReadOnlyCollection<int> shards)
+    {
+        Action? looked = Looked;
+        Looked = null;
+        looked?.Invoke();
+        return [];
+    }
 
     public async ValueTask DisposeAsync()
     {

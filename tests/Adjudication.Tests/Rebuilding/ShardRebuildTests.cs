@@ -69,6 +69,29 @@ public sealed class ShardRebuildTests
     }
 
     [Fact]
+    public async Task Shard_is_not_opened_by_a_look_at_the_store_from_before_its_rebuild()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await SettleAsync(store, 4);
+        await store.Books.BookAsync(0);
+        TaskCompletionSource<Task<RebuildReport>> begun = new();
+        store.Looked = () =>
+        {
+            Task<RebuildReport> rebuild = store.RebuildAsync();
+            Assert.True(SpinWait.SpinUntil(() => rebuild.IsCompleted
+                || store.Redis.HashGet(store.Shard.Keys.Shard, "epoch") != StoreFixture.Epoch, TimeSpan.FromSeconds(30)));
+            begun.SetResult(rebuild);
+        };
+
+        store.Shard.Close("the test has closed it");
+
+        RebuildReport report = await await begun.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal((true, 4, 4), (report.Changed, report.Records, report.Insured));
+        Assert.Equal((string?)store.Redis.HashGet(store.Shard.Keys.Shard, "epoch"), store.Shard.Status.Stamp);
+        Assert.NotEqual(StoreFixture.Epoch, store.Shard.Status.Stamp);
+    }
+
+    [Fact]
     public async Task Records_that_are_not_booked_yet_are_kept_and_go_out_in_their_order()
     {
         await using RebuiltStore store = await RebuiltStore.StartAsync();
