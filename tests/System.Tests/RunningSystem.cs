@@ -46,8 +46,25 @@ public sealed class RunningSystem : IAsyncLifetime
     public async Task DisposeAsync()
     {
         _channels.ForEach(channel => channel.Dispose());
-        await RunAsync("down");
+        await EndAsync();
         _directory.Delete(recursive: true);
+    }
+
+    /// <summary>Ends every process at once: what <c>down</c> does is looked at where it is run, and takes three seconds.</summary>
+    private async Task EndAsync()
+    {
+        string file = Path.Combine(FilePath("data"), "state.json");
+        if (!File.Exists(file)) return;
+        using JsonDocument state = JsonDocument.Parse(await File.ReadAllBytesAsync(file));
+        foreach (JsonProperty process in state.RootElement.GetProperty("processes").EnumerateObject())
+        {
+            ProcessIdentity identity =
+                new(process.Value.GetProperty("pid").GetInt32(), process.Value.GetProperty("startTicks").GetInt64());
+            if (!identity.IsRunning) continue;
+            // One that is killed leaves its shared memory behind.
+            identity.Signal(process.Name == "postgres" ? ProcessSignal.Interrupt : ProcessSignal.Kill);
+            Assert.True(await identity.WaitForExitAsync(TimeSpan.FromSeconds(30)), $"{process.Name} did not end");
+        }
     }
 
     public static void AssertDone(CommandResult result) => Assert.True(result.ExitCode == 0, result.ToString());
