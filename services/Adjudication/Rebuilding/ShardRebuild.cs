@@ -91,11 +91,9 @@ internal sealed class ShardRebuild(
     private async Task RebuildAsync(string epoch, CancellationToken cancellation)
     {
         _name = Guid.NewGuid().ToString("n");
-        string rebuilt = $"Shard {shard.Shard} is being rebuilt.";
-        shard.Close(rebuilt);
         RedisValue[] frozen = (RedisValue[])(await CallAsync(Freeze, [shard.Keys.Shard], [epoch, _name]))!;
-        // Again: whoever looked at the store before it was frozen opens nothing by that look.
-        shard.Close(rebuilt);
+        // Not before: whoever looked at the store when it was not frozen yet must find its status changed, and open nothing (StoreOpener).
+        shard.Close($"Shard {shard.Shard} is being rebuilt.");
         bool hadKey = (string)frozen[0]! == "1";
         long given = (long)frozen[1];
         await WaitForBooksAsync(given, cancellation);
