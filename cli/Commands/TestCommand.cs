@@ -15,7 +15,7 @@ public static class TestCommand
     // after the other.
     private static readonly string[] OneAtATime = ["Page.Tests", "System.Tests"];
 
-    // The longest test, every block of the documentation, takes 95 s alone and 450 s beside the rest on a machine of half the speed.
+    // The longest test, every block of the documentation, takes 95 s, and 170 s on a machine of half the speed.
     // One that hangs would keep whoever waits for the run, and say nothing.
     private const string LongestTest = "12m";
 

@@ -25,14 +25,14 @@ public sealed record Clinic(string FacilityCode, string Clerk, string Password, 
 /// <summary>One system with its gateway, and one browser: Debian's.</summary>
 public sealed class PageSystem : IAsyncLifetime
 {
-    // Without a window: the same pages take half of the processor time. Where Debian has no such package, the browser itself does.
-    private static readonly string Chromium = new[] { "/usr/bin/chromium-headless-shell", "/usr/bin/chromium" }.First(File.Exists);
-
     public const int Clinics = 40;
     public const int PeoplePerClinic = 45;
     public const string BadName = "<img src=x onerror=alert(1)>";
     private const string Clerk = "王医生";
     private const string Password = "Cun-Weisheng-2026";
+
+    // Without a window: the same pages take half of the processor time. Where Debian has no such package, the browser itself does.
+    private static readonly string Chromium = new[] { "/usr/bin/chromium-headless-shell", "/usr/bin/chromium" }.First(File.Exists);
 
     private readonly RunningSystem _system = new();
     private IPlaywright? _playwright;

@@ -60,7 +60,6 @@ public sealed class RunningSystem : IAsyncLifetime
         {
             ProcessIdentity identity =
                 new(process.Value.GetProperty("pid").GetInt32(), process.Value.GetProperty("startTicks").GetInt64());
-            if (!identity.IsRunning) continue;
             // One that is killed leaves its shared memory behind.
             identity.Signal(process.Name == "postgres" ? ProcessSignal.Interrupt : ProcessSignal.Kill);
             Assert.True(await identity.WaitForExitAsync(TimeSpan.FromSeconds(30)), $"{process.Name} did not end");
