@@ -46,6 +46,7 @@ public static class TestCommand
             .Where(project => only.Length == 0 || only.Contains(project))
             .OrderBy(project => Longest.Contains(project) ? Array.IndexOf(Longest, project) : Longest.Length)
             .ThenBy(project => project, StringComparer.Ordinal)];
+        using TestStores stores = TestStores.Open();
         DirectoryInfo results = Directory.CreateTempSubdirectory("claims-test-");
         TestCounts sum = default;
         bool ran = projects.Length > 0;
@@ -59,7 +60,7 @@ public static class TestCommand
             async ValueTask RunAndTellAsync(string project, CancellationToken cancel)
             {
                 long begun = Stopwatch.GetTimestamp();
-                TestRun run = await RunProjectAsync(project, results.FullName, cancel);
+                TestRun run = await RunProjectAsync(project, results.FullName, stores.Path, cancel);
                 lock (told)
                 {
                     foreach (string failure in run.Failures)
@@ -80,7 +81,8 @@ public static class TestCommand
         return ran && sum.Failed == 0 ? ExitCodes.Done : ExitCodes.Failed;
     }
 
-    private static async Task<TestRun> RunProjectAsync(string project, string results, CancellationToken cancellationToken)
+    private static async Task<TestRun> RunProjectAsync(
+        string project, string results, string? stores, CancellationToken cancellationToken)
     {
         string trx = Path.Combine(results, $"{project}.trx");
         ProcessStartInfo start = new(
@@ -97,6 +99,7 @@ public static class TestCommand
             RedirectStandardError = true,
         };
         foreach ((string name, string value) in QuickStart) start.Environment.TryAdd(name, value);
+        if (stores is not null) start.Environment["TMPDIR"] = stores;
         using Process process = Process.Start(start) ?? throw new CommandException("dotnet test could not be started.");
         Task<string> output = process.StandardOutput.ReadToEndAsync(cancellationToken);
         Task<string> errors = process.StandardError.ReadToEndAsync(cancellationToken);
