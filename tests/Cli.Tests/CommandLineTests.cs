@@ -136,6 +136,8 @@ public sealed class CommandLineTests : IDisposable
         "ledger", "pay", "run", "--county", "410105", "--month", "202503", "--dry-run")]
     [InlineData("shard must be a whole number, not 'abc'.", "ledger", "resume", "abc")]
     [InlineData("--rounds must be a whole number, not 'abc'.", "bench", "--rounds", "abc")]
+    [InlineData("--to must be latest, backup, or a moment with its offset from UTC, such as 2025-03-01T08:30:00+08:00, not "
+        + "'2025-03-01T08:30:00'.", "restore", "backups", "--to", "2025-03-01T08:30:00")]
     [InlineData("--rate-scale must be a number, not 'abc'.", "load", "all", "--rate-scale", "abc")]
     [InlineData("--seconds must be a whole number, not 'abc'.", "load", "all", "--seconds", "abc")]
     public async Task Value_that_is_not_what_the_option_takes_is_told_in_a_sentence(string sentence, params string[] arguments)

@@ -8,6 +8,7 @@ using Claims.V1;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
+using Grpc.Health.V1;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -30,7 +31,8 @@ public sealed class FakeSystem : IAsyncLifetime
     private static readonly Dictionary<string, MethodDescriptor> Methods = new[]
     {
         ActsReflection.Descriptor, AdjudicationReflection.Descriptor, AuditReflection.Descriptor, EligibilityReflection.Descriptor,
-        FundingReflection.Descriptor, LedgerReflection.Descriptor, LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor,
+        FundingReflection.Descriptor, HealthReflection.Descriptor, ImpactReflection.Descriptor, LedgerReflection.Descriptor,
+        LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor,
         RecheckReflection.Descriptor, ReconciliationReflection.Descriptor, RefusalLogReflection.Descriptor,
         RegistryOfficeReflection.Descriptor,
     }.SelectMany(file => file.Services).SelectMany(service => service.Methods)
@@ -85,7 +87,7 @@ public sealed class FakeSystem : IAsyncLifetime
             new() { Shard = shard, Ready = true, Sequence = sequence, Committed = sequence, Published = sequence };
     }
 
-    /// <param name="call">Service and method.</param>
+    /// <param name="call">Service and method; of another maker's service with its package.</param>
     /// <param name="answer">May throw RpcException.</param>
     public FakeSystem Answer<TRequest>(string call, Func<TRequest, IMessage> answer) where TRequest : IMessage =>
         List<TRequest>(call, requests => [answer(requests[^1])]);
@@ -93,7 +95,8 @@ public sealed class FakeSystem : IAsyncLifetime
     /// <param name="answer">From all messages of the call to those of its answer.</param>
     public FakeSystem List<TRequest>(string call, Func<IReadOnlyList<TRequest>, IEnumerable<IMessage>> answer) where TRequest : IMessage
     {
-        _answers[$"/claims.v1.{call}"] = requests => answer([.. requests.Cast<TRequest>()]);
+        string path = call.Contains('.', StringComparison.Ordinal) ? $"/{call}" : $"/claims.v1.{call}";
+        _answers[path] = requests => answer([.. requests.Cast<TRequest>()]);
         return this;
     }
 

@@ -202,8 +202,9 @@ public sealed class FundingCommandTests(FakeSystem system)
         Assert.Equal(("Funding/ProposePayments", new ProposePaymentsRequest { County = "410122", Month = "2025-02" }),
             Assert.Single(system.Received));
         Assert.Equal([(0, 7L), (1, 9L)], system.Reached!.Shards.Select(shard => (shard.Shard, shard.Sequence)));
-        Ran table = await system.RunAsync("ledger", "pay", "run", "--county", "410122", "--month", "2025-02", "--dry-run");
+        Ran table = await system.RunAsync(["ledger", "pay", "run", "--county", "410122", "--month", "2025-02", "--dry-run", .. Entry]);
         Assert.Equal(exitCode, table.ExitCode);
+        Assert.All(system.Received, received => Assert.Equal("Funding/ProposePayments", received.Call));
         Assert.Equal(
             [
                 "facility 机构 owed 应付 paid 已付 withheld 抵扣 to pay 本次支付", "H1 ¥51.00 ¥32.00 ¥6.00 ¥19.00", "H2 ¥4.00 ¥1.00 ¥0.00 ¥3.00",
@@ -299,6 +300,7 @@ public sealed class FundingCommandTests(FakeSystem system)
                     ExpenseFen = 700,
                     ResultFen = -100,
                 },
+                new CountyResult { County = "410105", Name = "金水区", ContributionsFen = 500, ExpenseFen = 500 },
             },
             Fund = new CountyResult
             {
@@ -310,12 +312,15 @@ public sealed class FundingCommandTests(FakeSystem system)
             },
         });
         (await system.RunAsync(["ledger", "deficit", "--from", "2025-01-01", "--to", "2025-03-31", .. option, "--json"])).IsJson(0, """
-            {"counties":[{"county":"410122","name":"中牟县","contributionsFen":100,"subsidiesFen":200,"otherIncomeFen":300,"expenseFen":700,"resultFen":-100}],
+            {"counties":[{"county":"410122","name":"中牟县","contributionsFen":100,"subsidiesFen":200,"otherIncomeFen":300,"expenseFen":700,"resultFen":-100},
+                         {"county":"410105","name":"金水区","contributionsFen":500,"subsidiesFen":0,"otherIncomeFen":0,
+                          "expenseFen":500,"resultFen":0}],
              "fund":{"county":"","name":"","contributionsFen":1100,"subsidiesFen":1200,"otherIncomeFen":1300,"expenseFen":1400,"resultFen":2200}}
             """);
         Assert.Equal(new GetResultRequest { From = "2025-01-01", To = "2025-03-31", By = kind }, Assert.Single(system.Received).Request);
         Assert.Equal(
-            ["410122 中牟县 ¥1.00 ¥2.00 ¥3.00 ¥7.00 ¥-1.00 缺口", "fund 基金合计 ¥11.00 ¥12.00 ¥13.00 ¥14.00 ¥22.00"],
+            ["410122 中牟县 ¥1.00 ¥2.00 ¥3.00 ¥7.00 ¥-1.00 缺口", "410105 金水区 ¥5.00 ¥0.00 ¥0.00 ¥5.00 ¥0.00",
+                "fund 基金合计 ¥11.00 ¥12.00 ¥13.00 ¥14.00 ¥22.00"],
             (await system.RunAsync(["ledger", "deficit", "--from", "2025-01-01", "--to", "2025-03-31", .. option])).Lines[1..]);
 
         Answer("Funding/GetBalances", new Balances

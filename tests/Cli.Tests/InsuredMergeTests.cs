@@ -16,7 +16,11 @@ public sealed class InsuredMergeTests(FakeSystem system)
         Answering(_ => new MergeInsuredReply
         {
             Merge = "0123456789abcdef",
-            Overdrawn = { new OverdrawnLimit { Accumulator = "fordinary.year:2025", Limit = 30_000, Used = 41_250 } },
+            Overdrawn =
+            {
+                new OverdrawnLimit { Accumulator = "fordinary.year:2025", Limit = 30_000, Used = 41_250 },
+                new OverdrawnLimit { Accumulator = "nvisits.year:2025", Limit = 5, Used = 7 },
+            },
             SettledTwice = { "H1 V7" },
         });
 
@@ -30,13 +34,15 @@ public sealed class InsuredMergeTests(FakeSystem system)
                 "Together they have used more than these limits allow, and nothing is taken back 两个编号合计已超限额，系统不追回:",
                 "limit 限额项目 limit 限额 used 合计已用 beyond 超出",
                 "fordinary.year:2025 ¥300.00 ¥412.50 ¥112.50",
+                "nvisits.year:2025 5 7 2",
                 "A settlement stands under either id for visit H1 V7: cancel one 同一就诊在两个编号下均已结算，请撤销其一.",
             ],
             table.Lines);
         json.IsJson(0, """
             {
               "merged": "***9999", "into": "***1234", "undo": false, "merge": "0123456789abcdef", "doneBefore": false,
-              "overdrawn": [{ "accumulator": "fordinary.year:2025", "limit": 30000, "used": 41250 }], "settledTwice": ["H1 V7"]
+              "overdrawn": [{ "accumulator": "fordinary.year:2025", "limit": 30000, "used": 41250 },
+                            { "accumulator": "nvisits.year:2025", "limit": 5, "used": 7 }], "settledTwice": ["H1 V7"]
             }
             """);
         Assert.Equal(new MergeInsuredRequest { MergedId = Old, IntoId = New, Reason = "落户", Actor = "甲" }, system.Received[0].Request);

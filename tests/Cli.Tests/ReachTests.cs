@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Claims.PrivateServers;
 using Claims.V1;
+using Grpc.Health.V1;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -54,6 +55,23 @@ public sealed class ReachTests(FakeSystem system) : IDisposable
 
         Assert.Equal((0, ""), (here.ExitCode, here.Errors));
         Assert.Equal("urn:claims:operator:night", system.Headers["claims-identity"]);
+    }
+
+    [Fact]
+    public async Task Named_system_is_ready_where_every_service_is()
+    {
+        system.Begin().Answer<HealthCheckRequest>("grpc.health.v1.Health/Check",
+            _ => new HealthCheckResponse { Status = HealthCheckResponse.Types.ServingStatus.Serving });
+        string[] status = ["status", "--at", $"eligibility=http://127.0.0.1:{system.PortBase + 2}"];
+        string silent = $"http://127.0.0.1:{FreePort.Take(1)}";
+
+        Ran ready = await system.RunAsync(status);
+        Ran lacking = await system.RunAsync([.. status, "--at", $"ledger={silent}"]);
+
+        Assert.Equal(0, ready.ExitCode);
+        Assert.Equal(["service address state", $"eligibility http://127.0.0.1:{system.PortBase + 2} ready"], ready.Lines);
+        Assert.Equal(3, lacking.ExitCode);
+        Assert.StartsWith($"ledger {silent} does not answer", lacking.Lines[2], StringComparison.Ordinal);
     }
 
     [Fact]

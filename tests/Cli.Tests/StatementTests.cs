@@ -64,11 +64,17 @@ public sealed class StatementTests
                     line.CapCutFen, line.FundPayFen,
                     line.TotalFen - line.FundPayFen,
                 ]);
-        Assert.Contains("人民币叁拾叁元整", page, StringComparison.Ordinal);
+        PayableAccount sum = statement.Statement.PayableSum;
+        Assert.Contains("本期应付（大写） 人民币叁拾叁元整 ", Words(page), StringComparison.Ordinal);
+        Assert.Contains($"期末应付余额（大写） 人民币{StatementWords.Capital(sum.ClosingFen)} ", Words(page), StringComparison.Ordinal);
+        Assert.NotEqual(sum.OpeningFen, sum.ClosingFen);
         Assert.DoesNotMatch("""(?i)<script|<link|<img|src=|href=|url\(|@import|https?:""", page);
         Assert.DoesNotContain("尚未结束", page, StringComparison.Ordinal);
         Assert.DoesNotContain("不一致", page, StringComparison.Ordinal);
     }
+
+    private static string Words(string page) => string.Join(' ', WebUtility.HtmlDecode(Regex.Replace(page, "<[^>]*>", " "))
+        .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     [Fact]
     public void Page_shows_no_insured_id_and_no_markup_of_others()

@@ -69,6 +69,27 @@ public sealed class VerdictTests
         AssertFails(day => day.Balance.FundPaidFen += 1, "sub-ledger = trial balance");
 
     [Fact]
+    public void Trial_balance_with_another_number_of_settlements_is_noticed() =>
+        AssertFails(day => day.Balance.StandingSettlements += 1, "sub-ledger = trial balance");
+
+    [Fact]
+    public void Entries_with_another_sum_are_noticed() => AssertFails(day => day.Entries[0].FundPayFen += 1, "sub-ledger = trial balance");
+
+    [Theory]
+    [InlineData(true, 3)]
+    [InlineData(false, 4)]
+    public void Corrections_are_found_where_as_many_are_told_as_differ(bool found, long differing) =>
+        Assert.Equal(found, Corrections(differing, Wrong("P1", WrongCause.Refused), Wrong("P1", WrongCause.Follows),
+            Wrong("P2", WrongCause.OtherTier, "H9")).Holds);
+
+    [Fact]
+    public void Correction_of_whom_and_of_what_nobody_changed_is_noticed()
+    {
+        Assert.False(Corrections(1, Wrong("P2", WrongCause.OtherTerms)).Holds);
+        Assert.False(Corrections(1, Wrong("P1", WrongCause.Follows)).Holds);
+    }
+
+    [Fact]
     public void Trial_balance_that_does_not_balance_is_noticed() => AssertFails(day => day.Balance.CreditFen += 1, "debit = credit");
 
     [Fact]
@@ -82,6 +103,13 @@ public sealed class VerdictTests
     [InlineData(null)]
     public void Verification_that_fails_or_cannot_tell_is_noticed(bool? holds) => AssertFails(
         day => day.Chain = day.Chain with { Holds = holds }, "the books verify");
+
+    // The registry has changed the insured P1 and the facility H9.
+    private static Check Corrections(long differing, params WrongSettlement[] wrong) =>
+        Verdict.CorrectionsFound(wrong, new RecheckTotals { Settlements = 9, Differing = differing }, ["H9"], ["P1"]);
+
+    private static WrongSettlement Wrong(string insured, WrongCause cause, string facility = "H1") =>
+        new() { InsuredId = insured, Cause = cause, FacilityCode = facility };
 
     private static void AssertFails(Action<Day> tamper, params string[] names)
     {

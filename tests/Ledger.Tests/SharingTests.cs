@@ -53,6 +53,21 @@ public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Shards_that_do_not_divide_evenly_are_all_posted()
+    {
+        await using RunningLedger first = await JoinAsync();
+        await using RunningLedger second = await JoinAsync();
+        await using RunningLedger third = await JoinAsync();
+        RunningLedger[] all = [first, second, third];
+
+        await Eventually.HoldsAsync(
+            () => all.All(ledger => ledger.Own.Shards.Count is 2 or 3) && all.Sum(ledger => ledger.Own.Shards.Count) == Shards,
+            () => string.Join(", ", all.Select(ledger => ledger.Own.Shards.Count)));
+
+        Assert.Equal(Enumerable.Range(0, Shards), all.SelectMany(ledger => ledger.Own.Shards).Order());
+    }
+
+    [Fact]
     public async Task Instance_that_joins_under_load_takes_its_share_and_one_that_leaves_gives_it_back()
     {
         await using RunningLedger stays = await JoinAsync(batchRecords: 20);

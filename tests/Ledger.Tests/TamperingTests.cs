@@ -210,6 +210,18 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
     }
 
     [Fact]
+    public async Task Last_link_with_another_hash_is_none_that_the_instance_goes_on_from()
+    {
+        await using Audit audit = await books.AsChainedAsync();
+        await audit.ChainAllAsync();
+
+        await audit.TamperAsync("UPDATE chain_link SET hash = decode(repeat('ab', 32), 'hex') WHERE link = 7");
+
+        Assert.Null(await audit.Chain.ExtendAsync(sweep: true, CancellationToken.None));
+        Assert.Contains("link 7", audit.Chain.Broken, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Chain_computed_anew_over_forged_rows_is_consistent_but_not_the_head_that_was_noted()
     {
         await using Audit audit = await books.AsChainedAsync();

@@ -78,6 +78,9 @@ public sealed class BackupTests : IAsyncLifetime
     {
         RunningSystem.AssertDone(await _system.RunAsync("down"));
         if (redisLost) Directory.Delete(Path.Combine(_system.FilePath("data"), "redis"), recursive: true);
+        CommandResult unasked = await _system.RunAsync("restore", Backup);
+        Assert.True(unasked.ExitCode == 1 && unasked.Errors.Contains("with --replace they are put aside", StringComparison.Ordinal),
+            unasked.ToString());
         CommandResult restored = await _system.RunAsync(["restore", Backup, "--replace", "--to", to, "--json", .. more]);
         RunningSystem.AssertDone(restored);
         return restored.Json;

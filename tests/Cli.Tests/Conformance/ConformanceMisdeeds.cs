@@ -120,6 +120,14 @@ internal static class ConformanceMisdeeds
             await hospital.OnceAsync(visit);
             await hospital.Client.GetSettlementAsync(ScriptedHospital.LookupOf(visit));
         }),
+        new("dropped-reverse", "a refused cancellation taken for done", "仍是有效结算", async (hospital, counter) =>
+        {
+            SettleRequest visit = hospital.Visit(counter);
+            await hospital.OnceAsync(visit);
+            CancelRequest cancel = hospital.CancelOf(await hospital.Client.GetSettlementAsync(ScriptedHospital.LookupOf(visit)));
+            cancel.RequestId = visit.RequestId;
+            await hospital.OnceAsync(cancel);
+        }),
         new("dropped-reverse", "under the same id", "冲正用了被冲正请求的编号", async (hospital, counter) =>
         {
             SettleRequest visit = hospital.Visit(counter);

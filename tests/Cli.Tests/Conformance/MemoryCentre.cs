@@ -78,10 +78,12 @@ internal sealed class MemoryCentre(DateOnly today) : InProcessCalls
             ? cancel.OriginalRequestId
             : _settled.FirstOrDefault(one => one.Value.Reply.SettlementId == cancel.SettlementId).Key ?? "";
         SettleReply reply = new() { RequestId = cancel.RequestId, FacilityCode = cancel.FacilityCode, InsuredId = cancel.InsuredId };
-        if (!_settled.ContainsKey(target) || _cancelled.ContainsKey(target))
+        bool conflicts = _settled.ContainsKey(cancel.RequestId);
+        if (conflicts || !_settled.ContainsKey(target) || _cancelled.ContainsKey(target))
         {
             reply.Decision = Decision.Refused;
-            reply.ReasonCode = _cancelled.ContainsKey(target) ? Reasons.AlreadyCancelled : Reasons.SettlementUnknown;
+            reply.ReasonCode = conflicts ? Reasons.DuplicateConflict
+                : _cancelled.ContainsKey(target) ? Reasons.AlreadyCancelled : Reasons.SettlementUnknown;
             return reply;
         }
 
