@@ -2,6 +2,9 @@ using System.Text.Json;
 using Claims.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using EntryState = Claims.V1.FacilityEntry.Types.State;
 
 namespace Gateway.Tests;
 
@@ -132,6 +135,37 @@ public sealed class DayComparisonTests
         Assert.Contains(names, answer.Text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Day_that_is_not_named_is_Chinas_and_its_net_leaves_out_what_was_cancelled()
+    {
+        FacilityEntry[] entries =
+        [
+            new() { State = EntryState.Standing, RequestId = "R1", TotalFen = 100, FundPayFen = 60, SelfPayFen = 40 },
+            new() { State = EntryState.Undone, RequestId = "R2", TotalFen = 200, FundPayFen = 70, SelfPayFen = 130 },
+            new() { State = EntryState.Undoing, RequestId = "C2", TotalFen = -200, FundPayFen = -70, SelfPayFen = -130 },
+        ];
+        List<ListFacilityEntriesRequest> asked = [];
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync(
+            (request, context) =>
+            {
+                if (request is not ListFacilityEntriesRequest list) return ClinicAtPage.Answered(request, context);
+                asked.Add(list);
+                return Task.FromResult<IMessage>(new FacilityEntries { Entries = { entries } });
+            },
+            services => services.Replace(ServiceDescriptor.Singleton<TimeProvider>(new EarlyMorning())));
+        await clinic.LogInAsync();
+
+        ClinicAnswer day = await clinic.GetAsync("/clinic/day");
+        ClinicAnswer found = await clinic.GetAsync("/clinic/find?request=R1");
+
+        Assert.Equal(("2026-06-18", false), (day.Json.GetProperty("date").GetString(), day.Json.GetProperty("complete").GetBoolean()));
+        Assert.Equal("2026-06-18", found.Json.GetProperty("to").GetString());
+        Assert.Equal(["2026-06-18 2026-06-18 ", "2026-03-18 2026-06-18 R1"],
+            asked.Select(one => $"{one.Period.From} {one.Period.To} {one.RequestId}"));
+        Assert.Equal("""{"settlements":2,"cancellations":1,"net":1,"totalFen":100,"fundPayFen":60,"selfPayFen":40}""",
+            day.Json.GetProperty("totals").GetRawText());
+    }
+
     private static FacilityBooksReply Reply(FacilityBooks books, string cause)
     {
         FacilityBooksReply reply = new() { Summary = new LinesSummary { Outcome = TotalsOutcome.Balanced, Complete = true } };
@@ -147,5 +181,11 @@ public sealed class DayComparisonTests
             difference.Entry = new CentreEntry { RequestId = "R1", SettlementId = "S1", InsuredId = "P1", FundPayFen = 50 };
         reply.Differences.Add(difference);
         return reply;
+    }
+
+    /// <summary>One o'clock of 18 June in China, and still the 17th in Greenwich.</summary>
+    private sealed class EarlyMorning : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => new(2026, 6, 17, 17, 0, 0, TimeSpan.Zero);
     }
 }

@@ -13,6 +13,7 @@ public sealed class GatewaySettingsTests
         Assert.Empty(Faults(settings));
         Assert.Equal((10, 30, 262_144), (settings.AnswerSeconds, settings.BodySeconds, settings.BodyBytes));
         Assert.Equal((4_194_304, 60), (settings.BooksBytes, settings.ReconcileSeconds));
+        Assert.Equal((60, 60), (settings.LoginsPerMinute, settings.UnknownInsuredPerHour));
     }
 
     [Theory]

@@ -92,6 +92,21 @@ public sealed class HospitalBooksTests
     }
 
     [Fact]
+    public async Task Books_of_several_messages_are_compared_to_the_last_line()
+    {
+        await using FakeAdjudication ledger = await FakeAdjudication.StartAsync((_, _) =>
+            Task.FromResult<IMessage>(new FacilityBooksReply { Summary = new() }));
+        await using RunningGateway gateway = await RunningGateway.StartAsync(ledger.Address);
+        string[] requests = [.. Enumerable.Range(1, 1_001).Select(number => $"R{number}")];
+        IEnumerable<string> lines = requests.Select(request => Line.Replace("\"R1\"", $"\"{request}\"", StringComparison.Ordinal));
+
+        ClinicAnswer answer = await gateway.PostAsync("reconcile-lines", $$"""{{{Scope}},"lines":[{{string.Join(',', lines)}}]}""");
+
+        Assert.Equal(200, answer.Status);
+        Assert.Equal(requests, ((FacilityBooks)Assert.Single(ledger.Requests)).Lines.Select(line => line.RequestId));
+    }
+
+    [Fact]
     public async Task Books_may_be_longer_than_another_request_and_have_a_bound_of_their_own()
     {
         await using FakeAdjudication ledger = await FakeAdjudication.StartAsync((_, _) =>

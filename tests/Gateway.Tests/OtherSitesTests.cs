@@ -10,6 +10,7 @@ namespace Gateway.Tests;
 public sealed class OtherSitesTests
 {
     private const string Request = """{"requestId":"R1","facilityCode":"H1"}""";
+    private const string LogIn = """{"facilityCode":"HW1","clerk":"王医生","password":"right-one"}""";
     private const string Clinic = "https://clinic.example";
 
     [Theory]
@@ -21,14 +22,18 @@ public sealed class OtherSitesTests
     [InlineData("application/jsonp")]
     public async Task Body_that_is_not_said_to_be_JSON_in_UTF8_is_not_served(string? type)
     {
-        await using FakeAdjudication adjudication = await StartAsync();
-        await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync();
 
-        ClinicAnswer answer = await gateway.SendAsync(Body(type));
+        // The page's own calls too.
+        foreach (string path in (string[])["/v1/settle", "/clinic/login"])
+        {
+            ClinicAnswer answer = await clinic.Gateway.SendAsync(Body(type, path));
+            Assert.Equal((415, "UNSUPPORTED_MEDIA_TYPE"), (answer.Status, answer.Code));
+            Assert.Equal("请求头 Content-Type 应为 application/json（字符集 utf-8），本次请求未办理。", answer.Text);
+        }
 
-        Assert.Equal((415, "UNSUPPORTED_MEDIA_TYPE"), (answer.Status, answer.Code));
-        Assert.Equal("请求头 Content-Type 应为 application/json（字符集 utf-8），本次请求未办理。", answer.Text);
-        Assert.Empty(adjudication.Requests);
+        Assert.Empty(clinic.Asked);
+        Assert.Empty(clinic.Eligibility.LogIns);
     }
 
     [Theory]
@@ -113,11 +118,11 @@ public sealed class OtherSitesTests
         Assert.Equal(200, (int)scraped.StatusCode);
     }
 
-    private static HttpRequestMessage Body(string? type)
+    private static HttpRequestMessage Body(string? type, string path = "/v1/settle")
     {
-        ByteArrayContent body = new(Encoding.UTF8.GetBytes(Request));
+        ByteArrayContent body = new(Encoding.UTF8.GetBytes(path == "/clinic/login" ? LogIn : Request));
         if (type is not null) body.Headers.ContentType = MediaTypeHeaderValue.Parse(type);
-        return new HttpRequestMessage(HttpMethod.Post, new Uri("/v1/settle", UriKind.Relative)) { Content = body };
+        return new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative)) { Content = body };
     }
 
     private static string? Header(HttpResponseMessage told, string name) =>

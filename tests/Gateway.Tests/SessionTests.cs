@@ -267,6 +267,19 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task Call_of_the_page_gives_back_its_place()
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync();
+        await clinic.LogInAsync();
+        Assert.Equal(200, (await clinic.GetAsync("/clinic/session")).Status);
+
+        // A call ends a moment after its answer has arrived.
+        long deadline = Environment.TickCount64 + (long)RunningGateway.Bound.TotalMilliseconds;
+        while (await clinic.Gateway.MetricsAsync("claims_calls_in_progress") is not ["claims_calls_in_progress 0"])
+            Assert.True(Environment.TickCount64 < deadline, "a place is not given back");
+    }
+
+    [Fact]
     public async Task Clinic_that_guesses_insured_is_told_to_wait()
     {
         await using ClinicAtPage clinic = await ClinicAtPage.StartAsync("--Claims:UnknownInsuredPerHour=3");

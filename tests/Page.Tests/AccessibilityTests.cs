@@ -56,6 +56,17 @@ public sealed class AccessibilityTests(PageSystem system)
             await ShootAsync(counter, phone ? $"{view}-phone" : view);
         }
 
+        if (!phone)
+        {
+            // A new password that is repeated otherwise is not sent; what says so is clean too.
+            await counter.Page.GetByLabel("当前密码").FillAsync(clinic.Password);
+            await counter.Page.GetByLabel("新密码", new PageGetByLabelOptions { Exact = true }).FillAsync("Cun-Weisheng-2027");
+            await counter.Page.GetByLabel("再输一遍新密码").FillAsync("Cun-Weisheng-2028");
+            await counter.Button("保存新密码").ClickAsync();
+            await Expect(counter.Page.Locator("main .notice")).ToContainTextAsync("两次输入的新密码不一致");
+            await AssertCleanAsync(counter, "password refused");
+        }
+
         // Nothing is wider than the screen but tables, which scroll by themselves.
         Assert.True(await counter.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"));
         counter.AssertNoFaults();

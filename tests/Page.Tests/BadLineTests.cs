@@ -11,7 +11,7 @@ namespace Claims.PageTests;
 public sealed class BadLineTests(PageSystem system)
 {
     [Fact]
-    public async Task Entry_made_offline_waits_survives_a_reload_and_is_sent_once()
+    public async Task Entries_made_offline_wait_survive_a_reload_and_are_sent_once_in_their_order()
     {
         Clinic clinic = await system.NextClinicAsync();
         await using Counter counter = await Counter.LoggedInAsync(system, clinic);
@@ -24,17 +24,25 @@ public sealed class BadLineTests(PageSystem system)
         await Expect(counter.Page.Locator(".sums")).ToContainTextAsync("线路恢复后自动上传");
         await counter.SettleAsync();
         await counter.ExpectStateAsync("待上传");
+        string first = counter.RequestId;
+        string second = await counter.VisitAsync(2);
 
         await counter.Page.ReloadAsync();
         await counter.ExpectStateAsync("待上传");
         await Expect(counter.Page.Locator(".entry")).ToContainTextAsync("费用合计 12.50 元");
-        JsonElement stored = Assert.Single(await counter.StoredAsync());
-        Assert.Equal("WAITING", stored.GetProperty("state").GetString());
+        Assert.Equal(["WAITING", "WAITING"], (await counter.StoredAsync()).Select(stored => stored.GetProperty("state").GetString()));
         Assert.Empty(await system.BooksOfAsync(clinic));
 
+        List<string> sent = [];
+        counter.Context.Request += (_, request) =>
+        {
+            if (request.Url.EndsWith("/v1/settle", StringComparison.Ordinal))
+                sent.Add(request.PostDataJSON()!.Value.GetProperty("requestId").GetString()!);
+        };
         await counter.Context.SetOfflineAsync(false);
         await counter.ExpectStateAsync("已结算");
-        Assert.Single(await system.BooksOfAsync(clinic));
+        Assert.Equal([first, second], sent);
+        Assert.Equal(2, (await system.BooksOfAsync(clinic)).Count);
         counter.AssertNoFaults();
     }
 
@@ -100,6 +108,53 @@ public sealed class BadLineTests(PageSystem system)
     }
 
     [Fact]
+    public async Task Call_that_is_never_answered_is_given_up_and_its_entry_is_not_entered_anew()
+    {
+        // The page's patience ends when the test says so.
+        const string Patience = """
+            const calls = [];
+            AbortSignal.timeout = () => {
+              const call = new AbortController();
+              calls.push(call);
+              return call.signal;
+            };
+            window.loseAll = () => calls.forEach((call) => call.abort(new DOMException('', 'TimeoutError')));
+            """;
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic, before: Patience);
+        TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        int sent = 0;
+        await counter.Context.RouteAsync("**/v1/settle", async route =>
+        {
+            switch (Interlocked.Increment(ref sent))
+            {
+                case 1:
+                    reached.SetResult();
+                    break;
+                case 2:
+                    await route.FulfillAsync(Lost(route.Request));
+                    break;
+                default:
+                    await route.ContinueAsync();
+                    break;
+            }
+        });
+        await counter.VisitAsync(1);
+        await reached.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        await counter.Page.EvaluateAsync("() => loseAll()");
+        await Expect(counter.Page.Locator(".head")).ToContainTextAsync("线路中断，结果未知");
+        Assert.Equal("SENDING", Assert.Single(await counter.StoredAsync()).GetProperty("state").GetString());
+
+        // The centre has lost its records: the first call may have settled all the same.
+        await TryUntilAsync(counter, "失败");
+        await Expect(counter.Button("原样重新提交")).ToBeVisibleAsync();
+        await Expect(counter.Button("修改后重新办理")).ToHaveCountAsync(0);
+        await counter.Button("原样重新提交").ClickAsync();
+        await counter.ExpectStateAsync("已结算");
+        Assert.Single(await system.BooksOfAsync(clinic));
+    }
+
+    [Fact]
     public async Task Two_tabs_send_an_entry_once_and_both_see_it_settled()
     {
         Clinic clinic = await system.NextClinicAsync();
@@ -109,6 +164,10 @@ public sealed class BadLineTests(PageSystem system)
         counter.Watch(other);
         await other.GotoAsync("/#day");
         await other.Locator(".totals").WaitForAsync();
+        // What waits is on the list of whatever day is looked at.
+        ILocator day = other.GetByLabel("日期");
+        await day.FillAsync($"{PageSystem.Today.AddDays(-1):yyyy-MM-dd}");
+        await Expect(other.Locator("main")).ToContainTextAsync("这一天没有记录");
         int calls = 0;
         counter.Context.Request += (_, request) => { if (request.Url.EndsWith("/v1/settle", StringComparison.Ordinal)) calls++; };
         await counter.Context.SetOfflineAsync(true);
@@ -117,6 +176,7 @@ public sealed class BadLineTests(PageSystem system)
         await counter.SettleAsync();
         await counter.ExpectStateAsync("待上传");
         await Expect(other.Locator(".list")).ToContainTextAsync("待上传");
+        await day.FillAsync($"{PageSystem.Today:yyyy-MM-dd}");
 
         await counter.Context.SetOfflineAsync(false);
         await counter.ExpectStateAsync("已结算");
@@ -306,6 +366,25 @@ public sealed class BadLineTests(PageSystem system)
         ContentType = "application/json",
         Body = """{"code":"DEADLINE_EXCEEDED","text":"系统未能在规定时间内答复，办理结果未知。"}""",
     };
+
+    private static RouteFulfillOptions Lost(IRequest request)
+    {
+        JsonElement sent = request.PostDataJSON()!.Value;
+        return new RouteFulfillOptions
+        {
+            Status = 200,
+            ContentType = "application/json",
+            Body = JsonSerializer.Serialize(new
+            {
+                decision = "REFUSED",
+                reasonCode = "RECORDS_LOST",
+                reasonText = "中心的记录不全，不能办理。",
+                requestId = sent.GetProperty("requestId"),
+                facilityCode = sent.GetProperty("facilityCode"),
+                insuredId = sent.GetProperty("insuredId"),
+            }),
+        };
+    }
 
     /// <summary>The pauses between the calls are not waited for.</summary>
     private static Task TryUntilAsync(Counter counter, string state) => Eventually.HoldsAsync(async () =>

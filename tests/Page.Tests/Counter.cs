@@ -102,11 +102,13 @@ public sealed class Counter : IAsyncDisposable
         await Page.Keyboard.PressAsync(key);
     }
 
-    /// <summary>A line of keys as a card reader sends it: one act of the clerk's.</summary>
+    /// <summary>A line of keys as a card reader sends it, an X at its end with Shift: one act of the clerk's.</summary>
     public async Task ScanAsync(string line)
     {
         Keys++;
-        await Page.Keyboard.TypeAsync(line);
+        bool shifts = line.EndsWith('X');
+        await Page.Keyboard.TypeAsync(shifts ? line[..^1] : line);
+        if (shifts) await Page.Keyboard.PressAsync("Shift+X");
         await Page.Keyboard.PressAsync("Enter");
     }
 

@@ -87,6 +87,11 @@ public sealed class SafetyTests(PageSystem system)
         string requestId = await counter.VisitAsync(1);
         await counter.ExpectStateAsync("已结算");
         string settlementId = Assert.Single(await counter.StoredAsync()).GetProperty("settlementId").GetString()!;
+        // One that is begun.
+        await counter.Page.GotoAsync("/#visit");
+        await counter.IdentifyAsync(first.Insured(2));
+        await counter.Page.GotoAsync($"/#entry/{requestId}");
+        await counter.ExpectStateAsync("已结算");
         await counter.Button("退出").ClickAsync();
         await counter.Page.GetByLabel("密码").WaitForAsync();
         await counter.Page.GetByLabel("机构编码").FillAsync(second.FacilityCode);
@@ -101,6 +106,8 @@ public sealed class SafetyTests(PageSystem system)
         await Expect(counter.Page.Locator(".entry .notice")).Not.ToHaveTextAsync("");
         Assert.Equal(0, await counter.Page.Locator(".receipt").CountAsync());
         Assert.DoesNotContain(requestId, await counter.Page.Locator("main").InnerTextAsync(), StringComparison.Ordinal);
+        await counter.Page.GotoAsync("/#visit");
+        await Expect(counter.Page.GetByLabel("人员编号")).ToHaveValueAsync("");
     }
 
     [Fact]

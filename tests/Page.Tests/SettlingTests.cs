@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Claims.V1;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
@@ -45,7 +46,17 @@ public sealed class SettlingTests(PageSystem system)
         await counter.IdentifyAsync(clinic.Insured(1));
         // Class B above its price limit: 2 × 16.00, limit 15.00, a tenth of the rest first.
         await counter.AddAsync("amxl", "2", "16");
-        await counter.AddAsync("xzz999", "1", "3");
+        // The second of those whose codes begin so.
+        await counter.TypeAsync("x");
+        await Expect(counter.Page.Locator("#hits li").Last).ToContainTextAsync("XZZ999");
+        await Expect(counter.Page.Locator("#hits li")).ToHaveCountAsync(2);
+        await counter.PressAsync("ArrowDown");
+        await Expect(counter.Page.Locator("#hits [aria-selected=true]")).ToContainTextAsync("XZZ999");
+        await counter.PressAsync("Enter");
+        await counter.PressAsync("Enter");
+        await counter.TypeAsync("3");
+        await counter.PressAsync("Enter");
+        await Expect(counter.Page.Locator(".lines tbody tr").Last).ToContainTextAsync(PageSystem.BadName);
         await counter.SettleAsync();
         await counter.ExpectStateAsync("已结算");
         string[][] amounts = await AmountsAsync(counter.Page);
@@ -58,6 +69,18 @@ public sealed class SettlingTests(PageSystem system)
         await Expect(receipt.Locator(".steps li").First).ToContainTextAsync("郑医保〔2023〕6号");
         Assert.True(await receipt.Locator(".steps li").CountAsync() >= 3);
         await Expect(receipt).Not.ToContainTextAsync(clinic.Insured(1));
+
+        // What the answer does not say is not printed as nothing.
+        string settlementId = await SettlementIdAsync(counter);
+        await counter.Context.RouteAsync("**/v1/get-settlement", async route =>
+        {
+            IAPIResponse answer = await route.FetchAsync();
+            Dictionary<string, JsonElement> said = (await answer.JsonAsync())!.Value.EnumerateObject()
+                .Where(part => part.Name != "capRemainingFen").ToDictionary(part => part.Name, part => part.Value);
+            await route.FulfillAsync(new RouteFulfillOptions { Response = answer, BodyBytes = JsonSerializer.SerializeToUtf8Bytes(said) });
+        });
+        await counter.Page.GotoAsync($"/#settlement/{settlementId}/{clinic.Insured(1)}");
+        await Expect(receipt.Locator(".amounts tr").Last).ToHaveTextAsync("年度剩余额度未知");
     }
 
     [Fact]
@@ -180,7 +203,9 @@ public sealed class SettlingTests(PageSystem system)
         await Expect(counter.Page.Locator(".lines tbody tr")).ToHaveCountAsync(1);
         await Expect(counter.Page.GetByLabel("项目（拼音首字母、编码或名称）")).ToBeFocusedAsync();
 
+        // The price of the last time is offered.
         await counter.ChooseAsync("gml");
+        await Expect(counter.Page.GetByLabel("单价（元）")).ToHaveValueAsync("3.00");
         await counter.Page.GetByLabel("单价（元）").FillAsync("4");
         await counter.Button("加入").DblClickAsync();
         await Expect(counter.Page.Locator("[data-test=total]")).ToHaveTextAsync("7.00");
@@ -200,6 +225,13 @@ public sealed class SettlingTests(PageSystem system)
         await Expect(counter.Page.GetByLabel("人员编号")).ToHaveValueAsync(clinic.Insured(2));
         await Expect(counter.Page.GetByLabel("数量")).ToHaveValueAsync("1");
         await Expect(counter.Page.Locator(".insured")).ToContainTextAsync("张*三");
+
+        // An identity number may end in X.
+        const string WithX = "41010519800101003X";
+        await counter.Page.GetByLabel("数量").FocusAsync();
+        await counter.ScanAsync(WithX);
+        await Expect(counter.Page.GetByLabel("人员编号")).ToHaveValueAsync(WithX);
+        await Expect(counter.Page.GetByLabel("数量")).ToHaveValueAsync("1");
     }
 
     [Fact]
@@ -233,10 +265,17 @@ public sealed class SettlingTests(PageSystem system)
 
         await second.Page.Locator(".list tbody a").First.ClickAsync();
         await Expect(second.Page.Locator(".receipt")).ToContainTextAsync(requestId);
+        await Expect(second.Page.Locator(".void")).ToHaveCountAsync(0);
+        string address = second.Page.Url;
         await second.Button("撤销这笔结算").ClickAsync();
         await second.Button("确认撤销").ClickAsync();
         await Expect(second.Page.Locator(".receipt h2")).ToHaveTextAsync("居民医保门诊撤销单");
         Assert.Equal(0, (await system.BooksOfAsync(clinic)).Sum(entry => entry.FundPayFen));
+        await second.Page.GotoAsync(address);
+        await Expect(second.Page.Locator(".receipt")).ToContainTextAsync(requestId);
+        await Expect(second.Page.Locator(".receipt .void")).ToHaveTextAsync("本结算已撤销");
+        await second.Page.GotoAsync("/#day");
+        await Expect(second.Page.Locator(".totals")).ToContainTextAsync("0 笔，费用 0.00 元，基金支付 0.00 元");
         second.AssertNoFaults();
     }
 
