@@ -73,8 +73,10 @@ public sealed class StatementTests
         Assert.DoesNotContain("不一致", page, StringComparison.Ordinal);
     }
 
-    private static string Words(string page) => string.Join(' ', WebUtility.HtmlDecode(Regex.Replace(page, "<[^>]*>", " "))
-        .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    private static string Words(string page) => string.Join(
+        ' ',
+        WebUtility.HtmlDecode(Regex.Replace(page, "<[^>]*>", " ", RegexOptions.NonBacktracking))
+            .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     [Fact]
     public void Page_shows_no_insured_id_and_no_markup_of_others()

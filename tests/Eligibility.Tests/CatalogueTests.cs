@@ -5,7 +5,7 @@ namespace Claims.Eligibility.Tests;
 
 /// <summary>The three catalogues over the wire. The service is shared: each test has item codes of its own.</summary>
 [Collection(nameof(PostgresCollection))]
-public sealed class CatalogueTests(CatalogueTests.SharedService shared) : IClassFixture<CatalogueTests.SharedService>
+public sealed class CatalogueTests(SharedService shared) : IClassFixture<SharedService>
 {
     private const string Header = "item_code,name,class,first_self_pay_bp,price_limit_milli_fen,valid_from,valid_to\n";
 
@@ -155,6 +155,8 @@ public sealed class CatalogueTests(CatalogueTests.SharedService shared) : IClass
                 new CatalogueItem { ItemCode = $"{code}-other", ItemClass = ItemClass.ClassA, ValidFrom = "2024-01-01" },
             ],
             reply.Items);
+        Assert.Equal([(code, "新名"), ($"{code}-other", "x")], (await SearchAsync(code, limit: 100)).Items
+            .Select(item => (item.ItemCode, item.Name)));
     }
 
     [Fact]
@@ -187,6 +189,16 @@ public sealed class CatalogueTests(CatalogueTests.SharedService shared) : IClass
         Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(101)]
+    public async Task Search_for_more_than_a_hundred_items_or_none_is_an_invalid_argument(int limit)
+    {
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => SearchAsync("nothing", limit));
+        Assert.Equal((StatusCode.InvalidArgument, "limit must be 1 to 100"), (refused.StatusCode, refused.Status.Detail));
+        Assert.Empty((await SearchAsync("nothing", limit: 100)).Items);
+    }
+
     private static void AssertFault(ImportReply reply, long line, string column, string message)
     {
         Assert.Equal(0, reply.Rows);
@@ -200,14 +212,6 @@ public sealed class CatalogueTests(CatalogueTests.SharedService shared) : IClass
     private async Task<LookupReply> LookupAsync(params string[] itemCodes) =>
         await shared.Service.Client.LookupAsync(new LookupRequest { ItemCodes = { itemCodes } }, deadline: DateTime.UtcNow + Bound);
 
-    public sealed class SharedService(PostgresServer postgres) : IAsyncLifetime
-    {
-        private EligibilityService? service;
-
-        internal EligibilityService Service => service!;
-
-        public async Task InitializeAsync() => service = await EligibilityService.StartAsync(postgres.NewDatabase());
-
-        public async Task DisposeAsync() => await service!.DisposeAsync();
-    }
+    private async Task<CatalogueMatches> SearchAsync(string query, int limit) => await shared.Service.Clinic.SearchCatalogueAsync(
+        new SearchCatalogueRequest { Query = query, Date = "2024-06-18", Limit = limit }, deadline: DateTime.UtcNow + Bound);
 }

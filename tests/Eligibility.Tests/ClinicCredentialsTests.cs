@@ -273,6 +273,21 @@ public sealed class ClinicCredentialsTests(PostgresServer postgres)
     public void New_password_is_weighed(string password, bool good) =>
         Assert.Equal(good, Passwords.Weakness(password, "H1000", Clerk, "the-old-password") is null);
 
+    [Fact]
+    public void New_password_may_be_as_long_as_a_login_takes_and_no_longer()
+    {
+        string longest = string.Concat(Enumerable.Repeat("a-long-password-", Passwords.MostCharacters / 16));
+        Assert.Equal(128, longest.Length);
+        Assert.Null(Passwords.Weakness(longest, "H1000", Clerk, "the-old-password"));
+        Assert.Equal("新密码应为 10 至 128 个字符。", Passwords.Weakness(longest + "x", "H1000", Clerk, "the-old-password"));
+    }
+
+    [Theory]
+    [InlineData(Chosen, true)]
+    [InlineData("a-chosen-passwort", false)]
+    public void Password_that_was_hashed_with_another_number_of_iterations_is_still_read(string password, bool right) => Assert.Equal(
+        right, Passwords.Is(password, "pbkdf2-sha256$1000$AAECAwQFBgcICQoLDA0ODw==$FrhmII/SVkJ+GbZTst38+sTygPloE11v8q/sJHJj4pI="));
+
     private sealed class Office : IAsyncDisposable
     {
         private readonly RegistryDatabase _registry;

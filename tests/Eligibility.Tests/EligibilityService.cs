@@ -26,9 +26,18 @@ internal sealed class EligibilityService : IAsyncDisposable
         _process = process;
         _channel = GrpcChannel.ForAddress(address);
         Client = new(_channel);
+        Access = new(_channel);
+        Clinic = new(_channel);
+        Office = new(_channel);
     }
 
     public V1.Eligibility.EligibilityClient Client { get; }
+
+    public ClinicAccess.ClinicAccessClient Access { get; }
+
+    public ClinicRegistry.ClinicRegistryClient Clinic { get; }
+
+    public RegistryOffice.RegistryOfficeClient Office { get; }
 
     public async Task<string> MetricsAsync()
     {
@@ -117,6 +126,18 @@ internal sealed class EligibilityService : IAsyncDisposable
     }
 
     private static string LogFile(DirectoryInfo directory) => Path.Combine(directory.FullName, "log");
+}
+
+/// <summary>One service for a class; tests that are answered by it have codes and ids of their own.</summary>
+public sealed class SharedService(PostgresServer postgres) : IAsyncLifetime
+{
+    private EligibilityService? service;
+
+    internal EligibilityService Service => service!;
+
+    public async Task InitializeAsync() => service = await EligibilityService.StartAsync(postgres.NewDatabase());
+
+    public async Task DisposeAsync() => await service!.DisposeAsync();
 }
 
 internal static class Poll

@@ -9,7 +9,7 @@ namespace Claims.Eligibility.Tests;
 
 /// <summary>Over the wire, against the service as it is deployed.</summary>
 [Collection(nameof(PostgresCollection))]
-public sealed class EligibilityServiceTests(PostgresServer postgres)
+public sealed class EligibilityServiceTests(PostgresServer postgres, SharedService shared) : IClassFixture<SharedService>
 {
     private const string Facilities = RegistryDatabase.FacilityHeader + "F1,省人民医院,410105,province,3A,hospital,2024-01-01,\n";
     private const string Insured =
@@ -99,7 +99,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
     [Fact]
     public async Task Import_without_a_known_kind_is_refused()
     {
-        await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
+        EligibilityService service = shared.Service;
         Assert.Equal("nothing was sent", (await service.ImportAsync(ImportKind.Facilities, "")).Error.Message);
         Assert.Contains("is not a kind of file", (await service.ImportAsync(ImportKind.Unspecified, "x\n")).Error.Message,
             StringComparison.Ordinal);
@@ -108,7 +108,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
     [Fact]
     public async Task Lookup_of_more_than_a_thousand_is_an_invalid_argument()
     {
-        await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
+        EligibilityService service = shared.Service;
         LookupRequest request = new();
         request.InsuredIds.AddRange(Enumerable.Range(0, 1000).Select(number => $"P{number}"));
         Assert.Empty((await service.Client.LookupAsync(request, deadline: DateTime.UtcNow + Bound)).Insured);
@@ -150,7 +150,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
     }
 
     [Fact]
-    public async Task Database_that_may_lose_what_it_answers_is_read_and_takes_no_file_unless_it_is_accepted_as_it_is()
+    public async Task Database_that_may_lose_what_it_answers_is_read_and_not_changed_unless_it_is_accepted_as_it_is()
     {
         string database = postgres.NewDatabase();
         await using EligibilityService service = await EligibilityService.StartAsync(database, acceptUnsafe: false);
@@ -160,13 +160,73 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
             () => service.ImportAsync(ImportKind.Facilities, Facilities, chunkBytes: 4096));
 
         Assert.Equal((StatusCode.Unavailable, Fault), (refused.StatusCode, refused.Status.Detail));
+        refused = await Assert.ThrowsAsync<RpcException>(() => RegisterAsync(service, Enrol("窗口办理")));
+        Assert.Equal((StatusCode.Unavailable, Fault), (refused.StatusCode, refused.Status.Detail));
         LookupRequest lookup = new() { FacilityCodes = { "F1" } };
         Assert.Empty((await service.Client.LookupAsync(lookup, deadline: DateTime.UtcNow + Bound)).Facilities);
         Assert.Equal("200", await service.StatusAsync("/healthz/ready"));
         Assert.Contains("\"event\":\"postgres_not_trusted\"", service.Log, StringComparison.Ordinal);
         await using EligibilityService accepting = await EligibilityService.StartAsync(database, acceptUnsafe: true);
         Assert.Equal(1, (await accepting.ImportAsync(ImportKind.Facilities, Facilities)).Rows);
+        Assert.Single((await RegisterAsync(accepting, Enrol("窗口办理"))).Spans);
         Assert.Contains("\"event\":\"postgres_unsafe\"", accepting.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Registration_needs_a_reason_and_insured_is_explained_by_what_was_known_on_the_day()
+    {
+        EligibilityService service = shared.Service;
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => RegisterAsync(service, Enrol(reason: "")));
+        Assert.Equal((StatusCode.InvalidArgument, "reason is not a text of 1 to 200 characters, each of them seen"),
+            (refused.StatusCode, refused.Status.Detail));
+
+        Assert.Equal("窗口办理", (await RegisterAsync(service, Enrol("窗口办理"))).Change.Reason);
+
+        Explanation now = await ExplainAsync(asOf: "");
+        Assert.True(now.Holds);
+        Assert.EndsWith("窗口办理", now.Sentences[0].Source, StringComparison.Ordinal);
+        Explanation before = await ExplainAsync(asOf: "2025-06-30");
+        Assert.Equal((false, "查无此参保人，请核对人员编号或医保电子凭证。"), (before.Holds, Assert.Single(before.Sentences).Text));
+
+        async Task<Explanation> ExplainAsync(string asOf) => await service.Office.ExplainInsuredAsync(
+            new ExplainInsuredRequest { InsuredId = "counter-1", On = "2025-06-30", AsOf = asOf }, deadline: DateTime.UtcNow + Bound);
+    }
+
+    [Fact]
+    public async Task Machines_token_holds_its_days_and_a_login_ends_the_session_that_it_replaces()
+    {
+        EligibilityService service = shared.Service;
+        Assert.Equal(1, (await service.ImportAsync(ImportKind.Facilities, Facilities)).Rows);
+
+        IssuedCredential machines = await IssueAsync(new() { Clerk = "his", Machine = true, Days = 30 });
+        Credential kept = Assert.Single((await service.Access.ListCredentialsAsync(
+            new ListCredentialsRequest { FacilityCode = "F1" }, deadline: DateTime.UtcNow + Bound)).Credentials);
+        Assert.Equal(TimeSpan.FromDays(30), Time(kept.HoldsUntil) - Time(kept.IssuedAt));
+        Assert.Equal(kept.HoldsUntil, machines.HoldsUntil);
+        Assert.Equal(("his", kept.HoldsUntil), await WhoseAsync(machines.Secret));
+
+        string password = (await IssueAsync(new() { Clerk = "王医生" })).Secret;
+        string replaced = await LogInAsync(replaces: "");
+        Assert.Equal("王医生", (await WhoseAsync(replaced))?.Clerk);
+        string token = await LogInAsync(replaced);
+        Assert.Null(await WhoseAsync(replaced));
+        Assert.Equal("王医生", (await WhoseAsync(token))?.Clerk);
+
+        static DateTimeOffset Time(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture);
+
+        async Task<IssuedCredential> IssueAsync(IssueCredentialRequest request)
+        {
+            request.FacilityCode = "F1";
+            return await service.Access.IssueCredentialAsync(request, deadline: DateTime.UtcNow + Bound);
+        }
+
+        async Task<string> LogInAsync(string replaces) => (await service.Access.LogInAsync(
+            new LogInRequest { FacilityCode = "F1", Clerk = "王医生", Password = password, Replaces = replaces },
+            deadline: DateTime.UtcNow + Bound)).Token;
+
+        async Task<(string Clerk, string Until)?> WhoseAsync(string secret) => (await service.Access.CheckTokenAsync(
+            new CheckTokenRequest { Token = secret }, deadline: DateTime.UtcNow + Bound)).Session is { } session
+            ? (session.Clerk, session.ExpiresAt) : null;
     }
 
     [Fact]
@@ -203,4 +263,24 @@ public sealed class EligibilityServiceTests(PostgresServer postgres)
         policy.Delete(recursive: true);
         Assert.Matches(@"zhengzhou-coverage\.yaml:[0-9]+: unknown key 'extra'", log);
     }
+
+    private static RegisterRequest Enrol(string reason) => new()
+    {
+        RequestId = "R1",
+        InsuredId = "counter-1",
+        PlanYear = 2025,
+        Reason = reason,
+        Enrol = new EnrolmentSpan
+        {
+            Name = "张三",
+            Scheme = "resident",
+            County = "410105",
+            Category = "general",
+            PaidOn = "2024-11-05",
+            BirthDate = "1980-01-01",
+        },
+    };
+
+    private static async Task<RegisterReply> RegisterAsync(EligibilityService service, RegisterRequest request) =>
+        await service.Office.RegisterAsync(request, deadline: DateTime.UtcNow + Bound);
 }

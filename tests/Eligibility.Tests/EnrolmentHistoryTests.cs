@@ -265,6 +265,7 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
         await registry.ImportInsuredAsync(LongHeader
+            + "P1,张三,resident,410122,student,2024,2023-11-05,1980-01-01,,,,\n"
             + "P1,张三,resident,410105,general,2025,2025-03-01,1980-01-01,,,2025-06-30,employee_scheme\n");
         await using NpgsqlConnection connection = await registry.Database.OpenConnectionAsync();
         List<RegisteredSpan> spans = await EnrolmentSpans.ReadAsync(connection, "P1", null, CancellationToken.None);
@@ -282,6 +283,32 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
         Assert.False(InsuredExplanation.Of("P1", spans, new(2025, 7, 1), Policy).Holds);
         Assert.Equal("查无此参保人，请核对人员编号或医保电子凭证。",
             Assert.Single(InsuredExplanation.Of("P9", [], new(2025, 7, 1), Policy).Sentences).Text);
+    }
+
+    [Fact]
+    public async Task Explanation_of_a_year_is_by_the_rules_of_that_year()
+    {
+        PolicyPack changed = Policy with
+        {
+            EarlierCoverage = [Policy.Coverage],
+            Coverage = Policy.Coverage with { FromPlanYear = 2026, WaitingDays = new(90, "x") },
+        };
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportInsuredAsync(Header + "P1,张三,resident,410105,general,2025,2025-03-01,1980-01-01,\n"
+            + "P1,张三,resident,410105,general,2026,2026-03-01,1980-01-01,\n");
+        await using NpgsqlConnection connection = await registry.Database.OpenConnectionAsync();
+        List<RegisteredSpan> spans = await EnrolmentSpans.ReadAsync(connection, "P1", null, CancellationToken.None);
+
+        Assert.Equal(
+            (true, "2025年3月1日缴费，等待期30天，自2025年3月31日起享受待遇。", "2025年3月31日享受城乡居民医保待遇。"), On(new(2025, 3, 31)));
+        (bool holds, string begins, _) = On(new(2026, 3, 31));
+        Assert.Equal((false, "2026年3月1日缴费，等待期90天，自2026年5月30日起享受待遇。"), (holds, begins));
+
+        (bool Holds, string Begins, string Last) On(DateOnly day)
+        {
+            Explanation told = InsuredExplanation.Of("P1", spans, day, changed);
+            return (told.Holds, told.Sentences[1].Text, told.Sentences[^1].Text);
+        }
     }
 
     /// <summary>Random histories, each read by what is stored and by a plain list of days.</summary>

@@ -3,6 +3,7 @@ using Claims.Eligibility.Facilities;
 using Claims.Eligibility.History;
 using Claims.Eligibility.Import;
 using Claims.Hosting;
+using Claims.Policy;
 using Claims.Rules;
 using Claims.V1;
 using Npgsql;
@@ -16,6 +17,7 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
     private const string Header = RegistryDatabase.FacilityHeader;
     private const string LongHeader = RegistryDatabase.FacilityPeriodsHeader;
 
+    private static readonly PolicyPack Policy = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "policy"), "zhengzhou");
     private static readonly ChangeCause Cause = new("claims://role/bureau", "检查发现违规");
 
     [Fact]
@@ -75,6 +77,9 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
         await registry.ImportFacilitiesAsync(Header + Rows);
         await registry.ImportFacilitiesAsync(Header + Rows + "F3,丙,410105,village,none,clinic,,\n");
         Assert.Equal(3, await registry.CountAsync("facility_period"));
+        // What a later file did not name is still known.
+        await registry.ImportFacilitiesAsync(Header + Rows);
+        Assert.Equal((3, 3), (await registry.CountAsync("facility_period"), await registry.CountAsync("facility")));
     }
 
     [Theory]
@@ -153,6 +158,37 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
         Assert.Null(await office.SuspendAsync("F9", null, Cause, CancellationToken.None));
         await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,3A,hospital,2024-01-01,\n");
         Assert.Null(TierOn(await HistoryAsync(registry, "F1"), "2025-04-30"));
+    }
+
+    [Fact]
+    public async Task Explanation_tells_level_agreement_and_share_of_the_day_each_with_its_source()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(LongHeader
+            + "F1,甲,410105,village,none,clinic,2023-06-01,,2023-05-01,2025-06-30\n"
+            + "F1,甲,410105,province,3A,hospital,2023-06-01,,2025-07-01,\n"
+            + "F2,乙,410105,village,none,clinic,2023-06-01,2025-05-31,,2025-06-30\n");
+        FacilityOffice office = new(registry.Database, TimeProvider.System);
+        FacilityRecord record = (await office.ShowAsync("F1", null, CancellationToken.None))!;
+
+        Explanation last = FacilityExplanation.Of(record, new(2025, 6, 30), Policy);
+        Assert.True(last.Holds);
+        Assert.Equal(
+            ["甲（F1）2025年6月30日登记为村卫生室，等级未定，属金水区，自2023年5月1日起至2025年6月30日止。", "门诊统筹协议自2023年6月1日起。",
+                "普通门诊统筹按基层医疗机构结算，支付比例65%。", "2025年6月30日的就诊可以由门诊统筹结算。"],
+            last.Sentences.Select(sentence => sentence.Text));
+        Assert.EndsWith("claims://role/bureau 测试", last.Sentences[0].Source, StringComparison.Ordinal);
+        Assert.Equal("郑医保〔2023〕6号 三", last.Sentences[2].Source);
+        Assert.Equal(["普通门诊统筹按省级三级甲等结算，支付比例45%。", "起付标准（每日每机构）40元。"],
+            FacilityExplanation.Of(record, new(2025, 7, 1), Policy).Sentences.Select(sentence => sentence.Text).Skip(2).SkipLast(1));
+
+        FacilityRecord ends = (await office.ShowAsync("F2", null, CancellationToken.None))!;
+        Assert.Equal(["乙（F2）2025年5月31日登记为村卫生室，等级未定，属金水区，至2025年6月30日止。", "门诊统筹协议自2023年6月1日起至2025年5月31日止。"],
+            FacilityExplanation.Of(ends, new(2025, 5, 31), Policy).Sentences.Select(sentence => sentence.Text).Take(2));
+
+        // Pooled on the day, but by no policy.
+        Explanation before = FacilityExplanation.Of(record, new(2023, 12, 31), Policy);
+        Assert.Equal((false, "系统中没有2023年12月31日适用的门诊统筹政策，不能结算。"), (before.Holds, before.Sentences[^1].Text));
     }
 
     /// <summary>Random periods, agreements and suspensions, each read by what is stored and by a plain list of days.</summary>

@@ -135,6 +135,22 @@ public sealed class MigrationsTests(PostgresFixture postgres) : IClassFixture<Po
     }
 
     [Fact]
+    public async Task Run_with_both_logins_migrates_as_the_owner()
+    {
+        await using NpgsqlDataSource owner = postgres.NewDatabase();
+        await owner.CreateCommand("DROP ROLE IF EXISTS service_login").ExecuteNonQueryAsync();
+        await owner.CreateCommand("CREATE ROLE service_login LOGIN PASSWORD 's'").ExecuteNonQueryAsync();
+        NpgsqlConnectionStringBuilder service = new(postgres.LastDatabase) { Username = "service_login", Password = "s" };
+
+        int exitCode = await MigrationRun.RunAsync(
+            [MigrationRun.Argument, $"--Claims:Postgres={service.ConnectionString}", $"--Claims:PostgresOwner={postgres.LastDatabase}"],
+            "sample", new Embedded(("migrations/001_one.sql", One)));
+
+        Assert.Equal(0, exitCode);
+        Assert.Equal(0L, await owner.CreateCommand("SELECT count(*) FROM one").ExecuteScalarAsync());
+    }
+
+    [Fact]
     public async Task Concurrent_starters_apply_each_migration_once()
     {
         await using NpgsqlDataSource database = postgres.NewDatabase();

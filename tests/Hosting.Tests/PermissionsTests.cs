@@ -55,9 +55,7 @@ public sealed class PermissionsTests(ITestOutputHelper output)
             matrix.Append("| ").Append(method.Service.Name).Append('.').Append(method.Name).Append(" |");
             foreach ((string column, string? uri) in Identities)
             {
-                Metadata headers = uri is null ? [] : new() { { Identity.Header, uri } };
-                if (column == "gateway for a clinic") headers.Add(Identity.OnBehalfHeader, "claims://clinic/H1");
-                matrix.Append(' ').Append(await MayAsync(calls, method, headers)).Append(" |");
+                matrix.Append(' ').Append(await MayAsync(calls, method, HeadersOf(column, uri))).Append(" |");
             }
 
             matrix.Append('\n');
@@ -66,6 +64,28 @@ public sealed class PermissionsTests(ITestOutputHelper output)
         output.WriteLine(matrix.ToString());
         string document = await File.ReadAllTextAsync(Path.Combine(Repository(), "docs", "identity.md"));
         Assert.Contains(matrix.ToString(), document, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("v1")]
+    [InlineData("v1alpha")]
+    public async Task Reflection_tells_its_methods_to_staff_and_local_and_to_nobody_else(string version)
+    {
+        await using WebApplication app = await ServeAllAsync();
+        using GrpcChannel channel = GrpcChannel.ForAddress(app.Addresses().Main);
+        CallInvoker calls = channel.CreateCallInvoker();
+        // list_services.
+        byte[] message = [0x3a, 1, (byte)'*'];
+
+        foreach ((string column, string? uri) in Identities)
+        {
+            Metadata headers = HeadersOf(column, uri);
+            StatusCode expected = column is "finance" or "operations" or "bureau" or "audit" or "local"
+                ? StatusCode.OK
+                : StatusCode.PermissionDenied;
+            Assert.Equal((column, expected), (column, await CallAsync(
+                calls, $"grpc.reflection.{version}.ServerReflection", "ServerReflectionInfo", headers, message)));
+        }
     }
 
     /// <summary>yes: for any facility; own: for the caller's alone; empty: not at all.</summary>
@@ -82,15 +102,25 @@ public sealed class PermissionsTests(ITestOutputHelper output)
         };
     }
 
-    private static async Task<StatusCode> CallAsync(CallInvoker calls, MethodDescriptor method, Metadata headers, string facility)
+    private static Metadata HeadersOf(string column, string? uri)
+    {
+        Metadata headers = uri is null ? [] : new() { { Identity.Header, uri } };
+        if (column == "gateway for a clinic") headers.Add(Identity.OnBehalfHeader, "claims://clinic/H1");
+        return headers;
+    }
+
+    private static Task<StatusCode> CallAsync(CallInvoker calls, MethodDescriptor method, Metadata headers, string facility) =>
+        CallAsync(calls, method.Service.FullName, method.Name, headers, MessageOf(method.InputType, facility));
+
+    private static async Task<StatusCode> CallAsync(CallInvoker calls, string service, string method, Metadata headers, byte[] message)
     {
         Marshaller<byte[]> bytes = Marshallers.Create<byte[]>(message => message, message => message);
-        Method<byte[], byte[]> raw = new(MethodType.DuplexStreaming, method.Service.FullName, method.Name, bytes, bytes);
+        Method<byte[], byte[]> raw = new(MethodType.DuplexStreaming, service, method, bytes, bytes);
         using AsyncDuplexStreamingCall<byte[], byte[]> call =
             calls.AsyncDuplexStreamingCall(raw, null, new CallOptions(headers, DateTime.UtcNow.AddSeconds(30)));
         try
         {
-            await call.RequestStream.WriteAsync(MessageOf(method.InputType, facility));
+            await call.RequestStream.WriteAsync(message);
             await call.RequestStream.CompleteAsync();
         }
         catch (Exception e) when (e is RpcException or InvalidOperationException)
@@ -145,6 +175,7 @@ public sealed class PermissionsTests(ITestOutputHelper output)
         app.MapGrpcService<Counter>();
         app.MapGrpcService<Corrections>();
         app.MapGrpcService<Office>();
+        app.MapGrpcReflectionService();
         await app.StartAsync();
         return app;
     }

@@ -21,6 +21,8 @@ public sealed class SampleSettings
 
     public bool Loud { get; init; }
 
+    public int? OperatorsPort { get; init; }
+
     public Dictionary<string, string> Kafka { get; init; } = [];
 
     /// <summary>A file: while it exists the service is ready.</summary>
@@ -41,7 +43,7 @@ internal static class SampleService
     public static async Task<int> Main(string[] args)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, "sample");
-        SampleSettings settings = builder.AddSettings<SampleSettings>();
+        SampleSettings settings = builder.AddSettings<SampleSettings>(operatorsPort: settings => settings.OperatorsPort);
         builder.Services.AddHealthChecks().AddCheck("file", () => settings.ReadyFile is null || File.Exists(settings.ReadyFile)
             ? HealthCheckResult.Healthy()
             : HealthCheckResult.Unhealthy("the file is not there"), tags: [Readiness.Tag]);

@@ -36,6 +36,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         Refusals = new RefusalLog.RefusalLogClient(_channel);
         Acts = new Claims.V1.Acts.ActsClient(_channel);
         Impact = new Claims.V1.PolicyImpact.PolicyImpactClient(_channel);
+        Recheck = new Recheck.RecheckClient(_channel);
     }
 
     public Claims.V1.Ledger.LedgerClient Client { get; }
@@ -53,6 +54,8 @@ internal sealed class ServedLedger : IAsyncDisposable
     public Claims.V1.Acts.ActsClient Acts { get; }
 
     public Claims.V1.PolicyImpact.PolicyImpactClient Impact { get; }
+
+    public Recheck.RecheckClient Recheck { get; }
 
     public IServiceProvider Services => _app.Services;
 
@@ -94,6 +97,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         app.MapGrpcService<FundingService>();
         app.MapGrpcService<ReconciliationService>();
         app.MapGrpcService<PolicyImpactService>();
+        app.MapGrpcService<RecheckService>();
         app.MapGrpcService<RefusalLogService>();
         await app.StartAsync();
         return new ServedLedger(app, broker);

@@ -59,6 +59,28 @@ public sealed class StoredRecordsTests(LedgerDatabase databases)
     }
 
     [Fact]
+    public async Task What_is_booked_while_records_are_listed_is_beyond_the_position_and_not_among_them()
+    {
+        PublishedLog log = new(1);
+        log.AddSettlement(0, record => record.StoredRecord = ByteString.CopyFromUtf8("x"));
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
+        await ledger.OpenAsync(log);
+        await ledger.BookNewAsync(log);
+        List<StoredRecords> listed = [];
+
+        await foreach (StoredRecords news in ledger.Get<StoredRecordReader>().OfAsync(0, "", CancellationToken.None))
+        {
+            listed.Add(news);
+            if (listed.Count > 1) continue;
+            log.AddSettlement(0, record => (record.StoredRecord, record.StoredTerms) = (ByteString.CopyFromUtf8("y"), Terms));
+            await ledger.BookNewAsync(log);
+        }
+
+        Assert.Equal((2, 1L, 1L), (listed.Count, listed[0].Position.Sequence, listed[1].Record.Sequence));
+        Assert.Equal(2, (await ListAsync(ledger, 0, ""))[0].Position.Sequence);
+    }
+
+    [Fact]
     public async Task Record_that_was_booked_without_its_stored_form_is_named()
     {
         PublishedLog log = new(1);

@@ -196,6 +196,28 @@ public sealed class OutpatientFormatTests
     }
 
     [Fact]
+    public void Entry_has_the_value_of_its_days_and_one_of_a_single_day_holds_on_it()
+    {
+        OutpatientPolicy[] periods = [.. Load(Changed(
+            "values: [{from: 2024-01-01, value: 20, source: 例医保〔2023〕1号 二}]",
+            "values: [{from: 2024-01-01, to: 2024-01-01, value: 20, source: 例医保〔2023〕1号 二}, "
+            + "{from: 2024-01-02, value: 30, source: 例医保〔2024〕9号 二}]")).Outpatient];
+        Assert.Equal(["2024-01-01 2000", "2024-01-02 3000", "2024-07-01 3000", "2025-01-01 3000"],
+            periods.Select(period => $"{period.From:yyyy-MM-dd} {period.Benefits[0].EntryAtLeastFen?.Value}"));
+    }
+
+    [Fact]
+    public void Rule_against_a_second_sum_ends_with_its_days()
+    {
+        OutpatientPolicy[] periods = [.. Load(Changed(
+            "not_again_within: {unit: days, value: 180, ruling: once}",
+            "not_again_within: {unit: days, values: [{from: 2024-01-01, to: 2024-06-30, value: 180, source: 例医保〔2023〕1号 七}]}"))
+            .Outpatient];
+        Assert.Equal(new Cited<int>(180, "例医保〔2023〕1号 七"), periods[0].Benefits[1].FixedSum!.NotAgainWithinDays);
+        Assert.Null(periods[1].Benefits[1].FixedSum!.NotAgainWithinDays);
+    }
+
+    [Fact]
     public void Cap_that_is_shared_stands_in_every_benefit_that_shares_it()
     {
         OutpatientPolicy policy = Periods[2];

@@ -164,6 +164,9 @@ public sealed class PolicyLoaderTests : IDisposable
     [InlineData("henan-floors.yaml", "province: henan\n", "province: shanxi\n", "province: shanxi",
         "'province' is 'shanxi', but the name of the file says 'henan'")]
     [InlineData("henan-floors.yaml", "  county:\n", "  counties:\n", "  unit: percent", "key 'county' is missing")]
+    [InlineData("henan-floors.yaml", "  county:\n", "  counties:\n", "  counties:", "unknown key 'counties'")]
+    [InlineData("henan-floors.yaml", "  county_and_above:\n", "  county_or_above:\n", "  county_or_above:",
+        "unknown key 'county_or_above'")]
     [InlineData("henan-floors.yaml", "  DELIVERY_NATURAL:\n", "  DELIVERY:\n", "  unit: yuan\n  DELIVERY",
         "key 'DELIVERY_NATURAL' is missing")]
     [InlineData("rulings.yaml", "    source: 郑医保〔2023〕6号 三\n", "    source: 郑医保\n", "    source: 郑医保\n", "'郑医保' is not a citation")]

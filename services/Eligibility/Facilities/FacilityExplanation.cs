@@ -32,10 +32,10 @@ internal static class FacilityExplanation
             string county = policy.Counties.TryGetValue(period.County, out County? known) ? known.Name : period.County;
             Say($"{period.Name}（{record.FacilityCode}）{Days.Text(day)}登记为{Levels[period.AdminLevel]}，"
                 + $"等级{(period.Grade == "none" ? "未定" : period.Grade)}，属{county}"
-                + $"{Between("，自", period.ValidFrom, period.ValidTo)}。", registered);
+                + $"{Between("，", period.ValidFrom, period.ValidTo)}。", registered);
             Say(period.PooledFrom.Length == 0
                 ? "登记中没有门诊统筹协议。"
-                : $"门诊统筹协议{Between("自", period.PooledFrom, period.PooledTo)}。", registered);
+                : $"门诊统筹协议{Between("", period.PooledFrom, period.PooledTo)}。", registered);
         }
         else
         {
@@ -86,10 +86,10 @@ internal static class FacilityExplanation
     private static bool Holds(string from, string to, DateOnly day) =>
         !(WireDate.Parse(from) > day) && !(WireDate.Parse(to) < day);
 
-    private static string Between(string word, string from, string to)
+    private static string Between(string before, string from, string to)
     {
-        string begun = WireDate.Parse(from) is { } first ? $"{word}{Days.Text(first)}起" : "";
+        string begun = WireDate.Parse(from) is { } first ? $"自{Days.Text(first)}起" : "";
         string ends = WireDate.Parse(to) is { } last ? $"至{Days.Text(last)}止" : "";
-        return begun + ends;
+        return begun.Length + ends.Length > 0 ? before + begun + ends : "";
     }
 }

@@ -268,7 +268,7 @@ public sealed class MergesTests
     /// <summary>Two ids of one shard, or of two.</summary>
     private static string[] Ids(bool oneShard, int salt)
     {
-        string old = $"T{salt}";
+        string old = $"新生儿{salt}";
         return
         [
             old,

@@ -1,12 +1,14 @@
 using Adjudication.Tests.Store;
 using Claims.Adjudication.Rebuilding;
 using Claims.Adjudication.Store;
+using Claims.V1;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Adjudication.Tests.Rebuilding;
 
-/// <summary>An insured who is gone is put back before his visit is answered, where the books have all of him.</summary>
+/// <summary>An insured who is gone is put back before his visit is answered, where the books have all of him; and a shard is rebuilt by one
+/// at a time.</summary>
 public sealed class PutBackTests
 {
     [Fact]
@@ -27,6 +29,44 @@ public sealed class PutBackTests
         Assert.Equal(before, await store.DumpAsync());
         Assert.Equal(
             [(LogLevel.Warning, "Insured *** was gone from shard 0, or not whole, and is restored from 1 booked records")], log.Lines);
+    }
+
+    [Fact]
+    public async Task Insured_who_is_gone_again_later_is_put_back_each_time()
+    {
+        // More often than are put back at a time.
+        const int Losses = 5;
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        LogLines<Rebuilds> log = await RebuildsAsync(store);
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
+        await store.Books.BookAsync(0);
+        List<StepOutcome> outcomes = [];
+
+        for (int loss = 0; loss < Losses; loss++)
+        {
+            await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured("P1"));
+            outcomes.Add((await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"))).Outcome);
+        }
+
+        Assert.Equal(Enumerable.Repeat(StepOutcome.Replay, Losses), outcomes);
+        Assert.Equal(Enumerable.Repeat(LogLevel.Warning, Losses), log.Lines.Select(line => line.Level));
+    }
+
+    [Fact]
+    public async Task Shard_is_rebuilt_once_at_a_time_and_again_afterwards()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        Rebuilds rebuilds = RebuildsOf(store, new LogLines<Rebuilds>());
+        List<RebuildException> refused = [];
+
+        for (int turn = 0; turn < 2; turn++)
+        {
+            RebuildReport report = await rebuilds.RebuildAsync(0, dryRun: true, async _ =>
+                refused.Add(await Assert.ThrowsAsync<RebuildException>(() => rebuilds.RebuildAsync(0, true, _ => Task.CompletedTask))));
+            Assert.Equal(new RebuildReport(), report);
+        }
+
+        Assert.Equal(Enumerable.Repeat("shard 0 is being rebuilt already", 2), refused.Select(one => one.Message));
     }
 
     [Fact]
@@ -86,9 +126,12 @@ public sealed class PutBackTests
     private static async Task<LogLines<Rebuilds>> RebuildsAsync(RebuiltStore store)
     {
         LogLines<Rebuilds> log = new();
-        await new Rebuilds(store.Fixture.Store, store.Books, HastyTime.Provider, new Lifetime(), log).StartAsync(CancellationToken.None);
+        await RebuildsOf(store, log).StartAsync(CancellationToken.None);
         return log;
     }
+
+    private static Rebuilds RebuildsOf(RebuiltStore store, LogLines<Rebuilds> log) =>
+        new(store.Fixture.Store, store.Books, HastyTime.Provider, new Lifetime(), log);
 
     private sealed class Lifetime : IHostApplicationLifetime
     {

@@ -136,9 +136,9 @@ public sealed class ShardRebuildTests
     public async Task Records_that_reached_nobody_are_named_and_their_numbers_are_given_up_for_good()
     {
         await using RebuiltStore store = await RebuiltStore.StartAsync();
-        await SettleAsync(store, 6);
+        await SettleAsync(store, 7);
         await store.Books.BookAsync(0, upTo: 2);
-        await store.Redis.KeyDeleteAsync([store.Shard.Keys.Insured("P3"), store.Shard.Keys.Insured("P4"), store.Shard.Keys.Insured("P6")]);
+        foreach (int lost in (int[])[3, 4, 6, 7]) await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured($"P{lost}"));
 
         RebuildReport report = await store.RebuildAsync();
 
@@ -147,24 +147,49 @@ public sealed class ShardRebuildTests
                 new LostRecord { Sequence = 3, InsuredId = "P3", FacilityCode = "H1", RequestId = "r3" },
                 new LostRecord { Sequence = 4, InsuredId = "P4", FacilityCode = "H1", RequestId = "r4" },
                 new LostRecord { Sequence = 6, InsuredId = "P6", FacilityCode = "H1", RequestId = "r6" },
+                new LostRecord { Sequence = 7, InsuredId = "P7", FacilityCode = "H1", RequestId = "r7" },
             ],
             report.LostRecords);
         Assert.Equal(
-            [new LostNumbers { FirstSequence = 3, LastSequence = 4 }, new LostNumbers { FirstSequence = 6, LastSequence = 6 }],
+            [new LostNumbers { FirstSequence = 3, LastSequence = 4 }, new LostNumbers { FirstSequence = 6, LastSequence = 7 }],
             report.LostNumbers);
-        Assert.Equal(
-            [(RecordKind.NumbersLost, 3, 4, ""), (RecordKind.Settlement, 5, 5, "P5"), (RecordKind.NumbersLost, 6, 6, "")],
-            (await FakeBooks.ReadAsync(store.Shard, 3)).Select(entry =>
+        (RecordKind, long, long, string)[] kept =
+            [(RecordKind.NumbersLost, 3, 4, ""), (RecordKind.Settlement, 5, 5, "P5"), (RecordKind.NumbersLost, 6, 7, "")];
+        foreach ((int from, (RecordKind, long, long, string)[] expected) in
+            ((int, (RecordKind, long, long, string)[])[])[(3, kept), (5, kept[1..]), (6, kept[2..])])
+        {
+            Assert.Equal(expected, (await FakeBooks.ReadAsync(store.Shard, from)).Select(entry =>
                 (entry.Record.Header.Kind, entry.Record.FirstSequence, entry.Record.Header.Sequence, entry.InsuredId)));
+        }
+
+        Assert.False((await store.RebuildAsync(dryRun: true)).RestDiffers);
 
         // Who repeats is settled, under a number that nobody has had.
         StepReply again = await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P3", "r3"));
-        Assert.Equal((StepOutcome.New, 7), (again.Outcome, again.Sequence));
+        Assert.Equal((StepOutcome.New, 8), (again.Outcome, again.Sequence));
 
         // Once they are booked, the numbers are part of what the next rebuild finds.
         await store.Books.BookAsync(0);
         Assert.Equal(
-            new RebuildReport { Sequence = 7, Records = 6, Insured = 5 }, await store.RebuildAsync());
+            new RebuildReport { Sequence = 8, Records = 6, Insured = 5 }, await store.RebuildAsync());
+    }
+
+    [Fact]
+    public async Task Outbox_of_more_entries_than_are_read_at_a_time_is_compared_to_its_end()
+    {
+        const int Entries = 502;
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await SettleAsync(store, Entries);
+        Assert.Equal(Entries, await store.Redis.StreamLengthAsync(store.Shard.Keys.Outbox));
+        RebuildReport whole = await store.RebuildAsync(dryRun: true);
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured($"P{Entries}"));
+
+        RebuildReport lacking = await store.RebuildAsync(dryRun: true);
+
+        Assert.Equal(new RebuildReport { Sequence = Entries, UnbookedRecords = Entries, Insured = Entries }, whole);
+        Assert.Equal(
+            [new LostRecord { Sequence = Entries, InsuredId = $"P{Entries}", FacilityCode = "H1", RequestId = $"r{Entries}" }],
+            lacking.LostRecords);
     }
 
     [Fact]

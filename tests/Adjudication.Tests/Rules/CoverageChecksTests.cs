@@ -89,6 +89,35 @@ public sealed class CoverageChecksTests
     }
 
     [Theory]
+    [InlineData("a cap on what the fund pays", true)]
+    [InlineData("no cap", false)]
+    [InlineData("a cap on the cost beside it", false)]
+    [InlineData("bands of the cost beside it", false)]
+    public void Check_of_a_sum_beyond_all_bounds_refuses_it_unless_the_fund_is_capped_and_no_cost_summed(string limits, bool isTaken)
+    {
+        const long LargestFen = 1_000_000_000_000;
+        OutpatientPolicy policy = Packs.Zhengzhou.OutpatientOn(new DateOnly(2024, 5, 5))!;
+        Benefit ordinary = policy.Benefits[0];
+        Benefit limited = limits switch
+        {
+            "no cap" => ordinary with { Caps = [] },
+            "a cap on the cost beside it" =>
+                ordinary with { Caps = [.. ordinary.Caps, ordinary.Caps[0] with { Name = "cost", Of = Measure.Cost }] },
+            "bands of the cost beside it" => ordinary with { Bands = new Bands("ordinary", Period.Year, new([], "")) },
+            _ => ordinary,
+        };
+        TermsCatalogue terms =
+            new(Packs.Zhengzhou with { Outpatient = [policy with { Benefits = policy.Benefits.SetItem(0, limited) }] });
+
+        Assert.Null(RefusalOf(LargestFen));
+        Assert.Equal(isTaken ? null : Refusal.Invalid("total_fen", "超过10000000000元，无法结算，请核对金额。"), RefusalOf(LargestFen + 1));
+
+        Refusal? RefusalOf(long totalFen) => CoverageChecks.Check(
+            terms, VisitOn("2024-05-05") with { Fees = new FeeParts(0, 0, 0, totalFen) }, Always(Township),
+            new InsuredTerms("P01", [Enrolled])).Refusal;
+    }
+
+    [Theory]
     [InlineData("province", "3A", "province_3a", 4500, 4000)]
     [InlineData("province", "3B", "other", 5500, 4000)]
     [InlineData("city", "3A", "other", 5500, 4000)]

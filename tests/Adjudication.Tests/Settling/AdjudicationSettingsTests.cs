@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Claims.Adjudication;
 using Claims.Adjudication.Store;
+using Claims.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -53,6 +54,7 @@ public sealed class AdjudicationSettingsTests
         { nameof(AdjudicationSettings.LedgerAddress), settings => settings.LedgerAddress = "" },
         { nameof(AdjudicationSettings.LedgerAddress), settings => settings.LedgerAddress = "ledger" },
         { nameof(AdjudicationSettings.City), settings => settings.City = "" },
+        { nameof(AdjudicationSettings.KafkaKeyFile), settings => settings.Tls = new TlsSettings { ClientCa = "ca.pem" } },
     };
 
     [Theory]

@@ -222,6 +222,20 @@ public sealed class StoredFormatTests
         Assert.Equal(("就", Stored, "就", Stored), (read.VisitId, read.Request, used.VisitId, used.Request));
     }
 
+    [Theory]
+    [InlineData(16, true)]
+    [InlineData(17, false)]
+    public void Record_of_as_many_limits_as_a_visit_can_meet_is_read_and_one_of_more_is_called_unreadable(int count, bool isRead)
+    {
+        StoredLimits met = SampleTerms.Limits(
+            [.. Enumerable.Range(1, count).Select(number => ('f', 30_000L, 0L, (long)number, $"fordinary.{number}:2024"))]);
+        RecordHeader header = Header with { NumbersBytes = met.Numbers.Length, LimitsBytes = met.Block.Length };
+        byte[] bytes = [.. Packed(header), .. met.Numbers.Span, .. met.Block.Span, .. Fingerprint, .. Stored.ToByteArray()];
+
+        if (isRead) Assert.Equal(new LimitUse(30_000, 0, count), StoredRecord.Read(bytes).Limits[count - 1]);
+        else Assert.Throws<StoreUnavailableException>(() => StoredRecord.Read(bytes));
+    }
+
     [Fact]
     public void Undoing_is_read_whole()
     {
@@ -301,9 +315,10 @@ public sealed class StoredFormatTests
         ShardKeys keys = new(7);
 
         Assert.Equal(
-            ["{s07}:shard", "{s07}:outbox", "{s07}:lease", "{s07}:terms", "{s07}:nothing", "{s07}:i:P院", "{s07}:i:*", "P院",
-                "{s31}:shard"],
-            new[] { keys.Shard, keys.Outbox, keys.Lease, keys.Terms, keys.Nothing, keys.Insured("P院") }.Select(key => (string)key!)
+            ["{s07}:shard", "{s07}:outbox", "{s07}:lease", "{s07}:terms", "{s07}:known", "{s07}:nothing", "{s07}:i:P院", "{s07}:i:*",
+                "P院", "{s31}:shard"],
+            new[] { keys.Shard, keys.Outbox, keys.Lease, keys.Terms, keys.Known, keys.Nothing, keys.Insured("P院") }
+                .Select(key => (string)key!)
                 .Concat([(string)keys.EveryInsured!, keys.InsuredIdOf("{s07}:i:P院"), (string)new ShardKeys(31).Shard!]));
     }
 
