@@ -389,6 +389,7 @@ public sealed class ClinicApiTests
             (turnedAway.Status, turnedAway.Code, turnedAway.Text));
         Assert.Equal(400, others.Status);
         Assert.Equal(200, (await first.WaitAsync(RunningGateway.Bound)).Status);
+        await EventuallyAsync(async () => (await gateway.PostAsync("settle", Visit)).Status == 200);
     }
 
     [Fact]

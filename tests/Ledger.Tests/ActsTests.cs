@@ -144,9 +144,7 @@ public sealed class ActsTests(LedgerDatabase databases)
         await served.Funding.CloseMonthAsync(new CloseMonthRequest { Month = "2020-01" }, finance);
         await served.Client.CloseYearAsync(new CloseLedgerYearRequest { Year = 2020 }, zhang);
 
-        List<Act> acts = [];
-        using (AsyncServerStreamingCall<Act> list = served.Acts.List(new ListActsRequest()))
-            while (await list.ResponseStream.MoveNext(CancellationToken.None)) acts.Add(list.ResponseStream.Current);
+        List<Act> acts = await ListAsync(new ListActsRequest());
         Assert.Equal(ActKind.PolicyInForce, acts[0].Kind);
         Assert.Equal(("zhengzhou", "claims://service/ledger"), (acts[0].Subject, acts[0].Caller));
         Assert.Equal(
@@ -157,7 +155,13 @@ public sealed class ActsTests(LedgerDatabase databases)
                 "MonthClosed 2020-01  claims://role/finance/li.na ", $"YearClosed 2020  {Zhang} ",
             ],
             acts.Skip(1).Select(act => $"{act.Kind} {act.Subject} {act.Detail} {act.Caller} {act.Actor}"));
+        Assert.Equal(acts[4..], await ListAsync(new ListActsRequest { After = acts[3].ActId }));
+        Assert.Equal(acts[5..6], await ListAsync(new ListActsRequest { Kind = ActKind.VoucherEntered }));
 
+        RpcException open = await Assert.ThrowsAsync<RpcException>(() => served.Acts.RecordAsync(
+            new RecordActRequest { Kind = ActKind.YearClosedToHospitals, Subject = $"{DateTime.UtcNow.Year + 1}", Caller = Li },
+            eligibility).ResponseAsync);
+        Assert.Equal(StatusCode.FailedPrecondition, open.StatusCode);
         foreach (RecordActRequest wrong in new RecordActRequest[]
         {
             new() { Kind = ActKind.YearClosed, Subject = "2020", Caller = Li },
@@ -171,6 +175,14 @@ public sealed class ActsTests(LedgerDatabase databases)
         {
             RpcException refused = await Assert.ThrowsAsync<RpcException>(() => served.Acts.RecordAsync(wrong, eligibility).ResponseAsync);
             Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+        }
+
+        async Task<List<Act>> ListAsync(ListActsRequest request)
+        {
+            using AsyncServerStreamingCall<Act> call = served.Acts.List(request);
+            List<Act> listed = [];
+            while (await call.ResponseStream.MoveNext(CancellationToken.None)) listed.Add(call.ResponseStream.Current);
+            return listed;
         }
     }
 

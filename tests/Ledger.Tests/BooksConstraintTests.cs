@@ -62,7 +62,46 @@ public sealed class BooksConstraintTests(LedgerDatabase databases)
     }
 
     [Fact]
-    public async Task Trial_balance_notices_a_posting_that_was_changed_by_hand()
+    public async Task Account_whose_code_is_not_made_of_its_parts_is_refused()
+    {
+        await using NpgsqlDataSource database = await WithJournalAsync();
+
+        PostgresException refused = await Assert.ThrowsAsync<PostgresException>(
+            () => ExecuteAsync(database, "INSERT INTO account VALUES ('5101.resident.410122', '2101', 'resident', '410122', NULL)"));
+
+        Assert.Contains("check constraint", refused.MessageText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Record_whose_parts_are_not_its_total_is_refused()
+    {
+        PublishedLog log = new PublishedLog(1).AddSettlements(1);
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
+        await ledger.OpenAsync(log);
+        await ledger.BookAsync(log);
+
+        PostgresException refused = await Assert.ThrowsAsync<PostgresException>(
+            () => ExecuteAsync(ledger.Database, Another("total_fen = total_fen + 1")));
+        await ExecuteAsync(ledger.Database, Another("total_fen = total_fen + 1, full_self_pay_fen = full_self_pay_fen + 1"));
+
+        Assert.Contains("check constraint", refused.MessageText, StringComparison.Ordinal);
+        Assert.Equal(2L, await ScalarAsync(ledger.Database, "SELECT count(*) FROM sub_ledger"));
+
+        static string Another(string change) => $"""
+            CREATE TEMPORARY TABLE another AS SELECT * FROM sub_ledger;
+            UPDATE another SET sequence = 99, request_id = 'another', settlement_id = 'another', {change};
+            INSERT INTO sub_ledger SELECT * FROM another;
+            DROP TABLE another
+            """;
+    }
+
+    /// <summary>Each alone, so that nothing else is out of balance: what is posted beside what is kept, on either side, and the sides
+    /// beside each other.</summary>
+    [Theory]
+    [InlineData("posted debit", "posted credit", "kept credit")]
+    [InlineData("posted credit", "posted debit", "kept debit")]
+    [InlineData("posted debit", "kept debit")]
+    public async Task Trial_balance_notices_a_posting_that_was_changed_by_hand(params string[] changed)
     {
         PublishedLog log = new PublishedLog(2).AddSettlements(5);
         await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
@@ -70,16 +109,21 @@ public sealed class BooksConstraintTests(LedgerDatabase databases)
         await ledger.BookAsync(log);
         Assert.True((await ledger.TrialBalanceAsync()).Balanced);
 
-        await ExecuteAsync(ledger.Database, """
-            ALTER TABLE posting DISABLE TRIGGER ALL;
-            UPDATE posting SET debit_fen = debit_fen + 1 WHERE (journal_id, account_code) IN (SELECT journal_id, account_code FROM posting
-                WHERE debit_fen > 0 LIMIT 1);
-            UPDATE posting SET credit_fen = credit_fen + 1 WHERE (journal_id, account_code) IN (SELECT journal_id, account_code FROM posting
-                WHERE credit_fen > 0 LIMIT 1);
-            """);
+        await ExecuteAsync(ledger.Database, "ALTER TABLE posting DISABLE TRIGGER ALL; ALTER TABLE account_balance DISABLE TRIGGER ALL");
+        foreach (string change in changed)
+        {
+            string side = change.Split(' ')[1];
+            string first = $"FROM posting WHERE {side}_fen > 0 ORDER BY journal_id, account_code LIMIT 1";
+            await ExecuteAsync(ledger.Database, change.StartsWith("posted", StringComparison.Ordinal)
+                ? $"""
+                    UPDATE posting SET {side}_fen = {side}_fen + 1
+                    WHERE (journal_id, account_code) = (SELECT journal_id, account_code {first})
+                    """
+                : $"UPDATE account_balance SET {side}_fen = {side}_fen + 1 WHERE account_code = (SELECT account_code {first})");
+        }
 
         TrialBalance trial = await ledger.TrialBalanceAsync();
-        Assert.Equal(trial.DebitFen, trial.CreditFen);
+        Assert.Equal(changed.Length == 3, trial.DebitFen == trial.CreditFen);
         Assert.False(trial.Balanced);
     }
 

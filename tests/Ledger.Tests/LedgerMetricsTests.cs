@@ -105,12 +105,23 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
     public async Task Fund_accounts_are_shown_with_a_month_of_benefits_and_nothing_is_once_they_cannot_be_read()
     {
         string postgres = await databases.CreateAsync();
-        StoppedClock clock = new(new DateTimeOffset(2025, 6, 30, 4, 0, 0, TimeSpan.Zero));
+        // Thirty days before the last, which are a day too many, and the day after.
+        StoppedClock clock = new(new DateTimeOffset(2025, 5, 31, 4, 0, 0, TimeSpan.Zero));
         await using RunningLedger ledger = RunningLedger.Create(postgres, clock: clock);
         PublishedLog log = new(1);
-        log.AddSettlement(0, record => Visit(record, "410105", "2025-03-01", 850));
-        log.AddSettlement(0, record => Visit(record, "410122", "2025-06-01", 250));
         await ledger.OpenAsync(log);
+        log.AddSettlement(0, record => Visit(record, "410105", "2025-03-01", 700));
+        await ledger.BookNewAsync(log);
+        clock.Now = clock.Now.AddDays(1);
+        log.AddSettlement(0, record => Visit(record, "410105", "2025-03-01", 850));
+        await ledger.BookNewAsync(log);
+        clock.Now = clock.Now.AddDays(29);
+        log.AddSettlement(0, record => Visit(record, "410122", "2025-06-01", 250));
+        log.AddSettlement(0, record =>
+        {
+            Visit(record, "410122", "2025-06-01", 9_000);
+            record.Scheme = "employee";
+        });
         await ledger.BookNewAsync(log);
         using FundWatch watch = new(ledger.Get<NpgsqlDataSource>(), clock,
             Microsoft.Extensions.Logging.Abstractions.NullLogger<FundWatch>.Instance);
@@ -128,7 +139,7 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
         await watch.RefreshAsync(CancellationToken.None);
         listener.RecordObservableInstruments();
         // Payable to facilities and the expense of allowances; posted on the day that the clock shows.
-        Assert.Equal(["account_balance_fen 2101 -1100", "account_balance_fen 5102 1100", "benefits_30_days_fen 1100"], shown);
+        Assert.Equal(["account_balance_fen 2101 -1800", "account_balance_fen 5102 1800", "benefits_30_days_fen 1100"], shown);
 
         shown.Clear();
         await ledger.ExecuteAsync("REVOKE SELECT ON posting FROM claims_ledger");

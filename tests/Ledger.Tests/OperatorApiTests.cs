@@ -83,8 +83,12 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
             },
             reply.Poison[0]);
 
-        Assert.Equal(new ResumeShardReply { Sequence = 12, Stopped = "stands" },
-            await _served.Shards.ResumeShardAsync(new ResumeShardRequest { Shard = 1 }));
+        const string Night = "claims://role/operations/night";
+        Assert.Equal(new ResumeShardReply { Sequence = 12, Stopped = "stands" }, await _served.Shards.ResumeShardAsync(
+            new ResumeShardRequest { Shard = 1 }, new Metadata { { Claims.Hosting.Identity.Header, Night } }));
+        Act act = Assert.Single(await _served.Acts.List(new ListActsRequest { Kind = ActKind.ShardResumed }).ResponseStream.ReadAllAsync()
+            .ToListAsync());
+        Assert.Equal(("1", Night), (act.Subject, act.Caller));
         await AssertStatusAsync(
             StatusCode.FailedPrecondition, "shard 1 has not stopped", () =>
                 _served.Shards.ResumeShardAsync(new ResumeShardRequest { Shard = 1 }).ResponseAsync);

@@ -60,6 +60,10 @@ public sealed class UntrustedDatabaseTests : IAsyncLifetime
             ("receive", () => ledger.Funding.ReceiveAsync(interest).ResponseAsync),
             ("plan", () => ledger.Funding.SetPlanAsync(plan).ResponseAsync),
             ("month", () => ledger.Funding.CloseMonthAsync(new CloseMonthRequest { Month = "2001-01" }).ResponseAsync),
+            ("act", () => ledger.Acts.RecordAsync(
+                new RecordActRequest { Kind = ActKind.FileImported, Subject = "INSURED", Caller = "claims://role/finance/li" },
+                new Metadata { { Claims.Hosting.Identity.Header, "claims://service/eligibility" } }).ResponseAsync),
+            ("proposal", () => ledger.Acts.ProposeYearAsync(new ProposeYearRequest { Year = 2001 }).ResponseAsync),
             ("year", () => ledger.Client.CloseYearAsync(new CloseLedgerYearRequest { Year = 2001 }).ResponseAsync),
         ];
 

@@ -44,6 +44,14 @@ public sealed class AnswerTests
         used.Stored.MergeFrom(Used.Message<StoredRequest>());
 
         Assert.Equal(Settled(new Answer(), allowance, 123_456).Whole(), Settled(used, allowance, 123_456).Whole());
+
+        // Of several limits each has its own place.
+        Terms two = SampleTerms.Of(5_500, 4_000, 30_000);
+        Settled(used, two, 9_000);
+        Replies.Clear(used.Reply);
+        SettleReply again = Settled(used, two, 123_456).Whole();
+        Assert.Equal(Settled(new Answer(), two, 123_456).Whole(), again);
+        Assert.Equal(2, again.Limits.Count);
     }
 
     [Fact]

@@ -327,7 +327,8 @@ public sealed class ImpactCalculationTests
 
     private static long Difference(ImpactSum sum) => sum.FundPaidAfterFen - sum.FundPaidBeforeFen;
 
-    private static PolicyPack With(int? grassrootsRate = null, long? cap = null, long? otherDeductible = null) => With(
+    /// <summary>The present policy with other values, for all of its days.</summary>
+    internal static PolicyPack With(int? grassrootsRate = null, long? cap = null, long? otherDeductible = null) => With(
         benefit => benefit with
         {
             RateBasisPoints = Changed(benefit.RateBasisPoints, grassrootsRate, "grassroots"),

@@ -71,17 +71,46 @@ public sealed class RegistryRecheckTests
         SubLedgerEntry other = _books.Settle("I2", "2025-01-01", "other", 10_000);
         EnrolmentTerms unpaid = Year with { Paid = false };
 
-        Assert.Equal(other.SettlementId, Assert.Single(Of(new RecheckRequest { InsuredId = "I2" }, insured: unpaid).Found).SettlementId);
+        WrongSettlement his = Assert.Single(Of(new RecheckRequest { InsuredId = "I2" }, insured: unpaid).Found);
+        Assert.Equal((other.SettlementId, "H-other", "I2"), (his.SettlementId, his.FacilityCode, his.InsuredId));
         Assert.Equal(
             other.SettlementId, Assert.Single(Of(new RecheckRequest { FacilityCode = "H-other" }, insured: unpaid).Found).SettlementId);
         Assert.Equal(2, Of(new RecheckRequest(), insured: unpaid).Totals.Refused);
         Assert.Empty(Of(new RecheckRequest(), insured: unpaid, from: new DateOnly(2025, 1, 2)).Found);
     }
 
-    private RegistryRecheck Of(
-        RecheckRequest request, FacilityHistory? facility = null, EnrolmentTerms? insured = null, DateOnly from = default)
+    [Fact]
+    public void Visit_that_should_have_been_refused_is_told_although_the_fund_paid_nothing_for_it()
     {
-        RegistryRecheck recheck = new(Present, from, request,
+        _books.Settle("I1", "2025-03-01", "grassroots", 60_000);
+        SubLedgerEntry unpaid = _books.Settle("I1", "2025-06-01", "grassroots", 10_000);
+        Assert.Equal((0, 0), (unpaid.FundPayFen, unpaid.DeductibleFen));
+
+        RegistryRecheck recheck = Of(new RecheckRequest(),
+            insured: Year with { CoveredTo = new DateOnly(2025, 5, 31), EndedOn = new DateOnly(2025, 5, 31), EndCause = "death" });
+
+        Assert.Equal((unpaid.SettlementId, WrongCause.Refused),
+            (Assert.Single(recheck.Found).SettlementId, recheck.Found[0].Cause));
+        Assert.Equal(new RecheckTotals { Settlements = 2, Differing = 1, Refused = 1 }, recheck.Totals);
+    }
+
+    [Fact]
+    public void Another_rate_is_another_policy_although_the_deductible_is_the_same()
+    {
+        SubLedgerEntry settled = _books.Settle("I1", "2025-06-01", "grassroots", 10_000);
+
+        RegistryRecheck recheck = Of(new RecheckRequest(), pack: ImpactCalculationTests.With(grassrootsRate: 7_000));
+
+        WrongSettlement one = Assert.Single(recheck.Found);
+        Assert.Equal((settled.SettlementId, WrongCause.OtherTerms, 6_500L, 7_000L),
+            (one.SettlementId, one.Cause, one.FundPaidBeforeFen, one.FundPaidAfterFen));
+    }
+
+    private RegistryRecheck Of(
+        RecheckRequest request, FacilityHistory? facility = null, EnrolmentTerms? insured = null, DateOnly from = default,
+        PolicyPack? pack = null)
+    {
+        RegistryRecheck recheck = new(pack ?? Present, from, request,
             code => facility ?? FacilityHistory.Of(Facility(code, code == "H-grassroots" ? "township" : "city")),
             id => new InsuredTerms(id, [insured ?? Year]));
         foreach (SubLedgerEntry entry in _books.Entries) recheck.Add(entry);

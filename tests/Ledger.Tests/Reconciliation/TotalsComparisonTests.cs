@@ -51,6 +51,16 @@ public sealed class TotalsComparisonTests
         Assert.Equal(TotalsOutcome.Inconsistent, reply.Outcome);
     }
 
+    [Fact]
+    public void Types_that_all_differ_in_one_direction_differ_in_that_direction()
+    {
+        Dictionary<VisitType, SettlementTotals> centre =
+            new() { [VisitType.Ordinary] = Totals(2, 400, 200), [VisitType.PrenatalCheck] = Totals(1, 200, 100) };
+
+        Assert.Equal(TotalsOutcome.CentreMore, TotalsComparison.Compare(
+            centre, [Figures(VisitType.Ordinary, Totals(1, 200, 100)), Figures(VisitType.PrenatalCheck, Totals(0, 0, 0))]).Outcome);
+    }
+
     private static SettlementTotals Totals(long count, long total, long fund) =>
         new() { Count = count, TotalFen = total, FundPayFen = fund };
 
