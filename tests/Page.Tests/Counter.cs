@@ -77,13 +77,16 @@ public sealed class Counter : IAsyncDisposable
         };
     }
 
-    public async Task LogInAsync(IPage? page = null)
+    /// <param name="clinic">Another than the counter's own.</param>
+    public async Task LogInAsync(IPage? page = null, Clinic? clinic = null)
     {
         page ??= Page;
-        await page.GetByLabel("密码").WaitForAsync();
-        if (await page.GetByLabel("机构编码").IsEditableAsync()) await page.GetByLabel("机构编码").FillAsync(Clinic.FacilityCode);
-        await page.GetByLabel("经办人").FillAsync(Clinic.Clerk);
-        await page.GetByLabel("密码").FillAsync(Clinic.Password);
+        clinic ??= Clinic;
+        // The form takes the focus a moment after it is shown: what is being filled then would end in another field.
+        await page.Locator("form.login :focus").WaitForAsync();
+        if (await page.GetByLabel("机构编码").IsEditableAsync()) await page.GetByLabel("机构编码").FillAsync(clinic.FacilityCode);
+        await page.GetByLabel("经办人").FillAsync(clinic.Clerk);
+        await page.GetByLabel("密码").FillAsync(clinic.Password);
         await page.GetByLabel("密码").PressAsync("Enter");
         await page.GetByRole(AriaRole.Navigation).WaitForAsync();
     }

@@ -93,11 +93,7 @@ public sealed class SafetyTests(PageSystem system)
         await counter.Page.GotoAsync($"/#entry/{requestId}");
         await counter.ExpectStateAsync("已结算");
         await counter.Button("退出").ClickAsync();
-        await counter.Page.GetByLabel("密码").WaitForAsync();
-        await counter.Page.GetByLabel("机构编码").FillAsync(second.FacilityCode);
-        await counter.Page.GetByLabel("经办人").FillAsync(second.Clerk);
-        await counter.Page.GetByLabel("密码").FillAsync(second.Password);
-        await counter.Page.GetByLabel("密码").PressAsync("Enter");
+        await counter.LogInAsync(clinic: second);
         await Expect(counter.Page.Locator("main")).ToContainTextAsync("本机没有这一笔");
         await counter.Page.GotoAsync("/#day");
         await Expect(counter.Page.Locator("main")).ToContainTextAsync("这一天没有记录");
