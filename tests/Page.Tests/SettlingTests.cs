@@ -144,6 +144,8 @@ public sealed class SettlingTests(PageSystem system)
 
         await counter.Button("修改后重新办理").ClickAsync();
         await Expect(counter.Page.Locator("[data-test=total]")).ToHaveTextAsync("9.90");
+        // The page looks the insured up anew, a moment after the visit is shown.
+        await Expect(counter.Page.Locator(".insured")).ToContainTextAsync("请核对人员编号");
         await counter.IdentifyAsync(clinic.Insured(2));
         await counter.SettleAsync();
         await counter.ExpectStateAsync("已结算");
