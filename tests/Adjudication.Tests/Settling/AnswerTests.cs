@@ -47,7 +47,7 @@ public sealed class AnswerTests
 
         // Of several limits each has its own place.
         Terms two = SampleTerms.Of(5_500, 4_000, 30_000);
-        Settled(used, two, 9_000);
+        Settled(used, two, 1_000);
         Replies.Clear(used.Reply);
         SettleReply again = Settled(used, two, 123_456).Whole();
         Assert.Equal(Settled(new Answer(), two, 123_456).Whole(), again);
