@@ -179,6 +179,8 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
             + "E1,丙,employee,410105,general,2025,2024-11-05,1980-01-03,,2025-07-01,,\n"
             + "W1,丁,resident,410105,general,2025,2024-11-05,1980-01-04,,,2024-12-31,withdrawn_duplicate\n"
             + "W1,丁,resident,410122,general,2025,2024-11-05,1980-01-04,,,,\n"
+            + "W2,辛,resident,410105,general,2025,2024-11-05,1980-01-07,,,2025-06-30,withdrawn_duplicate\n"
+            + "W2,辛,employee,410122,general,2025,2024-11-05,1980-01-07,,,,\n"
             + "T1,戊,resident,410105,newborn,2025,2025-01-05,2025-01-01,,,,\nT2,戊,resident,410105,newborn,2025,2025-01-05,2025-01-01,,,,\n"
             + "U1,己,resident,410105,general,2025,,1980-01-05,,,,\nU1,己,resident,410122,general,2025,2024-11-05,1980-01-05,,,,\n");
         await registry.ImportInsuredAsync(Header + "R1,庚,resident,410105,general,2025,2024-11-05,1980-01-06,\n");

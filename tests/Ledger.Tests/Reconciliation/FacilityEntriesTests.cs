@@ -52,6 +52,10 @@ public sealed class FacilityEntriesTests(LedgerDatabase databases)
         Assert.Equal([one.RequestId, undoing.RequestId], await RequestsAsync(one.RequestId, ""));
         Assert.Equal([one.RequestId, undoing.RequestId], await RequestsAsync(undoing.RequestId, ""));
         Assert.Equal([other.RequestId], await RequestsAsync("", other.InsuredId));
+        // The days of what undid it, which do not have the request itself.
+        Period eleventh = new(new DateOnly(2024, 3, 11), new DateOnly(2024, 3, 11), DayBasis.SettlementDay);
+        Assert.Equal(undoing.RequestId, Assert.Single(
+            (await ledger.FacilityEntries.ReadAsync(Own, eleventh, one.RequestId, "", 100, default)).Entries).RequestId);
         Assert.Empty(await RequestsAsync("R-none", ""));
         Assert.Empty((await ledger.FacilityEntries.ReadAsync("H2", Days, one.RequestId, "", 100, default)).Entries);
 
