@@ -29,7 +29,7 @@ internal sealed class TestStores : IDisposable
         {
             _directory?.Delete(recursive: true);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Output.Error($"The tests' stores in {Path} were not removed: {e.Message}");
         }
@@ -39,7 +39,9 @@ internal sealed class TestStores : IDisposable
         string.IsNullOrEmpty(Environment.GetEnvironmentVariable("TMPDIR"))
             && Directory.Exists(Memory)
             && new DriveInfo(Memory).AvailableFreeSpace >= StoresBytes
-            && AvailableBytes() >= StoresAndProcessesBytes;
+            && AvailableBytes() >= StoresAndProcessesBytes
+            // What a container may use, where that is less than the machine has.
+            && GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >= StoresAndProcessesBytes;
 
     private static DirectoryInfo? CreateDirectory()
     {

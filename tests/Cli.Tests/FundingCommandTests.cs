@@ -312,7 +312,8 @@ public sealed class FundingCommandTests(FakeSystem system)
             },
         });
         (await system.RunAsync(["ledger", "deficit", "--from", "2025-01-01", "--to", "2025-03-31", .. option, "--json"])).IsJson(0, """
-            {"counties":[{"county":"410122","name":"中牟县","contributionsFen":100,"subsidiesFen":200,"otherIncomeFen":300,"expenseFen":700,"resultFen":-100},
+            {"counties":[{"county":"410122","name":"中牟县","contributionsFen":100,"subsidiesFen":200,"otherIncomeFen":300,
+                          "expenseFen":700,"resultFen":-100},
                          {"county":"410105","name":"金水区","contributionsFen":500,"subsidiesFen":0,"otherIncomeFen":0,
                           "expenseFen":500,"resultFen":0}],
              "fund":{"county":"","name":"","contributionsFen":1100,"subsidiesFen":1200,"otherIncomeFen":1300,"expenseFen":1400,"resultFen":2200}}

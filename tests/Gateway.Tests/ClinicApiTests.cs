@@ -142,7 +142,7 @@ public sealed class ClinicApiTests
         Assert.Equal((500, "INTERNAL", null), (answer.Status, answer.Code, answer.RetryAfter));
         Assert.Equal(takesEffect, answer.Text.Contains("冲正", StringComparison.Ordinal));
         Assert.Equal([$"{operation} failed for insured ***1234, facility H1, request R1."], gateway.Log);
-        await AllEndedAsync(gateway);
+        await gateway.AllEndedAsync();
         Assert.Equal([$$"""claims_gateway_answers_total{operation="{{operation}}",status="500"} 1"""],
             await gateway.MetricsAsync("claims_gateway_answers_total"));
         Assert.Equal(["claims_calls_failed_total 1"], await gateway.MetricsAsync("claims_calls_failed_total"));
@@ -162,7 +162,7 @@ public sealed class ClinicApiTests
         await gateway.PostAsync("settle", "{");
         await gateway.PostAsync("pre-settle", Visit);
         await gateway.SendAsync(HttpMethod.Get, "/v1/settle");
-        await AllEndedAsync(gateway);
+        await gateway.AllEndedAsync();
 
         Assert.Equal(
             [
@@ -333,7 +333,7 @@ public sealed class ClinicApiTests
             await RunningGateway.StartAsync("http://127.0.0.1:1", services => services.AddSingleton<TimeProvider>(timers), settings);
 
         using TcpClient clinic = await gateway.ConnectAsync(RunningGateway.Post + "Content-Length: 100", Visit[..20]);
-        await EventuallyAsync(() => Task.FromResult(timers.Count > 0));
+        await RunningGateway.EventuallyAsync(() => Task.FromResult(timers.Count > 0));
         timers.GoOff();
 
         Assert.StartsWith("HTTP/1.1 408 ", await FirstLineAsync(clinic), StringComparison.Ordinal);
@@ -347,7 +347,8 @@ public sealed class ClinicApiTests
         await using RunningGateway gateway = await RunningGateway.StartAsync(adjudication.Address);
         using TcpClient clinic = await gateway.ConnectAsync(
             $"{RunningGateway.Post}Content-Length: {Visit.Length}", Visit[..20]);
-        await EventuallyAsync(async () => (await gateway.MetricsAsync("claims_calls_in_progress")) is ["claims_calls_in_progress 1"]);
+        await RunningGateway.EventuallyAsync(
+            async () => (await gateway.MetricsAsync("claims_calls_in_progress")) is ["claims_calls_in_progress 1"]);
 
         await clinic.GetStream().WriteAsync(Encoding.UTF8.GetBytes(Visit[20..]));
 
@@ -369,7 +370,7 @@ public sealed class ClinicApiTests
 
         Assert.Equal((429, "RESOURCE_EXHAUSTED", TimeSpan.FromSeconds(2)), (turnedAway.Status, turnedAway.Code, turnedAway.RetryAfter));
         Assert.Equal(200, (await first.WaitAsync(RunningGateway.Bound)).Status);
-        await EventuallyAsync(async () => (await gateway.PostAsync("settle", Visit)).Status == 200);
+        await RunningGateway.EventuallyAsync(async () => (await gateway.PostAsync("settle", Visit)).Status == 200);
     }
 
     [Fact]
@@ -389,7 +390,7 @@ public sealed class ClinicApiTests
             (turnedAway.Status, turnedAway.Code, turnedAway.Text));
         Assert.Equal(400, others.Status);
         Assert.Equal(200, (await first.WaitAsync(RunningGateway.Bound)).Status);
-        await EventuallyAsync(async () => (await gateway.PostAsync("settle", Visit)).Status == 200);
+        await RunningGateway.EventuallyAsync(async () => (await gateway.PostAsync("settle", Visit)).Status == 200);
     }
 
     [Fact]
@@ -404,7 +405,7 @@ public sealed class ClinicApiTests
         Assert.Equal(429, (await gateway.PostAsync("settle", Visit)).Status);
         gate.Open();
         ClinicAnswer? answer = null;
-        await EventuallyAsync(async () => (answer = await gateway.PostAsync("settle", Visit)).Status == 200);
+        await RunningGateway.EventuallyAsync(async () => (answer = await gateway.PostAsync("settle", Visit)).Status == 200);
 
         Assert.Equal(("S-R1", true), (
             answer!.Json.GetProperty("settlementId").GetString(), answer.Json.GetProperty("replayed").GetBoolean()));
@@ -437,7 +438,8 @@ public sealed class ClinicApiTests
         Uri ready = new(gateway.Metrics, "/healthz/ready");
 
         using HttpResponseMessage before = await probe.GetAsync(ready);
-        await using (await FakeAdjudication.StartAsync(FakeAdjudication.Settling(), port)) await EventuallyAsync(IsReadyAsync);
+        await using (await FakeAdjudication.StartAsync(FakeAdjudication.Settling(), port))
+            await RunningGateway.EventuallyAsync(IsReadyAsync);
         string after = await gateway.OperationsAsync("/healthz/ready");
 
         Assert.Equal(503, (int)before.StatusCode);
@@ -504,16 +506,6 @@ public sealed class ClinicApiTests
         using (TcpClient clinic = await gateway.ConnectAsync(
             $"{RunningGateway.Post}Content-Length: {Visit.Length}", Visit)) await gate.Entered;
         await gateway.HungUp;
-    }
-
-    /// <summary>A call is counted, and ends, a moment after its answer has arrived.</summary>
-    private static Task AllEndedAsync(RunningGateway gateway) =>
-        EventuallyAsync(async () => (await gateway.MetricsAsync("claims_calls_in_progress")) is ["claims_calls_in_progress 0"]);
-
-    private static async Task EventuallyAsync(Func<Task<bool>> condition)
-    {
-        long deadline = Environment.TickCount64 + (long)RunningGateway.Bound.TotalMilliseconds;
-        while (!await condition()) Assert.True(Environment.TickCount64 < deadline, "not in time");
     }
 
     /// <summary>Holds calls until it is opened; a call that was cancelled meanwhile does not pass.</summary>

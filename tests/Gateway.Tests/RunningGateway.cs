@@ -87,6 +87,16 @@ internal sealed class RunningGateway : IAsyncDisposable
         return new ClinicAnswer((int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.RetryAfter?.Delta);
     }
 
+    /// <summary>A call is counted, and ends, a moment after its answer has arrived.</summary>
+    public Task AllEndedAsync() =>
+        EventuallyAsync(async () => (await MetricsAsync("claims_calls_in_progress")) is ["claims_calls_in_progress 0"]);
+
+    public static async Task EventuallyAsync(Func<Task<bool>> condition)
+    {
+        long deadline = Environment.TickCount64 + (long)Bound.TotalMilliseconds;
+        while (!await condition()) Assert.True(Environment.TickCount64 < deadline, "not in time");
+    }
+
     /// <summary>The lines of /metrics that begin so.</summary>
     public async Task<string[]> MetricsAsync(string prefix) =>
         [.. (await OperationsAsync("/metrics")).Split('\n').Where(line => line.StartsWith(prefix, StringComparison.Ordinal))
