@@ -94,6 +94,12 @@ public sealed class CollegeTests(PostgresServer postgres)
             (await Assert.ThrowsAsync<RegistrationRefusedException>(
                 () => ActAsync(new() { RequestId = "R3", Correct = new Correct { Spans = { span } } }))).Message);
 
+        // A file that says the same but for the college takes it away, and says nothing new after that.
+        const string Year = RegistryDatabase.InsuredHeader + "P1,x,resident,410105,student,2025,2025-03-01,,\n";
+        await registry.ImportInsuredAsync(Year);
+        await registry.ImportInsuredAsync(Year);
+        Assert.Equal((3, ""), (await registry.CountAsync("enrolment_span"), await CollegeAsync(registry)));
+
         async Task<RegisterReply> ActAsync(RegisterRequest request)
         {
             (request.InsuredId, request.PlanYear) = ("P1", 2025);
