@@ -7,10 +7,10 @@ namespace Claims.SystemTests;
 
 /// <summary>Many visits of one test's own people at one facility of its own.</summary>
 /// <param name="prefix">Two characters or so that no other test uses.</param>
-public sealed class Load(RunningSystem system, string prefix)
+/// <param name="visits">Enough that a process can be killed amid them, unless said otherwise.</param>
+public sealed class Load(RunningSystem system, string prefix, int visits = 4500)
 {
     private const int People = 300;
-    private const int Visits = 4500;
 
     public string Facility => $"H{prefix}01";
 
@@ -30,7 +30,7 @@ public sealed class Load(RunningSystem system, string prefix)
         RunningSystem.AssertDone(await system.RunAsync("import", "insured", system.Write($"{prefix}-insured.csv", insured.ToString())));
 
         StringBuilder operations = new();
-        for (int visit = 0; visit < Visits; visit++)
+        for (int visit = 0; visit < visits; visit++)
         {
             DateOnly day = new DateOnly(2025, 1, 1).AddDays(visit / People);
             long totalFen = 1000 + visit % 700;
@@ -48,7 +48,7 @@ public sealed class Load(RunningSystem system, string prefix)
         CommandResult result = await system.RunAsync("send", OperationsFile, "--out", file);
         Assert.True(result.ExitCode is 0 or 3, result.ToString());
         string[] lines = await File.ReadAllLinesAsync(file);
-        Assert.Equal(Visits, lines.Length);
+        Assert.Equal(visits, lines.Length);
         return new Answers(result.ExitCode, [.. lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("settle"))]);
     }
 
