@@ -39,6 +39,18 @@ internal sealed class FakeEligibility : IAsyncDisposable
     public Func<FindInsuredRequest, InsuredCard?> Find { get; set; } = request =>
         new InsuredCard { InsuredId = request.InsuredId, NameMasked = "张*丰", Scheme = "resident", County = "410105", CountyName = "金水区" };
 
+    public Func<SearchCatalogueRequest, CatalogueMatches> Search { get; set; } = _ => new CatalogueMatches
+    {
+        Items =
+        {
+            new CatalogueMatch
+            {
+                ItemCode = "XJ01", Name = "阿莫西林", PinyinInitials = "amxl", ItemClass = ItemClass.ClassB,
+                FirstSelfPayBasisPoints = 1000, PriceLimitMilliFen = 250_000,
+            },
+        },
+    };
+
     public static async Task<FakeEligibility> StartAsync()
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
@@ -120,16 +132,6 @@ internal sealed class FakeEligibility : IAsyncDisposable
             Task.FromResult(fake.Find(request) ?? throw new RpcException(new Status(StatusCode.NotFound, "")));
 
         public override Task<CatalogueMatches> SearchCatalogue(SearchCatalogueRequest request, ServerCallContext context) =>
-            Task.FromResult(new CatalogueMatches
-            {
-                Items =
-                {
-                    new CatalogueMatch
-                    {
-                        ItemCode = "XJ01", Name = "阿莫西林", PinyinInitials = "amxl", ItemClass = ItemClass.ClassB,
-                        FirstSelfPayBasisPoints = 1000, PriceLimitMilliFen = 250_000,
-                    },
-                },
-            });
+            Task.FromResult(fake.Search(request));
     }
 }

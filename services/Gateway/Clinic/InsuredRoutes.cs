@@ -77,7 +77,7 @@ internal sealed class InsuredRoutes(
         bool covered = quote.Decision == Decision.Quoted;
         return Answer.Reply(new InsuredReply(
             id, card.NameMasked, covered, quote.ReasonCode, quote.ReasonText, card.Scheme, card.County, card.CountyName,
-            year.CapRemainingFen is { } || year.CapFen > 0 ? year.CapFen : null, year.FundPaidFen,
+            year.HasCapRemainingFen || year.CapFen > 0 ? year.CapFen : null, year.FundPaidFen,
             year.HasCapRemainingFen ? year.CapRemainingFen : null, year.HasCapRemainingFen));
     }
 
