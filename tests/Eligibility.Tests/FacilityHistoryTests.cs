@@ -161,6 +161,78 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Facility_that_was_suspended_before_is_suspended_and_resumed_again()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(
+            Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\nF2,乙,410105,city,2A,hospital,2024-01-01,\n");
+        FacilityOffice office = new(registry.Database, TimeProvider.System);
+        await office.SuspendAsync("F1", new DateOnly(2025, 3, 1), Cause, CancellationToken.None);
+        await office.ResumeAsync("F1", new DateOnly(2025, 4, 1), Cause, CancellationToken.None);
+        // On the very day from which it was pooled again; a suspension that is taken back on its first day holds on none.
+        await office.SuspendAsync("F1", new DateOnly(2025, 4, 1), Cause, CancellationToken.None);
+        await office.ResumeAsync("F1", new DateOnly(2025, 4, 1), Cause, CancellationToken.None);
+        await office.SuspendAsync("F1", new DateOnly(2025, 6, 1), Cause, CancellationToken.None);
+        await office.SuspendAsync("F2", new DateOnly(2025, 6, 1), Cause, CancellationToken.None);
+
+        FacilityRecord record =
+            (await office.ResumeAsync("F1", new DateOnly(2025, 6, 3), Cause with { Reason = "整改完成" }, CancellationToken.None))!;
+
+        Assert.Equal(["2025-03-01 2025-04-01", "2025-04-01 2025-04-01", "2025-06-01 2025-06-03"],
+            record.Suspensions.Select(one => $"{one.Suspension.SuspendedFrom} {one.Suspension.ResumedFrom}"));
+        Assert.Equal("整改完成", record.Suspensions[2].Resumed.Reason);
+        FacilityHistory history = await HistoryAsync(registry, "F1");
+        Assert.Equal(["2025-03-31", "2025-06-01", "2025-06-02"],
+            ((string[])["2025-02-28", "2025-03-31", "2025-04-01", "2025-05-31", "2025-06-01", "2025-06-02", "2025-06-03"])
+                .Where(date => TierOn(history, date) is null));
+        Assert.Null(TierOn(await HistoryAsync(registry, "F2"), "2025-06-03"));
+    }
+
+    [Fact]
+    public async Task Suspension_of_today_is_of_the_day_in_china_and_one_of_a_day_to_come_is_taken_back_today()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(
+            Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\nF2,乙,410105,city,2A,hospital,2024-01-01,\n");
+        // In China it is the next day.
+        FacilityOffice office = new(registry.Database, new StoppedClock(new(2025, 3, 9, 20, 0, 0, TimeSpan.Zero)));
+
+        await office.SuspendAsync("F1", null, Cause, CancellationToken.None);
+        FacilityHistory history = await HistoryAsync(registry, "F1");
+        Assert.NotNull(TierOn(history, "2025-03-09"));
+        Assert.Null(TierOn(history, "2025-03-10"));
+        await office.ResumeAsync("F1", null, Cause, CancellationToken.None);
+        Assert.NotNull(TierOn(await HistoryAsync(registry, "F1"), "2025-03-10"));
+
+        await office.SuspendAsync("F2", new DateOnly(2025, 5, 1), Cause, CancellationToken.None);
+        FacilityRecord record = (await office.ResumeAsync("F2", null, Cause, CancellationToken.None))!;
+        Assert.Equal(("2025-05-01", "2025-05-01"),
+            (record.Suspensions[0].Suspension.SuspendedFrom, record.Suspensions[0].Suspension.ResumedFrom));
+        Assert.NotNull(TierOn(await HistoryAsync(registry, "F2"), "2025-05-01"));
+    }
+
+    [Fact]
+    public async Task Suspension_is_shown_as_it_was_known_at_the_end_of_a_day()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        StoppedClock clock = new(new(2025, 3, 1, 4, 0, 0, TimeSpan.Zero));
+        await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\n", clock: clock);
+        FacilityOffice office = new(registry.Database, clock);
+        clock.Now = clock.Now.AddDays(1);
+        await office.SuspendAsync("F1", new DateOnly(2025, 2, 1), Cause, CancellationToken.None);
+        clock.Now = clock.Now.AddDays(1);
+        await office.ResumeAsync("F1", new DateOnly(2025, 2, 15), Cause, CancellationToken.None);
+
+        Assert.Equal(["", "2025-02-01 ", "2025-02-01 2025-02-15", "2025-02-01 2025-02-15"],
+            [await KnownAsync(new(2025, 3, 1)), await KnownAsync(new(2025, 3, 2)), await KnownAsync(new(2025, 3, 3)),
+                await KnownAsync(null)]);
+
+        async Task<string> KnownAsync(DateOnly? asOf) => string.Join(' ',
+            (await office.ShowAsync("F1", asOf, CancellationToken.None))!.Suspensions
+                .Select(one => $"{one.Suspension.SuspendedFrom} {one.Suspension.ResumedFrom}"));
+    }
+
+    [Fact]
     public async Task Explanation_tells_level_agreement_and_share_of_the_day_each_with_its_source()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();

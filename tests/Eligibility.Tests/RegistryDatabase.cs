@@ -60,8 +60,8 @@ internal sealed class RegistryDatabase(NpgsqlDataSource database) : IAsyncDispos
 
     public Registry Registry { get; } = new(database, Policy);
 
-    public Task<ImportResult> ImportFacilitiesAsync(string csv) =>
-        ImportAsync(new FacilityFile([.. Policy.Counties.Keys]), Encoding.UTF8.GetBytes(csv));
+    public Task<ImportResult> ImportFacilitiesAsync(string csv, TimeProvider? clock = null) =>
+        ImportAsync(new FacilityFile([.. Policy.Counties.Keys]), Encoding.UTF8.GetBytes(csv), clock);
 
     public Task<ImportResult> ImportInsuredAsync(string csv) => ImportAsync(new InsuredFile(Policy), Encoding.UTF8.GetBytes(csv));
 
@@ -82,7 +82,7 @@ internal sealed class RegistryDatabase(NpgsqlDataSource database) : IAsyncDispos
 
     public ValueTask DisposeAsync() => database.DisposeAsync();
 
-    private Task<ImportResult> ImportAsync(IRegistryFile file, byte[] csv)
+    private Task<ImportResult> ImportAsync(IRegistryFile file, byte[] csv, TimeProvider? clock = null)
     {
         ReadOnlyMemory<byte> rest = csv;
         CsvReader reader = new(_ =>
@@ -92,6 +92,6 @@ internal sealed class RegistryDatabase(NpgsqlDataSource database) : IAsyncDispos
             return ValueTask.FromResult(piece);
         });
         return RegistryImport.RunAsync(
-            database, file, reader, new ChangeCause("claims://role/bureau", "测试"), TimeProvider.System, CancellationToken.None);
+            database, file, reader, new ChangeCause("claims://role/bureau", "测试"), clock ?? TimeProvider.System, CancellationToken.None);
     }
 }

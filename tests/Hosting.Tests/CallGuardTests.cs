@@ -2,6 +2,8 @@ using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Hosting.Tests;
 
@@ -212,6 +214,39 @@ public sealed class CallGuardTests
         RpcException ended = await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext(CancellationToken.None))
             .WaitAsync(Bound);
         Assert.Equal(StatusCode.Unavailable, ended.StatusCode);
+        await stop.WaitAsync(Bound);
+    }
+
+    [Fact]
+    public async Task Upload_that_is_under_way_when_the_service_stops_is_read_to_its_end()
+    {
+        TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Behaviour behaviour = new()
+        {
+            Import = async chunks =>
+            {
+                ImportReply reply = new();
+                while (await chunks.MoveNext(CancellationToken.None))
+                {
+                    reply.Rows++;
+                    begun.TrySetResult();
+                }
+
+                return reply;
+            },
+        };
+        await using InProcessService service = await InProcessService.StartAsync(behaviour, configure: null, "--Claims:DrainSeconds=300");
+        using GrpcChannel channel = GrpcChannel.ForAddress(service.Grpc);
+        using AsyncClientStreamingCall<ImportChunk, ImportReply> upload = new Eligibility.EligibilityClient(channel).Import();
+        await upload.RequestStream.WriteAsync(new ImportChunk());
+        await begun.Task.WaitAsync(Bound);
+
+        service.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
+        Task stop = service.StopAsync();
+        await upload.RequestStream.WriteAsync(new ImportChunk());
+        await upload.RequestStream.CompleteAsync();
+
+        Assert.Equal(2, (await upload.ResponseAsync.WaitAsync(Bound)).Rows);
         await stop.WaitAsync(Bound);
     }
 

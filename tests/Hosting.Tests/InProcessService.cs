@@ -37,6 +37,7 @@ internal sealed class InProcessService : IAsyncDisposable
         WebApplication app = builder.Build();
         app.MapGrpcService<FakeAdjudication>();
         app.MapGrpcService<FakeLedger>();
+        app.MapGrpcService<FakeRegistry>();
         InProcessService service = new(app);
         lines.Target = service.Log;
         await app.StartAsync();
@@ -80,6 +81,8 @@ internal sealed class Behaviour
 
     public Func<GetAccumulatorsRequest, ServerCallContext, Task<Accumulators>> GetAccumulators { get; init; } = (request, _) =>
         Task.FromResult(new Accumulators { InsuredId = request.InsuredId });
+
+    public Func<IAsyncStreamReader<ImportChunk>, Task<ImportReply>> Import { get; init; } = _ => Task.FromResult(new ImportReply());
 }
 
 internal sealed class FakeAdjudication(Behaviour behaviour) : Adjudication.AdjudicationBase
@@ -97,6 +100,12 @@ internal sealed class FakeAdjudication(Behaviour behaviour) : Adjudication.Adjud
             await responseStream.WriteAsync(await behaviour.Settle(requestStream.Current, context));
         }
     }
+}
+
+internal sealed class FakeRegistry(Behaviour behaviour) : Eligibility.EligibilityBase
+{
+    public override Task<ImportReply> Import(IAsyncStreamReader<ImportChunk> requestStream, ServerCallContext context) =>
+        behaviour.Import(requestStream);
 }
 
 internal sealed class FakeOperations : AdjudicationOperations.AdjudicationOperationsBase

@@ -202,6 +202,37 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
         Assert.All(answers.Written, answer => Assert.Equal(Decision.Settled, answer.Decision));
     }
 
+    [Fact]
+    public async Task Visit_waits_for_the_insureds_earlier_one_whose_facility_is_still_looked_up()
+    {
+        TaskCompletionSource open = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using EligibilityDirectory slow = await StartDirectoryAsync(async (request, cancellation) =>
+        {
+            if (request.FacilityCodes.Contains(Township))
+            {
+                asked.TrySetResult();
+                await open.Task.WaitAsync(cancellation);
+            }
+
+            return Lookup(request);
+        });
+        Answers answers = new();
+        SettlementDesk desk = new(fixture.Store.Store, slow, Packs.Zhengzhou, fixture.Time);
+        using VisitsUnderWay visits = new(desk, answers, 8, TimeProvider.System, (_, _) => { }, _ => { }, CancellationToken.None);
+
+        await visits.AddAsync(VisitOf(10_000, "R1", "P51"), CancellationToken.None);
+        await visits.AddAsync(VisitOf(10_000, "R2", "P51", Township), CancellationToken.None);
+        await asked.Task.WaitAsync(Bound);
+        await visits.AddAsync(VisitOf(10_000, "R3", "P51"), CancellationToken.None);
+        open.SetResult();
+        await visits.EndAsync().WaitAsync(Bound);
+        await slow.StopAsync(CancellationToken.None);
+
+        Assert.Equal([("R1", 0L), ("R2", 3_300L), ("R3", 9_800L)],
+            answers.Written.Select(answer => (answer.RequestId, answer.CapUsedBeforeFen)));
+    }
+
     [Theory]
     [InlineData("", 2025, "请求字段 insured_id 缺失。")]
     [InlineData("P46", 1999, "请求字段 year 应为四位年份。")]

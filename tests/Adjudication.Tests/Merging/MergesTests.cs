@@ -7,6 +7,7 @@ using Claims.Adjudication.Store;
 using Claims.V1;
 using FsCheck;
 using FsCheck.Fluent;
+using Google.Protobuf;
 using StackExchange.Redis;
 
 namespace Adjudication.Tests.Merging;
@@ -104,6 +105,8 @@ public sealed class MergesTests
         await pair.Merges.PartAsync(pair.Old, pair.New, "乙", "合并有误");
 
         Assert.Equal(before, await pair.AccumulatorsAsync());
+        Assert.Equal([("甲", "因由"), ("乙", "合并有误")], await pair.WrittenAsync(pair.Old, "merge-out", "unmerge-out"));
+        Assert.Equal([("甲", "因由"), ("乙", "合并有误")], await pair.WrittenAsync(pair.New, "merge-in", "unmerge-in"));
         Assert.Equal("replay 4000 3300", await pair.SettleAsync(pair.Old, "r1", Day, 10_000));
         await store.BookAndCompareAsync(pair.Ids);
         await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由");
@@ -112,6 +115,73 @@ public sealed class MergesTests
             () => pair.Merges.PartAsync(pair.Old, pair.New, "乙", "合并有误"));
         Assert.Contains("since the two were merged", refused.Message, StringComparison.Ordinal);
         await store.BookAndCompareAsync(pair.Ids);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Visits_that_a_settlement_stands_for_under_either_id_are_told(bool oneShard)
+    {
+        await using RebuiltStore store = await StartAsync();
+        Pair pair = new(store, Ids(oneShard, 12));
+        await pair.SettleAsync(pair.Old, "r1", Day, 5_000, "v1");
+        await pair.SettleAsync(pair.Old, "r2", Day, 5_000, "v2");
+        await pair.SettleAsync(pair.Old, "r3", Day, 5_000, "v3");
+        await pair.SettleAsync(pair.New, "r1", Day, 5_000, "v1");
+        await pair.SettleAsync(pair.New, "r2", Day, 5_000, "v3");
+        await pair.UndoAsync(StepMode.Cancel, pair.New, "c2", "r2");
+        await pair.SettleAsync(pair.New, "r3", Day, 5_000, "v4");
+
+        MergeOutcome outcome = await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由");
+
+        Assert.Equal(["H1 v1"], outcome.SettledTwice);
+        Assert.Equal(["H1 v1"], (await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由")).SettledTwice);
+    }
+
+    [Fact]
+    public async Task Id_that_was_merged_is_neither_merged_into_another_one_nor_parted_from_it()
+    {
+        await using RebuiltStore store = await StartAsync();
+        Pair pair = new(store, Ids(oneShard: false, 13));
+        await pair.SettleAsync(pair.Old, "r1", Day, 10_000);
+        await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由");
+
+        Assert.EndsWith("已合并入另一编号", (await Assert.ThrowsAsync<MergeException>(
+            () => pair.Merges.MergeAsync(pair.Old, "N13", "甲", "因由"))).Message, StringComparison.Ordinal);
+        Assert.EndsWith("未合并入该编号", (await Assert.ThrowsAsync<MergeException>(
+            () => pair.Merges.PartAsync(pair.Old, "N13", "乙", "有误"))).Message, StringComparison.Ordinal);
+        Assert.Equal(pair.New, (await pair.Merges.ReadAsync(pair.Old)).InsuredId);
+    }
+
+    [Fact]
+    public async Task Terms_of_records_that_are_brought_to_another_shard_come_with_them()
+    {
+        await using RebuiltStore store = await StartAsync();
+        Pair pair = new(store, Ids(oneShard: false, 14));
+        await pair.SettleAsync(pair.Old, "r1", Day, 10_000);
+        ShardQueue from = store.Fixture.Store.ShardOf(pair.Old), to = store.Fixture.Store.ShardOf(pair.New);
+        HashEntry[] terms = await store.Redis.HashGetAllAsync(from.Keys.Terms);
+        await store.Redis.KeyDeleteAsync(to.Keys.Terms);
+        store.Fixture.Store.Terms.Forget(to.Shard);
+
+        await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由");
+
+        Assert.Equal(terms, await store.Redis.HashGetAllAsync(to.Keys.Terms));
+    }
+
+    [Fact]
+    public async Task Merge_of_more_than_one_message_takes_is_refused_and_the_id_is_settled_for_as_before()
+    {
+        await using RebuiltStore store = await StartAsync();
+        Pair pair = new(store, Ids(oneShard: false, 15));
+        for (int number = 0; number < 9; number++) await pair.SettleAsync(pair.Old, $"r{number}", Day, 1_000, storedBytes: 50_000);
+
+        MergeException refused = await Assert.ThrowsAsync<MergeException>(
+            () => pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由"));
+
+        Assert.Contains("at most 400000 can be merged", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(pair.Old, (await pair.Merges.ReadAsync(pair.Old)).InsuredId);
+        Assert.Equal("replay 1000 0", await pair.SettleAsync(pair.Old, "r0", Day, 1_000));
     }
 
     [Fact]
@@ -190,6 +260,7 @@ public sealed class MergesTests
             Pair other = new(store, pair.Ids);
             if (!byVisit) Assert.False((await other.Merges.MergeAsync(pair.Old, pair.New, "乙", "另一事由")).IsNew);
             Assert.Equal("new 0 550", await other.SettleAsync(pair.Old, "r2", Day, 1_000));
+            Assert.Equal([("甲", "因由")], await other.WrittenAsync(pair.New, "merge-in"));
             Assert.Equal(4, StoredAnswer.AllOf((await other.Merges.ReadAsync(pair.New)).Fields).Count);
             await store.BookAndCompareAsync(pair.Ids);
         }
@@ -400,7 +471,9 @@ internal sealed class Pair
         return (await Merges.FollowAsync(id, reply, run)).Reply;
     }
 
-    public async Task<string> SettleAsync(string id, string request, DateOnly day, long fen, string visitId = "")
+    /// <param name="storedBytes">How much more than usual is kept of the request.</param>
+    public async Task<string> SettleAsync(
+        string id, string request, DateOnly day, long fen, string visitId = "", int storedBytes = 0)
     {
         SettleRequest asked = new()
         {
@@ -416,13 +489,29 @@ internal sealed class Pair
         Claims.Rules.Terms terms = SampleTerms.Of(5_500, MergeModel.TariffFen, MergeModel.CapFen);
         return Said(await RunAsync(id, async (holder, shard) => await shard.RunAsync(Step.Visit(
             StepMode.Settle, holder, asked, day, terms, fen, fen,
-            new StoredRequest { TotalFen = fen, InScopeFen = fen, Terms = await _store.Fixture.Store.Terms.KeyOfAsync(shard, terms) }))));
+            new StoredRequest
+            {
+                TotalFen = fen,
+                InScopeFen = fen,
+                Terms = await _store.Fixture.Store.Terms.KeyOfAsync(shard, terms),
+                Trace = ByteString.CopyFrom(new byte[storedBytes]),
+            }))));
     }
 
     public async Task<string> UndoAsync(StepMode mode, string id, string request, string target) =>
         Said(await RunAsync(id, (holder, shard) => shard.RunAsync(Step.Undoing(
             mode, holder, "H1", request, RequestField.Of("H1", target, holder.StatedId), RequestField.Of("H1", target),
             new StoredUndoing()))));
+
+    /// <summary>Who did it and why, of each of these records of the id's only merge.</summary>
+    public async Task<(string Actor, string Reason)[]> WrittenAsync(string id, params string[] kinds)
+    {
+        IReadOnlyList<(string Field, byte[] Value)> fields = await _store.Fixture.Store.ShardOf(id).ReadInsuredAsync(id);
+        return [.. kinds
+            .Select(kind => MergeRecord.Read(
+                fields.Single(field => field.Field.StartsWith($"q\n{kind}-", StringComparison.Ordinal)).Value).Content)
+            .Select(merge => (merge.Actor, merge.Reason))];
+    }
 
     /// <summary>Of both, as an auditor is told them.</summary>
     public async Task<(string, string)[]> AccumulatorsAsync()

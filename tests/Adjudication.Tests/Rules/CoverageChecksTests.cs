@@ -57,6 +57,61 @@ public sealed class CoverageChecksTests
     }
 
     [Fact]
+    public void CapOf_an_insured_of_two_enrolments_is_the_residents_and_of_those_the_last_ones()
+    {
+        EnrolmentTerms first = Enrolled with
+        {
+            WaitingFrom = new DateOnly(2024, 1, 1),
+            CoveredFrom = new DateOnly(2024, 1, 1),
+            CoveredTo = new DateOnly(2024, 5, 31),
+        };
+        EnrolmentTerms second = Enrolled with { WaitingFrom = new DateOnly(2024, 6, 1), CoveredFrom = new DateOnly(2024, 6, 1) };
+
+        Assert.Equal("", CodeOf(first, second with { Scheme = "employee" }));
+        Assert.Equal("", CodeOf(first with { Scheme = "employee" }, second));
+        Assert.Equal("OUTSIDE_POOLING_AREA", CodeOf(first, second with { County = "410181" }));
+        Assert.Equal("", CodeOf(first with { County = "410181" }, second));
+
+        static string CodeOf(params EnrolmentTerms[] enrolments)
+        {
+            Refusal?[] either = [.. ((EnrolmentTerms[][])[enrolments, [.. enrolments.Reverse()]])
+                .Select(order => CoverageChecks.CapOf(Packs.Zhengzhou, new InsuredTerms("P01", [.. order]), 2024).Refusal)];
+            Assert.Equal(either[0], either[1]);
+            return either[0]?.Code ?? "";
+        }
+    }
+
+    [Fact]
+    public void CapOf_is_that_of_the_last_class_of_facilities_and_of_who_the_insured_is_at_the_years_end()
+    {
+        OutpatientPolicy policy = Packs.Zhengzhou.OutpatientOn(new DateOnly(2024, 5, 5))!;
+        PersonClass minor = new("minor", 9, "未成年人", AgeBelow: 18, AgeFrom: null, []);
+        Benefit ordinary = policy.Benefits[0];
+        Cap cap = ordinary.Caps[0];
+        ImmutableDictionary<ValueKey, Cited<long>> rows = cap.Limit.Rows.ToImmutableDictionary(row => row.Key, row =>
+            new Cited<long>(row.Key.FacilityClass == policy.FacilityClasses[^1].Name ? 50_000 : 10_000, "made up"));
+        ValueTable limits = new(rows.SetItems(rows.Select(row => KeyValuePair.Create(
+            row.Key with { PersonClass = minor.Name }, new Cited<long>(2 * row.Value.Value, "made up")))));
+        PolicyPack pack = Packs.Zhengzhou with
+        {
+            Outpatient =
+            [
+                policy with
+                {
+                    PersonClasses = [minor, .. policy.PersonClasses],
+                    Benefits = policy.Benefits.SetItem(0, ordinary with { Caps = ordinary.Caps.SetItem(0, cap with { Limit = limits }) }),
+                },
+            ],
+        };
+
+        Assert.Equal(50_000, CapOf(new DateOnly(2006, 12, 31)));
+        Assert.Equal(100_000, CapOf(new DateOnly(2007, 1, 1)));
+
+        long? CapOf(DateOnly birth) =>
+            CoverageChecks.CapOf(pack, new InsuredTerms("P01", [Enrolled with { BirthDate = birth }]), 2024).CapFen;
+    }
+
+    [Fact]
     public void Check_several_faults_gives_the_first_in_order()
     {
         Assert.Equal("FACILITY_UNKNOWN", CoverageChecks.Check(Zhengzhou, VisitOn("2023-05-05"), null, null).Refusal!.Code);
