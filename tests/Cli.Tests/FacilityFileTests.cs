@@ -45,6 +45,53 @@ public sealed class FacilityFileTests : IDisposable
         ], lines);
     }
 
+    [Fact]
+    public async Task Every_column_of_a_csv_file_is_read_into_its_own_field()
+    {
+        FacilityLine line = Assert.Single(await ReadAsync("books.CSV",
+            FacilityFile.CsvHeader + "\ncancel,S2,R2,R1,P1,2025-06-17,2025-06-18,-12000,-3300,H1,DELIVERY_CAESAREAN\n"));
+
+        Assert.Equal(
+            new FacilityLine
+            {
+                LineNumber = 2,
+                Kind = FacilityLine.Types.Kind.Cancel,
+                SettlementId = "S2",
+                RequestId = "R2",
+                OriginalRequestId = "R1",
+                InsuredId = "P1",
+                VisitDate = "2025-06-17",
+                SettledOn = "2025-06-18",
+                TotalFen = -12_000,
+                FundPayFen = -3_300,
+                FacilityCode = "H1",
+                VisitType = VisitType.DeliveryCaesarean,
+            },
+            line);
+    }
+
+    [Fact]
+    public async Task Json_line_of_the_books_is_read_as_it_stands_and_listed_twice_stays_twice()
+    {
+        const string Line = """
+            {"kind":"SETTLE","settlementId":"S1","requestId":"R1","insuredId":"P1","visitDate":"2025-06-17","totalFen":"12000"}
+            """;
+
+        List<FacilityLine> lines = await ReadAsync("books.jsonl", $"{Line}\n\n{Line}\n");
+
+        FacilityLine first = new()
+        {
+            LineNumber = 1,
+            Kind = FacilityLine.Types.Kind.Settle,
+            SettlementId = "S1",
+            RequestId = "R1",
+            InsuredId = "P1",
+            VisitDate = "2025-06-17",
+            TotalFen = 12_000,
+        };
+        Assert.Equal([first, new FacilityLine(first) { LineNumber = 3 }], lines);
+    }
+
     [Theory]
     [InlineData("", "line 1: the header is missing")]
     [InlineData("kind,insured_id,total_fen,fund_pay_fen,surname", "line 1: the column \"surname\" is none of")]
@@ -122,6 +169,7 @@ public sealed class FacilityFileTests : IDisposable
         ], lines.Select(line => (line.LineNumber, line.Kind, line.SettlementId, line.RequestId, line.OriginalRequestId, line.FundPayFen)));
         Assert.All(lines, line => Assert.Equal(
             ("H1", "P1", VisitType.DeliveryNatural), (line.FacilityCode, line.InsuredId, line.VisitType)));
+        Assert.Equal([12_000, 12_000, -12_000, 12_000], lines.Select(line => line.TotalFen));
     }
 
     private static SettleReply Reply(Decision decision, string settlementId, string requestId) => new()

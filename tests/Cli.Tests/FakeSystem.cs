@@ -30,8 +30,9 @@ public sealed class FakeSystem : IAsyncLifetime
 
     private static readonly Dictionary<string, MethodDescriptor> Methods = new[]
     {
-        ActsReflection.Descriptor, AdjudicationReflection.Descriptor, AuditReflection.Descriptor, EligibilityReflection.Descriptor,
-        FundingReflection.Descriptor, HealthReflection.Descriptor, ImpactReflection.Descriptor, LedgerReflection.Descriptor,
+        ActsReflection.Descriptor, AdjudicationReflection.Descriptor, AuditReflection.Descriptor, ClinicReflection.Descriptor,
+        EligibilityReflection.Descriptor, FundingReflection.Descriptor, HealthReflection.Descriptor,
+        ImpactReflection.Descriptor, LedgerReflection.Descriptor,
         LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor,
         RecheckReflection.Descriptor, ReconciliationReflection.Descriptor, RefusalLogReflection.Descriptor,
         RegistryOfficeReflection.Descriptor,
@@ -45,7 +46,7 @@ public sealed class FakeSystem : IAsyncLifetime
 
     public int PortBase => _portBase;
 
-    /// <summary>Of the last call, in lower case.</summary>
+    /// <summary>Of the last call.</summary>
     public IHeaderDictionary Headers { get; private set; } = new HeaderDictionary();
 
     public DirectoryInfo Directory { get; } = System.IO.Directory.CreateTempSubdirectory("claims fake ");
@@ -117,6 +118,7 @@ public sealed class FakeSystem : IAsyncLifetime
             ConformanceCommand.Create(),
             ImportCommand.Create(),
             FacilityCommand.Create(),
+            ClinicCommand.Create(),
             InsuredCommand.Create(),
             RecheckCommand.Create(),
             LedgerCommand.Create(),
@@ -159,7 +161,8 @@ public sealed class FakeSystem : IAsyncLifetime
         MethodDescriptor method = Methods[context.Request.Path.Value!];
         using MemoryStream body = new();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-        Headers = new HeaderDictionary(context.Request.Headers.ToDictionary());
+        Headers = new HeaderDictionary(
+            context.Request.Headers.ToDictionary(StringComparer.OrdinalIgnoreCase));
         List<IMessage> requests = [.. Messages(method, body.ToArray())];
         TakeReached(method, requests);
         if (method.Name != "GetOutbox")

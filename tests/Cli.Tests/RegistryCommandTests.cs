@@ -55,6 +55,42 @@ public sealed class RegistryCommandTests(FakeSystem system)
     }
 
     [Fact]
+    public async Task Show_tells_who_suspended_and_who_resumed_and_the_days_of_either()
+    {
+        FacilityRecord resumed = new(Record);
+        resumed.Periods[0].ValidFrom = "2024-01-01";
+        resumed.Periods[0].PooledTo = "2025-05-31";
+        resumed.Suspensions[0].Suspension.ResumedFrom = "2025-09-01";
+        resumed.Suspensions[0].Resumed =
+            new Change { MadeAt = "2025-08-31 16:00:00", MadeBy = "claims://role/bureau/li", Reason = "整改完成" };
+        system.Begin().Answer<ShowFacilityRequest>("RegistryOffice/ShowFacility", _ => resumed);
+
+        Ran shown = await system.RunAsync("facility", "show", "H1");
+
+        Assert.Contains("2024-01-01 2025-06-30 示例医院 410105 city 市级 2A 2024-01-01 2025-05-31", shown.Lines);
+        Assert.Contains("2025-08-01 2025-08-01 10:00:00 claims://role/bureau: 违规收费 "
+            + "2025-09-01 2025-08-31 16:00:00 claims://role/bureau/li: 整改完成", shown.Lines);
+    }
+
+    [Theory]
+    [InlineData(AdminLevel.Province, "province", "省级")]
+    [InlineData(AdminLevel.City, "city", "市级")]
+    [InlineData(AdminLevel.County, "county", "县级")]
+    [InlineData(AdminLevel.Township, "township", "乡镇")]
+    [InlineData(AdminLevel.Community, "community", "社区")]
+    [InlineData(AdminLevel.Village, "village", "村")]
+    public async Task Show_names_the_level_that_decides_what_the_fund_pays(AdminLevel level, string name, string chinese)
+    {
+        FacilityRecord record = new(Record);
+        record.Periods[0].AdminLevel = level;
+        system.Begin().Answer<ShowFacilityRequest>("RegistryOffice/ShowFacility", _ => record);
+
+        Assert.Contains($" {name} {chinese} 2A ", (await system.RunAsync("facility", "show", "H1")).Lines[1], StringComparison.Ordinal);
+        Assert.Contains($"\"adminLevel\": \"{name}\"", (await system.RunAsync("facility", "show", "H1", "--json")).Output,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Suspend_and_resume_name_the_day_and_the_reason()
     {
         system.Begin()

@@ -151,6 +151,23 @@ public sealed class SendAndImportTests(FakeSystem system)
         Assert.False(File.Exists(answers + ".new"));
     }
 
+    /// <summary>One that waits for ever would hold the lane of every insured behind it.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(7)]
+    [InlineData(11)]
+    public async Task Operation_waits_for_its_answer_no_longer_than_its_bound(int line)
+    {
+        Adjudicate();
+
+        Assert.Equal(0, (await system.RunAsync("send", system.Write("one.jsonl", Operations.Split('\n')[line]))).ExitCode);
+
+        string bound = Assert.Single(system.Headers["grpc-timeout"])!;
+        Assert.Matches("^(5S|[1-5][0-9]{0,3}m)$", bound);
+    }
+
     [Theory]
     [InlineData("--connections", "0")]
     [InlineData("--connections", "65")]

@@ -257,6 +257,31 @@ public sealed class ChainTests(LedgerDatabase databases)
     }
 
     [Fact]
+    public async Task Books_of_more_batches_than_are_taken_at_once_are_chained_and_verified_to_the_last()
+    {
+        const int Batches = 66;
+        const string Last = "WHERE shard = 1 AND sequence = 66";
+        await using Audit audit = await BookedAsync(Batches);
+
+        Assert.Equal((64, true), (await audit.Chain.ExtendAsync(sweep: false, CancellationToken.None), audit.Chain.HasMore));
+        Assert.Equal((2, false), (await audit.Chain.ExtendAsync(sweep: false, CancellationToken.None), audit.Chain.HasMore));
+        Assert.Equal((Batches, ""), ((await audit.VerifyAsync()).Head.Link, await audit.FirstBadRowAsync()));
+
+        await audit.TamperAsync($"UPDATE sub_ledger SET fund_pay_fen = fund_pay_fen + 1 {Last}");
+        Assert.Equal("sub_ledger 1/66 CHANGED", await audit.FirstBadRowAsync());
+
+        // With a chain that was made for it, the row does not fit what was posted of it.
+        await audit.TamperAsync("TRUNCATE chain_link; UPDATE batch SET posted_at = posted_at");
+        Chain restarted = audit.NewChain();
+        Assert.Equal(64, await restarted.ExtendAsync(sweep: true, CancellationToken.None));
+        Assert.Equal(2, await restarted.ExtendAsync(sweep: true, CancellationToken.None));
+        string account = await audit.TextAsync(
+            $"SELECT concat_ws('.', '2101', scheme, facility_county, facility_code) FROM sub_ledger {Last}");
+        string journal = await audit.TextAsync($"SELECT max(journal_id)::text FROM posting WHERE account_code = '{account}'");
+        Assert.Equal($"posting {journal}/{account} CHANGED", await audit.FirstBadRowAsync(chain: restarted));
+    }
+
+    [Fact]
     public async Task Chainer_that_is_cut_off_half_way_leaves_nothing_and_the_next_goes_on()
     {
         await using Audit audit = await BookedAsync(batches: 6);

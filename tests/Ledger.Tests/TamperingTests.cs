@@ -243,6 +243,45 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         Assert.Equal("chain_link 9 REMOVED", await audit.FirstBadRowAsync(new ChainHead { Link = 9, Hash = noted.Hash }, restarted));
     }
 
+    /// <summary>The chain was made anew, and the balances go with the postings: what is left is what journals and rows say of one
+    /// another.</summary>
+    [Theory]
+    [InlineData("UPDATE sub_ledger SET fund_pay_fen = fund_pay_fen + 1 WHERE shard = 0 AND sequence = 1",
+        "posting 1/2101.resident.410102.H2 CHANGED")]
+    [InlineData("UPDATE sub_ledger SET visit_type = 'DELIVERY_NATURAL' WHERE shard = 0 AND sequence = 1",
+        "posting 1/5101.resident.410102 CHANGED")]
+    [InlineData("UPDATE sub_ledger SET scheme = 'employee' WHERE shard = 0 AND sequence = 1",
+        "posting 2101.employee.410102.H2 REMOVED")]
+    [InlineData("UPDATE sub_ledger SET visit_date = '2024-03-09' WHERE shard = 0 AND sequence = 1",
+        "posting 1/2101.resident.410102.H2 INSERTED")]
+    [InlineData("UPDATE sub_ledger SET facility_county = '410105' WHERE shard = 0 AND sequence = 1",
+        "posting 1/2101.resident.410102.H2 INSERTED")]
+    [InlineData("UPDATE posting SET account_code = '2101.resident.410102.H9' WHERE account_code = '2101.resident.410102.H0' "
+        + "AND journal_id = 1", "posting 2101.resident.410102.H0 REMOVED")]
+    [InlineData("INSERT INTO posting VALUES (1, '5102.resident.410102', 1, 0), (1, '2101.resident.410102.H10', 0, 1)",
+        "posting 1/2101.resident.410102.H10 INSERTED")]
+    [InlineData("UPDATE posting SET debit_fen = debit_fen + 1 WHERE account_code = '1101.resident.410100' "
+        + "AND journal_id = (SELECT max(journal_id) FROM journal)", "posting 14 CHANGED")]
+    public async Task Forged_books_with_a_chain_and_balances_of_their_own_do_not_add_up(string sql, string expected)
+    {
+        await using Audit audit = await books.AsChainedAsync();
+        await audit.TamperAsync(sql);
+        await audit.ExecuteAsync("TRUNCATE chain_link; " + AccountsAndBalances);
+        Chain restarted = audit.NewChain();
+        Assert.Equal(AuditedBooks.Batches + AuditedBooks.Vouchers, await restarted.ExtendAsync(sweep: true, CancellationToken.None));
+
+        Assert.Equal(expected, await audit.FirstBadRowAsync(chain: restarted));
+    }
+
+    private const string AccountsAndBalances = """
+        INSERT INTO account
+            SELECT DISTINCT account_code, split_part(account_code, '.', 1), split_part(account_code, '.', 2),
+                split_part(account_code, '.', 3), nullif(split_part(account_code, '.', 4), '')
+            FROM posting ON CONFLICT DO NOTHING;
+        DELETE FROM account_balance;
+        INSERT INTO account_balance SELECT account_code, sum(debit_fen), sum(credit_fen) FROM posting GROUP BY account_code
+        """;
+
     [Fact]
     public async Task Row_and_link_rewritten_together_do_not_fit_the_next_link()
     {

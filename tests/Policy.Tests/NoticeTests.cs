@@ -175,6 +175,21 @@ public sealed class NoticeTests
     }
 
     [Theory]
+    [InlineData("none", "未定级")]
+    [InlineData("1A", "一级甲等")]
+    [InlineData("2B", "二级乙等")]
+    [InlineData("3C", "三级丙等")]
+    public void Grade_of_a_class_reads_as_facilities_write_it(string grade, string text)
+    {
+        OutpatientPolicy policy = PolicyLoader.Load(Shipped, "zhengzhou").OutpatientOn(new(2025, 8, 1))!;
+        FacilityClass graded = policy.FacilityClasses[0] with { Label = "某等级", AdminLevels = ["village", "county"], Grades = [grade] };
+
+        NoticeSection classes = Notice.Of(policy with { FacilityClasses = policy.FacilityClasses.SetItem(0, graded) })[0];
+
+        Assert.Equal(new NoticeLine("某等级", $"县级、村级，{text}", ""), classes.Lines[0]);
+    }
+
+    [Theory]
     [InlineData(Period.Visit, "")]
     [InlineData(Period.Day, "2025-06-30")]
     [InlineData(Period.Month, "2025-06")]

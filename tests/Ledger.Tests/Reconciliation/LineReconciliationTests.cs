@@ -109,6 +109,57 @@ public sealed class LineReconciliationTests(LedgerDatabase databases)
         Assert.Equal([DifferenceCause.Amount, DifferenceCause.Amount], differences.Select(difference => difference.Cause));
     }
 
+    [Theory]
+    [InlineData("total", DifferenceCause.Amount)]
+    [InlineData("insured", DifferenceCause.OtherId)]
+    [InlineData("request", DifferenceCause.OtherId)]
+    [InlineData("visit day", DifferenceCause.OtherDay)]
+    [InlineData("visit type", DifferenceCause.OtherVisitType)]
+    public async Task Line_that_differs_in_one_field_alone_is_told(string field, DifferenceCause cause)
+    {
+        PublishedLog log = new(Shards);
+        FacilityLine line = LineOf(Settled(log, 10), line =>
+        {
+            if (field == "total") line.TotalFen++;
+            else if (field == "insured") line.InsuredId = "P-other";
+            else if (field == "request") line.RequestId = "R-other";
+            else if (field == "visit day") line.VisitDate = "2024-03-09";
+            else line.VisitType = VisitType.PrenatalCheck;
+        });
+
+        Assert.Equal(cause, Assert.Single((await ReconcileAsync(log, line)).Differences).Cause);
+    }
+
+    [Fact]
+    public async Task Bill_that_was_cancelled_is_no_twin_of_one_that_never_arrived()
+    {
+        PublishedLog log = new(Shards);
+        SettledClaim cancelled = Settled(log, 10);
+        Cancelled(log, cancelled, 11);
+        FacilityLine again = LineOf(cancelled, line => (line.RequestId, line.SettlementId) = ("R-again", ""));
+
+        LineDifference difference = Assert.Single((await ReconcileAsync(log, again)).Differences);
+
+        Assert.Equal((DifferenceCause.MissingHere, ProposedAction.SendAgain, ""),
+            (difference.Cause, difference.Action, difference.TwinSettlementId));
+    }
+
+    /// <summary>Longer before the period than a request is looked for, were it not for the visit that the line names.</summary>
+    [Fact]
+    public async Task Request_of_months_ago_is_found_by_the_visit_that_is_listed()
+    {
+        PublishedLog log = new(Shards);
+        SettledClaim old = Settled(log, 10);
+        old.VisitDate = "2024-01-05";
+        old.SettledAtUnixMs = At(10, Noon) - (long)TimeSpan.FromDays(65).TotalMilliseconds;
+        FacilityLine late = LineOf(old, line => (line.SettlementId, line.SettledOn) = ("", "2024-03-10"));
+
+        LineDifference difference = Assert.Single((await ReconcileAsync(log, late)).Differences);
+
+        Assert.Equal((DifferenceCause.OtherDay, old.SettlementId, "2024-01-05"),
+            (difference.Cause, difference.Entry.SettlementId, difference.Entry.SettledOn));
+    }
+
     [Fact]
     public async Task Empty_file_misses_everything_and_an_empty_period_everything_of_the_file()
     {
