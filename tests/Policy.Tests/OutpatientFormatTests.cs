@@ -135,6 +135,13 @@ public sealed class OutpatientFormatTests
     }
 
     [Fact]
+    public void Class_of_ages_holds_from_its_first_year_to_before_the_one_it_ends_at()
+    {
+        PersonClass working = new("working", 1, "劳动年龄", AgeBelow: 60, AgeFrom: 18, []);
+        Assert.Equal([false, true, true, false, false], new int?[] { 17, 18, 59, 60, null }.Select(age => working.Holds(age, "general")));
+    }
+
+    [Fact]
     public void Class_without_nesting_holds_for_all_below_it()
     {
         Benefit ordinary = Periods[0].Benefits[0];
