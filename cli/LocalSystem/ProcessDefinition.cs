@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -201,7 +199,6 @@ public static class ProcessDefinitions
     /// <summary>What <c>/healthz/ready</c> answers: a check that is well gives no reason. Null while nothing answers.</summary>
     private static async Task<(bool IsReady, string?[] Reasons)?> ReadinessAsync(int metricsPort, CancellationToken cancellationToken)
     {
-        if (!await ListensAsync(metricsPort, cancellationToken)) return null;
         try
         {
             using HttpResponseMessage reply =
@@ -216,18 +213,6 @@ public static class ProcessDefinitions
         {
             return null;
         }
-    }
-
-    /// <remarks>A refused connection is what a service that starts is asked into most of the time. As an exception out of a request, some
-    /// hundred of them take `up` a second of processor time.</remarks>
-    private static async Task<bool> ListensAsync(int port, CancellationToken cancellationToken)
-    {
-        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        using SocketAsyncEventArgs connection = new() { RemoteEndPoint = new IPEndPoint(IPAddress.Loopback, port) };
-        TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        connection.Completed += (_, _) => ended.TrySetResult();
-        if (socket.ConnectAsync(connection)) await Task.WhenAny(ended.Task, Task.Delay(Http.Timeout, cancellationToken));
-        return socket.Connected;
     }
 
     internal static async Task StartAsync(
