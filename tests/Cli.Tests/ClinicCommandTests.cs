@@ -29,13 +29,17 @@ public sealed class ClinicCommandTests(FakeSystem system)
         Ran ran = await system.RunAsync(["clinic", .. command.Split(' ')]);
 
         Assert.Equal(
-            ["示例卫生室, facility H1, clerk 甲", $"{what}: one-two-three", "It is shown this once, and holds until 2026-07-01T00:00:00Z."],
+            [
+                "示例卫生室, facility H1, clerk 甲", $"{what}: one-two-three",
+                "It is shown this once, and holds until 2026-07-01T00:00:00Z.",
+            ],
             ran.Lines);
         Assert.Equal(
             new IssueCredentialRequest { FacilityCode = "H1", Clerk = clerk, Reset = reset, Machine = machine, Days = days },
             Assert.Single(system.Received).Request);
         (await system.RunAsync(["clinic", .. command.Split(' '), "--json"])).IsJson(0, """
-            {"facilityCode":"H1","facilityName":"示例卫生室","clerk":"甲","secret":"one-two-three","holdsUntil":"2026-07-01T00:00:00Z"}
+            {"facilityCode":"H1","facilityName":"示例卫生室","clerk":"甲","secret":"one-two-three",
+             "holdsUntil":"2026-07-01T00:00:00Z"}
             """);
     }
 

@@ -31,11 +31,9 @@ public sealed class FakeSystem : IAsyncLifetime
     private static readonly Dictionary<string, MethodDescriptor> Methods = new[]
     {
         ActsReflection.Descriptor, AdjudicationReflection.Descriptor, AuditReflection.Descriptor, ClinicReflection.Descriptor,
-        EligibilityReflection.Descriptor, FundingReflection.Descriptor, HealthReflection.Descriptor,
-        ImpactReflection.Descriptor, LedgerReflection.Descriptor,
-        LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor,
-        RecheckReflection.Descriptor, ReconciliationReflection.Descriptor, RefusalLogReflection.Descriptor,
-        RegistryOfficeReflection.Descriptor,
+        EligibilityReflection.Descriptor, FundingReflection.Descriptor, HealthReflection.Descriptor, ImpactReflection.Descriptor,
+        LedgerReflection.Descriptor, LedgerShardsReflection.Descriptor, OperationsReflection.Descriptor, RecheckReflection.Descriptor,
+        ReconciliationReflection.Descriptor, RefusalLogReflection.Descriptor, RegistryOfficeReflection.Descriptor,
     }.SelectMany(file => file.Services).SelectMany(service => service.Methods)
         .ToDictionary(method => $"/{method.Service.FullName}/{method.Name}", StringComparer.Ordinal);
 
@@ -161,8 +159,7 @@ public sealed class FakeSystem : IAsyncLifetime
         MethodDescriptor method = Methods[context.Request.Path.Value!];
         using MemoryStream body = new();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-        Headers = new HeaderDictionary(
-            context.Request.Headers.ToDictionary(StringComparer.OrdinalIgnoreCase));
+        Headers = new HeaderDictionary(context.Request.Headers.ToDictionary(StringComparer.OrdinalIgnoreCase));
         List<IMessage> requests = [.. Messages(method, body.ToArray())];
         TakeReached(method, requests);
         if (method.Name != "GetOutbox")

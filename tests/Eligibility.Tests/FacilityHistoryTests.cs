@@ -16,6 +16,8 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
 {
     private const string Header = RegistryDatabase.FacilityHeader;
     private const string LongHeader = RegistryDatabase.FacilityPeriodsHeader;
+    private const string OneFacility = Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\n";
+    private const string TwoFacilities = OneFacility + "F2,乙,410105,city,2A,hospital,2024-01-01,\n";
 
     private static readonly PolicyPack Policy = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "policy"), "zhengzhou");
     private static readonly ChangeCause Cause = new("claims://role/bureau", "检查发现违规");
@@ -108,7 +110,7 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
     public async Task Row_that_changes_a_closed_year_is_refused_and_one_that_repeats_it_is_taken()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
-        await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\n");
+        await registry.ImportFacilitiesAsync(OneFacility);
         await ClosedYears.CloseAsync(registry.Database, 2024, Cause, TimeProvider.System, CancellationToken.None);
 
         ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(() => registry.ImportFacilitiesAsync(
@@ -127,7 +129,7 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
     public async Task Suspension_holds_from_its_day_until_the_day_of_its_end_and_is_shown_with_who_and_why()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
-        await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\n");
+        await registry.ImportFacilitiesAsync(OneFacility);
         FacilityOffice office = new(registry.Database, TimeProvider.System);
         long version = await registry.VersionAsync();
 
@@ -164,8 +166,7 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
     public async Task Facility_that_was_suspended_before_is_suspended_and_resumed_again()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
-        await registry.ImportFacilitiesAsync(
-            Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\nF2,乙,410105,city,2A,hospital,2024-01-01,\n");
+        await registry.ImportFacilitiesAsync(TwoFacilities);
         FacilityOffice office = new(registry.Database, TimeProvider.System);
         await office.SuspendAsync("F1", new DateOnly(2025, 3, 1), Cause, CancellationToken.None);
         await office.ResumeAsync("F1", new DateOnly(2025, 4, 1), Cause, CancellationToken.None);
@@ -192,8 +193,7 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
     public async Task Suspension_of_today_is_of_the_day_in_china_and_one_of_a_day_to_come_is_taken_back_today()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
-        await registry.ImportFacilitiesAsync(
-            Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\nF2,乙,410105,city,2A,hospital,2024-01-01,\n");
+        await registry.ImportFacilitiesAsync(TwoFacilities);
         // In China it is the next day.
         FacilityOffice office = new(registry.Database, new StoppedClock(new(2025, 3, 9, 20, 0, 0, TimeSpan.Zero)));
 
@@ -216,7 +216,7 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
         StoppedClock clock = new(new(2025, 3, 1, 4, 0, 0, TimeSpan.Zero));
-        await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\n", clock: clock);
+        await registry.ImportFacilitiesAsync(OneFacility, clock: clock);
         FacilityOffice office = new(registry.Database, clock);
         clock.Now = clock.Now.AddDays(1);
         await office.SuspendAsync("F1", new DateOnly(2025, 2, 1), Cause, CancellationToken.None);
@@ -313,7 +313,7 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
     public async Task Suspension_in_a_closed_year_is_refused()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
-        await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,2A,hospital,2024-01-01,\n");
+        await registry.ImportFacilitiesAsync(OneFacility);
         await ClosedYears.CloseAsync(registry.Database, 2024, Cause, TimeProvider.System, CancellationToken.None);
         FacilityOffice office = new(registry.Database, TimeProvider.System);
 

@@ -92,6 +92,7 @@ internal sealed class RegistryDatabase(NpgsqlDataSource database) : IAsyncDispos
             return ValueTask.FromResult(piece);
         });
         return RegistryImport.RunAsync(
-            database, file, reader, new ChangeCause("claims://role/bureau", "测试"), clock ?? TimeProvider.System, CancellationToken.None);
+            database, file, reader, new ChangeCause("claims://role/bureau", "测试"), clock ?? TimeProvider.System,
+            CancellationToken.None);
     }
 }

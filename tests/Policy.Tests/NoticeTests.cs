@@ -182,7 +182,8 @@ public sealed class NoticeTests
     public void Grade_of_a_class_reads_as_facilities_write_it(string grade, string text)
     {
         OutpatientPolicy policy = PolicyLoader.Load(Shipped, "zhengzhou").OutpatientOn(new(2025, 8, 1))!;
-        FacilityClass graded = policy.FacilityClasses[0] with { Label = "某等级", AdminLevels = ["village", "county"], Grades = [grade] };
+        FacilityClass graded =
+            policy.FacilityClasses[0] with { Label = "某等级", AdminLevels = ["village", "county"], Grades = [grade] };
 
         NoticeSection classes = Notice.Of(policy with { FacilityClasses = policy.FacilityClasses.SetItem(0, graded) })[0];
 
