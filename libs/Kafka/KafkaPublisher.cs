@@ -14,6 +14,7 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
     private static readonly Headers Untraced = new() { { ClaimsTopic.SchemaHeader, Schema } };
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(5);
 
+    private readonly MessageArrays _arrays = new();
     private readonly Lock _making = new();
     private IProducer<Null, byte[]>? _producer;
 
@@ -24,13 +25,15 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
     public bool TryPublish(int shard, ReadOnlySpan<byte> message, string? traceParent, Action<bool> delivered)
     {
         IProducer<Null, byte[]> producer = Current();
+        byte[] value = _arrays.Take(message, settings.Keys.SignatureBytes);
+        settings.Keys.SignInPlace(shard, value);
         try
         {
             producer.Produce(
                 new TopicPartition(ClaimsTopic.Name, shard),
                 new Message<Null, byte[]>
                 {
-                    Value = settings.Keys.Sign(shard, message),
+                    Value = value,
                     Headers = traceParent is null ? Untraced : Traced(traceParent),
                 },
                 report => delivered(report.Error.Code is ErrorCode.NoError));
@@ -45,6 +48,10 @@ public sealed class KafkaPublisher(KafkaSettings settings, ILogger<KafkaPublishe
             log.LogWarning("Kafka does not take records: {Reason}", e.Error.Reason);
             if (e.Error.IsFatal) Abandon(producer);
             return false;
+        }
+        finally
+        {
+            _arrays.Return(value);
         }
     }
 

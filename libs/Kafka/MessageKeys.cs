@@ -30,6 +30,9 @@ public sealed class MessageKeys
 
     public bool AreGiven => _keys.Length > 0;
 
+    /// <summary>What a signature adds to a message.</summary>
+    public int SignatureBytes => AreGiven ? Field.Length + MacBytes : 0;
+
     /// <param name="path">A file with a key a line, 64 hexadecimal digits: the first signs, each is taken from others, so that keys can be
     /// changed while the system runs. Empty: <see cref="None"/>.</param>
     /// <exception cref="InvalidDataException">The file is not that.</exception>
@@ -76,12 +79,19 @@ public sealed class MessageKeys
     /// <returns>The message as it is published, signed by the first key: an array of its own.</returns>
     public byte[] Sign(int shard, ReadOnlySpan<byte> message)
     {
-        if (!AreGiven) return message.ToArray();
-        byte[] signed = new byte[message.Length + Field.Length + MacBytes];
+        byte[] signed = new byte[message.Length + SignatureBytes];
         message.CopyTo(signed);
-        Field.CopyTo(signed, message.Length);
-        HMACSHA256.HashData(KeyOf(0, shard), message, signed.AsSpan(message.Length + Field.Length));
+        SignInPlace(shard, signed);
         return signed;
+    }
+
+    /// <param name="message">What is signed, and behind it room for <see cref="SignatureBytes"/>.</param>
+    public void SignInPlace(int shard, Span<byte> message)
+    {
+        if (!AreGiven) return;
+        Span<byte> signature = message[^SignatureBytes..];
+        Field.CopyTo(signature);
+        HMACSHA256.HashData(KeyOf(0, shard), message[..^SignatureBytes], signature[Field.Length..]);
     }
 
     /// <returns>The message without its signature; null where none of the keys has made it for this shard.</returns>

@@ -82,6 +82,7 @@ public sealed class SettledMessage
         if (first.Format != Format) throw new UnknownFormatException($"has format {first.Format}, and this ledger reads format {Format}");
         SettledClaim[] records = [first, .. first.Following];
         first.Following.Clear();
+        first.Filling = ByteString.Empty;
         foreach (SettledClaim record in records.AsSpan(1))
         {
             record.Format = first.Format;

@@ -46,7 +46,7 @@ public static class SettledClaims
         claim.RequestId = requestId;
         claim.Scheme = "resident";
         claim.Format = SettledMessage.Format;
-        claim.Mac = ByteString.Empty;
+        claim.Mac = claim.Filling = ByteString.Empty;
         claim.Following.Clear();
         claim.FirstSequence = 0;
         claim.StoredRecord = claim.StoredTerms = ByteString.Empty;
