@@ -52,7 +52,9 @@ public sealed class BenchResults
 
     private double? EndToEndPerSecond => MedianOf(Settle.Select(round => round.EndToEndPerSecond));
 
-    public void WriteJson() => Output.WriteJson(new
+    public void WriteJson() => Output.WriteJson(Figures());
+
+    internal object Figures() => new
     {
         SettlePerSecond = Rounded(SettlePerSecond),
         UnaryPerSecond = Rounded(MedianOf(UnaryPerSecond)),
@@ -95,7 +97,7 @@ public sealed class BenchResults
             P99Ms = Latencies.Select(round => PercentileMs([round], 99)),
             P999Ms = Latencies.Select(round => PercentileMs([round], 99.9)),
         },
-    });
+    };
 
     public void Print()
     {
@@ -118,7 +120,7 @@ public sealed class BenchResults
         }));
     }
 
-    private IEnumerable<(string Name, double[] Rounds, int Digits)> Rows() => new (string Name, double[] Rounds, int Digits)[]
+    internal IEnumerable<(string Name, double[] Rounds, int Digits)> Rows() => new (string Name, double[] Rounds, int Digits)[]
     {
         ("settled and acknowledged, streams, /s", [.. Settle.Select(round => round.SettlePerSecond)], 0),
         ("settled and in the books, /s", [.. Settle.Select(round => round.EndToEndPerSecond)], 0),

@@ -61,10 +61,12 @@ public static class ChaosCommand
             ChaosResult done = await ChaosRun.RunAsync(options, tell, cancel);
             if (asJson) ChaosReport.PrintJson(done);
             else ChaosReport.Print(done);
-            return done.Holds ? ExitCodes.Done : ExitCodes.Failed;
+            return ExitCodeOf(done);
         });
         return command;
     }
+
+    internal static int ExitCodeOf(ChaosResult result) => result.Holds ? ExitCodes.Done : ExitCodes.Failed;
 
     private static void List(ChaosOptions options, bool json)
     {

@@ -42,36 +42,41 @@ public static class ChaosReport
         Output.Table(
             ["", "invariant", "figures"],
             result.Checks.Select(check => new[] { check.Holds ? "✓" : "✗", check.Name, check.Detail }));
-        Output.Line(result.Holds ? "Every invariant holds." : $"AN INVARIANT DOES NOT HOLD; seed {result.Options.Seed}.");
+        Output.Line(VerdictOf(result));
     }
 
     public static void PrintJson(ChaosResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
-        Output.WriteJson(new
-        {
-            Ok = result.Holds,
-            result.Options.Seed,
-            Minutes = result.Options.Duration.TotalMinutes,
-            result.Options.PerSecond,
-            Schedule = result.Schedule.SelectMany(act => act.Faults).Select(JsonOf),
-            result.Faults,
-            result.NotReached,
-            result.LeftOut,
-            result.Notes,
-            result.Lost,
-            result.Calls,
-            result.Keys,
-            result.Attempts,
-            result.LeftOpen,
-            result.Resolved,
-            DrainSeconds = Math.Round(result.DrainSeconds, 1),
-            result.Outcomes,
-            result.Unanswered,
-            Invariants = result.Checks,
-            result.Data,
-        });
+        Output.WriteJson(JsonOf(result));
     }
+
+    internal static string VerdictOf(ChaosResult result) =>
+        result.Holds ? "Every invariant holds." : $"AN INVARIANT DOES NOT HOLD; seed {result.Options.Seed}.";
+
+    internal static object JsonOf(ChaosResult result) => new
+    {
+        Ok = result.Holds,
+        result.Options.Seed,
+        Minutes = result.Options.Duration.TotalMinutes,
+        result.Options.PerSecond,
+        Schedule = result.Schedule.SelectMany(act => act.Faults).Select(JsonOf),
+        result.Faults,
+        result.NotReached,
+        result.LeftOut,
+        result.Notes,
+        result.Lost,
+        result.Calls,
+        result.Keys,
+        result.Attempts,
+        result.LeftOpen,
+        result.Resolved,
+        DrainSeconds = Math.Round(result.DrainSeconds, 1),
+        result.Outcomes,
+        result.Unanswered,
+        Invariants = result.Checks,
+        result.Data,
+    };
 
     private static object JsonOf(PlannedFault fault) => new
     {

@@ -157,7 +157,8 @@ public sealed class ChaosRun
             _slow.Count == 0 ? $"{_done.Count} faults" : string.Join("; ", _slow));
         Call[] calls = [.. hospitals.Calls];
         List<Check> own = [store, back];
-        if (_options.Rolling) own.AddRange(RollingChecks(calls, open));
+        if (_options.Rolling)
+            own.AddRange(RollingChecks(_scene.System.Services, [.. _done.Select(fault => fault.Target)], calls, open, _options.Duration));
         Recording recording = await new RecordingReader(services, _scene.System.LedgerDatabase)
             .ReadAsync(calls, hospitals.Unexpected, own, cancellationToken);
         return new ChaosResult(
@@ -172,14 +173,16 @@ public sealed class ChaosRun
     }
 
     /// <summary>What a rolling restart must show besides: every instance was restarted, and no retry had to be given up.</summary>
-    private IEnumerable<Check> RollingChecks(Call[] calls, int open)
+    /// <param name="restarted">One for each restart.</param>
+    /// <param name="open">Calls that were given up.</param>
+    internal static IEnumerable<Check> RollingChecks(
+        IReadOnlyList<string> services, IReadOnlyList<string> restarted, Call[] calls, int open, TimeSpan duration)
     {
-        IReadOnlyList<string> services = _scene.System.Services;
-        string[] missing = [.. services.Except(_done.Select(fault => fault.Target))];
+        string[] missing = [.. services.Except(restarted)];
         yield return new Check("every service was restarted", missing.Length == 0,
-            missing.Length == 0 ? $"{_done.Count} restarts of {services.Count} instances" : $"not {string.Join(", ", missing)}");
+            missing.Length == 0 ? $"{restarted.Count} restarts of {services.Count} instances" : $"not {string.Join(", ", missing)}");
         Call[] underLoad = [.. calls.Where(call => !call.Final)];
-        double perSecond = underLoad.Count(call => call.Op.Kind == OpKind.Settle) / _options.Duration.TotalSeconds;
+        double perSecond = underLoad.Count(call => call.Op.Kind == OpKind.Settle) / duration.TotalSeconds;
         double[] seconds = [.. underLoad.Where(call => call is { LeftOpen: false, Reply: not null })
             .Select(call => Stopwatch.GetElapsedTime(call.FirstSentTicks, call.AnsweredTicks).TotalSeconds).Order()];
         yield return new Check("a repeat under the same id heals every error", open == 0 && seconds.Length > 0,

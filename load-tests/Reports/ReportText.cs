@@ -19,8 +19,11 @@ public static class ReportText
             Output.Line(string.Create(CultureInfo.InvariantCulture, $"  {times} × {failure}"));
         Output.Table(["", "check", "found"],
             result.Thresholds.Concat(result.Invariants).Select(check => new[] { check.Holds ? "✓" : "✗", check.Name, check.Detail }));
-        Output.Line(result.Holds ? $"{result.Scenario.Name}: everything holds." : $"{result.Scenario.Name}: FAILED.");
+        Output.Line(VerdictOf(result));
     }
+
+    internal static string VerdictOf(RunResult result) =>
+        result.Holds ? $"{result.Scenario.Name}: everything holds." : $"{result.Scenario.Name}: FAILED.";
 }
 
 /// <summary>The tables that the terminal and the page share.</summary>

@@ -50,16 +50,7 @@ public static class ScenarioRunner
         }
 
         tell("checking the books …");
-        IReadOnlyList<Check> invariants;
-        try
-        {
-            invariants = await CheckBooksAsync(services, hospitals.Book, cancellationToken);
-        }
-        catch (CommandException e)
-        {
-            invariants = [new Check("the books can be read", false, e.Message)];
-        }
-
+        IReadOnlyList<Check> invariants = await InvariantsAsync(services, hospitals.Book, cancellationToken);
         return new RunResult(
             scenario, options, startedAt, machine, measured, [.. scenario.Thresholds.Select(threshold => threshold(measured))], invariants);
     }
@@ -103,6 +94,20 @@ public static class ScenarioRunner
         $"{sample.Second,6:0} s  sent {sample.Load.Sent / sample.Seconds,7:#,##0}/s  "
             + $"answered {sample.Load.Answered / sample.Seconds,7:#,##0}/s  p99 {sample.Load.P99Ms ?? 0,8:#,##0.0} ms  "
             + $"errors {sample.Load.Errors:#,##0}  waiting for the ledger {sample.WaitingForLedger:#,##0}");
+
+    /// <returns>Where the books cannot be read, that this is so.</returns>
+    internal static async Task<IReadOnlyList<Check>> InvariantsAsync(
+        Services services, AnswerBook answers, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await CheckBooksAsync(services, answers, cancellationToken);
+        }
+        catch (CommandException e)
+        {
+            return [new Check("the books can be read", false, e.Message)];
+        }
+    }
 
     /// <remarks>Everything has been posted: the books do not move while they are read.</remarks>
     private static async Task<IReadOnlyList<Check>> CheckBooksAsync(

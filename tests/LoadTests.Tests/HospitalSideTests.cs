@@ -1,5 +1,8 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Text;
+using Claims.Cli;
 using Claims.Cli.Tests;
 using Claims.LoadTests.Hospitals;
 using Claims.LoadTests.Invariants;
@@ -115,6 +118,87 @@ public sealed class HospitalSideTests
 
         Assert.Equal((Known.Sent, Known.Acknowledged, 1),
             (hospitals.Book.KnownOf(0), hospitals.Book.KnownOf(1), hospitals.Book.Unexpected));
+    }
+
+    [Fact]
+    public void Refusal_counts_as_one_and_latency_from_when_the_operation_was_due()
+    {
+        HospitalSide hospitals = Hospitals(new Mix(Replays: 0.999));
+        LoadPhase phase = hospitals.Recorder.Begin("load", counts: true);
+        SettleRequest first = hospitals.Next(Ago(seconds: 5)).Settle!, second = hospitals.Next(Ago(seconds: 50)).Settle!;
+
+        hospitals.Answered(new SettleReply { RequestId = first.RequestId, Decision = Decision.Refused });
+        Assert.Equal((1, 1), (phase.Answered, phase.Refused));
+        Assert.InRange(phase.Latencies.Max.TotalSeconds, 5, 45);
+
+        hospitals.Answered(Settled(second));
+        Assert.Equal((2, 1), (phase.Answered, phase.Refused));
+        Assert.InRange(phase.Latencies.Max.TotalSeconds, 50, 450);
+
+        // And from when the repeat was due.
+        Assert.Equal(second, hospitals.Next(Ago(seconds: 500)).Settle);
+        hospitals.Answered(new SettleReply(Settled(second)) { Replayed = true });
+        Assert.InRange(phase.Latencies.Max.TotalSeconds, 500, 3_000);
+
+        static long Ago(int seconds) => Stopwatch.GetTimestamp() - (seconds * Stopwatch.Frequency);
+    }
+
+    [Fact]
+    public async Task Repeat_that_comes_after_newer_visits_of_the_insured_has_overtaken_nobody()
+    {
+        HospitalSide hospitals = Hospitals(new Mix());
+        SettleRequest first = hospitals.Next(0).Settle!, second = hospitals.Next(0).Settle!;
+        FakeAdjudication adjudication = new() { Streamed = request => new SettleReply(Settled(request)) { Replayed = request == first } };
+        hospitals.Book.MayBeSentAgain(0);
+        await using LoadStream stream = new(hospitals, new(adjudication), Window);
+
+        foreach (SettleRequest visit in new[] { second, first })
+        {
+            await stream.WaitForRoomAsync(CancellationToken.None);
+            await stream.SendAsync(visit, CancellationToken.None);
+        }
+
+        await stream.DisposeAsync();
+        Assert.Equal((0, Known.Acknowledged), (hospitals.Book.OutOfOrder, hospitals.Book.KnownOf(0)));
+    }
+
+    [Fact]
+    public async Task Measurement_of_single_calls_sends_each_visit_once_to_its_own_hospital()
+    {
+        ConcurrentBag<(int Hospital, string Request)> sent = [];
+        FakeAdjudication[] hospitals = [.. Enumerable.Range(0, 3).Select(hospital => new FakeAdjudication
+        {
+            Unary = request =>
+            {
+                sent.Add((hospital, ((SettleRequest)request).RequestId));
+                return Task.FromResult<object>(Settled((SettleRequest)request));
+            },
+        })];
+
+        double perSecond = await UnaryBench.MeasureAsync(
+            hospitals, (hospital, number) => new SettleRequest { RequestId = $"{hospital}-{number}" }, visits: 30, callers: 7,
+            CancellationToken.None);
+
+        Assert.True(perSecond > 0);
+        Assert.Equal(
+            Enumerable.Range(0, 3).SelectMany(hospital => Enumerable.Range(0, 10).Select(number => (hospital, $"{hospital}-{number}"))),
+            sent.Order());
+    }
+
+    [Theory]
+    [InlineData(Decision.Refused, false)]
+    [InlineData(Decision.Settled, true)]
+    public async Task Measurement_in_which_a_visit_is_not_settled_anew_counts_for_nothing(Decision decision, bool replayed)
+    {
+        SettleReply reply = new() { RequestId = "R1", Decision = decision, Replayed = replayed, ReasonCode = "WHY" };
+        FakeAdjudication hospital = new() { Unary = _ => Task.FromResult<object>(reply) };
+
+        CommandException failure = await Assert.ThrowsAsync<CommandException>(() => UnaryBench.MeasureAsync(
+            [hospital], (_, _) => new SettleRequest(), visits: 1, callers: 1, CancellationToken.None));
+
+        Assert.Equal(ExitCodes.Failed, failure.ExitCode);
+        if (replayed) Assert.Equal([reply], RawStream.Decode([reply.ToByteArray()]));
+        else Assert.Throws<InvalidOperationException>(() => RawStream.Decode([reply.ToByteArray()]).ToArray());
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Claims.LoadTests.Chaos.Judging;
 using Claims.LoadTests.Hospitals;
 using Claims.LoadTests.Peer;
 using Npgsql;
@@ -44,6 +45,21 @@ public sealed class PeerTests(RunningPeer running) : IClassFixture<RunningPeer>
         Assert.True(perSecond > 0 && settled > 0, $"{perSecond}/s, {settled} settled");
         Assert.Equal(2 * settled, await CountAsync($"SELECT count(*) FROM posting JOIN settlement USING (settlement_id) {Mine}"));
         Assert.Equal(0L, await CountAsync("SELECT count(*) FROM insured_year WHERE used_fen > 30000"));
+    }
+
+    [Fact]
+    public async Task Journal_whose_debits_are_not_its_credits_is_counted_also_where_another_makes_up_for_it()
+    {
+        // In a schema of its own: the ledger's table has the same name as the peer's.
+        await using (NpgsqlCommand books = running.Database.CreateCommand("""
+            CREATE SCHEMA books;
+            CREATE TABLE books.posting (journal_id bigint, debit_fen bigint, credit_fen bigint);
+            INSERT INTO books.posting VALUES (1, 500, 0), (1, 0, 300), (1, 0, 200), (2, 5, 0), (2, 0, 4), (3, 5, 0), (3, 0, 6);
+            """)) await books.ExecuteNonQueryAsync();
+        await using NpgsqlDataSource ledger = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(running.Peer.Address) { SearchPath = "books" });
+
+        Assert.Equal(2, await RecordingReader.CountJournalsApartAsync(ledger, CancellationToken.None));
     }
 
     private async Task<(long DeductibleFen, long FundPayFen)> SettleAsync(string facility, string insured, string request, long totalFen)

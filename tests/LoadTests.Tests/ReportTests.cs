@@ -83,6 +83,64 @@ public sealed class ReportTests
         Assert.Equal(ExitCodes.Failed, LoadCommand.ExitCodeOf([Result(), Result(holds: false)]));
     }
 
+    [Fact]
+    public void Run_whose_books_are_unsound_fails_wherever_it_is_told()
+    {
+        RunResult sound = Result();
+        RunResult unsound = sound with { Invariants = [.. sound.Invariants, new Check("no annual cap exceeded", false, "one")] };
+
+        Assert.Equal(ExitCodes.Failed, LoadCommand.ExitCodeOf([unsound, sound]));
+        Assert.Equal(("quick: everything holds.", "quick: FAILED."), (ReportText.VerdictOf(sound), ReportText.VerdictOf(unsound)));
+        Assert.Contains("✗ no annual cap exceeded", Parse(unsound).Root!.Value, StringComparison.Ordinal);
+        Assert.All([ReportJson.Of(unsound), ReportJson.Summary(unsound)], json =>
+        {
+            JsonElement report = JsonDocument.Parse(Output.Json(json)).RootElement;
+            Assert.False(report.GetProperty("ok").GetBoolean());
+            Assert.False(report.GetProperty("invariants")[1].GetProperty("holds").GetBoolean());
+        });
+    }
+
+    [Fact]
+    public void Threshold_of_refusals_is_a_share_of_the_answers()
+    {
+        LoadRecorder recorder = new();
+        LoadPhase phase = recorder.Begin("arrivals", counts: true);
+        for (int answer = 0; answer < 200; answer++) recorder.Answered(TimeSpan.FromMilliseconds(2), refused: answer < 6);
+        Measurements measured = Measured() with { Total = LoadPhase.Sum("all", [phase]) };
+
+        Assert.True(Thresholds.RefusedAtMost(3)(measured).Holds);
+        Assert.False(Thresholds.RefusedAtMost(2.9)(measured).Holds);
+        Assert.False(Thresholds.RefusedAtMost(0)(measured).Holds);
+    }
+
+    [Fact]
+    public void Threshold_of_a_phase_looks_at_that_phase_alone_and_does_not_hold_where_nothing_was_answered()
+    {
+        LoadRecorder recorder = new();
+        LoadPhase fast = recorder.Begin("fast", counts: true);
+        for (int answer = 0; answer < 100; answer++) recorder.Answered(TimeSpan.FromMilliseconds(2), refused: false);
+        LoadPhase slow = recorder.Begin("slow", counts: true);
+        recorder.Answered(TimeSpan.FromMilliseconds(900), refused: false);
+        LoadPhase silent = recorder.Begin("silent", counts: true);
+        Measurements measured = Measured() with { Phases = [fast, slow, silent], Total = LoadPhase.Sum("all", [fast, slow, silent]) };
+
+        Assert.True(Thresholds.LatencyAtMost(99, 10)(measured).Holds);
+        Assert.False(Thresholds.LatencyAtMost(99, 10, "slow")(measured).Holds);
+        Assert.False(Thresholds.LatencyAtMost(99, 10, "silent")(measured).Holds);
+        Assert.True(Thresholds.AnsweredPerSecondAtLeast(fast.AnsweredPerSecond / 2, "fast")(measured).Holds);
+        Assert.False(Thresholds.AnsweredPerSecondAtLeast(0.1, "silent")(measured).Holds);
+    }
+
+    [Fact]
+    public void Threshold_of_the_books_and_of_a_figure_holds_up_to_its_bound()
+    {
+        Assert.True(Thresholds.PostedWithin(0.25)(Measured()).Holds);
+        Assert.False(Thresholds.PostedWithin(0.24)(Measured()).Holds);
+        Assert.True(Thresholds.FigureAtLeast("waited", 7)(Measured()).Holds);
+        Assert.False(Thresholds.FigureAtLeast("waited", 8)(Measured()).Holds);
+        Assert.False(Thresholds.FigureAtLeast("never seen", 1)(Measured()).Holds);
+    }
+
     [Theory]
     [InlineData(true, 4)]
     [InlineData(false, 1)]
@@ -95,6 +153,7 @@ public sealed class ReportTests
         Assert.True(Thresholds.EverythingAnswered(Measured()).Holds);
         Assert.False(Thresholds.EverythingAnswered(Measured(errors: 1)).Holds);
         Assert.False(Thresholds.EverythingAnswered(Measured(sent: 0)).Holds);
+        Assert.False(Thresholds.EverythingAnswered(Measured(unanswered: 1)).Holds);
     }
 
     [Fact]
@@ -102,6 +161,8 @@ public sealed class ReportTests
     {
         Assert.True(Thresholds.ServicesResidentAtMost(300)(Measured()).Holds);
         Assert.False(Thresholds.ServicesResidentAtMost(299)(Measured()).Holds);
+        Sample[] without = [.. Measured().Samples.Select(sample => SampleAt(sample.Second, 100, ledgerRuns: false))];
+        Assert.False(Thresholds.ServicesResidentAtMost(300)(Measured() with { Samples = without }).Holds);
     }
 
     [Fact]
@@ -126,6 +187,24 @@ public sealed class ReportTests
         Measurements measured = Measured() with { Samples = samples, MeasuredFrom = 0, MeasuredTo = 100 };
 
         Assert.Equal(flat, Thresholds.MemoryIsFlat(percent: 0, megabytes: 25)(measured).Holds);
+        // What grows afterwards does not count.
+        Sample[] after = [.. samples, SampleAt(101, 9_000, ledgerRuns: true), SampleAt(102, 18_000, ledgerRuns: true)];
+        Assert.Equal(flat, Thresholds.MemoryIsFlat(percent: 0, megabytes: 25)(measured with { Samples = after }).Holds);
+    }
+
+    [Fact]
+    public void Threshold_of_flat_memory_looks_at_every_service_and_none_may_be_missing()
+    {
+        // The first of them grows, the last one does not.
+        Measurements grows = Over(second => SampleAt(second, 100 + second, ledgerRuns: true, ledgerMegabytes: 100));
+        Assert.False(Thresholds.MemoryIsFlat(percent: 0, megabytes: 25)(grows).Holds);
+        Assert.True(Thresholds.MemoryIsFlat(percent: 0, megabytes: 51)(grows).Holds);
+        Assert.True(Thresholds.MemoryIsFlat(percent: 30, megabytes: 25)(grows).Holds);
+        Assert.False(Thresholds.MemoryIsFlat(percent: 100, megabytes: 1_000)(
+            Over(second => SampleAt(second, 100, ledgerRuns: second < 51))).Holds);
+
+        static Measurements Over(Func<int, Sample> at) =>
+            Measured() with { Samples = [.. Enumerable.Range(0, 101).Select(at)], MeasuredFrom = 0, MeasuredTo = 100 };
     }
 
     private static XDocument Parse(RunResult result)
@@ -151,14 +230,15 @@ public sealed class ReportTests
         [new Check("p99 ≤ 5 ms", holds, holds ? "2 ms" : "9.9 ms")],
         [new Check("acknowledged ⊆ posted ⊆ sent", true, "all of them")]);
 
-    private static Measurements Measured(int sent = 12_345, int errors = 0)
+    /// <param name="unanswered">Without an answer, and without an error that says so.</param>
+    private static Measurements Measured(int sent = 12_345, int errors = 0, int unanswered = 0)
     {
         LoadRecorder recorder = new();
         LoadPhase phase = recorder.Begin("arrivals", counts: true);
         for (int visit = 0; visit < sent; visit++)
         {
             recorder.Sent();
-            if (visit >= errors) recorder.Answered(TimeSpan.FromMilliseconds(2), refused: false);
+            if (visit >= errors + unanswered) recorder.Answered(TimeSpan.FromMilliseconds(2), refused: false);
         }
 
         recorder.Errors(errors);
@@ -174,11 +254,11 @@ public sealed class ReportTests
             PostedSeconds: 0.25);
     }
 
-    private static Sample SampleAt(double second, double megabytes, bool ledgerRuns)
+    private static Sample SampleAt(double second, double megabytes, bool ledgerRuns, double? ledgerMegabytes = null)
     {
         ProcessSample use = new(0.5, (long)(megabytes * 1e6), 100);
         Dictionary<string, ProcessSample> processes = new() { ["adjudication"] = use, ["eligibility"] = use, ["broker"] = use };
-        if (ledgerRuns) processes["ledger"] = use;
+        if (ledgerRuns) processes["ledger"] = use with { ResidentBytes = (long)((ledgerMegabytes ?? megabytes) * 1e6) };
         return new Sample(second, 1, new SecondOfLoad(3_000, 3_000, 0, 1, 2), 10, processes);
     }
 }

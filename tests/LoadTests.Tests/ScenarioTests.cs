@@ -1,8 +1,12 @@
 using System.Text.Json;
 using Claims.Cli;
+using Claims.Cli.Demo;
+using Claims.Cli.LocalSystem;
 using Claims.LoadTests.Hospitals;
+using Claims.LoadTests.Invariants;
 using Claims.LoadTests.Scenarios;
 using Claims.LoadTests.Scenarios.Loads;
+using Claims.PrivateServers;
 
 namespace Claims.LoadTests.Tests;
 
@@ -62,6 +66,19 @@ public sealed class ScenarioTests
         {
             reports.Delete(recursive: true);
         }
+    }
+
+    [Fact]
+    public async Task Books_that_cannot_be_read_are_a_check_that_does_not_hold()
+    {
+        using Services nobody = new(new SystemLayout("/nowhere", FreePort.Take(SystemLayout.PortCount)));
+
+        IReadOnlyList<Check> checks = await ScenarioRunner.InvariantsAsync(
+            nobody, new AnswerBook(new Traffic(new Mix(), insured: 1)), CancellationToken.None);
+
+        Check unread = Assert.Single(checks);
+        Assert.False(unread.Holds);
+        Assert.StartsWith($"ledger at {nobody.Layout.LedgerAddress} does not answer", unread.Detail, StringComparison.Ordinal);
     }
 
     private static string[] Failed(JsonElement report) =>

@@ -38,8 +38,33 @@ public sealed class WholeSystemTests
         "acknowledged ⊆ posted ⊆ sent", "the ledger's years", "sub-ledger = trial balance");
 
     [Fact]
-    public void Amount_other_than_the_answer_is_noticed() => AssertFails(
-        run => run.Entries[^1].DeductibleFen += 1, "books = answers");
+    public void Posting_under_another_facility_is_noticed() => AssertFails(
+        run => run.Entries[^1].FacilityCode = Workload.FacilityCode(Workload.Facilities + 1),
+        "acknowledged ⊆ posted ⊆ sent", "the ledger's years", "sub-ledger = trial balance");
+
+    [Fact]
+    public void Visit_that_is_posted_under_the_id_of_a_cancellation_is_noticed() => AssertFails(
+        run => run.Entries[^1].RequestId = Traffic.CancelId(run.Book.Find(run.Entries[^1].RequestId)!.Value),
+        "acknowledged ⊆ posted ⊆ sent", "the ledger's years", "sub-ledger = trial balance");
+
+    [Fact]
+    public void Amount_other_than_the_answer_is_noticed()
+    {
+        AssertFails(run => run.Entries[^1].DeductibleFen += 1, "books = answers");
+        AssertFails(run => run.Entries[^1].TotalFen += 1, "books = answers");
+        AssertFails(run => run.Entries[^1].InScopeFen += 1, "books = answers");
+        AssertFails(run => run.Entries[^1].SettlementId += "'", "books = answers");
+    }
+
+    [Fact]
+    public void Payment_other_than_the_answer_is_noticed_also_where_every_sum_goes_with_it()
+    {
+        Run run = new();
+        run.Entries[^1].FundPayFen += 1;
+        run.Entries[^1].CapUsedAfterFen += 1;
+
+        Assert.StartsWith("books = answers", Assert.Single(run.Judge(), check => !check.Holds).Name, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Refused_request_in_the_books_is_noticed() => AssertFails(
@@ -59,6 +84,33 @@ public sealed class WholeSystemTests
         run.Take(out _);
 
         Assert.All(run.Judge(), check => Assert.True(check.Holds, check.ToString()));
+    }
+
+    [Fact]
+    public void Cap_may_be_reached_and_the_lowest_that_was_named_is_the_one_that_holds()
+    {
+        Run run = new();
+        int insured = run.InsuredOf(run.Entries[0]);
+        run.Settle(Run.CapFen - run.Entries.FindLast(entry => run.InsuredOf(entry) == insured)!.CapUsedAfterFen, insured);
+        Assert.All(run.Judge(), check => Assert.True(check.Holds, check.ToString()));
+
+        foreach (long capFen in new[] { Run.CapFen - 1, Run.CapFen + 1 })
+        {
+            run.Take(out SettleRequest request);
+            run.Book.Answer(
+                new SettleReply { RequestId = request.RequestId, Decision = Decision.Settled, CapFen = capFen }, out _, out _);
+        }
+
+        Assert.Contains(run.Judge(), check => !check.Holds && check.Name == "no annual cap exceeded");
+    }
+
+    [Fact]
+    public void Record_without_an_answer_that_ends_elsewhere_than_it_pays_is_noticed()
+    {
+        Run run = new();
+        run.Post(run.Take(out SettleRequest request), request, fundPayFen: 700, "S-unanswered").CapUsedAfterFen += 5;
+
+        Assert.StartsWith("an insured's records", Assert.Single(run.Judge(), check => !check.Holds).Name, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -82,6 +134,20 @@ public sealed class WholeSystemTests
         Assert.Equal(AnswerKind.Replay, same.Replay(fundPayDelta: 0));
         Assert.All(same.Judge(), check => Assert.True(check.Holds, check.ToString()));
         AssertFails(run => run.Replay(fundPayDelta: 1), "a repeated request gets its first answer");
+        AssertFails(run => run.Replay(fundPayDelta: 0, replayed: false), "a repeated request gets its first answer");
+    }
+
+    [Fact]
+    public void Operation_beyond_the_first_piece_of_memory_is_one_of_its_own()
+    {
+        const int Piece = 1 << 16;
+        AnswerBook book = new(new Traffic(new Mix(), Run.Insured));
+        for (int number = 0; number <= Piece + 3; number++) Assert.Equal(number, book.Take(dueTicks: number));
+
+        book.Answer(new SettleReply { RequestId = Traffic.SettleId(3), Decision = Decision.Settled }, out _, out long dueTicks);
+
+        Assert.Equal((3, Known.Acknowledged, Known.Sent, Known.Never),
+            (dueTicks, book.KnownOf(3), book.KnownOf(Piece + 3), book.KnownOf(Piece + 4)));
     }
 
     [Fact]
@@ -112,11 +178,25 @@ public sealed class WholeSystemTests
     public void Ledger_year_with_another_sum_is_noticed() => AssertFails(run => run.YearDeltaFen = 1, "the ledger's years");
 
     [Fact]
+    public void Ledger_year_with_another_count_is_noticed() => AssertFails(run => run.YearDeltaStanding = 1, "the ledger's years");
+
+    [Fact]
+    public void Ledger_year_of_a_stranger_or_a_second_one_of_an_insured_is_noticed()
+    {
+        AssertFails(run => run.YearsBesides.Add(new InsuredYear { InsuredId = Workload.InsuredId(Run.Insured) }), "the ledger's years");
+        AssertFails(run => run.YearsBesides.Add(run.Sums().Years[0]), "the ledger's years");
+    }
+
+    [Fact]
     public void Insured_without_a_year_in_the_ledger_is_noticed() => AssertFails(run => run.YearsMissing = 1, "the ledger's years");
 
     [Fact]
     public void Trial_balance_with_other_sums_is_noticed() =>
         AssertFails(run => run.BalanceDeltaFen = 1, "sub-ledger = trial balance", "debit = credit");
+
+    [Fact]
+    public void Trial_balance_with_another_count_of_settlements_is_noticed() =>
+        AssertFails(run => run.BalanceDeltaStanding = 1, "sub-ledger = trial balance");
 
     [Fact]
     public void Broken_chain_is_noticed() => AssertFails(run => run.ChainHolds = false, "the books verify");
@@ -166,6 +246,12 @@ public sealed class WholeSystemTests
         public List<SettleReply> Replies { get; } = [];
 
         public long YearDeltaFen { get; set; }
+
+        public long YearDeltaStanding { get; set; }
+
+        public List<InsuredYear> YearsBesides { get; } = [];
+
+        public long BalanceDeltaStanding { get; set; }
 
         public int YearsMissing { get; set; }
 
@@ -238,10 +324,10 @@ public sealed class WholeSystemTests
             Reply(request.RequestId, entry, Decision.Cancelled);
         }
 
-        public AnswerKind Replay(long fundPayDelta)
+        public AnswerKind Replay(long fundPayDelta, bool replayed = true)
         {
             SettleReply again = Replies[0].Clone();
-            again.Replayed = true;
+            again.Replayed = replayed;
             again.FundPayFen += fundPayDelta;
             Book.SendAgain(0, dueTicks: 0);
             return Book.Answer(again, out _, out _);
@@ -253,8 +339,9 @@ public sealed class WholeSystemTests
         public IReadOnlyList<Check> Judge()
         {
             (long fundPayFen, long standing, InsuredYear[] sums) = _frozen ?? Sums();
-            InsuredYear[] years = [.. sums.Skip(YearsMissing)];
+            InsuredYear[] years = [.. sums.Skip(YearsMissing), .. YearsBesides];
             years[0].CappedFundPayFen += YearDeltaFen;
+            years[0].StandingSettlements += YearDeltaStanding;
             WholeSystem whole = new(Book);
             Entries.ForEach(whole.Add);
             Array.ForEach(years, whole.Add);
@@ -265,12 +352,12 @@ public sealed class WholeSystemTests
                     DebitFen = fundPayFen + BalanceDeltaFen,
                     CreditFen = fundPayFen,
                     FundPaidFen = fundPayFen + BalanceDeltaFen,
-                    StandingSettlements = standing,
+                    StandingSettlements = standing + BalanceDeltaStanding,
                 },
                 new AuditReport([new Finding("CHAIN", "chain", ChainHolds, 1, "")], new ChainHead()));
         }
 
-        private (long FundPayFen, long Standing, InsuredYear[] Years) Sums() =>
+        public (long FundPayFen, long Standing, InsuredYear[] Years) Sums() =>
         (
             Entries.Sum(entry => entry.FundPayFen),
             Entries.Sum(entry => Standing(entry)),

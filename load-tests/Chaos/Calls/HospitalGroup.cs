@@ -38,10 +38,16 @@ public sealed class HospitalGroup : IAsyncDisposable
     /// <param name="perSecond">Operations of all together.</param>
     /// <param name="duration">How long they may be at it.</param>
     public HospitalGroup(ChaosSystem system, int seed, int perSecond, TimeSpan duration)
+        : this(lane => WaysOf(system, lane), seed, perSecond, duration)
+    {
+    }
+
+    /// <param name="waysOf">A hospital's ways, by its number.</param>
+    internal HospitalGroup(Func<int, IWay[]> waysOf, int seed, int perSecond, TimeSpan duration)
     {
         int operations = OperationsOfEach(perSecond, duration);
         _hospitals = [.. Enumerable.Range(0, Count).Select(lane => new Hospital(
-            lane, new Script(seed, lane, operations), new Random(unchecked((seed * 7_919) + lane)), WaysOf(system, lane)))];
+            lane, new Script(seed, lane, operations), new Random(unchecked((seed * 7_919) + lane)), waysOf(lane)))];
         Interval = TimeSpan.FromSeconds((double)Count / perSecond);
     }
 

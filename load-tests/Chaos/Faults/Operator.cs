@@ -75,12 +75,16 @@ public sealed class Operator(Services services, IReadOnlyList<string> adjudicati
 
     /// <returns>What differs between the store and the books, a line a shard.</returns>
     public async Task<IReadOnlyList<string>> CompareAsync(CancellationToken cancellationToken) =>
+        Apart(await EachShardAsync(dryRun: true, cancellationToken));
+
+    internal static IReadOnlyList<string> Apart(IEnumerable<RebuildReport> reports) =>
     [
-        .. (await EachShardAsync(dryRun: true, cancellationToken))
+        .. reports
             .Where(report => report.Closed.Length > 0 || report.LostRecords.Count > 0 || report.RestDiffers
                 || report.MissingInsured + report.DifferingInsured + report.UnknownInsured > 0)
             .Select(report => $"shard {report.Shard}: {report.MissingInsured} gone, {report.DifferingInsured} differ, "
                 + $"{report.UnknownInsured} unknown{(report.RestDiffers ? ", the rest differs" : "")}"
+                + $"{(report.LostRecords.Count > 0 ? $", {report.LostRecords.Count} records lost" : "")}"
                 + $"{(report.Closed.Length > 0 ? $", closed: {report.Closed}" : "")}"),
     ];
 

@@ -134,7 +134,8 @@ public sealed class Judge
             {
                 Reply.Settled => Row.Settlement,
                 Reply.CancellationUndone => Row.Restoration,
-                _ => Row.Cancellation,
+                Reply.Cancelled or Reply.SettlementUndone => Row.Cancellation,
+                _ => "",
             });
 
     private Check RowsAreTheModels() => _rowFaults.Check(

@@ -74,6 +74,51 @@ public sealed class InsuredModelTests
         Assert.Equal(Said.Refused(Reasons.VisitInFuture), _model.Ask(Visit("a", 20_000) with { VisitDate = new DateOnly(2026, 1, 2) }));
     }
 
+    [Fact]
+    public void Cancelled_visit_stands_again_only_while_the_cap_has_room_for_it()
+    {
+        _model.Apply(Visit("a", 54_000));
+        _model.Apply(Undo(OpKind.Cancel, "x", "a"));
+        DateOnly next = Day.AddDays(1);
+        _model.Apply(Visit("b", 8_546) with { VisitDate = next });
+        // 27 500 + 2 500 are the cap: a fen more is too much.
+        Assert.Equal(2_500, _model.UsedFen[Day.Year]);
+        Assert.Equal(Reply.CancellationUndone, _model.Ask(Undo(OpKind.Reverse, "z", "x")).Outcome);
+        Assert.Equal(1, _model.Apply(Visit("c", 2) with { VisitDate = next }).FundPayFen);
+        Assert.Equal(Said.Refused(Reasons.RestoreImpossible), _model.Ask(Undo(OpKind.Reverse, "z", "x")));
+    }
+
+    [Fact]
+    public void Number_of_a_visit_is_free_again_once_it_is_cancelled_and_is_not_taken_from_whoever_has_it_then()
+    {
+        _model.Apply(Visit("a", 20_000) with { VisitId = "V1" });
+        _model.Apply(Undo(OpKind.Cancel, "x", "a"));
+        Assert.Equal(Reply.Settled, _model.Ask(Visit("b", 3_000, Township) with { VisitId = "V1" }).Outcome);
+        _model.Apply(Visit("b", 20_000) with { VisitId = "V1", VisitDate = Day.AddDays(1) });
+        Assert.Equal(Said.Refused(Reasons.RestoreImpossible), _model.Ask(Undo(OpKind.Reverse, "z", "x")));
+        Assert.Equal(["b"], _model.Standing.Select(op => op.Key.RequestId));
+    }
+
+    [Fact]
+    public void Only_a_later_visit_of_the_same_day_and_facility_keeps_whoever_bore_the_deductible_from_being_undone()
+    {
+        _model.Apply(Visit("a", 20_000));
+        _model.Apply(Visit("other day", 20_000) with { VisitDate = Day.AddDays(1) });
+        _model.Apply(Visit("elsewhere", 20_000, Township));
+        Assert.Equal(Reply.Cancelled, _model.Ask(Undo(OpKind.Cancel, "x", "a")).Outcome);
+        _model.Apply(Visit("later", 1_000));
+        Assert.Equal(Said.Refused(Reasons.CancelBlockedByLaterSettlement), _model.Ask(Undo(OpKind.Reverse, "x", "a")));
+        Assert.Equal(Reply.Cancelled, _model.Ask(Undo(OpKind.Cancel, "x", "later")).Outcome);
+    }
+
+    [Fact]
+    public void Somebody_whom_no_registry_knows_is_refused_by_name_of_what_is_missing()
+    {
+        Op visit = Visit("a", 20_000);
+        Assert.Equal(Said.Refused(Reasons.FacilityUnknown), _model.Ask(visit with { Key = visit.Key with { FacilityCode = "H1" } }));
+        Assert.Equal(Said.Refused(Reasons.InsuredUnknown), _model.Ask(visit with { Key = visit.Key with { InsuredId = "4101X" } }));
+    }
+
     private static RequestKey Key(string request, int facility) => new("410105000000001", City.FacilityCode(facility), request);
 
     private static Op Visit(string request, long totalFen, int facility = County) =>

@@ -27,6 +27,30 @@ public sealed class JudgeTests
 
     private static readonly Recording Whole = SimulatedRun.Of();
 
+    private static readonly Dictionary<string, (Func<Row, bool> Which, Func<Row, Row> Bend, string[] Noticed)> Bends = new()
+    {
+        ["a settlement under another id"] = (Pays, row => row with { SettlementId = $"{row.SettlementId}'" }, [BooksAreAnswers]),
+        ["more deductible"] = (Pays, row => row with { DeductibleFen = row.DeductibleFen + 1 }, [BooksAreAnswers, RowsAreTheModels]),
+        ["more paid"] = (Pays, row => row with { FundPayFen = row.FundPayFen + 1 }, [BooksAreAnswers, RowsAreTheModels]),
+        ["more used before"] = (Pays, row => row with { UsedBeforeFen = row.UsedBeforeFen + 1 }, [BooksAreAnswers, RowsAreTheModels, Cap]),
+        ["more used after"] = (Pays, row => row with { UsedAfterFen = row.UsedAfterFen + 1 }, [BooksAreAnswers, RowsAreTheModels, Cap]),
+        ["another sum of the bill"] = (Pays, row => row with { TotalFen = row.TotalFen + 1 }, [RowsAreTheModels]),
+        ["another day"] = (Pays, row => row with { VisitDate = row.VisitDate!.Value.AddDays(-300) }, [RowsAreTheModels]),
+        ["a settlement that the hospital was not told"] =
+            (row => row.Kind == Row.RequestOnly, row => row with { Kind = Row.Cancellation }, [BooksAreAnswers, RowsAreTheModels]),
+        ["an undoing without a trace"] = (Undoes, row => row with { Kind = Row.RequestOnly }, [BooksAreAnswers, RowsAreTheModels]),
+        ["an undoing as a restoration"] = (Undoes, row => row with { Kind = Row.Restoration }, [BooksAreAnswers, RowsAreTheModels]),
+        ["a restoration of something else"] = (row => row.Kind == Row.Restoration,
+            row => row with { OriginalSettlementId = Whole.Rows.First(Pays).SettlementId }, [BooksAreAnswers, Pairs]),
+        ["an undoing of something else"] =
+            (Undoes, row => row with { OriginalSettlementId = Whole.Rows.Last(Pays).SettlementId }, [Pairs]),
+        ["an undoing of more than was paid"] = (Undoes, row => row with { FundPayFen = row.FundPayFen - 1 }, [Pairs]),
+        ["an undoing of more than there is"] = (
+            Undoes, row => row with { FundPayFen = -row.UsedBeforeFen - 1, UsedAfterFen = -1 }, [Cap]),
+        ["an undoing of more deductible than was borne"] =
+            (Undoes, row => row with { DeductibleFen = row.DeductibleFen - 5_000 }, [Pairs, SameDay]),
+    };
+
     [Fact]
     public void Run_of_a_system_that_keeps_to_everything_passes_every_check()
     {
@@ -67,6 +91,46 @@ public sealed class JudgeTests
         AssertNoticed(Bent(row => row with { Key = row.Key with { RequestId = "nobody's" } }), Posted);
 
     [Fact]
+    public void Row_of_somebody_who_never_asked_is_noticed_by_nothing_but_what_was_sent()
+    {
+        // Everything else that the books say goes with it.
+        Row like = Whole.Rows.First(row => row is { Kind: Row.Settlement, FundPayFen: > 0, UsedBeforeFen: 0 });
+        RequestKey key = like.Key with { InsuredId = "410105999999999" };
+        Row row = like with { Sequence = Whole.Rows.Count(row => row.Shard == like.Shard) + 1, SettlementId = "strange", Key = key };
+        (string, DateOnly) day = (key.FacilityCode, row.VisitDate!.Value);
+        Held held = new(key.InsuredId, row.VisitDate.Value.Year, row.FundPayFen,
+            new Dictionary<(string, DateOnly), long> { [day] = row.DeductibleFen }.Where(one => one.Value != 0).ToDictionary(),
+            [(key.FacilityCode, key.RequestId)]);
+        GeneralLedger ledger = Whole.GeneralLedger;
+
+        AssertNoticedAlone(
+            Whole with
+            {
+                Rows = [.. Whole.Rows, row],
+                Held = [.. Whole.Held, held],
+                Years = [.. Whole.Years, new YearOfBooks(key.InsuredId, held.Year, row.FundPayFen, 1)],
+                GeneralLedger = ledger with
+                {
+                    FundPaidFen = ledger.FundPaidFen + row.FundPayFen, StandingSettlements = ledger.StandingSettlements + 1,
+                },
+                Watermarks = [.. Whole.Watermarks.Select(shard =>
+                    shard.Shard == row.Shard ? (row.Shard, row.Sequence, row.Sequence) : shard)],
+            },
+            Posted);
+    }
+
+    public static TheoryData<string> BentRows => [.. Bends.Keys];
+
+    [Theory]
+    [MemberData(nameof(BentRows))]
+    public void Each_figure_of_a_row_is_held_against_its_answer_and_against_its_neighbours(string what)
+    {
+        (Func<Row, bool> which, Func<Row, Row> bend, string[] noticed) = Bends[what];
+
+        AssertNoticed(Bent(bend, which), noticed);
+    }
+
+    [Fact]
     public void Row_of_another_amount_is_noticed() => AssertNoticed(
         Bent(row => row with { FundPayFen = row.FundPayFen + 1, UsedAfterFen = row.UsedAfterFen + 1 }), BooksAreAnswers, RowsAreTheModels,
         Cap, Debits, Accumulators, Years);
@@ -87,6 +151,15 @@ public sealed class JudgeTests
         Call cancelled = Whole.Calls.First(call => call is { Final: true, Reply.Reason: "REQUEST_CANCELLED" });
         Reply first = Whole.Calls.First(call => call.Op == cancelled.Op && call.Reply is { HasEffect: true }).Reply!.Value;
         AssertNoticed(Reanswered(call => call == cancelled, _ => first), AnswersAreTheModels);
+    }
+
+    [Fact]
+    public void Answer_of_a_state_that_was_still_to_come_is_noticed()
+    {
+        // The first answer to what was cancelled later, as if it had been already.
+        Call cancelled = Whole.Calls.First(call => call is { Final: true, Reply.Reason: "REQUEST_CANCELLED" });
+        Call first = Whole.Calls.First(call => call.Op == cancelled.Op && call.Reply is { HasEffect: true });
+        AssertNoticed(Reanswered(call => call == first, _ => cancelled.Reply!.Value), AnswersAreTheModels);
     }
 
     [Fact]
@@ -117,19 +190,75 @@ public sealed class JudgeTests
     }
 
     [Fact]
+    public void General_ledger_that_paid_or_counts_something_else_than_the_rows_is_noticed()
+    {
+        GeneralLedger ledger = Whole.GeneralLedger;
+        AssertNoticedAlone(Whole with { GeneralLedger = ledger with { FundPaidFen = ledger.FundPaidFen + 1 } }, Debits);
+        AssertNoticedAlone(Whole with { GeneralLedger = ledger with { StandingSettlements = ledger.StandingSettlements + 1 } }, Debits);
+    }
+
+    [Fact]
     public void Accumulators_other_than_the_fold_are_noticed()
     {
         Held first = Whole.Held.First(held => held.BorneFen.Count > 0);
         AssertNoticed(Holding(first with { FundPaidFen = first.FundPaidFen + 1 }), Accumulators);
         AssertNoticed(Holding(first with { BorneFen = first.BorneFen.ToDictionary(day => day.Key, day => day.Value - 1) }), Accumulators);
         AssertNoticed(Holding(first with { Standing = [] }), Accumulators);
+        AssertNoticed(Holding(first with { Standing = [.. first.Standing.Skip(1), (City.FacilityCode(0), "another")] }), Accumulators);
+        Dictionary<(string, DateOnly), long> one = new(first.BorneFen) { [(City.FacilityCode(0), new DateOnly(first.Year, 1, 31))] = 1 };
+        AssertNoticed(Holding(first with { BorneFen = one }), Accumulators);
         AssertNoticed(Whole with { Held = [.. Whole.Held.Where(held => held.InsuredId != first.InsuredId)] }, Accumulators);
 
         Recording Holding(Held other) => Whole with { Held = [.. Whole.Held.Select(held => held == first ? other : held)] };
     }
 
     [Fact]
-    public void Years_other_than_the_fold_are_noticed() => AssertNoticed(Whole with { Years = [.. Whole.Years.Skip(1)] }, Years);
+    public void Accumulators_are_held_against_the_fold_also_where_the_model_knows_no_further()
+    {
+        // Its last row is not the model's.
+        Row last = Whole.Rows.Last(Pays);
+        Recording bent = Bent(row => row with { VisitDate = row.VisitDate!.Value.AddDays(300) }, row => row == last);
+        int year = last.VisitDate!.Value.AddDays(300).Year;
+        Held[] others = [.. bent.Held.Where(held => held.InsuredId != last.Key.InsuredId)];
+        Held[] folded =
+        [
+            .. City.Years.Append(year).Distinct().Select(of => FoldOf(bent, last.Key.InsuredId, of)),
+        ];
+
+        Assert.DoesNotContain(Failing(bent with { Held = [.. others, .. folded] }), name => name.StartsWith(Accumulators, StringComparison.Ordinal));
+        folded[0] = folded[0] with { FundPaidFen = folded[0].FundPaidFen + 1 };
+        AssertNoticed(bent with { Held = [.. others, .. folded] }, RowsAreTheModels, Accumulators);
+
+        static Held FoldOf(Recording run, string insured, int year)
+        {
+            Row[] own = [.. run.Rows.Where(row =>
+                row.Key.InsuredId == insured && row.VisitDate?.Year == year && row.Kind != Row.RequestOnly)];
+            return new Held(insured, year, own.Sum(row => row.FundPayFen),
+                own.GroupBy(row => (row.Key.FacilityCode, row.VisitDate!.Value)).ToDictionary(
+                    day => day.Key, day => day.Sum(row => row.DeductibleFen)).Where(day => day.Value != 0).ToDictionary(),
+                []);
+        }
+    }
+
+    [Fact]
+    public void Years_other_than_the_fold_are_noticed()
+    {
+        YearOfBooks first = Whole.Years[0];
+        AssertNoticedAlone(Whole with { Years = [.. Whole.Years.Skip(1)] }, Years);
+        AssertNoticedAlone(Whole with { Years = [.. Whole.Years, first] }, Years);
+        AssertNoticedAlone(Whole with { Years = [.. Whole.Years, new YearOfBooks("410105999999999", 2025, 0, 0)] }, Years);
+        AssertNoticedAlone(
+            Whole with { Years = [first with { StandingSettlements = first.StandingSettlements + 1 }, .. Whole.Years.Skip(1)] }, Years);
+        AssertNoticedAlone(Whole with { Years = [first with { CappedFundPayFen = first.CappedFundPayFen + 1 }, .. Whole.Years.Skip(1)] }, Years);
+    }
+
+    [Fact]
+    public void First_row_of_a_shard_that_is_missing_is_noticed() =>
+        AssertNoticed(Whole with { Rows = [.. Whole.Rows.Where(row => row is not { Shard: 1, Sequence: 1 })] }, NoGap);
+
+    [Fact]
+    public void What_the_services_find_themselves_decides_as_well() =>
+        AssertNoticedAlone(Whole with { Others = [new Check("the ledger verifies its books", false, "")] }, "the ledger verifies");
 
     [Fact]
     public void Watermark_beyond_the_rows_and_backlog_are_noticed()
@@ -170,6 +299,16 @@ public sealed class JudgeTests
     public void Run_in_which_nothing_was_acknowledged_does_not_pass() => AssertNoticed(
         new Recording([], [], [], [], new GeneralLedger(0, 0, 0, 0, 0), [], new Dictionary<string, long>(), []), Posted, Drained);
 
+    private static bool Pays(Row row) => row is { Kind: Row.Settlement, FundPayFen: > 0 };
+
+    private static bool Undoes(Row row) => row is { Kind: Row.Cancellation, FundPayFen: < 0 };
+
+    private static string[] Failing(Recording recording) =>
+        [.. SimulatedRun.Judge(recording).Where(check => !check.Holds).Select(check => check.Name)];
+
+    private static void AssertNoticedAlone(Recording recording, string name) =>
+        Assert.StartsWith(name, Assert.Single(Failing(recording)), StringComparison.Ordinal);
+
     private static void AssertNoticed(Recording recording, params string[] names)
     {
         IReadOnlyList<Check> checks = SimulatedRun.Judge(recording);
@@ -184,9 +323,9 @@ public sealed class JudgeTests
         return [.. rows.Where(row => row != first)];
     }
 
-    private static Recording Bent(Func<Row, Row> bend)
+    private static Recording Bent(Func<Row, Row> bend, Func<Row, bool>? which = null)
     {
-        Row first = Whole.Rows.First(row => row is { Kind: Row.Settlement, FundPayFen: > 0 });
+        Row first = Whole.Rows.First(which ?? Pays);
         return Whole with { Rows = [.. Whole.Rows.Select(row => row == first ? bend(row) : row)] };
     }
 

@@ -47,6 +47,18 @@ public sealed class ScheduleTests
     }
 
     [Fact]
+    public void What_a_store_loses_by_itself_is_lost_alone() => Assert.Equal(
+        ["emptied", "evicting", "insured deleted", "no append-only file", "put back", "rolled back", "wiped"],
+        FaultKinds.All.Where(kind => kind.Alone).Select(kind => kind.Name).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void System_is_left_alone_for_a_while_after_each_act() =>
+        Assert.All(
+            Schedule.Of(5, HalfAnHour, FaultKinds.All).Zip(Schedule.Of(5, HalfAnHour, FaultKinds.All).Skip(1)),
+            acts => Assert.InRange(
+                (acts.Second.At - acts.First.Faults.Max(fault => fault.At + fault.Duration)).TotalSeconds, 1.9, 5.1));
+
+    [Fact]
     public void Targets_and_durations_are_those_of_the_kind()
     {
         foreach (PlannedFault fault in Schedule.Of(3, HalfAnHour, FaultKinds.All).SelectMany(act => act.Faults))
