@@ -152,11 +152,8 @@ public sealed class ChaosRun
 
         _tell("reading the books and replaying them …");
         IReadOnlyList<string> apart = await _scene.Operator.CompareAsync(cancellationToken);
-        Check store = new("the store is what the books say", apart.Count == 0, apart.Count == 0 ? "32 shards" : string.Join("; ", apart));
-        Check back = new("every process comes back, and every call is answered again", _slow.Count == 0,
-            _slow.Count == 0 ? $"{_done.Count} faults" : string.Join("; ", _slow));
         Call[] calls = [.. hospitals.Calls];
-        List<Check> own = [store, back];
+        List<Check> own = [.. OwnChecks(apart, _slow, _done.Count)];
         if (_options.Rolling)
             own.AddRange(RollingChecks(_scene.System.Services, [.. _done.Select(fault => fault.Target)], calls, open, _options.Duration));
         Recording recording = await new RecordingReader(services, _scene.System.LedgerDatabase)
@@ -171,6 +168,15 @@ public sealed class ChaosRun
             hospitals.Unanswered, _scene.Operator.Lost, Judge.Of(recording, Tariffs.Shipped, ChinaTime.Today(TimeProvider.System)),
             drainSeconds, null);
     }
+
+    /// <param name="apart">What differs between the store and the books.</param>
+    /// <param name="slow">What did not come back in time.</param>
+    internal static IEnumerable<Check> OwnChecks(IReadOnlyList<string> apart, IReadOnlyList<string> slow, int faults) =>
+    [
+        new("the store is what the books say", apart.Count == 0, apart.Count == 0 ? "32 shards" : string.Join("; ", apart)),
+        new("every process comes back, and every call is answered again", slow.Count == 0,
+            slow.Count == 0 ? $"{faults} faults" : string.Join("; ", slow)),
+    ];
 
     /// <summary>What a rolling restart must show besides: every instance was restarted, and no retry had to be given up.</summary>
     /// <param name="restarted">One for each restart.</param>

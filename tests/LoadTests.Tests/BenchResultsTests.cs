@@ -85,7 +85,10 @@ public sealed class BenchResultsTests
     {
         BenchResults results = new()
         {
-            Insured = 5, StolenPercent = 1.5, StoreBytesPerInsuredYear = 700, Import = new ImportFigures(30, 10, 4),
+            Insured = 5,
+            StolenPercent = 1.5,
+            StoreBytesPerInsuredYear = 700,
+            Import = new ImportFigures(30, 10, 4),
         };
         foreach (double share in new[] { 1, 0.1, 1.2 })
         {

@@ -148,7 +148,7 @@ public sealed class HospitalSideTests
     {
         HospitalSide hospitals = Hospitals(new Mix());
         SettleRequest first = hospitals.Next(0).Settle!, second = hospitals.Next(0).Settle!;
-        FakeAdjudication adjudication = new() { Streamed = request => new SettleReply(Settled(request)) { Replayed = request == first } };
+        FakeAdjudication adjudication = new() { Streamed = visit => new SettleReply(Settled(visit)) { Replayed = visit.Equals(first) } };
         hospitals.Book.MayBeSentAgain(0);
         await using LoadStream stream = new(hospitals, new(adjudication), Window);
 

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 using Claims.Cli;
 using Claims.Cli.Demo;
@@ -20,6 +21,18 @@ public sealed class ScenarioTests
         Assert.Equal(names.Distinct(), names);
         Assert.All(names, name => Assert.Matches("^[a-z]+(-[a-z]+)*$", name));
         Assert.All(AllScenarios.List, scenario => Assert.NotEmpty(scenario.Thresholds));
+    }
+
+    [Fact]
+    public void All_scenarios_are_all_that_there_are_and_none_may_leave_an_operation_without_an_answer()
+    {
+        IEnumerable<Scenario> written = typeof(AllScenarios).Assembly.GetTypes()
+            .Select(type => type.GetProperty(nameof(Scenario), BindingFlags.Public | BindingFlags.Static)?.GetValue(null)).OfType<Scenario>();
+
+        Assert.Equal(
+            written.Select(scenario => scenario.Name).Order(StringComparer.Ordinal),
+            AllScenarios.List.Select(scenario => scenario.Name).Order(StringComparer.Ordinal));
+        Assert.All(AllScenarios.List, scenario => Assert.Contains(Thresholds.EverythingAnswered, scenario.Thresholds));
     }
 
     [Fact]

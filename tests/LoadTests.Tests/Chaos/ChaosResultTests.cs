@@ -30,6 +30,19 @@ public sealed class ChaosResultTests
     }
 
     [Fact]
+    public void Store_that_is_apart_and_process_that_stayed_away_each_do_not_hold()
+    {
+        Assert.All(ChaosRun.OwnChecks([], [], faults: 3), check => Assert.True(check.Holds, check.ToString()));
+        Assert.Equal(
+            [
+                ("the store is what the books say", false, "shard 1"),
+                ("every process comes back, and every call is answered again", true, "3 faults"),
+            ],
+            ChaosRun.OwnChecks(["shard 1"], [], faults: 3).Select(check => (check.Name, check.Holds, check.Detail)));
+        Assert.Equal([true, false], ChaosRun.OwnChecks([], ["gateway"], faults: 3).Select(check => check.Holds));
+    }
+
+    [Fact]
     public void Rolling_restart_that_left_out_a_service_does_not_hold()
     {
         Assert.All(Rolling(["ledger-1", "gateway"], open: 0, Answered()), check => Assert.True(check.Holds, check.ToString()));

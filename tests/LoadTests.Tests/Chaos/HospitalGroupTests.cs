@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Claims.LoadTests.Chaos.Calls;
+using Claims.LoadTests.Chaos.Faults;
 using Claims.Rules;
 using Grpc.Core;
 
@@ -58,14 +59,15 @@ public sealed class HospitalGroupTests
         Way[] ways = [.. Enumerable.Range(0, HospitalGroup.Count).Select(_ => new Way())];
         await using HospitalGroup group = Group(lane => ways[lane]);
 
-        group.MoveClocks(36_525, third: 1);
+        ClockMoved clock = new(new Scene(null!, group, null!), "a century ahead, hospitals 2/3");
+        await clock.BeginAsync(CancellationToken.None);
         group.Start();
         await Task.WhenAll(ways.Select(way => way.AskedAsync(1))).WaitAsync(Bound);
         Assert.Equal(
             Enumerable.Range(0, HospitalGroup.Count).Where(lane => lane % 3 == 1),
             Enumerable.Range(0, HospitalGroup.Count).Where(lane => ways[lane].Asked.First().VisitDate.Year > 2100));
 
-        group.MoveClocks(0, third: 1);
+        await clock.EndAsync(CancellationToken.None);
         await WaitUntilAsync(() => ways[1].Asked.Last() is { Kind: OpKind.Settle } op && op.VisitDate.Year < 2100);
     }
 

@@ -111,7 +111,8 @@ public sealed class JudgeTests
                 Years = [.. Whole.Years, new YearOfBooks(key.InsuredId, held.Year, row.FundPayFen, 1)],
                 GeneralLedger = ledger with
                 {
-                    FundPaidFen = ledger.FundPaidFen + row.FundPayFen, StandingSettlements = ledger.StandingSettlements + 1,
+                    FundPaidFen = ledger.FundPaidFen + row.FundPayFen,
+                    StandingSettlements = ledger.StandingSettlements + 1,
                 },
                 Watermarks = [.. Whole.Watermarks.Select(shard =>
                     shard.Shard == row.Shard ? (row.Shard, row.Sequence, row.Sequence) : shard)],
@@ -225,7 +226,8 @@ public sealed class JudgeTests
             .. City.Years.Append(year).Distinct().Select(of => FoldOf(bent, last.Key.InsuredId, of)),
         ];
 
-        Assert.DoesNotContain(Failing(bent with { Held = [.. others, .. folded] }), name => name.StartsWith(Accumulators, StringComparison.Ordinal));
+        Assert.DoesNotContain(Failing(bent with { Held = [.. others, .. folded] }), name =>
+            name.StartsWith(Accumulators, StringComparison.Ordinal));
         folded[0] = folded[0] with { FundPaidFen = folded[0].FundPaidFen + 1 };
         AssertNoticed(bent with { Held = [.. others, .. folded] }, RowsAreTheModels, Accumulators);
 
@@ -247,9 +249,10 @@ public sealed class JudgeTests
         AssertNoticedAlone(Whole with { Years = [.. Whole.Years.Skip(1)] }, Years);
         AssertNoticedAlone(Whole with { Years = [.. Whole.Years, first] }, Years);
         AssertNoticedAlone(Whole with { Years = [.. Whole.Years, new YearOfBooks("410105999999999", 2025, 0, 0)] }, Years);
-        AssertNoticedAlone(
-            Whole with { Years = [first with { StandingSettlements = first.StandingSettlements + 1 }, .. Whole.Years.Skip(1)] }, Years);
-        AssertNoticedAlone(Whole with { Years = [first with { CappedFundPayFen = first.CappedFundPayFen + 1 }, .. Whole.Years.Skip(1)] }, Years);
+        AssertNoticedAlone(Beginning(first with { StandingSettlements = first.StandingSettlements + 1 }), Years);
+        AssertNoticedAlone(Beginning(first with { CappedFundPayFen = first.CappedFundPayFen + 1 }), Years);
+
+        static Recording Beginning(YearOfBooks other) => Whole with { Years = [other, .. Whole.Years.Skip(1)] };
     }
 
     [Fact]

@@ -7,7 +7,12 @@ public sealed class ReplyTests
 {
     private static readonly SettleReply Settled = new()
     {
-        Decision = Decision.Settled, SettlementId = "S1", DeductibleFen = 1, FundPayFen = 2, CapUsedBeforeFen = 3, CapUsedAfterFen = 5,
+        Decision = Decision.Settled,
+        SettlementId = "S1",
+        DeductibleFen = 1,
+        FundPayFen = 2,
+        CapUsedBeforeFen = 3,
+        CapUsedAfterFen = 5,
         ReasonText = "已结算",
     };
 
