@@ -27,7 +27,8 @@ public sealed class ScenarioTests
     public void All_scenarios_are_all_that_there_are_and_none_may_leave_an_operation_without_an_answer()
     {
         IEnumerable<Scenario> written = typeof(AllScenarios).Assembly.GetTypes()
-            .Select(type => type.GetProperty(nameof(Scenario), BindingFlags.Public | BindingFlags.Static)?.GetValue(null)).OfType<Scenario>();
+            .Select(type => type.GetProperty(nameof(Scenario), BindingFlags.Public | BindingFlags.Static)?.GetValue(null))
+            .OfType<Scenario>();
 
         Assert.Equal(
             written.Select(scenario => scenario.Name).Order(StringComparer.Ordinal),
