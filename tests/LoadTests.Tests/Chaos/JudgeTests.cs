@@ -45,8 +45,11 @@ public sealed class JudgeTests
         ["an undoing of something else"] =
             (Undoes, row => row with { OriginalSettlementId = Whole.Rows.Last(Pays).SettlementId }, [Pairs]),
         ["an undoing of more than was paid"] = (Undoes, row => row with { FundPayFen = row.FundPayFen - 1 }, [Pairs]),
+        // The last of its year: none begins where it ended.
         ["an undoing of more than there is"] = (
-            Undoes, row => row with { FundPayFen = -row.UsedBeforeFen - 1, UsedAfterFen = -1 }, [Cap]),
+            row => Undoes(row) && row == Whole.Rows.Last(other => other.Key.InsuredId == row.Key.InsuredId
+                && other.Kind != Row.RequestOnly && other.VisitDate?.Year == row.VisitDate?.Year),
+            row => row with { FundPayFen = -row.UsedBeforeFen - 1, UsedAfterFen = -1 }, [Cap]),
         ["an undoing of more deductible than was borne"] =
             (Undoes, row => row with { DeductibleFen = row.DeductibleFen - 5_000 }, [Pairs, SameDay]),
     };
