@@ -101,6 +101,7 @@ public static class RebuildCommand
             Part part = new(
                 request.InsuredId.Length > 0 ? Mask.Insured(request.InsuredId) : null, new RebuildReport { Shard = request.Shard },
                 Failure: null);
+            bool reported = false;
             try
             {
                 using AsyncServerStreamingCall<RebuildNews> call =
@@ -108,8 +109,15 @@ public static class RebuildCommand
                 await foreach (RebuildNews news in call.ResponseStream.ReadAllAsync(cancellationToken))
                 {
                     part = part with { Report = news.Report ?? part.Report };
+                    reported |= news.Report is not null;
                     if (news.Progress is { Records: > 0 } progress)
                         Output.Progress($"{Verb} {part.Name}: {Number(progress.Records)} records read");
+                }
+
+                if (!reported)
+                {
+                    _unavailable = true;
+                    part = part with { Failure = "the answer ended before its report" };
                 }
 
                 _done.Add(part);

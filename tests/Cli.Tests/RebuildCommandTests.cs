@@ -123,23 +123,45 @@ public sealed class RebuildCommandTests(FakeSystem system)
         Assert.Equal("Not everything is whole 尚未全部恢复.", ran.Lines[^1]);
     }
 
-    [Fact]
-    public async Task Store_that_does_not_answer_is_told_and_ends_with_its_own_code()
+    [Theory]
+    [InlineData(StatusCode.Unavailable)]
+    [InlineData(StatusCode.DeadlineExceeded)]
+    public async Task Store_that_does_not_answer_is_told_and_ends_with_its_own_code(StatusCode code)
     {
-        Answering(_ => throw new RpcException(new Status(StatusCode.Unavailable, "Redis does not answer")));
+        Answering(_ => throw new RpcException(new Status(code, "Redis does not answer")));
 
         Ran ran = await system.RunAsync("rebuild", "--shard", "0");
 
         Assert.Equal(3, ran.ExitCode);
         Assert.Contains("Shard 0: Redis does not answer.", ran.Lines);
+        Assert.Equal("Not everything is whole 尚未全部恢复.", ran.Lines[^1]);
     }
 
     [Fact]
-    public async Task Insured_and_shard_together_are_refused()
+    public async Task Shard_of_which_there_is_no_report_is_not_told_to_be_whole()
     {
-        Ran ran = await system.RunAsync("rebuild", "--insured", "P1", "--shard", "2");
+        system.Begin().List<RebuildShardRequest>("AdjudicationOperations/RebuildShard", _ =>
+            [new RebuildNews { Progress = new RebuildProgress { Sequence = 9, Records = 9 } }]);
+
+        Ran ran = await system.RunAsync("rebuild", "--shard", "0");
+
+        Assert.Equal(3, ran.ExitCode);
+        Assert.Contains("Shard 0: the answer ended before its report.", ran.Lines);
+        Assert.Equal("Not everything is whole 尚未全部恢复.", ran.Lines[^1]);
+    }
+
+    /// <summary>Without its check an empty id would rebuild the first shard.</summary>
+    [Theory]
+    [InlineData("P1", "--shard", "2")]
+    [InlineData("")]
+    public async Task Insured_with_a_shard_or_without_an_id_is_refused(string insured, params string[] besides)
+    {
+        Answering(_ => Whole);
+
+        Ran ran = await system.RunAsync(["rebuild", "--insured", insured, .. besides]);
 
         Assert.Equal(1, ran.ExitCode);
+        Assert.Empty(system.Received);
         Assert.Contains("--insured names one insured, whose shard is known by it.", ran.Errors + ran.Output, StringComparison.Ordinal);
     }
 
