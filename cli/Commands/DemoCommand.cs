@@ -242,7 +242,7 @@ public static class DemoCommand
         return all;
     }
 
-    private static void Print(ReplyBook replies, TrialBalance balance, IReadOnlyList<Check> checks, TimeSpan elapsed, bool agreed)
+    internal static void Print(ReplyBook replies, TrialBalance balance, IReadOnlyList<Check> checks, TimeSpan elapsed, bool agreed)
     {
         Output.Table(
             ["decision 结果", "reason 原因", ">visits 笔数"],

@@ -46,7 +46,9 @@ public sealed class CityGeneratorTests
                 ("province", "3A"), ("city", "3A"), ("county", "2A"), ("township", "1A"), ("community", "none"), ("village", "none"),
             },
             Sample.Facilities.Select(facility => (facility.AdminLevel, facility.Grade)).ToHashSet());
-        Assert.Contains(Sample.Facilities, facility => facility.PooledTo.Length > 0);
+        Assert.All(Sample.Facilities.Where(facility => facility.PooledTo.Length > 0),
+            facility => Assert.True(string.CompareOrdinal(facility.PooledTo, "2025-06-09") < 0, facility.Name));
+        Assert.Equal(2, Sample.Facilities.Count(facility => facility.PooledTo.Length > 0));
         Assert.Superset(
             new HashSet<string>
             {
@@ -67,6 +69,64 @@ public sealed class CityGeneratorTests
         Assert.Contains(
             Sample.Visits,
             visit => visit.TotalFen != visit.FullSelfPayFen + visit.OverLimitFen + visit.PreSelfPayFen + visit.InScopeFen);
+    }
+
+    /// <summary>A change that wrongs nobody would let the demo's recheck find nothing, and call that right.</summary>
+    [Fact]
+    public void Registry_learns_of_two_upgrades_from_the_day_on_and_of_an_agreement_that_ended_before()
+    {
+        CityFacility[] facilities =
+        [
+            Facility("H1", "county", "2A"), Facility("H2", "township", "1A", pooledTo: "2024-12-31"), Facility("H3", "township", "1A"),
+            Facility("H4", "community", "none"), Facility("H5", "township", "1A"), Facility("H6", "township", "1A"),
+        ];
+
+        (string csv, IReadOnlyList<string> codes) = new City(new DateOnly(2025, 6, 18), facilities, [], []).ChangedFacilities();
+
+        Assert.Equal(["H3", "H4", "H5"], codes);
+        Assert.Equal(
+            """
+            facility_code,name,county,admin_level,grade,kind,pooled_from,pooled_to,valid_from,valid_to
+            H3,H3院,410105,township,1A,hospital,2024-01-01,,,2025-06-17
+            H3,H3院,410105,county,2A,hospital,2024-01-01,,2025-06-18,
+            H4,H4院,410105,community,none,hospital,2024-01-01,,,2025-06-17
+            H4,H4院,410105,county,2A,hospital,2024-01-01,,2025-06-18,
+            H5,H5院,410105,township,1A,hospital,2024-01-01,2025-06-17,,
+
+            """,
+            csv);
+
+        static CityFacility Facility(string code, string level, string grade, string pooledTo = "") =>
+            new(code, $"{code}院", "410105", level, grade, pooledTo, Weight: 1, MedianYuan: 50);
+    }
+
+    [Fact]
+    public void Registry_learns_that_every_fiftieth_who_paid_has_been_an_employee_for_some_days()
+    {
+        CityInsured one = new("P0", "王伟", "resident", "410105", "disabled", new DateOnly(2024, 11, 5), new DateOnly(1980, 1, 2), null);
+        CityInsured[] insured =
+        [
+            .. Enumerable.Range(0, 201).Select(number => one with
+            {
+                Id = $"P{number}",
+                Scheme = number == 50 ? "employee" : "resident",
+                PaidOn = number == 100 ? null : one.PaidOn,
+                TransferEndedOn = number == 150 ? new DateOnly(2025, 5, 1) : null,
+            }),
+        ];
+
+        (string csv, IReadOnlyList<string> ids) = new City(new DateOnly(2025, 6, 18), [], insured, []).ChangedInsured();
+
+        Assert.Equal(["P0", "P150", "P200"], ids);
+        Assert.Equal(
+            """
+            insured_id,name,scheme,county,category,plan_year,paid_on,birth_date,transfer_ended_on,begins_on,ended_on,end_cause
+            P0,王伟,resident,410105,disabled,2025,2024-11-05,1980-01-02,,,2025-06-14,employee_scheme
+            P0,王伟,employee,410105,general,2025,2024-11-05,1980-01-02,,2025-06-15,,
+            P150,王伟,resident,410105,disabled,2025,2024-11-05,1980-01-02,2025-05-01,,2025-06-14,employee_scheme
+            P150,王伟,employee,410105,general,2025,2024-11-05,1980-01-02,2025-05-01,2025-06-15,,
+            """,
+            string.Join('\n', csv.Split('\n')[..5]));
     }
 
     [Fact]

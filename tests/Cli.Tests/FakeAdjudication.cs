@@ -10,8 +10,8 @@ internal sealed class FakeAdjudication : InProcessCalls
     /// <summary>Answers a unary call; may throw RpcException.</summary>
     public Func<object, Task<object>> Unary { get; init; } = _ => throw new NotSupportedException("no unary call is expected");
 
-    /// <summary>Answers one message of a stream; may throw RpcException, which ends the stream.</summary>
-    public Func<SettleRequest, SettleReply> Streamed { get; init; } = _ => throw new NotSupportedException("no stream is expected");
+    /// <summary>Answers one message of a stream; null ends the stream well, RpcException with its status.</summary>
+    public Func<SettleRequest, SettleReply?> Streamed { get; init; } = _ => throw new NotSupportedException("no stream is expected");
 
     public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
@@ -25,7 +25,7 @@ internal sealed class FakeAdjudication : InProcessCalls
         Method<TRequest, TResponse> method, string? host, CallOptions options) =>
         Opened<TRequest, TResponse>(new Exchange(Streamed));
 
-    private sealed class Exchange(Func<SettleRequest, SettleReply> answer) : IClientStreamWriter<SettleRequest>,
+    private sealed class Exchange(Func<SettleRequest, SettleReply?> answer) : IClientStreamWriter<SettleRequest>,
     IAsyncStreamReader<SettleReply>
     {
         private readonly Channel<SettleReply> _replies = Channel.CreateUnbounded<SettleReply>();
@@ -38,7 +38,8 @@ internal sealed class FakeAdjudication : InProcessCalls
         {
             try
             {
-                _replies.Writer.TryWrite(answer(message));
+                if (answer(message) is { } reply) _replies.Writer.TryWrite(reply);
+                else _replies.Writer.TryComplete();
                 return Task.CompletedTask;
             }
             catch (RpcException e)

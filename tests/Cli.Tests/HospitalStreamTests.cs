@@ -29,6 +29,19 @@ public sealed class HospitalStreamTests
     }
 
     [Fact]
+    public async Task Stream_that_ends_well_before_its_last_answer_is_opened_again()
+    {
+        int streamed = 0;
+        List<string> answered = [];
+
+        await StreamAsync(
+            new FakeAdjudication { Streamed = request => ++streamed == 2 ? null : Reply(request) }, [Visit("1"), Visit("2")], answered);
+
+        Assert.Equal(["1", "2"], answered);
+        Assert.Equal(3, streamed);
+    }
+
+    [Fact]
     public async Task Request_that_is_sent_twice_is_answered_twice()
     {
         List<string> answered = [];

@@ -38,6 +38,71 @@ public sealed class VerdictTests
     }
 
     [Fact]
+    public void Second_answer_with_the_same_money_that_is_no_replay_is_noticed() => AssertFails(
+        day =>
+        {
+            day.Sent.Add(day.Sent[0]);
+            day.Answer(day.Sent[0], fundPayFen: 100, replayed: false);
+        },
+        "a repeated request gets its first answer");
+
+    /// <summary>Whoever has died with the first answer on its way gets the second, and the money counts by it.</summary>
+    [Fact]
+    public void Replay_whose_first_answer_was_lost_counts()
+    {
+        ReplyBook replies = new();
+
+        replies.Add(Day.Visit("G1", "P1"), Day.Settled("G1", "P1", 100, replayed: true));
+
+        Assert.Equal((1, 1, 0, 100), (replies.Replies, replies.Replayed, replies.ReplaysThatDiffer, replies.FundPayFen));
+        Assert.Equal("S-G1", Assert.Single(replies.Settlements).Key);
+    }
+
+    [Theory]
+    [InlineData(VisitType.Ordinary, 100)]
+    [InlineData(VisitType.PrenatalCheck, 100)]
+    [InlineData(VisitType.DeliveryNatural, 0)]
+    [InlineData(VisitType.DeliveryCaesarean, 0)]
+    public void Money_counts_in_the_year_of_the_visit_and_deliveries_not_against_the_cap(VisitType type, long cappedFen)
+    {
+        ReplyBook replies = new();
+        SettleRequest visit = Day.Visit("G1", "P1");
+        (visit.VisitType, visit.VisitDate) = (type, "2024-12-31");
+
+        replies.Add(visit, Day.Settled("G1", "P1", 100, replayed: false));
+        replies.Add(Day.Visit("G2", "P1"), new SettleReply { Decision = Decision.Refused, ReasonCode = "YEAR_CLOSED" });
+
+        Assert.Equal((("P1", 2024), new YearTotals(cappedFen, 100, 1)), (Assert.Single(replies.Years).Key, replies.Years.Values.Single()));
+        Assert.Equal("2024-12-31", Assert.Single(replies.Lines).VisitDate);
+        Assert.Equal([(Decision.Settled, ""), (Decision.Refused, "YEAR_CLOSED")], replies.Outcomes.Keys);
+    }
+
+    [Fact]
+    public void Day_on_which_nothing_was_sent_or_no_hospital_is_there_is_no_day_that_agrees()
+    {
+        IReadOnlyList<Check> checks = Verdict.Of([], new ReplyBook(), new Books(
+            [], [], [], new TrialBalance { Balanced = true }, [], new AuditReport([], new ChainHead())));
+
+        Assert.Equal(["every visit has its answer", "hospitals' books = ledger"],
+            checks.Where(check => !check.Holds).Select(check => check.Name[..check.Name.IndexOfAny([',', '每'])].Trim()));
+    }
+
+    [Fact]
+    public void Cap_that_is_reached_is_not_exceeded()
+    {
+        Day day = new();
+        day.Accumulators[0].CapFen = day.Accumulators[0].FundPaidFen;
+
+        Check check = day.Judge().Single(check => check.Name.StartsWith("no annual cap exceeded", StringComparison.Ordinal));
+
+        Assert.Equal((true, "1 people reached it, 0 exceed it"), (check.Holds, check.Detail));
+    }
+
+    [Fact]
+    public void Trial_balance_that_the_ledger_finds_unbalanced_is_noticed() => AssertFails(
+        day => day.Balance.Balanced = false, "debit = credit");
+
+    [Fact]
     public void Accumulator_that_differs_from_the_replies_is_noticed() => AssertFails(
         day => day.Accumulators[0].FundPaidFen += 1, "replies = accumulators", "accumulators = sub-ledger");
 
@@ -182,14 +247,17 @@ public sealed class VerdictTests
             VisitType = VisitType.Ordinary,
         };
 
-        public void Answer(SettleRequest visit, long fundPayFen, bool replayed) => _replies.Add(visit, new SettleReply
+        public static SettleReply Settled(string requestId, string insured, long fundPayFen, bool replayed) => new()
         {
             Decision = Decision.Settled,
-            InsuredId = visit.InsuredId,
-            SettlementId = $"S-{visit.RequestId}",
+            InsuredId = insured,
+            SettlementId = $"S-{requestId}",
             FundPayFen = fundPayFen,
             Replayed = replayed,
-        });
+        };
+
+        public void Answer(SettleRequest visit, long fundPayFen, bool replayed) =>
+            _replies.Add(visit, Settled(visit.RequestId, visit.InsuredId, fundPayFen, replayed));
 
         public IReadOnlyList<Check> Judge() =>
             Verdict.Of(Sent, _replies, new Books(
