@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Claims.Cli.LocalSystem;
 using Claims.PrivateServers;
 
 namespace Claims.Cli.Tests;
@@ -87,6 +88,22 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Backup_of_a_system_that_does_not_run_is_none_and_ends_with_3()
+    {
+        string backup = Path.Combine(_directory.FullName, "backup");
+        SystemLayout layout = new(Path.Combine(_directory.FullName, "data"), FreePort.Take(23));
+        layout.Create();
+        (SystemState.Empty with { Policy = CityPolicy.Shipped }).Write(layout.StateFile);
+
+        (int exitCode, string errors) = await RunAsync(layout.PortBase, "backup", backup);
+
+        Assert.Equal((ExitCodes.Unavailable,
+            $"claims: PostgreSQL of the system in {layout.DataDirectory} does not run: `claims up` starts it.\n"),
+            (exitCode, errors));
+        Assert.False(Directory.Exists(backup));
+    }
+
+    [Fact]
     public async Task Up_fresh_leaves_a_directory_alone_that_is_not_its_own()
     {
         Directory.CreateDirectory(Path.Combine(_directory.FullName, "data"));
@@ -138,6 +155,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--rounds must be a whole number, not 'abc'.", "bench", "--rounds", "abc")]
     [InlineData("--to must be latest, backup, or a moment with its offset from UTC, such as 2025-03-01T08:30:00+08:00, not "
         + "'2025-03-01T08:30:00'.", "restore", "backups", "--to", "2025-03-01T08:30:00")]
+    [InlineData("--archive and --no-archive contradict each other.", "up", "--city", "nowhere", "--archive", "wal", "--no-archive")]
+    [InlineData("--archive names a directory.", "up", "--city", "nowhere", "--archive", "")]
     [InlineData("--rate-scale must be a number, not 'abc'.", "load", "all", "--rate-scale", "abc")]
     [InlineData("--seconds must be a whole number, not 'abc'.", "load", "all", "--seconds", "abc")]
     public async Task Value_that_is_not_what_the_option_takes_is_told_in_a_sentence(string sentence, params string[] arguments)

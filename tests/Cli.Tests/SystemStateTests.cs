@@ -90,12 +90,13 @@ public sealed class SystemStateTests : IDisposable
         SystemLayout layout = new(_directory.FullName, FreePort.Take(SystemLayout.PortCount));
         layout.Create();
         (SystemState.Empty with { Policy = CityPolicy.Shipped }).Write(layout.StateFile);
+        BlockStart(layout);
         using Supervisor supervisor = await Supervisor.OpenAsync(layout, _ => { }, CancellationToken.None);
 
         CommandException refused = await Assert.ThrowsAsync<CommandException>(
             () =>
-                supervisor.UpAsync(fresh: false, new CityPolicy(Repository.PolicyDirectory, "xinzhou"), kafka: null, observe: false,
-                traces: false, archive: null, CancellationToken.None));
+                supervisor.UpAsync(fresh: false, new CityPolicy(Repository.PolicyDirectory, "xinzhou"), kafka: "127.0.0.1:1",
+                observe: false, traces: false, archive: null, CancellationToken.None));
 
         Assert.StartsWith($"The data in {_directory.FullName} is of zhengzhou, not of xinzhou", refused.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(layout.RedisDirectory));
@@ -110,10 +111,11 @@ public sealed class SystemStateTests : IDisposable
         string archive = Path.Combine(_directory.FullName, "unmounted");
         Directory.CreateDirectory(archive);
         (SystemState.Empty with { Policy = CityPolicy.Shipped, Archive = archive }).Write(layout.StateFile);
+        BlockStart(layout);
         using Supervisor supervisor = await Supervisor.OpenAsync(layout, _ => { }, CancellationToken.None);
 
         CommandException refused = await Assert.ThrowsAsync<CommandException>(() => supervisor.UpAsync(
-            fresh: false, CityPolicy.Shipped, kafka: null, observe: false, traces: false, archive: null, CancellationToken.None));
+            fresh: false, CityPolicy.Shipped, kafka: "127.0.0.1:1", observe: false, traces: false, archive: null, CancellationToken.None));
 
         Assert.Equal((ExitCodes.CannotStart,
             $"{archive}, which keeps PostgreSQL's WAL, is not there: mount it, name another with --archive, or say --no-archive."),
@@ -131,4 +133,7 @@ public sealed class SystemStateTests : IDisposable
         Assert.Equal(earlier, CityPolicy.Choose(null, null, earlier));
         Assert.Equal(new CityPolicy(Path.GetFullPath("here"), "xinzhou"), CityPolicy.Choose("here", "xinzhou", earlier));
     }
+
+    /// <summary>No system of which nobody knows is left behind where a check is missing.</summary>
+    private static void BlockStart(SystemLayout layout) => File.WriteAllText(layout.PostgresDirectory, "in the way");
 }
