@@ -93,16 +93,34 @@ public sealed class StatementTests
         Assert.Contains("***0001", page, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Page_of_a_month_that_has_not_ended_or_does_not_agree_says_so()
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    public void Page_of_a_month_that_has_not_ended_or_does_not_agree_says_so(bool complete, bool agrees)
     {
         FacilityStatement statement = Sample();
-        statement.Statement.Complete = statement.Statement.Agrees = false;
+        (statement.Statement.Complete, statement.Statement.Agrees) = (complete, agrees);
 
         string page = StatementHtml.Render(statement);
 
-        Assert.Contains("本月尚未结束", page, StringComparison.Ordinal);
-        Assert.Contains("明细合计与总账应付款不一致", page, StringComparison.Ordinal);
+        Assert.Equal((!complete, !agrees), (page.Contains("本月尚未结束", StringComparison.Ordinal),
+            page.Contains("明细合计与总账应付款不一致", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Page_names_the_facility_the_days_and_when_it_was_made_and_numbers_its_lines()
+    {
+        FacilityStatement statement = Sample();
+
+        string words = Words(StatementHtml.Render(statement));
+
+        Assert.Contains("2025-03-01 至 2025-03-31 机构：示例医院（H1） 编制时间：2025-04-01 09:00:00 单位：元 ", words, StringComparison.Ordinal);
+        Assert.Equal(["1 2025-03-02", "2 2025-03-02", "3 2025-03-02"],
+            Regex.Matches(words[words.IndexOf("三、明细", StringComparison.Ordinal)..], @"(?<= )\d 2025-03-02(?= )", RegexOptions.None,
+                TimeSpan.FromSeconds(1)).Select(match => match.Value));
+        Assert.Equal(2, Regex.Count(words, " 合计 "));
+        Assert.DoesNotContain("三、明细", StatementHtml.Render(statement with { Lines = [] }), StringComparison.Ordinal);
     }
 
     [Fact]
