@@ -64,15 +64,20 @@ public static class BackupCommand
             return ExitCodes.Done;
         }
 
-        Output.Line(string.Create(CultureInfo.InvariantCulture,
-            $"Backed up 已备份 in {seconds:0.0} s: {Number(manifest.Bytes / KilobytesOfMegabyte / KilobytesOfMegabyte)} MB in {directory}, "
-                + $"with {Number(manifest.Watermarks.Sum())} records of {manifest.Watermarks.Count} shards, verified."));
-        Output.Line(manifest.Archive is { } archive
-            ? $"It can be restored to any moment from {Times.Text(manifest.EndedAt)} on, with the WAL in {archive} from "
-                + $"{manifest.FirstWalFile} on."
-            : $"It can be restored to {Times.Text(manifest.EndedAt)} alone: the system keeps no WAL (`claims up --archive DIR`).");
+        foreach (string line in Told(manifest, directory, seconds)) Output.Line(line);
         return ExitCodes.Done;
     }
+
+    internal static string[] Told(BackupManifest manifest, string directory, double seconds) =>
+    [
+        string.Create(CultureInfo.InvariantCulture,
+            $"Backed up 已备份 in {seconds:0.0} s: {Number(manifest.Bytes / KilobytesOfMegabyte / KilobytesOfMegabyte)} MB in {directory}, "
+                + $"with {Number(manifest.Watermarks.Sum())} records of {manifest.Watermarks.Count} shards, verified."),
+        manifest.Archive is { } archive
+            ? $"It can be restored to any moment from {Times.Text(manifest.EndedAt)} on, with the WAL in {archive} from "
+                + $"{manifest.FirstWalFile} on."
+            : $"It can be restored to {Times.Text(manifest.EndedAt)} alone: the system keeps no WAL (`claims up --archive DIR`).",
+    ];
 
     private static string Number(long value) => value.ToString("#,##0", CultureInfo.InvariantCulture);
 }
