@@ -205,6 +205,19 @@ public sealed class BooksCommandTests(FakeSystem system)
     }
 
     [Fact]
+    public async Task Close_year_whose_proposal_is_refused_says_so_and_closes_nothing()
+    {
+        system.Begin().Answer<ProposeYearRequest>(
+            "Acts/ProposeYear", _ => throw new RpcException(new Status(StatusCode.FailedPrecondition, "the year 2024 has not ended")));
+
+        Ran ran = await system.RunAsync("ledger", "close-year", "2024", "--yes");
+
+        Assert.Equal((1, "2024 is not closed. Nothing has been closed by this run. The ledger service says: the year 2024 has not ended."),
+            (ran.ExitCode, ran.Errors));
+        Assert.Equal("Acts/ProposeYear", Assert.Single(system.Received).Call);
+    }
+
+    [Fact]
     public async Task Acts_are_listed_with_who_did_them()
     {
         Act[] acts = [.. Enum.GetValues<ActKind>().Where(kind => kind != ActKind.Unspecified).Select(kind => new Act
@@ -222,10 +235,22 @@ public sealed class BooksCommandTests(FakeSystem system)
 
         Ran ran = await system.RunAsync("ledger", "acts", "--after", "11");
 
-        Assert.Equal((0, acts.Length), (ran.ExitCode, ran.Lines.Count(line => line.Contains("subject", StringComparison.Ordinal))));
-        Assert.Contains(ran.Lines, line => line.Contains("2025-01-13 09:00:00", StringComparison.Ordinal)
-            && line.Contains("year closed 年结", StringComparison.Ordinal)
-            && line.Contains("claims://role/bureau/zhang.wei", StringComparison.Ordinal));
+        Assert.Equal(0, ran.ExitCode);
+        string[] words =
+        [
+            "year taken back 撤回年结", "year closed to hospitals 停止受理", "year closed 年结", "month closed 月结", "voucher 记账凭证", "plan set 设定计划",
+            "shard resumed 恢复入账", "file imported 导入", "shard rebuilt 重建分片", "insured restored 恢复个人", "policy in force 政策生效",
+            "insured merged 合并编号", "insured parted 撤销合并",
+        ];
+        Assert.Equal(
+            words.Select((word, index) =>
+                $"{12 + index} 2025-01-13 09:00:00 {word} subject {2 + index} d claims://role/bureau/zhang.wei zhang"), ran.Lines[1..]);
+        (await system.RunAsync("ledger", "acts", "--after", "23", "--json")).IsJson(0, """
+            {"acts":[{"actId":24,"at":"2025-01-13T01:00:00+00:00","kind":"InsuredParted","subject":"subject 14","detail":"d",
+            "caller":"claims://role/bureau/zhang.wei","actor":"zhang","batchId":7}]}
+            """);
+        Assert.Equal("year proposed 提议年结", string.Join(
+            ' ', (await system.RunAsync("ledger", "acts")).Lines[1].Split(' ')[3..6]));
     }
 
     [Fact]
@@ -283,6 +308,24 @@ public sealed class BooksCommandTests(FakeSystem system)
             refuted.Lines);
         Assert.Contains("\"tampering\": \"REMOVED\"", (await system.RunAsync("ledger", "verify", "--json")).Output,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Verification_whose_comparison_ends_without_a_check_does_not_end_well()
+    {
+        system.Begin()
+            .Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox", _ => new Outbox())
+            .Answer<GetChainHeadRequest>("Audit/GetChainHead", _ => new ChainHead())
+            .List<VerifyRequest>("Audit/Verify", _ => [new VerifyNews { Check = new VerifyCheck { Code = Code.Chain, Holds = true } }])
+            .List<CompareAccumulatorsRequest>("Audit/CompareAccumulators", _ =>
+                [new CompareAccumulatorsNews { Progress = new ComparisonProgress { Done = 1, Total = 2 } }]);
+        Ran brokenOff = await system.RunAsync("ledger", "verify");
+        system.List<CompareAccumulatorsRequest>("Audit/CompareAccumulators", _ => []);
+        Ran empty = await system.RunAsync("ledger", "verify");
+
+        Assert.Equal((3, 3), (brokenOff.ExitCode, empty.ExitCode));
+        Assert.All([brokenOff, empty],
+            ran => Assert.EndsWith("the comparison of accumulators ended without a check", ran.Errors, StringComparison.Ordinal));
     }
 
     [Theory]
