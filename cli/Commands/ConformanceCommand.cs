@@ -140,7 +140,7 @@ public static class ConformanceCommand
             : throw new CommandException($"{option} must be HOST:PORT, http://HOST:PORT or https://HOST:PORT, not '{text}'.");
     }
 
-    private static string LedgerBeside(string adjudication)
+    internal static string LedgerBeside(string adjudication)
     {
         UriBuilder address = new(adjudication);
         SystemLayout layout = new("", 0);

@@ -112,14 +112,18 @@ public static class TestCommand
             process.Kill(entireProcessTree: true);
             throw;
         }
-        TestRun run = TestRun.Read(trx);
-        if (run.Counts.Total > 0 && (process.ExitCode == 0) == (run.Counts.Failed == 0))
+        return Judge(project, TestRun.Read(trx), process.ExitCode, $"{await output}\n{await errors}");
+    }
+
+    /// <summary>A runner that crashed or found nothing is a failure of its own, whatever the tests before it did.</summary>
+    internal static TestRun Judge(string project, TestRun run, int exitCode, string output)
+    {
+        if (run.Counts.Total > 0 && (exitCode == 0) == (run.Counts.Failed == 0))
             return run;
-        // A runner that crashed or found nothing is a failure of its own, whatever the tests before it did.
-        string end = string.Join('\n', $"{await output}\n{await errors}".Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(30));
+        string end = string.Join('\n', output.Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(30));
         return new TestRun(
             run.Counts + new TestCounts(0, 1, 0),
-            [.. run.Failures, $"{project}: the test run ended with exit code {process.ExitCode} and {run.Counts.Total} results. Its "
+            [.. run.Failures, $"{project}: the test run ended with exit code {exitCode} and {run.Counts.Total} results. Its "
                 + $"output ends:\n{end}"]);
     }
 }

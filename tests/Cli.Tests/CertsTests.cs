@@ -84,6 +84,30 @@ public sealed class CertsTests(FakeSystem system) : IDisposable
     }
 
     [Fact]
+    public async Task Certificates_hold_thirty_days_unless_another_number_is_named_and_the_table_says_until_when()
+    {
+        await system.RunAsync("certs", "authority", Place);
+
+        Ran json = await system.RunAsync("certs", "issue", Place, "claims://clinic/HW3", "claims://clinic/HW3", "--json");
+        Ran table = await system.RunAsync("certs", "issue", Place, "claims://clinic/HW3", "claims://clinic/HW4", "--days", "3");
+        Ran tooLong = await system.RunAsync("certs", "issue", Place, "claims://clinic/HW5", "--days", "3651");
+
+        JsonElement one = Assert.Single(Certificates(json));
+        DateTimeOffset until = one.GetProperty("notAfter").GetDateTimeOffset();
+        Assert.InRange(until, DateTimeOffset.UtcNow.AddDays(29), DateTimeOffset.UtcNow.AddDays(30));
+        Assert.InRange(JsonDocument.Parse(json.Output).RootElement.GetProperty("revokedDue").GetDateTimeOffset(),
+            DateTimeOffset.UtcNow.AddDays(29), DateTimeOffset.UtcNow.AddDays(30));
+        Assert.Equal($"HW3.crt claims://clinic/HW3 {until.UtcDateTime:yyyy-MM-dd HH:mm}Z kept", table.Lines[1]);
+        Assert.EndsWith("Z made", table.Lines[2], StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"The authority is {Path.Combine(Place, "ca.crt")}; its list, {Path.Combine(Place, "revoked.pem")}, is due again by ",
+            table.Lines[3], StringComparison.Ordinal);
+        Assert.Equal(1, tooLong.ExitCode);
+        Assert.Contains("--days must be at most 3650", tooLong.Errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(Place, "HW5.crt")));
+    }
+
+    [Fact]
     public async Task What_cannot_be_done_is_said_and_nothing_is_written()
     {
         string foreign = Path.Combine(_parent.FullName, "foreign");

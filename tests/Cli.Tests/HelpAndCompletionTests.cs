@@ -72,6 +72,24 @@ public sealed class HelpAndCompletionTests(FakeSystem system)
             ' ', offered.Where(word => optionsToo || !word.StartsWith("--", StringComparison.Ordinal)).Order(StringComparer.Ordinal)));
     }
 
+    [Fact]
+    public async Task Shell_offers_what_a_command_inherits_and_nothing_that_is_hidden()
+    {
+        RootCommand root = new()
+        {
+            new Command("books") { new Command("show"), new Command("secret") { Hidden = true }, new Option<bool>("--own") },
+            new Option<string>("--at") { Recursive = true }, new Option<string>("--alone"),
+            new Option<string>("--internal") { Recursive = true, Hidden = true },
+        };
+
+        string[] offered = await BashAsync(CompletionsCommand.Bash(root) + """
+            COMP_WORDS=(claims books ''); COMP_CWORD=2
+            _claims; printf '%s\n' "${COMPREPLY[@]}"
+            """);
+
+        Assert.Equal(["--at", "--own", "show"], offered.Where(word => word is not ("--help" or "--version")).Order(StringComparer.Ordinal));
+    }
+
     private static async Task<string[]> BashAsync(string script)
     {
         using Process bash = Process.Start(new ProcessStartInfo("bash", ["-u", "-s"])

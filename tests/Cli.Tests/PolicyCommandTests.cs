@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Claims.V1;
+using Grpc.Core;
 
 namespace Claims.Cli.Tests;
 
@@ -100,6 +101,46 @@ public sealed class PolicyCommandTests(FakeSystem system)
               "visitDate":"2025-06-19","policyIdBefore":"ZZ-2024","policyIdAfter":"","deductibleBeforeFen":0,"deductibleAfterFen":0,
               "fundPaidBeforeFen":500,"fundPaidAfterFen":0,"reasonCode":"VISIT_TYPE_NOT_COVERED","differenceFen":-500}]}
             """);
+    }
+
+    [Fact]
+    public async Task Impact_shows_the_first_twenty_settlements_and_how_many_more_there_are()
+    {
+        DifferingSettlement[] many =
+            [.. Enumerable.Range(1, 22).Select(number => new DifferingSettlement(More) { SettlementId = $"S{number}" })];
+        system.Begin().List<ImpactRequest>("PolicyImpact/Calculate", _ =>
+        [
+            new ImpactNews { Pack = new ImpactPack { City = "zhengzhou", Hash = "abcd" } },
+            new ImpactNews { Settlements = new DifferingSettlements { Settlements = { many[..21] } } },
+            new ImpactNews { Settlements = new DifferingSettlements { Settlements = { many[21..] } } },
+            new ImpactNews { Totals = new ImpactTotals { Total = new ImpactSum { Settlements = 30, Differing = 22 } } },
+        ]);
+
+        Ran ran = await system.RunAsync("policy", "impact", "--pack", Repository.PolicyDirectory, "--from", "2025-06-01");
+
+        Assert.Equal(["S19", "S20"], ran.Lines[^3..^1].Select(line => line.Split(' ')[0]));
+        Assert.Equal("2 more 其余见 --json", ran.Lines[^1]);
+    }
+
+    [Fact]
+    public async Task Impact_that_has_no_totals_is_told_by_no_figures()
+    {
+        string[] impact = ["policy", "impact", "--pack", Repository.PolicyDirectory, "--from", "2025-06-01"];
+        Answering(new ImpactNews { Pack = new ImpactPack { City = "zhengzhou" } });
+        Ran brokenOff = await system.RunAsync(impact);
+        Answering(new ImpactNews { Faults = new PackFaults { Faults = { "wrong" } } });
+        Ran faulty = await system.RunAsync(impact);
+        system.Begin().List<ImpactRequest>(
+            "PolicyImpact/Calculate", _ => throw new RpcException(new Status(StatusCode.DataLoss, "record 7 cannot be read")));
+        Ran unreadable = await system.RunAsync(impact);
+
+        Assert.Equal((3, ""), (brokenOff.ExitCode, brokenOff.Output));
+        Assert.EndsWith("ended its answer before the totals.", brokenOff.Errors, StringComparison.Ordinal);
+        Assert.Equal((1, "", "claims: wrong\n"), (faulty.ExitCode, faulty.Output, faulty.Errors));
+        Assert.Equal(
+            (1, "", "The ledger service says: record 7 cannot be read."), (unreadable.ExitCode, unreadable.Output, unreadable.Errors));
+
+        void Answering(ImpactNews news) => system.Begin().List<ImpactRequest>("PolicyImpact/Calculate", _ => [news]);
     }
 
     [Fact]

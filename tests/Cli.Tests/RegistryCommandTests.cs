@@ -1,3 +1,4 @@
+using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
 
@@ -127,32 +128,47 @@ public sealed class RegistryCommandTests(FakeSystem system)
             system.Received.Select(call => call.Request));
     }
 
-    [Fact]
-    public async Task Duplicates_are_listed_by_kind()
+    [Theory]
+    [InlineData(DuplicateKind.TwoSchemes, "twoSchemes", "two schemes 两个险种")]
+    [InlineData(DuplicateKind.TwoCounties, "twoCounties", "two counties 两个区县")]
+    [InlineData(DuplicateKind.TwoIds, "twoIds", "two ids 两个编号")]
+    public async Task Duplicates_are_listed_by_kind_with_both_enrolments(DuplicateKind kind, string code, string label)
     {
-        system.Begin().List<ListDuplicatesRequest>("RegistryOffice/ListDuplicates", _ =>
-        [
-            new Duplicate
-            {
-                Kind = DuplicateKind.TwoCounties,
-                InsuredId = "P1",
-                Scheme = "resident",
-                County = "410105",
-                OtherInsuredId = "P1",
-                OtherScheme = "resident",
-                OtherCounty = "410122",
-                Replaced = true,
-            },
-        ]);
-        (await system.RunAsync("insured", "duplicates", "--year", "2025", "--json")).IsJson(0, """
-            {"duplicates":[{"planYear":2025,"kind":"twoCounties","insuredId":"P1","scheme":"resident","county":"410105",
-            "otherInsuredId":"P1","otherScheme":"resident","otherCounty":"410122","replaced":true}]}
+        Duplicate duplicate = new()
+        {
+            Kind = kind,
+            InsuredId = "P1",
+            Scheme = "resident",
+            County = "410105",
+            OtherInsuredId = "P2",
+            OtherScheme = "employee",
+            OtherCounty = "410122",
+            Replaced = true,
+        };
+        system.Begin().List<ListDuplicatesRequest>("RegistryOffice/ListDuplicates", _ => [duplicate]);
+
+        (await system.RunAsync("insured", "duplicates", "--year", "2025", "--json")).IsJson(0, $$"""
+            {"duplicates":[{"planYear":2025,"kind":"{{code}}","insuredId":"P1","scheme":"resident","county":"410105",
+            "otherInsuredId":"P2","otherScheme":"employee","otherCounty":"410122","replaced":true}]}
             """);
-        int years = system.Received.Count;
-        Assert.True((await system.RunAsync("insured", "duplicates")).ExitCode == 0 && system.Received.Count > years + 4);
         Ran listed = await system.RunAsync("insured", "duplicates", "--year", "2025");
-        Assert.Equal("1 found 共1条.", listed.Lines[^1]);
-        Assert.Contains(listed.Lines, line => line.Contains("two counties 两个区县", StringComparison.Ordinal)
-            && line.Contains("前者已被替换", StringComparison.Ordinal));
+
+        Assert.Equal(
+            [$"2025 {label} P1 resident 410105 P2 employee 410122 first replaced 前者已被替换", "1 found 共1条."], listed.Lines[1..]);
+        duplicate.Replaced = false;
+        Assert.Equal($"2025 {label} P1 resident 410105 P2 employee 410122",
+            (await system.RunAsync("insured", "duplicates", "--year", "2025")).Lines[1]);
+    }
+
+    [Fact]
+    public async Task Duplicates_without_a_year_are_those_of_every_year_up_to_the_next()
+    {
+        system.Begin().List<ListDuplicatesRequest>("RegistryOffice/ListDuplicates", _ => []);
+        int next = ChinaTime.Today(TimeProvider.System).Year + 1;
+
+        Ran ran = await system.RunAsync("insured", "duplicates");
+
+        Assert.Equal("0 found 共0条.", ran.Lines[^1]);
+        Assert.Equal(Enumerable.Range(2021, next - 2020), system.Received.Select(call => ((ListDuplicatesRequest)call.Request).PlanYear));
     }
 }

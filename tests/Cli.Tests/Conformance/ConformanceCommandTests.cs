@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Claims.Cli.Commands;
 using Claims.Conformance.Scripts;
 using Claims.Hosting;
 using Claims.PrivateServers;
@@ -70,6 +71,8 @@ public sealed class ConformanceCommandTests(FakeSystem system)
     [InlineData("--against must be HOST:PORT, http://HOST:PORT or https://HOST:PORT, not 'no where'.", "--against", "no where")]
     [InlineData("--insured is given at most twice.", "--insured", "A", "--insured", "B", "--insured", "C")]
     [InlineData("'49-' is no situation", "--only", "49-")]
+    [InlineData("--ledger must be named: there is no port two above the adjudication's.", "--against", "127.0.0.1:65534")]
+    [InlineData("--ledger must be HOST:PORT, http://HOST:PORT or https://HOST:PORT, not ''.", "--ledger", "")]
     public async Task Conformance_asked_for_wrongly_says_so(string sentence, params string[] arguments)
     {
         Adjudicate();
@@ -77,6 +80,29 @@ public sealed class ConformanceCommandTests(FakeSystem system)
         Ran ran = await system.RunAsync(["conformance", "--facility", Facility, .. against, .. arguments]);
         Assert.Equal(1, ran.ExitCode);
         Assert.Contains(sentence, ran.Errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:5101", "http://127.0.0.1:5103")]
+    [InlineData("https://test.example:443", "https://test.example:445")]
+    public void Ledger_that_is_not_named_is_two_ports_above_the_adjudication(string adjudication, string ledger) =>
+        Assert.Equal(ledger, ConformanceCommand.LedgerBeside(adjudication));
+
+    /// <summary>A record that cannot be written keeps it from playing.</summary>
+    [Theory]
+    [InlineData("CF000001 CF000002")]
+    [InlineData("A", "--insured", "A")]
+    [InlineData("A B", "--insured", "A", "--insured", "B")]
+    public async Task Conformance_asks_for_the_insured_that_are_named_before_it_plays(string asked, params string[] insured)
+    {
+        Adjudicate();
+        string record = Path.Combine(system.Directory.FullName, "no directory", "calls.jsonl");
+
+        Ran ran = await system.RunAsync(["conformance", "--facility", Facility, "--against", Against, "--record", record, .. insured]);
+
+        Assert.Equal(1, ran.ExitCode);
+        Assert.StartsWith($"{record} cannot be written: ", ran.Errors, StringComparison.Ordinal);
+        Assert.Equal(asked.Split(' '), system.Received.Select(call => ((SettleRequest)call.Request).InsuredId));
     }
 
     [Fact]
