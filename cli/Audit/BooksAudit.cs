@@ -11,11 +11,12 @@ public static class BooksAudit
     // A replay reads everything that was ever booked.
     private static readonly TimeSpan Bound = TimeSpan.FromHours(6);
 
-    /// <exception cref="RpcException">The ledger does not answer.</exception>
+    /// <exception cref="RpcException">The ledger does not answer, or not to the end.</exception>
     public static async Task<AuditReport> RunAsync(V1.Audit.AuditClient ledger, VerifyRequest request, CancellationToken cancellationToken)
     {
         ChainHead begun = await ledger.GetChainHeadAsync(new GetChainHeadRequest(), null, DateTime.UtcNow + Bound, cancellationToken);
         AuditReport report = new([], new ChainHead());
+        bool ended = false;
         await Progress.ShowAsync("replaying the chain 重放哈希链", Math.Max(2 * begun.Link, 1), async advance =>
         {
             using AsyncServerStreamingCall<VerifyNews> call = ledger.Verify(request, null, DateTime.UtcNow + Bound, cancellationToken);
@@ -25,9 +26,11 @@ public static class BooksAudit
                 VerifyNews news = call.ResponseStream.Current;
                 for (; done < (news.Progress?.Done ?? 0); done++) advance();
                 if (news.Check is { } check) report.Findings.Add(Of(check));
-                if (news.Head is { } head) report = report with { Head = head };
+                if (news.Head is { } head) (report, ended) = (report with { Head = head }, true);
             }
         });
+        // The ledger tells the head behind its last check.
+        if (!ended) throw new RpcException(new Status(StatusCode.Internal, "the verification ended before its last check"));
         report.Findings.Add(await AccumulatorsAsync(ledger, cancellationToken));
         return report;
     }

@@ -316,7 +316,7 @@ public sealed class BooksCommandTests(FakeSystem system)
         system.Begin()
             .Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox", _ => new Outbox())
             .Answer<GetChainHeadRequest>("Audit/GetChainHead", _ => new ChainHead())
-            .List<VerifyRequest>("Audit/Verify", _ => [new VerifyNews { Check = new VerifyCheck { Code = Code.Chain, Holds = true } }])
+            .List<VerifyRequest>("Audit/Verify", _ => [new VerifyNews { Head = new ChainHead() }])
             .List<CompareAccumulatorsRequest>("Audit/CompareAccumulators", _ =>
                 [new CompareAccumulatorsNews { Progress = new ComparisonProgress { Done = 1, Total = 2 } }]);
         Ran brokenOff = await system.RunAsync("ledger", "verify");
@@ -328,6 +328,22 @@ public sealed class BooksCommandTests(FakeSystem system)
             ran => Assert.EndsWith("the comparison of accumulators ended without a check", ran.Errors, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Verification_that_ends_before_its_last_check_does_not_end_well()
+    {
+        system.Begin()
+            .Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox", _ => new Outbox())
+            .Answer<GetChainHeadRequest>("Audit/GetChainHead", _ => new ChainHead())
+            .List<VerifyRequest>("Audit/Verify", _ => [new VerifyNews { Check = new VerifyCheck { Code = Code.Chain, Holds = true } }])
+            .List<CompareAccumulatorsRequest>("Audit/CompareAccumulators", _ =>
+                [new CompareAccumulatorsNews { Check = new AccumulatorsCheck { Verdict = AccumulatorsCheck.Types.Verdict.Equal } }]);
+
+        Ran ran = await system.RunAsync("ledger", "verify");
+
+        Assert.Equal(3, ran.ExitCode);
+        Assert.EndsWith("the verification ended before its last check", ran.Errors, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(3, "", 3)]
     [InlineData(3, "link 5 is gone", 1)]
@@ -336,7 +352,8 @@ public sealed class BooksCommandTests(FakeSystem system)
         system.Begin()
             .Answer<GetOutboxRequest>("AdjudicationOperations/GetOutbox", _ => new Outbox())
             .Answer<GetChainHeadRequest>("Audit/GetChainHead", _ => new ChainHead { WaitingBatches = waiting, Broken = broken })
-            .List<VerifyRequest>("Audit/Verify", _ => [new VerifyNews { Check = new VerifyCheck { Code = Code.Chain } }])
+            .List<VerifyRequest>("Audit/Verify", _ =>
+                [new VerifyNews { Check = new VerifyCheck { Code = Code.Chain } }, new VerifyNews { Head = new ChainHead() }])
             .List<CompareAccumulatorsRequest>("Audit/CompareAccumulators", _ =>
                 [new CompareAccumulatorsNews { Check = new AccumulatorsCheck { Verdict = AccumulatorsCheck.Types.Verdict.Equal } }]);
 
