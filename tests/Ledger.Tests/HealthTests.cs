@@ -76,9 +76,11 @@ public sealed class HealthTests(LedgerDatabase databases)
             () => "the lost session is not told");
         Assert.True(lost.IsCancellationRequested);
         await Eventually.HoldsAsync(() => ledger.Own.Shards.Count == 0, () => "shards are held without a session");
+        await Eventually.HoldsAsync(() => ledger.Get<LedgerMetrics>().Unposted == 2, () => "shards that nobody posts are not counted");
         await ledger.ExecuteAsync("GRANT EXECUTE ON FUNCTION pg_advisory_lock_shared(integer, integer) TO PUBLIC");
         await Eventually.HoldsAsync(async () => await CheckAsync(ledger) == (HealthStatus.Healthy, ""), () => "no session is made again");
         await Eventually.HoldsAsync(() => ledger.Own.Shards.Count == 2, () => "the shards are not taken again");
+        await Eventually.HoldsAsync(() => ledger.Get<LedgerMetrics>().Unposted == 0, () => "the shards still count as posted by nobody");
     }
 
     private static async Task<(HealthStatus, string)> CheckAsync(RunningLedger ledger)

@@ -48,6 +48,8 @@ internal sealed class ShardSharing(
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
             {
                 Problem = failure.Message;
+                // What was counted last is not known any more. Where another instance has a session, the alert goes by what that one sees.
+                metrics.Unposted = shards;
                 books.Forget();
                 await Interlocked.Exchange(ref _session, new CancellationTokenSource()).CancelAsync();
                 logger.LogWarning("The session that holds this instance's shards is lost: {Reason} None is posted until there is another.",
