@@ -112,8 +112,16 @@ internal sealed class FakeEligibility : IAsyncDisposable
 
         public override Task<ChangePasswordReply> ChangePassword(ChangePasswordRequest request, ServerCallContext context)
         {
+            if (fake.LockedSeconds is { } seconds)
+            {
+                return Task.FromResult(
+                    new ChangePasswordReply { Outcome = ChangePasswordOutcome.TriesLockedOut, RetryAfterSeconds = seconds });
+            }
+
             if (request.OldPassword != Password)
                 return Task.FromResult(new ChangePasswordReply { Outcome = ChangePasswordOutcome.OldPasswordWrong, Text = "原密码不正确。" });
+            if (request.NewPassword == request.OldPassword)
+                return Task.FromResult(new ChangePasswordReply { Outcome = ChangePasswordOutcome.NewPasswordWeak, Text = "新密码太弱。" });
             fake.Sessions[request.Token].MustChangePassword = false;
             return Task.FromResult(
                 new ChangePasswordReply { Outcome = ChangePasswordOutcome.Changed, Session = fake.Sessions[request.Token] });

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Claims.Gateway;
 using Claims.Gateway.Description;
 using Claims.Hosting;
+using Claims.V1;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 
@@ -97,6 +98,181 @@ public sealed partial class OpenApiTests
         Assert.All(references, reference => Assert.NotNull(At(document, reference)));
     }
 
+    /// <summary>Whoever writes a clinic's software reads there what it has to send along.</summary>
+    [Fact]
+    public async Task Call_is_served_to_who_shows_what_is_described_and_to_nobody_else()
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync();
+        JsonObject document = JsonNode.Parse((await clinic.GetAsync("/openapi.json")).Body)!.AsObject();
+        JsonNode schemes = document["components"]!["securitySchemes"]!;
+        await clinic.LogInAsync();
+        (string Name, string Value) cookie = ("Cookie", $"{schemes["session"]!["name"]}={clinic.Cookie!.Split('=', 2)[1]}");
+        (string Name, string Value) csrf = ((string)schemes["csrf"]!["name"]!, clinic.CsrfToken!);
+        (string Name, string Value) token = ("Authorization", $"{schemes["token"]!["scheme"]} {clinic.Eligibility.Issue()}");
+        (clinic.Cookie, clinic.CsrfToken) = (null, null);
+        // Those two end the session; a login is served without one.
+        foreach (ApiOperation operation in ApiOperations.All.OrderBy(operation => operation.Path is "/clinic/logout")
+            .OrderBy(operation => operation.Path is "/clinic/login"))
+        {
+            JsonArray needs = document["paths"]![operation.Path]![operation.Method.ToLowerInvariant()]!["security"]!.AsArray();
+            string[] described = [.. needs.Select(need => string.Join('+', need!.AsObject().Select(one => one.Key)))];
+            string path = operation.Path.Replace("{id}", "P1", StringComparison.Ordinal)
+                + (operation.Path == "/clinic/catalogue" ? "?q=a" : "");
+
+            Assert.Equal((operation.Path, described.Any(need => need is "" or "token")), (operation.Path, await ServedAsync(token)));
+            Assert.Equal((operation.Path, described.Any(need => need is "" or "session")), (operation.Path, await ServedAsync(cookie)));
+            Assert.Equal((operation.Path, true), (operation.Path, await ServedAsync(cookie, csrf)));
+            // What says nothing of itself on loopback may call /v1 without TLS.
+            if (operation.Path.StartsWith("/clinic", StringComparison.Ordinal))
+                Assert.Equal((operation.Path, described.Contains("")), (operation.Path, await ServedAsync()));
+
+            async Task<bool> ServedAsync(params (string, string)[] shown) => 200 == (operation.Method == "POST"
+                ? await clinic.PostAsync(path, Bodies[operation.Path], shown)
+                : await clinic.GetAsync(path, shown)).Status;
+        }
+    }
+
+    [Fact]
+    public async Task Parameter_is_read_within_the_bounds_that_are_described()
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync();
+        JsonObject document = JsonNode.Parse((await clinic.GetAsync("/openapi.json")).Body)!.AsObject();
+        await clinic.LogInAsync();
+        int looked = 0;
+        foreach (ApiOperation operation in ApiOperations.All.Where(operation => operation.Parameters.Count > 0))
+        {
+            foreach (JsonNode? parameter in document["paths"]![operation.Path]!["get"]!["parameters"]!.AsArray())
+            {
+                (string name, string within, string beyond) = Bounds(parameter!);
+                Assert.Equal((operation.Path, name, 200), (operation.Path, name, (await AskAsync(within)).Status));
+                Assert.Equal((operation.Path, name, 400), (operation.Path, name, (await AskAsync(beyond)).Status));
+                looked++;
+
+                Task<ClinicAnswer> AskAsync(string value)
+                {
+                    bool isInPath = (string?)parameter!["in"] == "path";
+                    string path = operation.Path.Replace("{id}", isInPath ? value : "P1", StringComparison.Ordinal);
+                    string query = isInPath ? "" : $"{name}={value}";
+                    return clinic.GetAsync($"{path}?{(operation.Path == "/clinic/catalogue" && name != "q" ? "q=a&" : "")}{query}");
+                }
+            }
+        }
+
+        Assert.Equal(10, looked);
+
+        static (string Name, string Within, string Beyond) Bounds(JsonNode parameter)
+        {
+            string name = (string)parameter["name"]!;
+            if ((int?)parameter["schema"]!["maxLength"] is { } most) return (name, new string('a', most), new string('a', most + 1));
+            if ((string?)parameter["schema"]!["format"] == "date")
+                return (name, ChinaTime.Today(TimeProvider.System).ToString("yyyy-MM-dd"), "18.6.2026");
+            int last = int.Parse(Numbers().Matches((string)parameter["description"]!)[1].Value);
+            return (name, $"{last}", $"{last + 1}");
+        }
+    }
+
+    [Fact]
+    public async Task What_is_taken_for_a_parameter_that_is_left_out_is_what_is_described()
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync();
+        await clinic.LogInAsync();
+        SearchCatalogueRequest? searched = null;
+        Func<SearchCatalogueRequest, CatalogueMatches> search = clinic.Eligibility.Search;
+        clinic.Eligibility.Search = request => search(searched = request);
+
+        await clinic.GetAsync("/clinic/catalogue?q=a");
+        await clinic.GetAsync("/clinic/find?request=R1");
+
+        ApiParameter limit = Operation("/clinic/catalogue").Parameters.Single(parameter => parameter.Name == "limit");
+        Assert.Equal(Numbers().Matches(limit.Description)[2].Value, $"{searched!.Limit}");
+        ReconciliationPeriod period = Assert.Single(clinic.Asked.OfType<ListFacilityEntriesRequest>()).Period;
+        int days = DateOnly.Parse(period.To).DayNumber - DateOnly.Parse(period.From).DayNumber;
+        Assert.Equal($"{days}", Assert.Single(Numbers().Matches(Operation("/clinic/find").Summary)).Value);
+
+        static ApiOperation Operation(string path) => ApiOperations.All.Single(operation => operation.Path == path);
+    }
+
+    /// <summary>Each is brought about, and no other is described.</summary>
+    [Fact]
+    public async Task Refusals_of_a_call_of_its_own_are_described_with_their_codes()
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync("--Claims:UnknownInsuredPerHour=1");
+        JsonObject document = JsonNode.Parse((await clinic.GetAsync("/openapi.json")).Body)!.AsObject();
+        SortedSet<string> brought = new(StringComparer.Ordinal);
+        await BringAsync("/clinic/login", clinic.LogInAsync("wrong-one"));
+        clinic.Eligibility.LockedSeconds = 60;
+        await BringAsync("/clinic/login", clinic.LogInAsync());
+        clinic.Eligibility.LockedSeconds = null;
+        await clinic.LogInAsync();
+        await BringAsync("/clinic/password", PasswordAsync("wrong-one", "another-one"));
+        await BringAsync("/clinic/password", PasswordAsync(FakeEligibility.Password, FakeEligibility.Password));
+        clinic.Eligibility.LockedSeconds = 60;
+        await BringAsync("/clinic/password", PasswordAsync(FakeEligibility.Password, "another-one"));
+        clinic.Eligibility.Find = _ => null;
+        await BringAsync("/clinic/insured/{id}", clinic.GetAsync("/clinic/insured/P1"));
+        await BringAsync("/clinic/insured/{id}", clinic.GetAsync("/clinic/insured/P1"));
+
+        Assert.Equal(
+            ApiOperations.All.SelectMany(operation => operation.Refusals.Select(one => $"{operation.Path} {one.Status} {one.Code}"))
+                .Order(StringComparer.Ordinal),
+            brought);
+
+        Task<ClinicAnswer> PasswordAsync(string before, string after) =>
+            clinic.PostAsync("/clinic/password", new { oldPassword = before, newPassword = after });
+
+        async Task BringAsync(string path, Task<ClinicAnswer> call)
+        {
+            ClinicAnswer answer = await call;
+            JsonNode response = document["paths"]![path]!.AsObject().Single().Value!["responses"]![$"{answer.Status}"]!;
+            Assert.Contains(answer.Code!, (string)response["description"]!, StringComparison.Ordinal);
+            Assert.Equal(answer.RetryAfter is not null, response["headers"]?["Retry-After"] is not null);
+            brought.Add($"{path} {answer.Status} {answer.Code}");
+        }
+    }
+
+    [Fact]
+    public void Numbers_are_described_with_their_unit_and_as_text_or_number()
+    {
+        JsonNode document = OpenApiDocument.Make(ApiOperations.All);
+        JsonNode Field(string schema, string field) => document["components"]!["schemas"]![schema]!["properties"]![field]!;
+
+        Assert.Equal(["分", "千分之一分", "百万分之一元", "数量 × 10000", "万分之一", "yyyy-MM-dd，北京时间"],
+        [
+            (string)Field("SettleRequest", "totalFen")["description"]!, (string)Field("FeeLine", "unitPriceMilliFen")["description"]!,
+            (string)Field("FeeLine", "unitPriceMicroYuan")["description"]!, (string)Field("FeeLine", "quantityE4")["description"]!,
+            (string)Field("SettleReply", "rateBp")["description"]!, (string)Field("SettleRequest", "visitDate")["description"]!,
+        ]);
+        Assert.Equal(["string", "integer"], Field("SettleRequest", "totalFen")["type"]!.AsArray().Select(type => (string)type!));
+        Assert.All(ApiOperations.All.Where(operation => operation.Method == "POST"),
+            operation => Assert.True((bool)document["paths"]![operation.Path]!["post"]!["requestBody"]!["required"]!));
+    }
+
+    [Fact]
+    public async Task Page_shows_every_call_and_field_with_its_unit_and_each_link_leads_somewhere()
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync();
+
+        string page = (await clinic.GetAsync("/openapi.html")).Body;
+
+        Assert.All(ApiOperations.All, operation =>
+            Assert.Contains($"<code>{operation.Method} {operation.Path}</code>", page, StringComparison.Ordinal));
+        Assert.Contains("<tr><td><code>totalFen</code></td><td>string / integer</td><td>分</td></tr>", page, StringComparison.Ordinal);
+        string[] links = [.. Links().Matches(page).Select(match => match.Groups["target"].Value).Distinct()];
+        Assert.True(links.Length > 20);
+        Assert.All(links, link => Assert.Contains($"<h3 id=\"{link}\">", page, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Page_shows_text_as_it_is_and_no_markup_of_it()
+    {
+        JsonObject document = OpenApiDocument.Make([new ApiOperation("GET", "/a", "标签", "<b>少于 & 多于</b>")
+        {
+            ReplyMessage = SettleReply.Descriptor,
+        }]);
+
+        Assert.Contains("<p>&lt;b&gt;少于 &amp; 多于&lt;/b&gt;</p>", OpenApiPage.Html(document), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("/clinic/nothing", 404)]
     [InlineData("/v1/nothing", 404)]
@@ -150,4 +326,10 @@ public sealed partial class OpenApiTests
 
     [GeneratedRegex("\"\\$ref\": \"(?<target>[^\"]+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex References();
+
+    [GeneratedRegex("[0-9]+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Numbers();
+
+    [GeneratedRegex("<a href=\"#(?<target>[^\"]+)\">", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Links();
 }
