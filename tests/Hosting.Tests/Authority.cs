@@ -1,3 +1,4 @@
+using System.Formats.Asn1;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -19,17 +20,24 @@ internal sealed class Authority
     private readonly string _name;
     private readonly X509Certificate2 _root;
 
-    public Authority(string directory, string name)
+    /// <param name="over">The authority that answers for this one; null for one that answers for itself.</param>
+    public Authority(string directory, string name, Authority? over = null)
     {
         _directory = directory;
         _name = name;
-        CertificateRequest request = new($"CN={name}", ECDsa.Create(ECCurve.NamedCurves.nistP256), HashAlgorithmName.SHA256);
+        ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(
             certificateAuthority: true, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
-        _root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddHours(1));
-        File.WriteAllText(Path.Combine(directory, name + ".crt"), _root.ExportCertificatePem());
+        (DateTimeOffset from, DateTimeOffset to) = (DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddHours(1));
+        _root = over is null
+            ? request.CreateSelfSigned(from, to)
+            : request.Create(over._root, from, over._root.NotAfter, RandomNumberGenerator.GetBytes(12)).CopyWithPrivateKey(key);
+        File.WriteAllText(CertificateFile, _root.ExportCertificatePem());
     }
+
+    public string CertificateFile => Path.Combine(_directory, _name + ".crt");
 
     /// <summary>Writes a list of what was taken back.</summary>
     /// <param name="certificates">Files that <see cref="Issue"/> has written.</param>
@@ -47,9 +55,49 @@ internal sealed class Authority
         byte[] der = list.Build(_root, 1, DateTimeOffset.UtcNow.AddHours(hoursLeft), HashAlgorithmName.SHA256,
             thisUpdate: DateTimeOffset.UtcNow.AddDays(-2));
         string revoked = Path.Combine(_directory, file);
-        File.WriteAllText(revoked, PemEncoding.WriteString("X509 CRL", der) + "\n");
+        File.WriteAllText(revoked, Pem(der));
         return revoked;
     }
+
+    /// <summary>Writes a list of what was taken back since another list: its extension, which is critical, says so (RFC 5280,
+    /// 5.2.4).</summary>
+    public string RevokeSince(int list, string file)
+    {
+        AsnReader whole = new(Convert.FromBase64String(string.Concat(
+            File.ReadLines(Revoke([], file: file)).Where(line => !line.StartsWith('-')))), AsnEncodingRules.DER);
+        AsnReader parts = whole.ReadSequence();
+        AsnReader content = parts.ReadSequence();
+        ReadOnlyMemory<byte> algorithm = parts.ReadEncodedValue();
+        Asn1Tag extensions = new(TagClass.ContextSpecific, 0, isConstructed: true);
+        AsnWriter signed = new(AsnEncodingRules.DER);
+        using (signed.PushSequence())
+        {
+            while (content.HasData && content.PeekTag() != extensions) signed.WriteEncodedValue(content.ReadEncodedValue().Span);
+            using (signed.PushSequence(extensions))
+            using (signed.PushSequence())
+            using (signed.PushSequence())
+            {
+                signed.WriteObjectIdentifier("2.5.29.27");
+                signed.WriteBoolean(true);
+                using (signed.PushOctetString()) signed.WriteInteger(list);
+            }
+        }
+
+        AsnWriter made = new(AsnEncodingRules.DER);
+        using ECDsa key = _root.GetECDsaPrivateKey()!;
+        using (made.PushSequence())
+        {
+            made.WriteEncodedValue(signed.Encode());
+            made.WriteEncodedValue(algorithm.Span);
+            made.WriteBitString(key.SignData(signed.Encode(), HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence));
+        }
+
+        string path = Path.Combine(_directory, file);
+        File.WriteAllText(path, Pem(made.Encode()));
+        return path;
+    }
+
+    private static string Pem(byte[] der) => PemEncoding.WriteString("X509 CRL", der) + "\n";
 
     public X509ChainPolicy Trust() => new()
     {
@@ -81,6 +129,6 @@ internal sealed class Authority
         File.WriteAllText(file + ".crt", certificate.ExportCertificatePem());
         File.WriteAllText(file + ".key", key.ExportPkcs8PrivateKeyPem());
         return [$"--Claims:Tls:Certificate={file}.crt", $"--Claims:Tls:Key={file}.key",
-            $"--Claims:Tls:ClientCa={Path.Combine(_directory, _name + ".crt")}"];
+            $"--Claims:Tls:ClientCa={CertificateFile}"];
     }
 }

@@ -7,6 +7,7 @@ using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using static Hosting.Tests.Eventually;
 
 namespace Hosting.Tests;
@@ -200,6 +201,106 @@ public sealed class CertificateReloadTests : IDisposable
     }
 
     [Fact]
+    public void Overdue_list_is_told_once_and_its_time_is_in_the_metric()
+    {
+        Authority authority = new(_directory, "bureau");
+        string[] files = Files(authority.Issue("adjudication", "localhost"));
+        string revoked = authority.Revoke([], hoursLeft: -1);
+        Tls tls = Tls.Load(new TlsSettings { Certificate = files[0], Key = files[1], ClientCa = files[2], Revoked = revoked });
+        Warnings warnings = new();
+        using TlsReload reload = new(tls, TimeProvider.System, warnings);
+
+        for (int look = 0; look < 3; look++) reload.Look();
+
+        DateTimeOffset due = tls.RevocationsDue!.Value;
+        Assert.Equal([$"The list of certificates that were taken back is overdue since {due:u}; it stays in use."], warnings.Lines);
+        using Measured measured = new("Claims.Hosting", ofThisThread: true);
+        Assert.Equal(due.ToUnixTimeSeconds(), measured.Observe("claims_revocation_list_due_timestamp_seconds"));
+
+        // Another one is in time; the next that is not is told again.
+        authority.Revoke([], hoursLeft: 1);
+        reload.Look();
+        Assert.Single(warnings.Lines);
+        authority.Revoke([], hoursLeft: -2);
+        reload.Look();
+        Assert.Equal(2, warnings.Lines.Count);
+    }
+
+    [Fact]
+    public void Lists_of_several_authorities_count_and_the_first_that_is_due_is_the_one_told()
+    {
+        Authority bureau = new(_directory, "bureau");
+        Authority other = new(_directory, "other");
+        string[] own = Files(bureau.Issue("adjudication", "localhost"));
+        string[] first = Files(bureau.Issue("first", "first"));
+        string[] second = Files(other.Issue("second", "second"));
+        string[] third = Files(other.Issue("third", "third"));
+        string later = bureau.Revoke([first[0]], hoursLeft: 2, file: "bureau.pem");
+        string sooner = other.Revoke([second[0]], hoursLeft: 1, file: "other.pem");
+        string trusted = Together("trusted.crt", bureau.CertificateFile, other.CertificateFile);
+        Tls tls = Tls.Load(new TlsSettings
+        {
+            Certificate = own[0], Key = own[1], ClientCa = trusted, Revoked = Together("revoked.pem", later, sooner),
+        });
+
+        Assert.Equal([false, false, true], new[] { first, second, third }.Select(files => IsTrusted(tls, files[0])));
+        Assert.InRange(tls.RevocationsDue!.Value, DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddHours(1));
+    }
+
+    [Fact]
+    public void Authority_that_another_has_taken_back_is_trusted_no_longer_with_all_that_it_issued()
+    {
+        Authority root = new(_directory, "root");
+        Authority hospitals = new(_directory, "hospitals", root);
+        string[] own = Files(root.Issue("adjudication", "localhost"));
+        string[] hospital = Files(hospitals.Issue("hospital", "hospital"));
+        TlsSettings settings = new()
+        {
+            Certificate = own[0], Key = own[1], ClientCa = Together("trusted.crt", root.CertificateFile, hospitals.CertificateFile),
+            Revoked = root.Revoke([]),
+        };
+        Tls tls = Tls.Load(settings);
+        Assert.True(IsTrusted(tls, hospital[0]));
+
+        root.Revoke([hospitals.CertificateFile]);
+
+        Assert.True(tls.ReadAgain());
+        Assert.False(IsTrusted(tls, hospital[0]));
+        Assert.True(IsTrusted(tls, own[0]));
+    }
+
+    [Fact]
+    public void List_of_changes_alone_is_not_taken_for_a_whole_one()
+    {
+        Authority authority = new(_directory, "bureau");
+        string[] files = Files(authority.Issue("adjudication", "localhost"));
+
+        SettingsException refused = Assert.Throws<SettingsException>(() => Tls.Load(new TlsSettings
+        {
+            Certificate = files[0], Key = files[1], ClientCa = files[2], Revoked = authority.RevokeSince(list: 1, "changes.pem"),
+        }));
+
+        Assert.Contains("has the critical extension 2.5.29.27, which is not known here: give whole lists", refused.Errors.Single(),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void File_of_identities_that_changes_is_read_again()
+    {
+        Authority authority = new(_directory, "bureau");
+        string[] files = Files(authority.Issue("hospital", "hospital", identity: null));
+        string identities = Path.Combine(_directory, "identities");
+        File.WriteAllText(identities, "claims://facility/H1 CN=hospital\n");
+        Tls tls = Tls.Load(new TlsSettings { Certificate = files[0], Key = files[1], ClientCa = files[2], Identities = identities });
+        Assert.Equal("claims://facility/H1", tls.IdentityOf(tls.Certificate)!.ToString());
+
+        File.WriteAllText(identities, "claims://facility/H2 CN=hospital\n");
+
+        Assert.True(tls.ReadAgain());
+        Assert.Equal("claims://facility/H2", tls.IdentityOf(tls.Certificate)!.ToString());
+    }
+
+    [Fact]
     public void List_that_is_none_or_of_another_authority_ends_the_start()
     {
         Authority authority = new(_directory, "bureau");
@@ -218,6 +319,19 @@ public sealed class CertificateReloadTests : IDisposable
         string Fault(string revoked) => Assert.Single(Assert.Throws<SettingsException>(() => ServiceHost.CreateBuilder(
             ["--Claims:Port=0", "--Claims:MetricsPort=0", .. authority.Issue("adjudication", "localhost"),
                 $"--Claims:Tls:Revoked={revoked}"], "sample").ReadSettings<NoSettings>()).Errors);
+    }
+
+    private string Together(string name, params string[] files)
+    {
+        string path = Path.Combine(_directory, name);
+        File.WriteAllText(path, string.Join('\n', files.Select(File.ReadAllText)));
+        return path;
+    }
+
+    private static bool IsTrusted(Tls tls, string file)
+    {
+        using X509Certificate2 certificate = X509CertificateLoader.LoadCertificateFromFile(file);
+        return tls.Trusts(certificate, TlsRole.Client);
     }
 
     // The last byte is of the signature.
@@ -245,6 +359,21 @@ public sealed class CertificateReloadTests : IDisposable
     }
 
     private sealed class NoSettings;
+
+    private sealed class Warnings : ILogger<TlsReload>
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel)) Lines.Add(formatter(state, exception));
+        }
+    }
 
     /// <summary>A caller with a certificate, who keeps the serial number of the server's.</summary>
     private sealed class Shown : IDisposable

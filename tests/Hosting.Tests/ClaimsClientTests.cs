@@ -34,6 +34,28 @@ public sealed class ClaimsClientTests
         Assert.Equal(3, calls);
     }
 
+    /// <summary>Whoever waits behind several services would wait for the tries of each.</summary>
+    [Fact]
+    public async Task Idempotent_call_is_sent_three_times_at_most()
+    {
+        int calls = 0;
+        Behaviour behaviour = new()
+        {
+            GetAccumulators = (_, _) =>
+            {
+                Interlocked.Increment(ref calls);
+                throw new RpcException(new Status(StatusCode.Unavailable, "starting"));
+            },
+        };
+        await using InProcessService callee = await InProcessService.StartAsync(behaviour);
+        await using ServiceProvider caller = Caller(callee.Grpc, Long);
+
+        RpcException failed = await Assert.ThrowsAsync<RpcException>(async () => await caller
+            .GetRequiredService<Adjudication.AdjudicationClient>().GetAccumulatorsAsync(new GetAccumulatorsRequest { InsuredId = "P1" }));
+
+        Assert.Equal((StatusCode.Unavailable, "starting", 3), (failed.StatusCode, failed.Status.Detail, calls));
+    }
+
     [Fact]
     public async Task Call_that_is_sent_again_brings_the_headers_of_its_caller_and_one_identity()
     {

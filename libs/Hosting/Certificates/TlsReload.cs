@@ -58,7 +58,7 @@ internal sealed class TlsReload : BackgroundService
         }
     }
 
-    private void Look()
+    internal void Look()
     {
         try
         {
