@@ -40,6 +40,8 @@ public sealed class PublishedTailTests : IDisposable
         await PublishAsync(producer, 0, later.ToByteArray());
         await producer.ProduceAsync(new TopicPartition(ClaimsTopic.Name, 0), new Message<Null, byte[]> { Value = Message(97) });
         await PublishAsync(producer, 1, foreign.ToByteArray());
+        // Published again after a gap: an earlier number behind a later one.
+        await PublishAsync(producer, 0, Message(6));
 
         Assert.Equal(new Dictionary<int, long> { [0] = 7 }, Tail().Read(Epoch, [0, 1]));
     }
