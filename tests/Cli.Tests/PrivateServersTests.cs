@@ -138,17 +138,34 @@ public sealed class PrivateServersTests
         Assert.False(default(ProcessIdentity).IsRunning);
     }
 
+    /// <summary>After a restart of the machine the number in the file may be another program's, which PostgreSQL takes for its own.</summary>
     [Fact]
     public async Task Postgres_keeps_what_it_committed_when_killed_with_its_lock_file_left_behind()
     {
-        await using PrivatePostgres postgres = await PrivatePostgres.StartAsync();
-        string books = postgres.ConnectionString("books");
-        await ExecuteAsync(books, "CREATE TABLE entry (fen bigint); INSERT INTO entry VALUES (42)");
+        string directory = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            await using PrivatePostgres postgres = await PrivatePostgres.StartAsync(directory);
+            string books = postgres.ConnectionString("books");
+            await ExecuteAsync(books, "CREATE TABLE entry (fen bigint); INSERT INTO entry VALUES (42)");
 
-        await postgres.KillAsync();
-        await postgres.RestartAsync();
+            await postgres.KillAsync();
+            string[] sleep = Environment.IsPrivilegedProcess
+                ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "sleep", "100"]
+                : ["sleep", "100"];
+            using ServerProcess other = await ServerProcess.StartOwnedAsync(
+                new ServerCommand("/usr/bin/env", sleep, Path.Combine(directory, "other.log")));
+            string lockFile = Path.Combine(directory, PrivatePostgres.DataName, "postmaster.pid");
+            string[] lines = await File.ReadAllLinesAsync(lockFile);
+            await File.WriteAllLinesAsync(lockFile, [$"{other.Identity.Pid}", .. lines[1..]]);
+            await postgres.RestartAsync();
 
-        Assert.Equal(42L, await ExecuteAsync(postgres.ConnectionString("books"), "SELECT fen FROM entry"));
+            Assert.Equal(42L, await ExecuteAsync(postgres.ConnectionString("books"), "SELECT fen FROM entry"));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
     }
 
     [Fact]

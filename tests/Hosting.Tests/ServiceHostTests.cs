@@ -4,6 +4,9 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace Hosting.Tests;
 
@@ -68,6 +71,19 @@ public sealed class ServiceHostTests
         Assert.Equal(HttpStatusCode.NotFound, greetingOnMetrics.StatusCode);
         using HttpResponseMessage post = await client.PostAsync(new Uri(service.Metrics, "/metrics"), content: null);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, post.StatusCode);
+    }
+
+    /// <summary>A hospital's stream stays open for days; with a bound on its size or pace it would break in the middle.</summary>
+    [Fact]
+    public async Task Stream_has_no_bound_in_size_or_pace_and_a_dead_peer_is_found_by_ping()
+    {
+        await using InProcessService service = await InProcessService.StartAsync(new Behaviour());
+
+        KestrelServerLimits limits = service.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits;
+
+        Assert.Equal((null, null), (limits.MaxRequestBodySize, limits.MinRequestBodyDataRate));
+        Assert.Equal((TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(20)),
+            (limits.Http2.KeepAlivePingDelay, limits.Http2.KeepAlivePingTimeout));
     }
 
     [Fact]

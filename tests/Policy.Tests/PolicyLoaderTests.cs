@@ -148,6 +148,8 @@ public sealed class PolicyLoaderTests : IDisposable
         "    accounts: city\n    source: 郑政办〔2021〕24号 一", "unknown key 'accounts'")]
     [InlineData("zhengzhou-contributions.yaml", "      not_in_hand: 2023年度", "      value: 350\n      not_in_hand: 2023年度",
         "      value: 350", "unknown key 'value'")]
+    [InlineData("zhengzhou-contributions.yaml", "          source: 郑医保办〔2024〕60号 一\n\naid:\n",
+        "          source: 郑医保办〔2024〕60号 一\n          until: 2025\n\naid:\n", "          until: 2025", "unknown key 'until'")]
     [InlineData("zhengzhou-contributions.yaml", "        value: 100\n        source: 郑医保〔2023〕6号 一; 郑医保办〔2024〕60号 一\n",
         "        not_in_hand: 不在手\n", "      - from_plan_year: 2024\n        not_in_hand", "key 'source' is missing")]
     [InlineData("zhengzhou-subsidies.yaml", "        not_in_hand: 航空港区", "        central: 1\n        not_in_hand: 航空港区",
