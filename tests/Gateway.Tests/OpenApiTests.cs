@@ -111,8 +111,8 @@ public sealed partial class OpenApiTests
         (string Name, string Value) token = ("Authorization", $"{schemes["token"]!["scheme"]} {clinic.Eligibility.Issue()}");
         (clinic.Cookie, clinic.CsrfToken) = (null, null);
         // Those two end the session; a login is served without one.
-        foreach (ApiOperation operation in ApiOperations.All.OrderBy(operation => operation.Path is "/clinic/logout")
-            .OrderBy(operation => operation.Path is "/clinic/login"))
+        foreach (ApiOperation operation in ApiOperations.All.OrderBy(operation => operation.Path is "/clinic/login" or "/clinic/logout")
+            .ThenBy(operation => operation.Path is "/clinic/login"))
         {
             JsonArray needs = document["paths"]![operation.Path]![operation.Method.ToLowerInvariant()]!["security"]!.AsArray();
             string[] described = [.. needs.Select(need => string.Join('+', need!.AsObject().Select(one => one.Key)))];

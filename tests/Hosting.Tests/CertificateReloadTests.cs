@@ -240,7 +240,10 @@ public sealed class CertificateReloadTests : IDisposable
         string trusted = Together("trusted.crt", bureau.CertificateFile, other.CertificateFile);
         Tls tls = Tls.Load(new TlsSettings
         {
-            Certificate = own[0], Key = own[1], ClientCa = trusted, Revoked = Together("revoked.pem", later, sooner),
+            Certificate = own[0],
+            Key = own[1],
+            ClientCa = trusted,
+            Revoked = Together("revoked.pem", later, sooner),
         });
 
         Assert.Equal([false, false, true], new[] { first, second, third }.Select(files => IsTrusted(tls, files[0])));
@@ -256,7 +259,9 @@ public sealed class CertificateReloadTests : IDisposable
         string[] hospital = Files(hospitals.Issue("hospital", "hospital"));
         TlsSettings settings = new()
         {
-            Certificate = own[0], Key = own[1], ClientCa = Together("trusted.crt", root.CertificateFile, hospitals.CertificateFile),
+            Certificate = own[0],
+            Key = own[1],
+            ClientCa = Together("trusted.crt", root.CertificateFile, hospitals.CertificateFile),
             Revoked = root.Revoke([]),
         };
         Tls tls = Tls.Load(settings);
@@ -277,7 +282,10 @@ public sealed class CertificateReloadTests : IDisposable
 
         SettingsException refused = Assert.Throws<SettingsException>(() => Tls.Load(new TlsSettings
         {
-            Certificate = files[0], Key = files[1], ClientCa = files[2], Revoked = authority.RevokeSince(list: 1, "changes.pem"),
+            Certificate = files[0],
+            Key = files[1],
+            ClientCa = files[2],
+            Revoked = authority.RevokeSince(list: 1, "changes.pem"),
         }));
 
         Assert.Contains("has the critical extension 2.5.29.27, which is not known here: give whole lists", refused.Errors.Single(),

@@ -373,6 +373,7 @@ public sealed class OutpatientFormatTests
     [InlineData("        of: cost\n", "        of: price\n", "of: price", "'price' in 'of' is not one of fund_pay, cost, count")]
     [InlineData("unit: visits", "unit: yuan", "times:", "unit 'yuan' is not one of visits")]
     [InlineData("value: 5,", "value: 2.5,", "times:", "2.5 visits in 'value' is not a whole number of visits")]
+    [InlineData("value: 5,", "value: 10001,", "times:", "10001 in 'value' is more than 10000 visits")]
     [InlineData("facility_class: [rest], p", "facility_class: [other], p", "when: {facility_class: [other]",
         "'other' is no facility_class here; known: top, base, rest")]
     [InlineData("when: {facility_class: [rest], p", "when: {facility: [rest], p", "when: {facility: [rest]", "unknown key 'facility'")]

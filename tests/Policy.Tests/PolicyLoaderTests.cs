@@ -141,6 +141,8 @@ public sealed class PolicyLoaderTests : IDisposable
         "        ruling: exempt-from-payment", "key 'source' is missing")]
     [InlineData("zhengzhou-counties.yaml", "    accounts: city\n", "    accounts: town\n", "    accounts: town",
         "'town' in 'accounts' is not one of city, county")]
+    [InlineData("zhengzhou-counties.yaml", "    accounts: city\n", "    accounts: City\n", "    accounts: City",
+        "'City' in 'accounts' is not one of city, county")]
     [InlineData("zhengzhou-counties.yaml", "    fiscal: district\n", "    fiscal: zone\n", "    fiscal: zone",
         "'zone' in 'fiscal' is not one of district, county, airport_zone")]
     [InlineData("zhengzhou-counties.yaml", "    fiscal: district\n", "", "    name: 中原区", "key 'fiscal' is missing")]
