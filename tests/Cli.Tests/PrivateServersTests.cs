@@ -138,7 +138,7 @@ public sealed class PrivateServersTests
         Assert.False(default(ProcessIdentity).IsRunning);
     }
 
-    /// <summary>After a restart of the machine the number in the file may be another program's, which PostgreSQL takes for its own.</summary>
+    /// <summary>After a restart of the machine the number in the file may be another program's: PostgreSQL takes it for its own.</summary>
     [Fact]
     public async Task Postgres_keeps_what_it_committed_when_killed_with_its_lock_file_left_behind()
     {

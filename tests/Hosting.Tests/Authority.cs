@@ -33,7 +33,8 @@ internal sealed class Authority
         (DateTimeOffset from, DateTimeOffset to) = (DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddHours(1));
         _root = over is null
             ? request.CreateSelfSigned(from, to)
-            : request.Create(over._root, from, new DateTimeOffset(over._root.NotAfter), RandomNumberGenerator.GetBytes(12)).CopyWithPrivateKey(key);
+            : request.Create(over._root, from, new DateTimeOffset(over._root.NotAfter), RandomNumberGenerator.GetBytes(12))
+                .CopyWithPrivateKey(key);
         File.WriteAllText(CertificateFile, _root.ExportCertificatePem());
     }
 

@@ -6,6 +6,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Hosting.Tests;
@@ -160,6 +161,15 @@ public sealed class ServiceHostTests
     }
 
     [Fact]
+    public async Task Calls_have_the_seconds_of_the_setting_to_end_in()
+    {
+        await using InProcessService service =
+            await InProcessService.StartAsync(new Behaviour(), configure: null, "--Claims:DrainSeconds=7");
+
+        Assert.Equal(TimeSpan.FromSeconds(7), service.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout);
+    }
+
+    [Fact]
     public async Task Failure_while_the_program_is_put_together_is_one_sentence()
     {
         await using ServiceProcess service =
@@ -213,6 +223,13 @@ public sealed class ServiceHostTests
 
         Assert.Equal(3, metrics.Value("claims_sample_greetings_total", ("greeting", "a \"quoted\\ one\nand more")));
         Assert.Equal("counter", metrics.Families["claims_sample_greetings_total"].Type);
+        // An alert sees no increase of what was not there: what is rare is there from the start.
+        foreach (string reason in (string[])["all", "calls", "streams", "rate"])
+            Assert.Equal(0, metrics.Value("claims_calls_turned_away_total", ("reason", reason)));
+        foreach (string reason in (string[])["share", "resets", "silent"])
+            Assert.Equal(0, metrics.Value("claims_connections_turned_away_total", ("reason", reason)));
+        foreach (string reason in (string[])["silent", "certificate"])
+            Assert.Equal(0, metrics.Value("claims_streams_cut_total", ("reason", reason)));
         Assert.Contains("kestrel_active_connections", metrics.Families.Keys);
         Assert.Contains("dotnet_process_memory_working_set_bytes", metrics.Families.Keys);
     }
