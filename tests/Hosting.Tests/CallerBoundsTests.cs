@@ -97,6 +97,7 @@ public sealed class CallerBoundsTests
     {
         await using InProcessService service =
             await InProcessService.StartAsync(new Behaviour(), configure: null, "--Claims:StreamsPerCaller=2");
+        using Measured turnedAway = new("Claims.Hosting", ("reason", "streams"));
         using Caller caller = new(service.Grpc, Caller.Good, H1);
         using AsyncDuplexStreamingCall<SettleRequest, SettleReply> throughout = caller.Open();
         Assert.Equal(StatusCode.OK, await AskAsync(throughout));
@@ -108,6 +109,7 @@ public sealed class CallerBoundsTests
             RpcException refused = await Assert.ThrowsAsync<RpcException>(() => EndAsync(second));
             Assert.Equal((StatusCode.ResourceExhausted, "本机构已打开 2 条结算流（StreamsPerCaller），未打开新的流，请使用已打开的流。"),
                 (refused.StatusCode, refused.Status.Detail));
+            Assert.Equal(1, turnedAway.Sum("claims_calls_turned_away_total"));
         }
 
         using Caller other = new(service.Grpc, Caller.Good, H2);

@@ -306,6 +306,9 @@ public sealed class CertificateReloadTests : IDisposable
 
         Assert.True(tls.ReadAgain());
         Assert.Equal("claims://facility/H2", tls.IdentityOf(tls.Certificate)!.ToString());
+        File.WriteAllText(identities, "nobody\n");
+        Assert.StartsWith("Setting Claims:Tls:Identities (environment variable Claims__Tls__Identities) names a file that cannot be used: "
+            + "line 1 ", Assert.Throws<SettingsException>(() => tls.ReadAgain()).Errors.Single(), StringComparison.Ordinal);
     }
 
     [Fact]
