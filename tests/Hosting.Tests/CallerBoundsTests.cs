@@ -171,6 +171,7 @@ public sealed class CallerBoundsTests
                     return new SettleReply { RequestId = request.RequestId };
                 },
             }, configure: null, "--Claims:SilentSeconds=1", "--Claims:StreamIdleSeconds=2");
+        using Measured cut = new("Claims.Hosting", ("reason", "silent"));
         using Caller caller = new(service.Grpc, Caller.Good, H1);
         using Caller other = new(service.Grpc, Caller.Good, H2);
         using AsyncDuplexStreamingCall<SettleRequest, SettleReply> worked = other.Open();
@@ -184,6 +185,7 @@ public sealed class CallerBoundsTests
 
         Assert.Equal((StatusCode.Unavailable, "流上 1 秒内没有收到消息，已结束；需要时请重新打开。"), (unsaid.StatusCode, unsaid.Status.Detail));
         Assert.Equal((StatusCode.Unavailable, "流上 2 秒内没有收到消息，已结束；需要时请重新打开。"), (idled.StatusCode, idled.Status.Detail));
+        await UntilAsync(() => cut.Sum("claims_streams_cut_total") == 2);
         released.SetResult();
         Assert.True(await worked.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Bound));
         Assert.Equal("R1", worked.ResponseStream.Current.RequestId);
