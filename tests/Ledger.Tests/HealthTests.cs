@@ -25,6 +25,20 @@ public sealed class HealthTests(LedgerDatabase databases)
     }
 
     [Fact]
+    public async Task Whatever_works_by_itself_is_started_with_the_service()
+    {
+        await using RunningLedger ledger = RunningLedger.Create("Host=127.0.0.1;Port=1;Database=none;Username=none");
+
+        Assert.Equal(
+            [
+                "ChainWorker", "ClosingWatch", "CountyNames", "FundWatch", "PlanWatch", "PolicyInForce", "PostingWorker", "RefusalRemoval",
+            ],
+            ledger.Get<IEnumerable<Microsoft.Extensions.Hosting.IHostedService>>().Select(service => service.GetType())
+                .Where(type => type.Assembly == typeof(Claims.Ledger.LedgerSettings).Assembly).Select(type => type.Name)
+                .Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Ledger_whose_database_cannot_be_read_is_not_ready()
     {
         await using RunningLedger ledger = RunningLedger.Create("Host=127.0.0.1;Port=1;Database=none;Username=none");

@@ -67,6 +67,21 @@ public sealed class SharingTests(LedgerDatabase databases) : IAsyncLifetime
         Assert.Equal(Enumerable.Range(0, Shards), all.SelectMany(ledger => ledger.Own.Shards).Order());
     }
 
+    /// <summary>It is alive, and does not take its half.</summary>
+    [Fact]
+    public async Task Shards_that_no_instance_takes_are_counted()
+    {
+        await using NpgsqlDataSource idle = NpgsqlDataSource.Create($"{_postgres};No Reset On Close=true;Minimum Pool Size=1");
+        await using NpgsqlCommand alive = idle.CreateCommand($"SELECT pg_advisory_lock_shared({ShardSharing.AliveKey}, 0)");
+        await alive.ExecuteNonQueryAsync();
+
+        await using RunningLedger ledger = await JoinAsync();
+
+        LedgerMetrics metrics = ledger.Get<LedgerMetrics>();
+        await Eventually.HoldsAsync(() => metrics.Unposted == Shards / 2, () => $"{metrics.Unposted} shards are unposted");
+        Assert.Equal(Shards / 2, ledger.Own.Shards.Count);
+    }
+
     [Fact]
     public async Task Instance_that_joins_under_load_takes_its_share_and_one_that_leaves_gives_it_back()
     {

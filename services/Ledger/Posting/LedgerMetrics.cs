@@ -35,7 +35,7 @@ internal sealed class LedgerMetrics : IDisposable
             description: "Shards that stand at a record set aside, of all instances.");
     }
 
-    /// <summary>Shards that no instance holds, as last seen.</summary>
+    /// <summary>Shards that no instance holds, as last seen; all of them while this instance has no session to see any.</summary>
     public int Unposted { get; set; }
 
     /// <summary>Records not yet read, for each shard that this instance reads.</summary>

@@ -15,10 +15,12 @@ internal sealed class ShardSharing(
     /// <summary>First keys of the advisory locks; the second is the shard, or 0 for being alive.</summary>
     public const int ShardKey = 0x1ed9_0001;
 
+    /// <inheritdoc cref="ShardKey"/>
+    public const int AliveKey = 0x1ed9_0002;
+
     /// <summary>What stands before host:process in the session's application_name.</summary>
     public const string ApplicationPrefix = "claims-ledger ";
 
-    private const int AliveKey = 0x1ed9_0002;
     private const int TimeoutSeconds = 5;
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
