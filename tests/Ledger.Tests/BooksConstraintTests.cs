@@ -86,13 +86,76 @@ public sealed class BooksConstraintTests(LedgerDatabase databases)
 
         Assert.Contains("check constraint", refused.MessageText, StringComparison.Ordinal);
         Assert.Equal(2L, await ScalarAsync(ledger.Database, "SELECT count(*) FROM sub_ledger"));
+    }
 
-        static string Another(string change) => $"""
-            CREATE TEMPORARY TABLE another AS SELECT * FROM sub_ledger;
-            UPDATE another SET sequence = 99, request_id = 'another', settlement_id = 'another', {change};
-            INSERT INTO sub_ledger SELECT * FROM another;
-            DROP TABLE another
-            """;
+    [Fact]
+    public async Task Record_that_is_not_what_its_kind_is_is_refused()
+    {
+        const string Merge = "kind = 'MERGE_IN', visit_date = NULL";
+        const string NoMoney = "total_fen = 0, full_self_pay_fen = 0, in_scope_fen = 0, shortfall_fen = 0";
+        PublishedLog log = new PublishedLog(1).AddSettlements(1);
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
+        await ledger.OpenAsync(log);
+        await ledger.BookAsync(log);
+
+        foreach (string change in (string[])
+        [
+            "sequence = 0", "kind = 'UNHEARD_OF'", "settlement_id = NULL", "visit_date = NULL", "kind = 'CANCELLATION'",
+            "fund_pay_fen = -fund_pay_fen", "shortfall_fen = -1", "note = 'N'", $"{Merge}, facility_code = '', note = 'N'",
+            $"{Merge}, {NoMoney}, fund_pay_fen = 0, facility_code = '', note = ''",
+            $"{Merge}, {NoMoney}, fund_pay_fen = 0, facility_code = 'H1', note = 'N'",
+            $"kind = 'REQUEST_ONLY', {NoMoney}, fund_pay_fen = 1", $"kind = 'NUMBERS_LOST', {NoMoney}, fund_pay_fen = 0",
+        ])
+        {
+            PostgresException refused = await Assert.ThrowsAsync<PostgresException>(
+                () => ExecuteAsync(ledger.Database, Another(change)));
+            Assert.Equal((change, "23514"), (change, refused.SqlState));
+        }
+
+        await ExecuteAsync(ledger.Database, Another($"{Merge}, {NoMoney}, fund_pay_fen = 0, facility_code = '', note = 'N'"));
+        Assert.Equal(2L, await ScalarAsync(ledger.Database, "SELECT count(*) FROM sub_ledger"));
+    }
+
+    /// <summary>No program writes it; a person at the database might.</summary>
+    [Theory]
+    [InlineData("INSERT INTO posting VALUES (1, '2101.resident.410102.H1', 5, 0), (1, '5101.resident.410102', 0, 5)",
+        "payable_not_overpaid")]
+    [InlineData("INSERT INTO account VALUES ('1004.resident.410100', '1004', 'resident', '410100', NULL); "
+        + "INSERT INTO posting VALUES (1, '5101.resident.410102', 5, 0), (1, '1004.resident.410100', 0, 5)", "fund_account_not_overdrawn")]
+    [InlineData("INSERT INTO batch_range VALUES (0, 2, 1, 1)", "batch_range_check")]
+    [InlineData("INSERT INTO chain_link SELECT link, 1, 6, now(), sha256(''), sha256(''), '' FROM generate_series(1, 2) AS link",
+        "chain_link_batch_id_key")]
+    [InlineData("INSERT INTO poison_record (found_at, shard, kafka_offset, reason, record) VALUES (now(), 1, 1, '', ''); "
+        + "INSERT INTO shard_stop (shard, poison_id, stopped_at, reason) VALUES (1, 1, now(), ''), (1, 1, now(), '')",
+        "shard_stop_standing")]
+    [InlineData("INSERT INTO voucher (key, request, kind, county, period, memo, actor, entered_at, journal_id) "
+        + "SELECT 'k', '', 'INTEREST_RECEIVED', '410105', '', '', 'a', now(), journal_id FROM journal", "voucher_key_key")]
+    [InlineData("INSERT INTO journal (batch_id, scheme, posting_date, business_date) VALUES (1, 'resident', '2024-03-02', '2024-03-02'); "
+        + "INSERT INTO voucher (key, request, kind, county, period, memo, actor, entered_at, journal_id, reverses) "
+        + "SELECT journal_id::text, '', CASE journal_id WHEN 1 THEN 'INTEREST_RECEIVED' ELSE 'REVERSAL' END, '410105', '', '', 'a', now(), "
+        + "journal_id, CASE WHEN journal_id > 1 THEN 1 END FROM (SELECT * FROM journal ORDER BY 1) AS journal", "voucher_reverses_key")]
+    [InlineData("INSERT INTO stored_terms VALUES (sha256('a'), 'b')", "stored_terms_check")]
+    public async Task Row_that_no_program_writes_is_refused(string sql, string constraint)
+    {
+        await using NpgsqlDataSource database = await WithJournalAsync();
+
+        PostgresException refused = await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(database, sql));
+
+        Assert.Equal(constraint, refused.ConstraintName ?? refused.MessageText);
+    }
+
+    [Fact]
+    public async Task Every_table_is_append_only_but_those_whose_rows_move_or_go()
+    {
+        await using NpgsqlDataSource database = await WithJournalAsync();
+
+        object? others = await ScalarAsync(database, """
+            SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables
+            WHERE schemaname = 'public' AND NOT EXISTS (SELECT FROM pg_trigger
+                WHERE tgrelid = tablename::regclass AND tgname = 'append_only' AND tgenabled = 'O')
+            """);
+
+        Assert.Equal("account_balance refusal schema_migration shard_stop shard_watermark store stored_terms", others);
     }
 
     /// <summary>Each alone, so that nothing else is out of balance: what is posted beside what is kept, on either side, and the sides
@@ -157,6 +220,15 @@ public sealed class BooksConstraintTests(LedgerDatabase databases)
 
         Assert.Equal(10L, await ScalarAsync(second.Database, "SELECT count(*) FROM sub_ledger"));
     }
+
+    /// <summary>The one record of the sub-ledger once more, with a change.</summary>
+    private static string Another(string change) => $"""
+        CREATE TEMPORARY TABLE another AS SELECT * FROM sub_ledger;
+        UPDATE another SET sequence = 99, request_id = 'another', settlement_id = 'another';
+        UPDATE another SET {change};
+        INSERT INTO sub_ledger SELECT * FROM another;
+        DROP TABLE another
+        """;
 
     private async Task<NpgsqlDataSource> WithJournalAsync()
     {

@@ -50,6 +50,36 @@ public sealed class LedgerRoleTests(LedgerDatabase databases)
             await AssertForbiddenAsync(service, statement);
     }
 
+    /// <summary>What triggers keep, and what changes with the program.</summary>
+    [Fact]
+    public async Task Balances_and_what_the_chart_is_made_of_are_not_appended_to()
+    {
+        await using NpgsqlDataSource service = await AsServiceAsync();
+
+        Assert.Equal(
+            ["account_balance", "account_kind", "closed_month_balance", "schema_migration", "scheme", "voucher_kind"],
+            await ReadAsync(service, """
+                SELECT tablename FROM pg_tables
+                WHERE schemaname = 'public' AND NOT has_table_privilege(format('%I.%I', schemaname, tablename), 'INSERT')
+                ORDER BY 1
+                """));
+    }
+
+    /// <summary>It would do as the owner may for whoever calls it, or find another's tables in place of the books'.</summary>
+    [Fact]
+    public async Task What_works_as_the_owner_is_called_by_the_service_alone_and_looks_in_the_books_alone()
+    {
+        await using NpgsqlDataSource service = await AsServiceAsync();
+        const string OfOwner = "SELECT proname::text FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace AND ";
+
+        // A trigger's function cannot be called.
+        const string Called = OfOwner + "prorettype <> 'trigger'::regtype";
+        Assert.Equal(["remove_refusals"], await ReadAsync(service, Called));
+        Assert.Empty(await ReadAsync(service, Called + " AND has_function_privilege('public', oid, 'EXECUTE')"));
+        Assert.Empty(await ReadAsync(service, OfOwner + "coalesce(proconfig::text, '') NOT LIKE '%search_path=public, pg_temp%'"));
+        await ExecuteAsync(service, "SELECT remove_refusals(now())");
+    }
+
     [Fact]
     public async Task Table_of_a_later_migration_can_be_read_and_appended_to()
     {
