@@ -46,6 +46,17 @@ public sealed class AccumulatorsApiTests(LedgerDatabase databases)
             (refused.StatusCode, refused.Status.Detail));
     }
 
+    [Fact]
+    public async Task Adjudication_that_does_not_answer_makes_the_comparison_unavailable_and_is_named()
+    {
+        FakeOperations away = new(_ => throw new RpcException(new Status(StatusCode.DeadlineExceeded, "too late")));
+        await using ServedLedger served = await ServedLedger.StartAsync(await databases.CreateAsync(), adjudication: away);
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => CheckAsync(served));
+
+        Assert.Equal(new Status(StatusCode.Unavailable, "adjudication answered DeadlineExceeded: too late"), refused.Status);
+    }
+
     private static async Task<AccumulatorsCheck> CheckAsync(ServedLedger served)
     {
         using AsyncServerStreamingCall<CompareAccumulatorsNews> call = served.Audit.CompareAccumulators(new CompareAccumulatorsRequest());

@@ -99,6 +99,19 @@ public sealed class AccumulatorsComparisonTests
         Assert.StartsWith("shard 0 moved while it was compared", check.Detail, StringComparison.Ordinal);
     }
 
+    /// <summary>Redis stands still, and what it has counted is not booked yet.</summary>
+    [Fact]
+    public async Task Shard_whose_books_are_behind_is_not_judged()
+    {
+        for (int i = 0; i < 100; i++) _sequences.Enqueue(11);
+        _stored[0][0].Records++;
+
+        AccumulatorsCheck check = await CompareAsync();
+
+        Assert.Equal((Verdict.Moving, 0, "shard 0 moved while it was compared: 11, then 11 in Redis, 10 in the books"),
+            (check.Verdict, check.Shard, check.Detail));
+    }
+
     [Fact]
     public async Task Difference_weighs_more_than_a_shard_that_cannot_be_judged()
     {

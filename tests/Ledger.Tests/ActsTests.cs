@@ -75,6 +75,38 @@ public sealed class ActsTests(LedgerDatabase databases)
     }
 
     [Fact]
+    public async Task Proposals_of_a_year_that_is_closed_and_of_those_before_it_are_pending_no_longer()
+    {
+        await using RunningLedger ledger = await CreateAsync(1);
+        YearProposals proposals = ledger.Get<YearProposals>();
+        foreach (int year in (int[])[2024, 2023]) await proposals.ProposeAsync(year, Zhang, CancellationToken.None);
+        _clock.Now = Start.AddHours(1);
+        Assert.Equal([2023, 2024], (await proposals.PendingAsync(CancellationToken.None)).Select(pending => pending.Year));
+
+        // Not to hospitals first, as nobody does who is asked twice.
+        await CloseAsync(ledger);
+
+        Assert.Empty(await proposals.PendingAsync(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Each_year_waits_for_its_own_proposal()
+    {
+        await using RunningLedger ledger = await CreateAsync(72);
+        YearProposals proposals = ledger.Get<YearProposals>();
+        await proposals.ProposeAsync(2023, Zhang, CancellationToken.None);
+        _clock.Now = Start.AddHours(1);
+        await proposals.ProposeAsync(2024, Li, CancellationToken.None);
+
+        _clock.Now = Start.AddHours(72);
+        Assert.False((await proposals.ProposeAsync(2024, Zhang, CancellationToken.None)).MayClose);
+        await RefusedAsync("the closing of 2024 was proposed by claims://role/bureau/li.na and may be taken back until "
+            + "2025-01-13 10:00:00 China Standard Time", () => CloseAsync(ledger));
+        await proposals.TakeBackAsync(2024, Li, CancellationToken.None);
+        Assert.Equal(2023, await ledger.ClosedYears.CloseAsync(2023, Li, CancellationToken.None));
+    }
+
+    [Fact]
     public async Task Without_a_delay_a_year_closes_at_once_and_not_before_it_has_ended()
     {
         await using RunningLedger ledger = await CreateAsync(0);
@@ -184,6 +216,24 @@ public sealed class ActsTests(LedgerDatabase databases)
             while (await call.ResponseStream.MoveNext(CancellationToken.None)) listed.Add(call.ResponseStream.Current);
             return listed;
         }
+    }
+
+    /// <summary>The books keep the name for good: it is that of the protocol.</summary>
+    [Fact]
+    public void Kinds_of_acts_have_their_own_names_and_some_are_those_of_other_services()
+    {
+        ActKind[] kinds = [.. Enum.GetValues<ActKind>().Where(kind => kind != ActKind.Unspecified)];
+
+        Assert.Equal(kinds.Select(kind => string.Concat(kind.ToString().Select((letter, at) =>
+            at > 0 && char.IsUpper(letter) ? $"_{letter}" : $"{char.ToUpperInvariant(letter)}"))), kinds.Select(ActKinds.Text));
+        Assert.Equal(kinds, kinds.Select(kind => ActKinds.Of(ActKinds.Text(kind))));
+        Assert.Equal(ActKind.Unspecified, ActKinds.Of("OF_A_NEWER_PROGRAM"));
+        Assert.Equal(
+            [
+                ActKind.FileImported, ActKind.InsuredMerged, ActKind.InsuredParted, ActKind.InsuredRestored, ActKind.ShardRebuilt,
+                ActKind.YearClosedToHospitals,
+            ],
+            kinds.Where(ActKinds.IsOfOthers).OrderBy(kind => kind.ToString(), StringComparer.Ordinal));
     }
 
     [Fact]

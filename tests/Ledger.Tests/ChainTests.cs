@@ -282,6 +282,18 @@ public sealed class ChainTests(LedgerDatabase databases)
     }
 
     [Fact]
+    public async Task Batch_of_more_rows_than_a_transaction_takes_is_chained_alone()
+    {
+        await using Audit audit = await BookedAsync(batches: 1);
+        await audit.ChainAllAsync();
+        await audit.ExecuteAsync($"{BatchWithJournal}; INSERT INTO batch_range VALUES (0, 1000, 100000, 2); {BatchWithJournal}");
+
+        Assert.Equal((1, true), (await audit.Chain.ExtendAsync(sweep: false, CancellationToken.None), audit.Chain.HasMore));
+        Assert.Equal((1, false), (await audit.Chain.ExtendAsync(sweep: false, CancellationToken.None), audit.Chain.HasMore));
+        Assert.Equal("1 2 3", await audit.TextAsync("SELECT string_agg(batch_id::text, ' ' ORDER BY link) FROM chain_link"));
+    }
+
+    [Fact]
     public async Task Chainer_that_is_cut_off_half_way_leaves_nothing_and_the_next_goes_on()
     {
         await using Audit audit = await BookedAsync(batches: 6);

@@ -90,9 +90,64 @@ public sealed class ChainWorkerTests(LedgerDatabase databases)
         Assert.Equal(0, await ledger.CountAsync("SELECT count(*) FROM chain_link"));
     }
 
-    /// <summary>Goes on as it should, and jumps when it is told to.</summary>
+    [Fact]
+    public async Task Batch_far_behind_the_others_is_chained_within_the_hour()
+    {
+        PublishedLog log = new(1);
+        string postgres = await databases.CreateAsync();
+        await using RunningLedger ledger = RunningLedger.Create(postgres);
+        await ledger.OpenAsync(log);
+        await ledger.ExecuteAsync("ALTER TABLE batch ALTER COLUMN batch_id RESTART WITH 100000");
+        log.AddSettlements(1);
+        await ledger.BookNewAsync(log);
+        await using Audit audit = new(postgres);
+        using AuditMetrics metrics = new();
+        HourlyClock clock = new();
+        using ChainWorker worker = new(audit.Chain, metrics, clock, new Lines());
+        await worker.StartAsync(CancellationToken.None);
+        await Eventually.HoldsAsync(async () => await ledger.CountAsync("SELECT count(*) FROM chain_link") == 1, () => "no link is there");
+        // The first look at everything is over once one has found nothing.
+        int rested = clock.Rests;
+        await Eventually.HoldsAsync(() => clock.Rests > rested + 1, () => "the worker does not rest");
+        await ledger.ExecuteAsync("INSERT INTO batch OVERRIDING SYSTEM VALUE VALUES (2, now())");
+
+        clock.AddHour();
+
+        await Eventually.HoldsAsync(async () => await ledger.CountAsync("SELECT count(*) FROM chain_link WHERE batch_id = 2") == 1,
+            () => "the batch far behind is not chained");
+        await worker.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task What_PostgreSQL_refuses_is_told_once_and_chained_as_soon_as_it_does_not()
+    {
+        PublishedLog log = new(1);
+        string postgres = await databases.CreateAsync();
+        await using RunningLedger ledger = RunningLedger.Create(postgres);
+        await ledger.OpenAsync(log);
+        log.AddSettlements(1);
+        await ledger.BookNewAsync(log);
+        await ledger.ExecuteAsync("ALTER TABLE chain_link RENAME TO chain_link_elsewhere");
+        await using Audit audit = new(postgres);
+        using AuditMetrics metrics = new();
+        Lines lines = new();
+        HourlyClock clock = new();
+        using ChainWorker worker = new(audit.Chain, metrics, clock, lines);
+        await worker.StartAsync(CancellationToken.None);
+        await Eventually.HoldsAsync(() => clock.Rests > 2, () => "the worker does not try again");
+
+        await ledger.ExecuteAsync("ALTER TABLE chain_link_elsewhere RENAME TO chain_link");
+
+        await Eventually.HoldsAsync(async () => await ledger.CountAsync("SELECT count(*) FROM chain_link") == 1, () => "no link is there");
+        await worker.StopAsync(CancellationToken.None);
+        Assert.StartsWith("The chain is not extended: 42P01", Assert.Single(lines.Errors), StringComparison.Ordinal);
+    }
+
+    /// <summary>Goes on as it should, but rests for a moment only, and jumps when it is told to.</summary>
     private sealed class HourlyClock : TimeProvider
     {
+        private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(20);
+
         private long _jumped;
         private int _rests;
 
@@ -104,7 +159,7 @@ public sealed class ChainWorkerTests(LedgerDatabase databases)
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
             Interlocked.Increment(ref _rests);
-            return base.CreateTimer(callback, state, dueTime, period);
+            return base.CreateTimer(callback, state, dueTime > Moment ? Moment : dueTime, period);
         }
 
         public override long GetTimestamp() => base.GetTimestamp() + Interlocked.Read(ref _jumped);

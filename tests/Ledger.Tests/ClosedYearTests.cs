@@ -133,6 +133,45 @@ public sealed class ClosedYearTests(LedgerDatabase databases)
         Assert.Equal(1, await ledger.CountAsync("SELECT count(*) FROM batch"));
     }
 
+    /// <summary>Of a voucher: its journal is older than the closing, and its month is open.</summary>
+    [Fact]
+    public async Task Posting_into_a_journal_of_a_closed_year_is_refused()
+    {
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
+        await ExecuteAsync(ledger, """
+            INSERT INTO batch (posted_at) VALUES (now());
+            INSERT INTO journal (batch_id, scheme, posting_date, business_date)
+            VALUES (1, 'resident', '2025-01-02', '2024-12-31'), (1, 'resident', '2025-01-02', '2025-01-01');
+            INSERT INTO account VALUES ('5101.resident.410105', '5101', 'resident', '410105', NULL),
+                ('2101.resident.410105.H1', '2101', 'resident', '410105', 'H1')
+            """);
+        await CloseAsync(ledger, 2024);
+        const string Posting = "INSERT INTO posting SELECT {0}, account_code, CASE kind WHEN '5101' THEN 7 ELSE 0 END, "
+            + "CASE kind WHEN '5101' THEN 0 ELSE 7 END FROM account";
+
+        PostgresException refused = await Assert.ThrowsAsync<PostgresException>(
+            () => ExecuteAsync(ledger, Posting.Replace("{0}", "1", StringComparison.Ordinal)));
+        await ExecuteAsync(ledger, Posting.Replace("{0}", "2", StringComparison.Ordinal));
+
+        Assert.Equal("year_is_open", refused.ConstraintName);
+        Assert.Equal(2, await ledger.CountAsync("SELECT count(*) FROM posting"));
+    }
+
+    [Fact]
+    public async Task Request_without_money_keeps_no_earlier_year_open()
+    {
+        PublishedLog log = new(Shards);
+        log.AddSettlement(0, record => record.VisitDate = "2024-05-01");
+        log.AddSettlement(0, record =>
+        {
+            (record.Kind, record.SettlementId, record.VisitDate) = (Kind.RequestOnly, "", "2022-05-01");
+            record.TotalFen = record.FullSelfPayFen = record.InScopeFen = record.FundPayFen = record.CapUsedAfterFen = 0;
+        });
+        await using RunningLedger ledger = await BookedAsync(log);
+
+        Assert.Equal(2024, await CloseAsync(ledger, 2024));
+    }
+
     [Fact]
     public async Task Open_years_and_requests_without_money_are_still_taken()
     {

@@ -2,6 +2,8 @@ using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Claims.Kafka;
+using Claims.Ledger.Audit;
+using Claims.Ledger.Closing;
 using Claims.Ledger.Funding;
 using Claims.V1;
 using Grpc.Core;
@@ -215,6 +217,63 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
 
         void Show(Instrument instrument, string value, ReadOnlySpan<KeyValuePair<string, object?>> tags) => shown.Add(
             $"{instrument.Name["claims_ledger_".Length..]} {string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}"))} {value}");
+    }
+
+    [Fact]
+    public async Task Years_that_are_proposed_to_be_closed_are_shown_with_their_time_and_none_is_once_they_cannot_be_read()
+    {
+        StoppedClock clock = new(new DateTimeOffset(2025, 1, 10, 1, 0, 0, TimeSpan.Zero));
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync(), clock: clock, yearCloseDelayHours: 72);
+        YearProposals proposals = ledger.Get<YearProposals>();
+        await proposals.ProposeAsync(2024, RunningLedger.Caller, CancellationToken.None);
+        clock.Now = clock.Now.AddHours(1);
+        await proposals.ProposeAsync(2023, RunningLedger.Caller, CancellationToken.None);
+        using ClosingWatch watch = new(proposals, clock, Microsoft.Extensions.Logging.Abstractions.NullLogger<ClosingWatch>.Instance);
+        List<string> shown = [];
+        using MeterListener listener = new();
+        listener.InstrumentPublished = (instrument, listening) =>
+        {
+            if (instrument.Meter.Name == "Claims.Ledger.Closing") listening.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) =>
+            shown.Add($"{instrument.Name["claims_ledger_".Length..]} {tags[0].Key}={tags[0].Value} {(long)value}"));
+        listener.Start();
+
+        await watch.RefreshAsync(CancellationToken.None);
+        listener.RecordObservableInstruments();
+        clock.Now = clock.Now.AddHours(71.5);
+        listener.RecordObservableInstruments();
+        Assert.Equal(
+            [
+                "year_closing_due_seconds year=2023 259200", "year_closing_due_seconds year=2024 255600",
+                "year_closing_due_seconds year=2023 1800", "year_closing_due_seconds year=2024 -1800",
+            ],
+            shown);
+
+        shown.Clear();
+        await ledger.ExecuteAsync("REVOKE SELECT ON act FROM claims_ledger");
+        await watch.RefreshAsync(CancellationToken.None);
+        listener.RecordObservableInstruments();
+        Assert.Empty(shown);
+    }
+
+    [Fact]
+    public void Batches_that_wait_for_the_chain_are_shown()
+    {
+        using AuditMetrics metrics = new();
+        List<long> shown = [];
+        using MeterListener listener = new();
+        listener.InstrumentPublished = (instrument, listening) =>
+        {
+            if (instrument.Name == "claims_ledger_chain_lag_batches") listening.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, _, _) => shown.Add(value));
+        listener.Start();
+
+        metrics.Observe(new ChainState(ChainEnd.Beginning(new string('0', 32)), 7, ""));
+        listener.RecordObservableInstruments();
+
+        Assert.Contains(7L, shown);
     }
 
     private static void Visit(SettledClaim record, string county, string visitDate, long fundPayFen)

@@ -179,6 +179,11 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
             .ToListAsync();
         Assert.Equal([2L, 0L], fold.Select(one => one.Sequence));
         Assert.Equal(2, fold[1].Insured.Records);
+
+        await audit.TamperAsync("UPDATE chain_link SET format = 9 WHERE link = 1");
+        await AssertStatusAsync(StatusCode.FailedPrecondition,
+            "Link 1 of the chain has format 9, and this program reads formats 1 to 6: verify with the program that made it.",
+            () => VerifyAsync(0, ""));
     }
 
     [Fact]
@@ -233,6 +238,13 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
             new ListFacilityTotalsRequest { Period = day }).ResponseStream.MoveNext());
         await AwayAsync(Read, () => _served.Reconciliation.GetStatement(
             new GetStatementRequest { FacilityCode = "H1", Month = "2025-01" }).ResponseStream.MoveNext());
+        await AwayAsync(Read, () => _served.Reconciliation.ListFacilityEntriesAsync(
+            new ListFacilityEntriesRequest { FacilityCode = "H1", Period = day, Limit = 1 }).ResponseAsync);
+        await AwayAsync(Asked, () => _served.Acts.List(new ListActsRequest()).ResponseStream.MoveNext());
+        const string Refusals = "refusals cannot be read or kept at the moment";
+        await AwayAsync(Refusals, () => _served.Refusals.KeepAsync(new KeepRefusalsRequest()).ResponseAsync);
+        await AwayAsync(Refusals, () => _served.Refusals.FindAsync(
+            new FindRefusalsRequest { FacilityCode = "H1", RequestId = "R1" }).ResponseAsync);
 
         static Task AwayAsync(string detail, Func<Task> call) => AssertStatusAsync(StatusCode.Unavailable, detail, call);
     }

@@ -59,6 +59,42 @@ public sealed class RefusalLogTests(LedgerDatabase databases) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Of_more_refusals_than_are_told_the_latest_are()
+    {
+        await using NpgsqlDataSource database = NpgsqlDataSource.Create(_postgres);
+        DateTimeOffset start = DateTimeOffset.FromUnixTimeMilliseconds(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+        RefusalStore store = new(database, new LedgerSettings(), new StoppedClock(start.AddHours(1)));
+        RefusedRequest[] refused = [.. Enumerable.Range(0, 101).Select(second => Refused(start.AddSeconds(second), "H1", "R1"))];
+        await store.KeepAsync(refused, CancellationToken.None);
+
+        Assert.Equal(refused[1..], await store.FindAsync("H1", "R1", CancellationToken.None));
+    }
+
+    /// <summary>The first attempt finds PostgreSQL unable.</summary>
+    [Fact]
+    public async Task Removal_that_fails_is_tried_again_the_next_time()
+    {
+        await using NpgsqlDataSource database = NpgsqlDataSource.Create(await databases.CreateAsync());
+        RefusalStore store = new(database, new LedgerSettings { RefusalDays = 7 }, TimeProvider.System);
+        await store.KeepAsync([Refused(DateTimeOffset.UtcNow.AddDays(-8), "H1", "R1")], CancellationToken.None);
+        await using NpgsqlCommand unable = database.CreateCommand("""
+            CREATE SEQUENCE tries;
+            ALTER FUNCTION remove_refusals(timestamptz) RENAME TO remove_at_last;
+            CREATE FUNCTION remove_refusals(until timestamptz) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN
+                IF nextval('tries') = 1 THEN RAISE EXCEPTION 'not now'; END IF; RETURN remove_at_last(until); END $$
+            """);
+        await unable.ExecuteNonQueryAsync();
+        using RefusalRemoval removal = new(
+            store, new HurriedClock(), Microsoft.Extensions.Logging.Abstractions.NullLogger<RefusalRemoval>.Instance);
+
+        await removal.StartAsync(CancellationToken.None);
+
+        await using NpgsqlCommand count = database.CreateCommand("SELECT count(*) FROM refusal");
+        await Eventually.HoldsAsync(async () => await count.ExecuteScalarAsync() is 0L, () => "the old refusal is still there");
+        await removal.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
     public async Task Batch_beyond_its_bound_is_refused_and_nothing_of_it_is_kept()
     {
         KeepRefusalsRequest batch = new();
@@ -81,4 +117,13 @@ public sealed class RefusalLogTests(LedgerDatabase databases) : IAsyncLifetime
         ReasonText = "该机构在就诊日期未开通居民医保门诊统筹。",
         Instance = "host-a:17",
     };
+
+    /// <summary>Whose hours are over at once.</summary>
+    private sealed class HurriedClock : TimeProvider
+    {
+        private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(10);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, Moment, Moment);
+    }
 }

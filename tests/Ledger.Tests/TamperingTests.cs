@@ -169,6 +169,8 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
     [InlineData("UPDATE batch_range SET batch_id = 3 WHERE shard = 1 AND first_sequence = 1", "batch_range 1/1 REMOVED")]
     [InlineData("UPDATE batch_range SET batch_id = 1 WHERE shard = 1 AND first_sequence = 4", "batch_range 1/4 INSERTED")]
     [InlineData("UPDATE sub_ledger SET insured_id = 'I0-9', fund_pay_fen = 0 WHERE shard = 2", "sub_ledger 2/1 CHANGED")]
+    [InlineData("UPDATE plan_revision SET set_at = set_at + interval '1 second' WHERE revision = 2",
+        "plan_revision resident/410100/2024/2 CHANGED")]
     public async Task Other_tampering_is_named(string sql, string expected)
     {
         await using Audit audit = await books.AsChainedAsync();
@@ -206,6 +208,8 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         Assert.Null(await audit.Chain.ExtendAsync(sweep: true, CancellationToken.None));
         Assert.Contains("link 7", audit.Chain.Broken, StringComparison.Ordinal);
         Assert.Equal("chain_link 3 REMOVED", await audit.FirstBadRowAsync());
+        // By who remembers them, and not only by the batches that have no link any more: those may have gone with their links.
+        Assert.Equal(audit.Chain.Broken, (await audit.VerifyAsync()).Checks[0].FirstBadRow?.Detail);
         Assert.Equal("2", await audit.TextAsync("SELECT count(*)::text FROM chain_link"));
     }
 
@@ -262,6 +266,10 @@ public sealed class TamperingTests(AuditedBooks books) : IClassFixture<AuditedBo
         "posting 1/2101.resident.410102.H10 INSERTED")]
     [InlineData("UPDATE posting SET debit_fen = debit_fen + 1 WHERE account_code = '1101.resident.410100' "
         + "AND journal_id = (SELECT max(journal_id) FROM journal)", "posting 14 CHANGED")]
+    [InlineData("UPDATE batch_range SET first_sequence = 5 WHERE shard = 1 AND first_sequence = 4", "batch_range 1/4 REMOVED")]
+    [InlineData("INSERT INTO batch_range VALUES (1, 5, 5, 2)", "batch_range 1/5 INSERTED")]
+    [InlineData("INSERT INTO journal OVERRIDING SYSTEM VALUE VALUES (500, 5, 'resident', '2024-03-01', '2024-03-01'); INSERT INTO posting "
+        + "VALUES (500, '5101.resident.410102', 1, 0), (500, '2101.resident.410102.H10', 0, 1)", "journal 500 INSERTED")]
     public async Task Forged_books_with_a_chain_and_balances_of_their_own_do_not_add_up(string sql, string expected)
     {
         await using Audit audit = await books.AsChainedAsync();
