@@ -60,6 +60,34 @@ public sealed class MergedIdsTests(LedgerDatabase databases)
         Assert.Equal([(Old, "", "a")], await ListAsync(ledger, Old));
     }
 
+    [Fact]
+    public async Task Books_are_lived_through_with_merged_ids_last_and_those_in_the_order_of_time()
+    {
+        const string Other = "X1";
+        PublishedLog log = new(2);
+        SettledClaim old = log.AddSettlement(0, record => (record.InsuredId, record.SettledAtUnixMs) = (Old, 1_710_900_000_000));
+        log.AddSettlement(0, record => record.InsuredId = Other);
+        log.AddSettlement(1, record => (record.InsuredId, record.SettledAtUnixMs) = (New, 1_710_800_000_000));
+        Merge(log, 0, Kind.MergeOut, Old, New, -1, old);
+        Merge(log, 1, Kind.MergeIn, New, Old, 1, old);
+        log.AddSettlement(1, record =>
+            (record.InsuredId, record.PersonId, record.SettledAtUnixMs) = (Old, New, 1_711_100_000_000));
+        await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
+        await ledger.OpenAsync(log);
+        await ledger.BookAsync(log);
+        string[] merged = ["1/1 N1 True", "0/1 T1 True", "0/3 T1 True", "1/2 N1 True", "1/3 T1 True"];
+
+        Assert.Equal(["0/2 X1 False", .. merged], await LivedAsync(0, ""));
+        Assert.Equal(["0/2 X1 False"], await LivedAsync(0, Other));
+        Assert.Equal(merged, await LivedAsync(0, Old));
+        // Visits of 2024, and a merge that is of no year.
+        Assert.Equal(["0/3 T1 True", "1/2 N1 True"], await LivedAsync(2025, ""));
+
+        async Task<List<string>> LivedAsync(int fromYear, string insuredId) => await ledger.Entries
+            .LivedAsync(fromYear, insuredId, CancellationToken.None)
+            .Select(lived => $"{lived.Entry.Shard}/{lived.Entry.Sequence} {lived.Entry.InsuredId} {lived.OfMerged}").ToListAsync();
+    }
+
     [Theory]
     [InlineData("money")]
     [InlineData("a facility")]

@@ -147,6 +147,20 @@ public sealed class ImpactCalculationTests
     }
 
     [Fact]
+    public void Insured_of_a_county_that_the_other_policy_does_not_pool_is_paid_nothing_and_it_says_why()
+    {
+        MadeUpBooks books = new(Present);
+        SubLedgerEntry outside = books.Settle("I1", "2025-01-01", "grassroots", 10_000);
+        outside.InsuredCounty = "410181";
+        books.Settle("I2", "2025-01-01", "grassroots", 10_000);
+
+        DifferingSettlement one = Assert.Single(Of(Present, NewYear, books).Settlements);
+
+        Assert.Equal((outside.SettlementId, 6_500L, 0L, Reasons.OutsidePoolingArea),
+            (one.SettlementId, one.FundPaidBeforeFen, one.FundPaidAfterFen, one.ReasonCode));
+    }
+
+    [Fact]
     public void Cap_by_month_of_the_other_policy_cuts_each_month_by_itself()
     {
         MadeUpBooks books = new(Present);

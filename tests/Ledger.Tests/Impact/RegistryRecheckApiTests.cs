@@ -33,6 +33,20 @@ public sealed class RegistryRecheckApiTests(LedgerDatabase databases)
         Assert.Equal(new Status(StatusCode.Unavailable, "the registry cannot be asked at the moment"), refused.Status);
     }
 
+    [Fact]
+    public async Task Recheck_from_no_day_or_without_a_registry_is_refused_by_name()
+    {
+        await using ServedLedger served = await ServedLedger.StartAsync(await databases.CreateAsync());
+
+        RpcException noDay = await Assert.ThrowsAsync<RpcException>(() => RunAsync(served, "2025-02-30"));
+        RpcException noRegistry = await Assert.ThrowsAsync<RpcException>(() => RunAsync(served, "2025-02-28"));
+
+        Assert.Equal(new Status(StatusCode.InvalidArgument, "from is not of the form yyyy-MM-dd"), noDay.Status);
+        Assert.Equal(
+            new Status(StatusCode.FailedPrecondition, "this ledger has no Claims:EligibilityAddress: the registry cannot be asked"),
+            noRegistry.Status);
+    }
+
     private async Task<ServedLedger> ServeAsync(PublishedLog log, Unpaid registry)
     {
         string postgres = await databases.CreateAsync();
@@ -42,9 +56,9 @@ public sealed class RegistryRecheckApiTests(LedgerDatabase databases)
         return await ServedLedger.StartAsync(postgres, eligibility: registry);
     }
 
-    private static async Task<List<RecheckNews>> RunAsync(ServedLedger served)
+    private static async Task<List<RecheckNews>> RunAsync(ServedLedger served, string from = "")
     {
-        using AsyncServerStreamingCall<RecheckNews> call = served.Recheck.Run(new RecheckRequest());
+        using AsyncServerStreamingCall<RecheckNews> call = served.Recheck.Run(new RecheckRequest { From = from });
         List<RecheckNews> news = [];
         await foreach (RecheckNews one in call.ResponseStream.ReadAllAsync()) if (one.Progress is null) news.Add(one);
         return news;
