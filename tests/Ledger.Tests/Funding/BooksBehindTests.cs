@@ -73,9 +73,26 @@ public sealed class BooksBehindTests(LedgerDatabase databases) : IAsyncLifetime
         await RefusedAsync(
             StatusCode.FailedPrecondition, $"reached is of the store 'another', these books are kept for '{_log.Epoch}'",
             _served.Funding.PayAsync(new PayRequest(Run()) { Reached = elsewhere }));
+        foreach (int shard in (int[])[-1, 2])
+        {
+            BooksReached beyond = Reached();
+            beyond.Shards.Add(new ReachedShard { Shard = shard });
+            await RefusedAsync(StatusCode.FailedPrecondition, $"reached names shard {shard}, the store has 2",
+                _served.Funding.PayAsync(new PayRequest(Run()) { Reached = beyond }));
+        }
 
         Assert.Equal(100, (await _served.Funding.PayAsync(Run())).AmountFen);
         await _served.Funding.TransferAsync(new TransferRequest(transfer) { Reached = Reached() });
+    }
+
+    [Fact]
+    public async Task Books_of_no_store_yet_have_nothing_that_was_acknowledged()
+    {
+        ListPlansRequest plans = new() { Year = 2025, Reached = Reached() };
+        await _served.Funding.ListPlansAsync(plans);
+        plans.Reached.Shards[1].Sequence = 1;
+
+        await RefusedAsync(StatusCode.FailedPrecondition, "these books are kept for no store yet", _served.Funding.ListPlansAsync(plans));
     }
 
     [Fact]

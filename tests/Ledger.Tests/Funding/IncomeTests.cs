@@ -100,6 +100,39 @@ public sealed class IncomeTests(LedgerDatabase databases)
     }
 
     [Fact]
+    public async Task Each_year_and_county_is_assessed_for_itself()
+    {
+        await using Fund fund = await Fund.OpenAsync(databases, Today);
+        foreach ((string county, int year, long heads) in new[]
+        {
+            (Fund.District, 2023, 7L), (Fund.District, 2024, 5L), (Fund.OtherDistrict, 2024, 3L), (Fund.County, 2024, 2L),
+        })
+        {
+            fund.Heads.Paid[(county, year)] = heads;
+            Assert.Equal(heads * 78_000, (await AssessAsync(fund, AssessmentKind.Subsidy, county, year)).AmountFen);
+        }
+
+        // The amount per head is that of 2023, and the heads are more.
+        fund.Heads.Paid[(Fund.District, 2023)] = 8;
+        Voucher more = await AssessAsync(fund, AssessmentKind.Subsidy, Fund.District, 2023);
+        Assert.Equal((78_000, 38_400), (more.AmountFen, more.Assessed[0].PerHeadFen));
+    }
+
+    [Fact]
+    public async Task Money_of_a_county_outside_the_pooling_area_is_not_received()
+    {
+        await using Fund fund = await Fund.OpenAsync(databases, Today);
+
+        foreach (string county in (string[])["410181", "990102"])
+        {
+            await Assert.ThrowsAsync<PolicyException>(
+                () => ReceiveAsync(fund, IncomeKind.IncomeOther, county, Payer.Unspecified, 1));
+        }
+
+        Assert.Equal(0, await fund.Ledger.CountAsync("SELECT count(*) FROM voucher"));
+    }
+
+    [Fact]
     public async Task Assessment_that_was_reversed_can_be_made_anew()
     {
         await using Fund fund = await Fund.OpenAsync(databases, Today);

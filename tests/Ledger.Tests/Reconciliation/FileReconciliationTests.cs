@@ -56,6 +56,35 @@ public sealed class FileReconciliationTests(LedgerDatabase databases)
     }
 
     [Fact]
+    public async Task File_of_one_facility_says_nothing_of_what_another_has_settled()
+    {
+        List(Settled(_log, 10));
+        Settled(_log, 10, facility: "H2");
+        await using RunningLedger ledger = await BookedAsync(databases, _log);
+
+        Assert.Equal(["H1 True", "summary True"], (await AskAsync(ledger, "H1")).Select(Text));
+    }
+
+    [Fact]
+    public async Task Line_with_the_number_of_the_one_before_it_ends_the_comparison_and_is_named()
+    {
+        List(Settled(_log, 10));
+        List(Settled(_log, 10)).LineNumber = 1;
+        await using RunningLedger ledger = await BookedAsync(databases, _log);
+
+        foreach (Func<Task> compare in (Func<Task>[])
+        [
+            () => AskAsync(ledger, ""),
+            () => ledger.LineReconciliation.ReconcileAsync("H1", Days, _file.ToAsyncEnumerable(), CancellationToken.None)
+                .ToListAsync().AsTask(),
+        ])
+        {
+            Assert.Equal("line 1: line_number does not ascend",
+                (await Assert.ThrowsAsync<ReconciliationRequestException>(compare)).Message);
+        }
+    }
+
+    [Fact]
     public async Task Totals_go_by_visit_type_once_every_line_of_the_facility_has_one()
     {
         SettledClaim ordinary = Settled(_log, 10);

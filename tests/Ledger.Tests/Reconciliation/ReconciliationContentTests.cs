@@ -2,6 +2,7 @@ using System.Globalization;
 using Claims.Ledger.Reconciliation;
 using Claims.V1;
 using Grpc.Core;
+using Microsoft.Extensions.DependencyInjection;
 using Kind = Claims.V1.SettledClaim.Types.Kind;
 
 namespace Ledger.Tests.Reconciliation;
@@ -321,6 +322,49 @@ public sealed class ReconciliationContentTests(LedgerDatabase databases) : IAsyn
             Period = period,
             Figures = { types.Select(type => new ReconcileTotalsRequest.Types.FacilityFigures { VisitType = (VisitType)type }) },
         };
+    }
+
+    [Fact]
+    public async Task Facility_that_is_unknown_a_file_too_many_and_a_list_without_bounds_are_turned_away_by_name()
+    {
+        Settle("S-1", "R-1", "P-1", "2025-06-10", At(10, 12, 0), 1_000, 500);
+        await _ledger.BookAsync(_log);
+        await using ServedLedger served = await ServedLedger.StartAsync(_postgres);
+        ReconciliationPeriod day = new() { From = "2025-06-10", To = "2025-06-10" };
+
+        Assert.Equal(new Status(StatusCode.NotFound, "the books have no facility H9: nothing of it was ever booked"),
+            (await Assert.ThrowsAsync<RpcException>(() => LinesAsync("H9"))).Status);
+        Assert.True(await LinesAsync("H1"));
+        FileSlots slots = served.Services.GetRequiredService<FileSlots>();
+        IDisposable[] taken = [.. Enumerable.Range(0, 4).Select(_ => slots.Take())];
+        Assert.Equal(new Status(StatusCode.ResourceExhausted, "4 files are being compared already; try again later"),
+            (await Assert.ThrowsAsync<RpcException>(() => LinesAsync("H1"))).Status);
+        taken[0].Dispose();
+        Assert.True(await LinesAsync("H1"));
+
+        ListFacilityEntriesRequest list = new() { FacilityCode = "H1", Period = day, Limit = 1 };
+        foreach (int limit in (int[])[0, 5_001]) await ListRefusedAsync("limit is not 1 to 5000", new(list) { Limit = limit });
+        const string NoId = "request_id or insured_id is no id";
+        foreach (string id in (string[])["R\n1", new('R', 31)])
+        {
+            await ListRefusedAsync(NoId, new(list) { RequestId = id });
+            await ListRefusedAsync(NoId, new(list) { InsuredId = id });
+        }
+
+        list.RequestId = list.InsuredId = new('R', 30);
+        Assert.Empty((await served.Reconciliation.ListFacilityEntriesAsync(list)).Entries);
+
+        async Task ListRefusedAsync(string detail, ListFacilityEntriesRequest request) => Assert.Equal(
+            new Status(StatusCode.InvalidArgument, detail),
+            (await Assert.ThrowsAsync<RpcException>(() => served.Reconciliation.ListFacilityEntriesAsync(request).ResponseAsync)).Status);
+
+        async Task<bool> LinesAsync(string facility)
+        {
+            using AsyncDuplexStreamingCall<ReconcileLinesRequest, ReconcileLinesReply> call = served.Reconciliation.ReconcileLines();
+            await call.RequestStream.WriteAsync(new() { Scope = new() { FacilityCode = facility, Period = day } });
+            await call.RequestStream.CompleteAsync();
+            return (await call.ResponseStream.ReadAllAsync().ToListAsync()).Count > 0;
+        }
     }
 
     public static TheoryData<string, Action<FacilityLine>> LineFaults => new()
