@@ -44,6 +44,8 @@ local function is_whole(key, counted)
 end
 
 local function look_at_merged()
+  -- Before a field is looked up: each look may move fields inside a hash that has grown, and they are given in another order then.
+  local digest = merges and redis.sha1hex(table.concat(call('HGETALL', KEYS[4])))
   local counted = call('HGET', KEYS[4], '#')
   if away(counted) then
     if string.match(counted, '^>(%x+) ') ~= name then return merges and 'merged' or 'other' end
@@ -52,7 +54,7 @@ local function look_at_merged()
     return 'was'
   end
   if not is_whole(KEYS[4], counted) then return 'gone' end
-  if merges and redis.sha1hex(table.concat(call('HGETALL', KEYS[4]))) ~= ARGV[8] then return 'changed' end
+  if merges and digest ~= ARGV[8] then return 'changed' end
   return 'done'
 end
 

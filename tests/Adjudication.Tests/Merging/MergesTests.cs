@@ -138,6 +138,47 @@ public sealed class MergesTests
         Assert.Equal(["H1 v1"], (await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由")).SettledTwice);
     }
 
+    [Theory]
+    [InlineData(30_000, 21_999, "fordinary.year:2024 22000 of 21999")]
+    [InlineData(30_000, 22_000, "")]
+    [InlineData(21_999, 30_000, "")]
+    public async Task Overdrawn_is_what_passes_the_limit_that_bound_the_newest_record(long limitOfNew, long limitOfOld, string told)
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        ModelVisit visit = new("P-new", "H1", "r1", Day, 20_000, 20_000, 5_500, 0, limitOfNew, null);
+        await store.Fixture.RunAsync(StepMode.Settle, visit);
+        await store.Fixture.RunAsync(StepMode.Settle, visit with { Insured = "P-old", CapFen = limitOfOld });
+
+        // An allowance shows the cap, and the cap does not bind it.
+        await store.Fixture.RunAsync(StepMode.Settle, visit with { Insured = "P-old", Request = "r2", CapFen = 1, AllowanceFen = 100 });
+
+        MergeOutcome outcome = await new Merges(store.Fixture.Store, TimeProvider.System).MergeAsync("P-old", "P-new", "甲", "因由");
+
+        Assert.Equal(told, string.Join("; ", outcome.Overdrawn));
+    }
+
+    [Fact]
+    public async Task Merge_and_its_undoing_move_more_fields_than_one_call_of_Redis_takes()
+    {
+        const int Records = 1_100;
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        ShardQueue shard = fixture.Store.Shards[0];
+        ModelVisit visit = new("P-old", "H1", "r1", Day, 100, 100, 5_500, 0, 30_000, null);
+        await Task.WhenAll(Enumerable.Range(1, Records)
+            .Select(number => fixture.RunAsync(StepMode.Settle, visit with { Request = $"r{number}" })));
+        await fixture.RunAsync(StepMode.Settle, visit with { Insured = "P-new" });
+        Merges merges = new(fixture.Store, TimeProvider.System);
+
+        await merges.MergeAsync("P-old", "P-new", "甲", "因由");
+        Assert.Equal(Records + 1, StoredAnswer.AllOf(await shard.ReadInsuredAsync("P-new")).Count);
+        await merges.PartAsync("P-old", "P-new", "乙", "有误");
+
+        Assert.Single(StoredAnswer.AllOf(await shard.ReadInsuredAsync("P-new")));
+        Assert.Equal(Records, StoredAnswer.AllOf(await shard.ReadInsuredAsync("P-old")).Count);
+        foreach (string insured in (string[])["P-old", "P-new"])
+            Assert.Equal(StepOutcome.Replay, (await fixture.RunAsync(StepMode.Settle, visit with { Insured = insured })).Outcome);
+    }
+
     [Fact]
     public async Task Id_that_was_merged_is_neither_merged_into_another_one_nor_parted_from_it()
     {
