@@ -77,19 +77,20 @@ public static class Replies
         int shard, string requestId, string facilityCode, string insuredId, UndoingRecord record, Terms terms, bool replayed)
     {
         int year = record.Header.VisitDate.Year;
+        int madeIn = MadeIn(shard, record);
         string originalRequestId = RequestField.Parse(record.TargetField).RequestId;
         SettleReply reply = Figures(-1, requestId, facilityCode, insuredId, record.Target!.Value, terms);
         reply.Decision = Decision.Cancelled;
         reply.SettlementId = SettlementIds.Format(year, shard, record.Header.Sequence);
         reply.OriginalRequestId = originalRequestId;
         reply.SettledAt = SettlementRefs.TimeText(record.Own.UndoneAtUnixMs);
-        reply.Trace = Trace.OfCancellation(UndoneOf(SettlementIds.Format(year, shard, record.TargetSequence), record, terms));
+        reply.Trace = Trace.OfCancellation(UndoneOf(SettlementIds.Format(year, madeIn, record.TargetSequence), record, terms));
         reply.Replayed = replayed;
         foreach (CutSettlement cut in record.Headroom)
         {
             reply.Headroom.Add(new Headroom
             {
-                SettlementId = SettlementIds.Format(year, shard, cut.Sequence),
+                SettlementId = SettlementIds.Format(year, madeIn, cut.Sequence),
                 ShortfallFen = cut.ShortfallFen,
                 FacilityCode = cut.FacilityCode == facilityCode ? cut.FacilityCode : "",
                 VisitDate = VisitDays.TextOf(cut.VisitDay),
@@ -103,7 +104,7 @@ public static class Replies
     public static SettleReply Restored(
         int shard, string facilityCode, string insuredId, UndoingRecord record, Terms terms, bool replayed)
     {
-        string settlementId = SettlementIds.Format(record.Header.VisitDate.Year, shard, record.TargetSequence);
+        string settlementId = SettlementIds.Format(record.Header.VisitDate.Year, MadeIn(shard, record), record.TargetSequence);
         SettleReply reply = Figures(1, RequestField.Parse(record.TargetField).RequestId, facilityCode, insuredId, record.Target!.Value,
             terms);
         reply.Decision = Decision.Settled;
@@ -113,6 +114,10 @@ public static class Replies
         reply.Replayed = replayed;
         return reply;
     }
+
+    /// <summary>The shard whose numbers a cancellation or reversal names others by: where a merge has brought it to another, not that
+    /// one.</summary>
+    private static int MadeIn(int shard, UndoingRecord record) => MovedNumbers.Given(shard, record.Header.Sequence).Shard;
 
     /// <summary>A settlement that does not stand any more: refused, with what it was and what undid it.</summary>
     /// <param name="undoneBy">Null where it is not among what is stored.</param>

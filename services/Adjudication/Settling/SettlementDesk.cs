@@ -76,9 +76,10 @@ public sealed class SettlementDesk
         if (RequestChecks.CheckKey(request.RequestId, request.FacilityCode, request.InsuredId) is { } badKey) return Refused(badKey);
         if (CheckTarget(request) is { } refusal) return Refused(refusal);
 
-        (StepReply reply, ShardQueue shard) = await UndoAsync(
-            StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId,
+        (StepReply reply, ShardQueue shard, Refusal? tooLong) = await UndoAsync(
+            StepMode.Cancel, request.InsuredId, request.FacilityCode, request.RequestId, request.OriginalRequestId,
             (statedId, at) => TargetOf(request, statedId, at));
+        if (tooLong is not null) return Refused(tooLong);
         if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay)) return RefusedBy(reply);
         UndoingRecord record = UndoingRecord.Read(reply.Bytes);
         Terms terms = await _store.Terms.ReadAsync(shard, record.Target!.Value.Request.Terms);
@@ -110,10 +111,11 @@ public sealed class SettlementDesk
             ?? (request.OriginalRequestId == request.RequestId ? Refusal.Invalid("original_request_id", "不能与本次请求编号相同。") : null);
         if (refusal is not null) return Refused(refusal);
 
-        (StepReply reply, ShardQueue shard) = await UndoAsync(
-            StepMode.Reverse, request.InsuredId, request.FacilityCode, request.RequestId,
+        (StepReply reply, ShardQueue shard, Refusal? tooLong) = await UndoAsync(
+            StepMode.Reverse, request.InsuredId, request.FacilityCode, request.RequestId, request.OriginalRequestId,
             (statedId, _) => (RequestField.Of(request.FacilityCode, request.OriginalRequestId, statedId),
                 RequestField.Of(request.FacilityCode, request.OriginalRequestId)));
+        if (tooLong is not null) return Refused(tooLong);
         if (reply.Outcome is not (StepOutcome.New or StepOutcome.Replay))
             return Refused(RefusalOf(reply, OtherOf(shard, reply, request.FacilityCode)));
 
@@ -161,7 +163,16 @@ public sealed class SettlementDesk
         FillStored(answer.Stored, covered, await _store.Terms.KeyOfAsync(shard, terms));
         StepReply reply = await shard.RunAsync(StepFor(StepMode.Quote, covered, answer.Stored));
         if (reply.IsElsewhere)
+        {
+            if (TooLongForMerged("request_id", request.FacilityCode, request.RequestId, request.InsuredId) is { } tooLong)
+            {
+                Refuse(answer, request, tooLong);
+                return answer.Reply;
+            }
+
             (reply, shard) = await FollowAsync(StepMode.Quote, request, reply, terms, answer);
+        }
+
         if (reply.Outcome is not StepOutcome.New) RefuseBy(answer, request, shard, reply);
         else SettleNew(answer, Decision.Quoted, "", request, reply.Header, reply.Limits, terms);
         return answer.Whole();
@@ -349,7 +360,7 @@ public sealed class SettlementDesk
 
     private async ValueTask EndMergedAsync(StepReply reply, SettleRequest request, Terms terms, Answer answer)
     {
-        if (TooLongForMerged(request.FacilityCode, request.RequestId, request.InsuredId) is { } refusal)
+        if (TooLongForMerged("request_id", request.FacilityCode, request.RequestId, request.InsuredId) is { } refusal)
         {
             Refuse(answer, request, refusal);
             return;
@@ -361,9 +372,9 @@ public sealed class SettlementDesk
 
     /// <summary>The store has 255 bytes for what a request lies under, and of an id that was merged that has a part: it was too long for
     /// the longest codes that are not written in Latin letters.</summary>
-    private static Refusal? TooLongForMerged(string facilityCode, string requestId, string insuredId) =>
+    private static Refusal? TooLongForMerged(string name, string facilityCode, string requestId, string insuredId) =>
         RequestField.BytesOf(Encoding.UTF8.GetByteCount(facilityCode), requestId, insuredId) > RequestField.MostBytes
-            ? Refusal.Invalid("request_id", "对已合并的人员编号过长，请改用合并后的编号，或使用较短的请求编号。")
+            ? Refusal.Invalid(name, "对已合并的人员编号过长，请改用合并后的编号，或使用较短的请求编号。")
             : null;
 
     /// <summary>The same step where the records of the insured are, whose id was merged into another.</summary>
@@ -401,7 +412,7 @@ public sealed class SettlementDesk
         StepReply found = await shard.RunAsync(Step.Visit(StepMode.Look, request, visit.Date, terms: null, 0, 0, stored: null));
         if (found.IsElsewhere)
         {
-            if (TooLongForMerged(request.FacilityCode, request.RequestId, request.InsuredId) is not null) return false;
+            if (TooLongForMerged("request_id", request.FacilityCode, request.RequestId, request.InsuredId) is not null) return false;
             (found, shard) = await FollowAsync(StepMode.Look, request, found, terms: null, answer);
         }
 
@@ -491,15 +502,21 @@ public sealed class SettlementDesk
 
     /// <param name="target">Of an id that was merged, and of where its records are: what is undone, as the store and as the request name
     /// it.</param>
-    private async ValueTask<(StepReply Reply, ShardQueue Shard)> UndoAsync(StepMode mode, string insuredId, string facilityCode,
-        string requestId, Func<string, ShardQueue, (string Target, string Asked)> target)
+    /// <param name="originalRequestId">Empty where the settlement is named by its id.</param>
+    /// <returns>Or why the store cannot be asked.</returns>
+    private async ValueTask<(StepReply Reply, ShardQueue Shard, Refusal? TooLong)> UndoAsync(StepMode mode, string insuredId,
+        string facilityCode, string requestId, string originalRequestId,
+        Func<string, ShardQueue, (string Target, string Asked)> target)
     {
         StoredUndoing stored = new() { UndoneAtUnixMs = _time.GetUtcNow().ToUnixTimeMilliseconds(), Trace = StoredTrace.OfCall() };
         ShardQueue own = _store.ShardOf(insuredId);
         StepReply reply = await RunAsync(new Holder(insuredId), own);
-        return reply.IsElsewhere
-            ? await _merges.FollowAsync(insuredId, reply, RunAsync)
-            : (reply, own);
+        if (!reply.IsElsewhere) return (reply, own, null);
+        if ((TooLongForMerged("request_id", facilityCode, requestId, insuredId)
+            ?? TooLongForMerged("original_request_id", facilityCode, originalRequestId, insuredId)) is { } tooLong)
+            return (reply, own, tooLong);
+        (reply, own) = await _merges.FollowAsync(insuredId, reply, RunAsync);
+        return (reply, own, null);
 
         ValueTask<StepReply> RunAsync(Holder holder, ShardQueue at)
         {

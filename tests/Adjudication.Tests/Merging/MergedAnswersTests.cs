@@ -1,5 +1,9 @@
 using Adjudication.Tests.Settling;
+using Adjudication.Tests.Store;
 using Claims.Adjudication.Api;
+using Claims.Adjudication.Coverage;
+using Claims.Adjudication.Merging;
+using Claims.Adjudication.Settling;
 using Claims.Adjudication.Store;
 using Claims.Rules;
 using Claims.V1;
@@ -107,6 +111,213 @@ public sealed class MergedAnswersTests(DeskFixture fixture) : IClassFixture<Desk
         Assert.Empty(await fixture.Store.Store.ShardOf("PM3").ReadInsuredAsync("PM3"));
     }
 
+    [Fact]
+    public async Task Merge_tells_the_visits_that_are_settled_twice_and_the_limits_that_are_overdrawn()
+    {
+        (string old, string own) = ("PM7-old", Other("PM7-old"));
+        foreach (string id in (string[])[old, own])
+        {
+            SettleRequest visit = DeskFixture.VisitOf(20_000, "R1", id);
+            visit.VisitId = "V1";
+            await fixture.Desk.SettleAsync(visit);
+        }
+
+        MergeInsuredReply merged = await MergeAsync(old, own);
+
+        Assert.Equal([$"{DeskFixture.Hospital} V1"], merged.SettledTwice);
+        Assert.Equal(
+            [new OverdrawnLimit { Accumulator = $"bordinary:20250305:{DeskFixture.Hospital}", Limit = 4_000, Used = 8_000 }],
+            merged.Overdrawn);
+    }
+
+    [Fact]
+    public async Task Ids_are_parted_although_the_registry_does_not_know_the_other_any_more()
+    {
+        (string old, string own) = ("PM8-old", "Q-PM8");
+        await fixture.Desk.SettleAsync(DeskFixture.VisitOf(20_000, "R1", old));
+        await new Merges(fixture.Store.Store, fixture.Time).MergeAsync(old, own, "甲", "因由");
+
+        MergeInsuredReply parted = await Api.MergeInsured(
+            new MergeInsuredRequest { MergedId = old, IntoId = own, Reason = "有误", Actor = "乙", Undo = true }, new TestCall());
+
+        Assert.False(parted.DoneBefore);
+        Assert.True((await fixture.Desk.SettleAsync(DeskFixture.VisitOf(20_000, "R1", old))).Replayed);
+        Assert.Equal(4_000, (await fixture.Desk.QuoteAsync(DeskFixture.VisitOf(20_000, "R2", old, date: "2025-03-06"))).DeductibleFen);
+    }
+
+    [Theory]
+    [InlineData(200, 64, true)]
+    [InlineData(201, 64, false)]
+    [InlineData(200, 65, false)]
+    public async Task Merge_takes_a_reason_of_200_characters_and_an_actor_of_64(int reason, int actor, bool isTaken)
+    {
+        MergeInsuredRequest request = new()
+        {
+            MergedId = "PM9-old",
+            IntoId = "PM9-own",
+            Reason = new string('因', reason),
+            Actor = new string('甲', actor),
+        };
+
+        RpcException? refused = isTaken
+            ? await Record.ExceptionAsync(() => Api.MergeInsured(request, new TestCall())) as RpcException
+            : await Assert.ThrowsAsync<RpcException>(() => Api.MergeInsured(request, new TestCall()));
+
+        Assert.Equal(isTaken ? null : StatusCode.InvalidArgument, refused?.StatusCode);
+        Assert.Equal(isTaken ? 1 : 0, _acts.Acts.Count);
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(1_000, false)]
+    public async Task Merge_that_the_store_cannot_take_now_is_told_to_be_asked_for_again(long longestOutbox, bool isOpen)
+    {
+        await using SettlementStore store = new(fixture.Store.Redis, shardCount: 4, longestOutbox);
+        foreach (ShardQueue shard in store.Shards)
+            if (isOpen) shard.Open(StoreFixture.Epoch, 0);
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => ApiOn(store).MergeInsured(
+            new MergeInsuredRequest { MergedId = "PM10-old", IntoId = "PM10-own", Reason = "因由", Actor = "甲" }, new TestCall()));
+
+        Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+        Assert.EndsWith(" The same again goes through with it 请重试.", refused.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Undoings_that_are_repeated_after_the_merge_are_answered_as_before_to_the_letter()
+    {
+        (string old, string own) = ("PM13-old", Other("PM13-old"));
+        SettleReply[] settled = new SettleReply[5];
+        for (int visit = 1; visit < settled.Length; visit++)
+        {
+            // The first leaves nothing of the cap to those after it.
+            settled[visit] = await fixture.Desk.SettleAsync(
+                DeskFixture.VisitOf(200_000, $"R{visit}", old, date: $"2025-03-0{visit}"));
+        }
+
+        CancelRequest byRequest = new() { RequestId = "C1", FacilityCode = DeskFixture.Hospital, InsuredId = old, OriginalRequestId = "R1" };
+        CancelRequest byId = new()
+        {
+            RequestId = "C2",
+            FacilityCode = DeskFixture.Hospital,
+            InsuredId = old,
+            SettlementId = settled[2].SettlementId,
+        };
+        ReverseRequest reversal = new() { RequestId = "V3", FacilityCode = DeskFixture.Hospital, InsuredId = old, OriginalRequestId = "R3" };
+        ReverseRequest restoration = new()
+        {
+            RequestId = "V2",
+            FacilityCode = DeskFixture.Hospital,
+            InsuredId = old,
+            OriginalRequestId = "C2",
+        };
+        SettleReply[] before = await UndoAsync();
+        Assert.NotEmpty(before[0].Headroom);
+        Assert.Equal((Decision.Settled, settled[2].SettlementId), (before[^1].Decision, before[^1].SettlementId));
+
+        await MergeAsync(old, own);
+
+        // A cancellation that was itself undone is not in effect, and is refused as such before and after.
+        SettleReply[] after = await UndoAsync();
+        Assert.Equal(Reasons.RequestReversed, after[1].ReasonCode);
+        Assert.Equal(
+            before.Where((_, index) => index != 1).Select(answer => new SettleReply(answer) { Replayed = true }),
+            after.Where((_, index) => index != 1));
+
+        async Task<SettleReply[]> UndoAsync() =>
+        [
+            await fixture.Desk.CancelAsync(byRequest), await fixture.Desk.CancelAsync(byId),
+            (await fixture.Desk.ReverseAsync(reversal)).Mirror, (await fixture.Desk.ReverseAsync(restoration)).Mirror,
+        ];
+    }
+
+    [Fact]
+    public async Task Visit_under_a_merged_id_brings_its_terms_to_the_shard_that_it_is_settled_in()
+    {
+        (string old, string own) = ("PM14-old", Other("PM14-old"));
+        await fixture.Desk.SettleAsync(DeskFixture.VisitOf(20_000, "R1", old));
+        await MergeAsync(old, own);
+
+        // A facility of another class, which nobody else of these tests visits.
+        SettleRequest visit = DeskFixture.VisitOf(200_000, "R2", old, DeskFixture.Province, "2025-03-06");
+        SettleReply settled = await fixture.Desk.SettleAsync(visit);
+
+        Assert.Equal(new SettleReply(settled) { Replayed = true }, await fixture.Desk.SettleAsync(visit));
+    }
+
+    [Fact]
+    public async Task GetSettlement_under_a_merged_id_names_what_undid_it()
+    {
+        (string old, string own) = ("PM11-old", Other("PM11-old"));
+        SettleReply first = await fixture.Desk.SettleAsync(DeskFixture.VisitOf(20_000, "R1", old));
+        await MergeAsync(old, own);
+        SettleReply cancelled = await fixture.Desk.CancelAsync(new CancelRequest
+        {
+            RequestId = "C1",
+            FacilityCode = DeskFixture.Hospital,
+            InsuredId = own,
+            SettlementId = first.SettlementId,
+        });
+
+        SettleReply found = await fixture.Desk.FindAsync(
+            new GetSettlementRequest { FacilityCode = DeskFixture.Hospital, InsuredId = old, RequestId = "R1" });
+
+        Assert.Equal((Reasons.RequestCancelled, "C1", cancelled.SettlementId),
+            (found.ReasonCode, found.UndoneBy?.RequestId, found.UndoneBy?.SettlementId));
+    }
+
+    [Fact]
+    public async Task Codes_that_are_too_long_for_a_merged_id_are_refused_with_the_field_by_every_call()
+    {
+        const string TooLong = "对已合并的人员编号过长，请改用合并后的编号，或使用较短的请求编号。";
+        (string old, string own) = ("P" + new string('旧', 29), "PM12-own");
+        (string facility, string request) = (new string('院', 30), new string('请', 30));
+        using EligibilityDirectory eligibility = await DeskFixture.StartDirectoryAsync((asked, _) =>
+        {
+            LookupReply reply = DeskFixture.Lookup(new LookupRequest(asked) { FacilityCodes = { DeskFixture.Hospital } });
+            foreach (Facility known in reply.Facilities) known.FacilityCode = facility;
+            return Task.FromResult(reply);
+        });
+        SettlementDesk desk = new(fixture.Store.Store, eligibility, Packs.Zhengzhou, fixture.Time);
+        await fixture.Desk.SettleAsync(DeskFixture.VisitOf(20_000, "R1", old));
+        await MergeAsync(old, own);
+        SettleRequest visit = DeskFixture.VisitOf(20_000, request, old, facility);
+
+        SettleReply settled = await desk.SettleAsync(visit);
+        SettleReply quoted = await desk.QuoteAsync(visit);
+        SettleReply cancelled = await desk.CancelAsync(new CancelRequest
+        {
+            RequestId = request,
+            FacilityCode = facility,
+            InsuredId = old,
+            SettlementId = "2025-00-0000000001",
+        });
+        SettleReply cancelledByRequest = await desk.CancelAsync(new CancelRequest
+        {
+            RequestId = "C1",
+            FacilityCode = facility,
+            InsuredId = old,
+            OriginalRequestId = request,
+        });
+        ReverseReply reversed = await desk.ReverseAsync(new ReverseRequest
+        {
+            RequestId = "V1",
+            FacilityCode = facility,
+            InsuredId = old,
+            OriginalRequestId = request,
+        });
+        await eligibility.StopAsync(CancellationToken.None);
+
+        Assert.Equal(
+            [
+                $"请求字段 request_id {TooLong}", $"请求字段 request_id {TooLong}", $"请求字段 request_id {TooLong}",
+                $"请求字段 original_request_id {TooLong}", $"请求字段 original_request_id {TooLong}",
+            ],
+            new[] { settled.ReasonText, quoted.ReasonText, cancelled.ReasonText, cancelledByRequest.ReasonText, reversed.ReasonText });
+        Assert.Equal((Decision.Refused, ReverseReply.Types.Outcome.ReverseRefused), (quoted.Decision, reversed.Outcome));
+        await Assert.ThrowsAsync<EligibilityUnavailableException>(() => fixture.DeskWithoutEligibility.SettleAsync(visit).AsTask());
+    }
+
     [Theory]
     [InlineData(false, ActKind.InsuredMerged, "***M5-o into ***M6-n")]
     [InlineData(true, ActKind.InsuredParted, "***M5-o from ***M6-n")]
@@ -123,8 +334,10 @@ public sealed class MergedAnswersTests(DeskFixture fixture) : IClassFixture<Desk
         Assert.Empty(await fixture.Store.Store.ShardOf(Old).ReadInsuredAsync(Old));
     }
 
-    private OperationsApi Api => new(fixture.Store.Store, null!, fixture.Desk, null!, fixture.Eligibility, new Acts.ActsClient(_acts),
-        fixture.Time, NullLogger<OperationsApi>.Instance);
+    private OperationsApi Api => ApiOn(fixture.Store.Store);
+
+    private OperationsApi ApiOn(SettlementStore store) => new(store, null!, fixture.Desk, null!, fixture.Eligibility,
+        new Acts.ActsClient(_acts), fixture.Time, NullLogger<OperationsApi>.Instance);
 
     private Task<MergeInsuredReply> MergeAsync(string old, string own) => Api.MergeInsured(
         new MergeInsuredRequest { MergedId = old, IntoId = own, Reason = "落户", Actor = "甲" }, new TestCall());

@@ -179,6 +179,25 @@ public sealed class MergesTests
             Assert.Equal(StepOutcome.Replay, (await fixture.RunAsync(StepMode.Settle, visit with { Insured = insured })).Outcome);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Visit_that_is_settled_between_reading_and_merging_is_brought_too(bool oneShard)
+    {
+        await using RebuiltStore store = await StartAsync();
+        Pair pair = new(store, Ids(oneShard, 17));
+        await pair.SettleAsync(pair.Old, "r1", Day, 10_000);
+        await pair.SettleAsync(pair.New, "r1", Day, 10_000);
+        Merges merges = new(store.Fixture.Store, new Meanwhile(
+            () => Assert.Equal("new 0 1100", pair.SettleAsync(pair.Old, "r2", Day, 2_000).GetAwaiter().GetResult())));
+
+        Assert.True((await merges.MergeAsync(pair.Old, pair.New, "甲", "因由")).IsNew);
+
+        Assert.Equal("replay 0 1100", await pair.SettleAsync(pair.Old, "r2", Day, 2_000));
+        Assert.Equal(3, StoredAnswer.AllOf((await pair.Merges.ReadAsync(pair.New)).Fields).Count);
+        await store.BookAndCompareAsync(pair.Ids);
+    }
+
     [Fact]
     public async Task Id_that_was_merged_is_neither_merged_into_another_one_nor_parted_from_it()
     {
@@ -208,6 +227,24 @@ public sealed class MergesTests
         await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由");
 
         Assert.Equal(terms, await store.Redis.HashGetAllAsync(to.Keys.Terms));
+    }
+
+    [Fact]
+    public async Task Terms_of_records_that_a_merge_has_brought_come_back_with_a_rebuild()
+    {
+        await using RebuiltStore store = await StartAsync();
+        Pair pair = new(store, Ids(oneShard: false, 16));
+        await pair.SettleAsync(pair.Old, "r1", Day, 10_000);
+        await pair.Merges.MergeAsync(pair.Old, pair.New, "甲", "因由");
+        await store.BookAndCompareAsync(pair.Ids);
+        Assert.Equal(store.Fixture.Store.ShardOf(pair.New).Shard, store.Shard.Shard);
+        HashEntry[] terms = await store.Redis.HashGetAllAsync(store.Shard.Keys.Terms);
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Terms);
+
+        Assert.True((await store.RebuildAsync(dryRun: true)).RestDiffers);
+        await store.RebuildAsync();
+
+        Assert.Equal(terms, await store.Redis.HashGetAllAsync(store.Shard.Keys.Terms));
     }
 
     [Fact]
@@ -373,6 +410,18 @@ public sealed class MergesTests
         Assert.Equal(Unanswered.NothingHappened, refused.Why);
         away.Open(status.Stamp!, away.LowestSequence);
         Assert.Equal("new 4000 3300", await pair.SettleAsync(pair.Old, "r1", Day, 10_000));
+    }
+
+    /// <summary>The system's clock; something happens when it is first looked at.</summary>
+    private sealed class Meanwhile(Action happens) : TimeProvider
+    {
+        private Action? _happens = happens;
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            Interlocked.Exchange(ref _happens, null)?.Invoke();
+            return base.GetUtcNow();
+        }
     }
 
     private static Task<RebuiltStore> StartAsync() => RebuiltStore.StartAsync(ShardCount);
