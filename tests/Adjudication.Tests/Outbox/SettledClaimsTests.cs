@@ -1,3 +1,4 @@
+using System.Text;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Outbox;
 using Claims.Rules;
@@ -252,6 +253,56 @@ public sealed class SettledClaimsTests
                 Format = 2,
             },
             "v9",
+            record,
+            null);
+    }
+
+    [Theory]
+    [InlineData('O', SettledClaim.Types.Kind.MergeOut, "", "t 0 3300 -3300 {0}\nt 0 4000 -4000 {1}\nS 0 0 -2 ")]
+    [InlineData('I', SettledClaim.Types.Kind.MergeIn, "700 0", "t 0 700 3300 {0}\nt 0 0 4000 {1}\nS 0 0 2 ")]
+    [InlineData('i', SettledClaim.Types.Kind.UnmergeIn, "4000 4000", "t 0 4000 -3300 {0}\nt 0 4000 -4000 {1}\nS 0 0 -2 ")]
+    [InlineData('o', SettledClaim.Types.Kind.UnmergeOut, "", "t 0 0 3300 {0}\nt 0 0 4000 {1}\nS 0 0 2 ")]
+    public void Merge_and_its_undoing_are_told_with_what_either_id_is_given_or_gives(
+        char state, SettledClaim.Types.Kind kind, string before, string limits)
+    {
+        const string Paid = "fordinary.year:2024";
+        const string Borne = "bordinary:20240305:H1";
+        StoredMerge content = new()
+        {
+            OtherId = "P2",
+            Actor = "甲",
+            Reason = "因由",
+            AtUnixMs = 1_700_000_000_003,
+            Standing = 2,
+            Accumulators = { MovedRecords.Field(Paid, "3300"u8), MovedRecords.Field(Borne, "4000"u8) },
+        };
+        byte[] header = new byte[RecordHeader.Bytes];
+        (header[0], header[1], header[2], header[3]) = (RecordHeader.Format, (byte)RecordKind.Merge, (byte)state, (byte)'F');
+        BigEndian.WriteUInt48(header.AsSpan(4), 21);
+        BigEndian.WriteUInt48(header.AsSpan(10), 19);
+        header[40] = (byte)before.Length;
+        OutboxRecord record = OutboxRecord.Read(
+            (byte[])[.. header, .. Encoding.ASCII.GetBytes(before), .. content.ToByteArray()], new StoredRequest());
+
+        Assert.Equal((19L, null, null), (record.FirstSequence, record.Terms, record.TraceParent));
+        AssertTold(
+            new SettledClaim
+            {
+                Shard = 3,
+                Sequence = 21,
+                FirstSequence = 19,
+                Epoch = Epoch,
+                Kind = kind,
+                FacilityCode = "H1",
+                InsuredId = "P1",
+                RequestId = "merge-1",
+                SettledAtUnixMs = 1_700_000_000_003,
+                Scheme = "resident",
+                Format = 2,
+                Limits = limits.Replace("{0}", Paid, StringComparison.Ordinal).Replace("{1}", Borne, StringComparison.Ordinal),
+                Note = "P2\n甲\n因由",
+            },
+            "merge-1",
             record,
             null);
     }

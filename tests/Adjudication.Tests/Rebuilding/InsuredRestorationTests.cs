@@ -56,6 +56,36 @@ public sealed class InsuredRestorationTests
     }
 
     [Fact]
+    public async Task Insured_of_more_fields_than_one_call_of_Redis_takes_is_what_he_was()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await Task.WhenAll(Enumerable.Range(1, 600)
+            .Select(number => store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", $"r{number}"))));
+        await store.Books.BookAsync(0);
+        SortedDictionary<string, string> before = await store.DumpAsync();
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured("P1"));
+
+        await store.RestoreAsync("P1");
+
+        Assert.Equal(before, await store.DumpAsync());
+    }
+
+    [Fact]
+    public async Task Insured_who_is_gone_with_the_terms_of_his_records_is_restored_with_them()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"));
+        await store.Books.BookAsync(0);
+        HashEntry[] terms = await store.Redis.HashGetAllAsync(store.Shard.Keys.Terms);
+        await store.Redis.KeyDeleteAsync([store.Shard.Keys.Insured("P1"), store.Shard.Keys.Terms]);
+
+        await store.RestoreAsync("P1");
+
+        Assert.NotEmpty(terms);
+        Assert.Equal(terms, await store.Redis.HashGetAllAsync(store.Shard.Keys.Terms));
+    }
+
+    [Fact]
     public async Task Insured_who_is_settled_for_while_he_is_restored_loses_nothing_of_it()
     {
         await using RebuiltStore store = await RebuiltStore.StartAsync();

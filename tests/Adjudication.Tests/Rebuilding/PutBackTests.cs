@@ -1,9 +1,12 @@
 using Adjudication.Tests.Store;
+using Claims.Adjudication.Api;
 using Claims.Adjudication.Rebuilding;
 using Claims.Adjudication.Store;
 using Claims.V1;
+using Grpc.Core;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Adjudication.Tests.Rebuilding;
 
@@ -123,6 +126,47 @@ public sealed class PutBackTests
         Assert.Equal((StepOutcome.Gone, StepOutcome.Gone, 2), (gone.Outcome, later.Outcome, asked));
     }
 
+    [Theory]
+    [InlineData("", ActKind.ShardRebuilt, "0")]
+    [InlineData("P1-2345", ActKind.InsuredRestored, "***2345")]
+    public async Task Dry_run_of_a_rebuild_is_told_and_a_rebuild_alone_is_written_down(string insured, ActKind kind, string subject)
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1-2345", "r1"));
+        await store.Books.BookAsync(0);
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured("P1-2345"));
+        WrittenActs acts = new();
+        OperationsApi api = ApiOf(store, acts);
+        Told told = new();
+
+        await api.RebuildShard(new RebuildShardRequest { InsuredId = insured, DryRun = true }, told, new TestCall());
+        Assert.Equal((false, 1), (told.News[^1].Report.Changed, told.News[^1].Report.MissingInsured));
+        Assert.Empty(acts.Acts);
+        await api.RebuildShard(new RebuildShardRequest { InsuredId = insured }, told, new TestCall());
+
+        Assert.True(told.News[^1].Report.Changed);
+        Assert.Equal([new RecordActRequest { Kind = kind, Subject = subject, Caller = "claims://role/local" }], acts.Acts);
+    }
+
+    [Theory]
+    [InlineData(-1, StatusCode.InvalidArgument, "shard is not between 0 and 0")]
+    [InlineData(1, StatusCode.InvalidArgument, "shard is not between 0 and 0")]
+    [InlineData(0, StatusCode.FailedPrecondition, "the store has not been opened for the first time: there is nothing to rebuild")]
+    public async Task Rebuild_that_cannot_be_is_told_with_why(int shard, StatusCode code, string why)
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        store.Books.Initialised = false;
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => ApiOf(store, new WrittenActs()).RebuildShard(
+            new RebuildShardRequest { Shard = shard, DryRun = true }, new Told(), new TestCall()));
+
+        Assert.Equal(new Status(code, why), refused.Status);
+    }
+
+    private static OperationsApi ApiOf(RebuiltStore store, WrittenActs acts) => new(
+        store.Fixture.Store, null!, null!, RebuildsOf(store, new LogLines<Rebuilds>()), null!, new Acts.ActsClient(acts),
+        HastyTime.Provider, NullLogger<OperationsApi>.Instance);
+
     private static async Task<LogLines<Rebuilds>> RebuildsAsync(RebuiltStore store)
     {
         LogLines<Rebuilds> log = new();
@@ -132,6 +176,19 @@ public sealed class PutBackTests
 
     private static Rebuilds RebuildsOf(RebuiltStore store, LogLines<Rebuilds> log) =>
         new(store.Fixture.Store, store.Books, HastyTime.Provider, new Lifetime(), log);
+
+    private sealed class Told : IServerStreamWriter<RebuildNews>
+    {
+        public List<RebuildNews> News { get; } = [];
+
+        public WriteOptions? WriteOptions { get; set; }
+
+        public Task WriteAsync(RebuildNews message)
+        {
+            News.Add(message);
+            return Task.CompletedTask;
+        }
+    }
 
     private sealed class Lifetime : IHostApplicationLifetime
     {

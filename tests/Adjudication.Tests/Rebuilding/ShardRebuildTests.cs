@@ -210,6 +210,23 @@ public sealed class ShardRebuildTests
     }
 
     [Fact]
+    public async Task Record_that_is_not_booked_and_whose_terms_are_nowhere_is_lost_with_them()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await SettleAsync(store, 1);
+        await store.Books.BookAsync(0);
+        store.Fixture.Terms = await store.Fixture.Store.Terms.KeyOfAsync(store.Shard, SampleTerms.Of(6_500, 0, 30_000));
+        await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P2", "r2"));
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Terms);
+
+        RebuildReport report = await store.RebuildAsync();
+
+        Assert.Equal([new LostRecord { Sequence = 2, InsuredId = "P2", FacilityCode = "H1", RequestId = "r2" }], report.LostRecords);
+        Assert.Equal([new LostNumbers { FirstSequence = 2, LastSequence = 2 }], report.LostNumbers);
+        Assert.Equal(StepOutcome.Replay, (await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P1", "r1"))).Outcome);
+    }
+
+    [Fact]
     public async Task Settlement_that_was_cancelled_and_stands_again_comes_back_so()
     {
         await using RebuiltStore store = await RebuiltStore.StartAsync();
@@ -226,6 +243,53 @@ public sealed class ShardRebuildTests
 
         Assert.Equal(before, await store.DumpAsync());
         Assert.Equal(StepOutcome.Replay, (await store.Fixture.RunAsync(StepMode.Settle, visit)).Outcome);
+    }
+
+    [Fact]
+    public async Task Settlement_whose_cancellation_was_undone_before_either_was_booked_comes_back_standing()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        ModelVisit visit = RebuiltStore.Visit("P1", "r1");
+        await store.Fixture.RunAsync(StepMode.Settle, visit);
+        await store.Fixture.UndoAsync(StepMode.Cancel, "P1", "H1", "c1", RequestField.Of("H1", "r1"));
+        await store.Fixture.UndoAsync(StepMode.Reverse, "P1", "H1", "v1", RequestField.Of("H1", "c1"));
+        await store.Books.BookAsync(0, upTo: 1);
+        SortedDictionary<string, string> before = await store.DumpAsync();
+        await store.Redis.HashSetAsync(store.Shard.Keys.Insured("P1"), "fordinary.year:2024", 7);
+
+        RebuildReport report = await store.RebuildAsync();
+
+        Assert.Equal((2, 0, 0), (report.UnbookedRecords, report.LostRecords.Count, report.LostNumbers.Count));
+        Assert.Equal(before, await store.DumpAsync());
+        Assert.Equal(StepOutcome.Replay, (await store.Fixture.RunAsync(StepMode.Settle, visit)).Outcome);
+    }
+
+    [Fact]
+    public async Task Insured_of_whom_nothing_is_left_is_settled_for_as_new_once_his_shard_was_rebuilt()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await store.Redis.SetAddAsync(store.Shard.Keys.Known, (byte[])store.Shard.Keys.Insured("P1")!);
+        ModelVisit visit = RebuiltStore.Visit("P1", "r1");
+        Assert.Equal(StepOutcome.Gone, (await store.Fixture.RunAsync(StepMode.Settle, visit)).Outcome);
+
+        RebuildReport report = await store.RebuildAsync();
+
+        Assert.True(report.Changed);
+        Assert.Equal(StepOutcome.New, (await store.Fixture.RunAsync(StepMode.Settle, visit)).Outcome);
+    }
+
+    [Fact]
+    public async Task Relay_that_had_the_shard_before_its_rebuild_has_it_no_more()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await SettleAsync(store, 2);
+        await store.Books.BookAsync(0, upTo: 1);
+        await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured("P1"));
+        await store.Redis.StringSetAsync(store.Shard.Keys.Lease, "a relay that has published both");
+
+        await store.RebuildAsync();
+
+        Assert.False(await store.Redis.KeyExistsAsync(store.Shard.Keys.Lease));
     }
 
     [Theory]
@@ -347,6 +411,39 @@ public sealed class ShardRebuildTests
         Assert.InRange(lost.LastSequence, 3 + ShardRebuild.NumbersGivenUp, 9_999_999_998);
         await store.BookAllAsync();
         Assert.Equal(lost.LastSequence + 1, (await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P9", "r"))).Sequence);
+    }
+
+    [Fact]
+    public async Task Store_that_was_put_back_to_where_the_books_are_gives_up_what_this_instance_knew_of()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await SettleAsync(store, 3);
+        await store.Books.BookAsync(0);
+        await SettleAsync(store, 5);
+        ShardKeys keys = store.Shard.Keys;
+        await store.Redis.HashSetAsync(keys.Shard, [new("seq", 3), new("people", 3)]);
+        await store.Redis.SetRemoveAsync(keys.Known, [(byte[])keys.Insured("P4")!, (byte[])keys.Insured("P5")!]);
+        await store.Redis.KeyDeleteAsync([keys.Outbox, keys.Insured("P1"), keys.Insured("P4"), keys.Insured("P5")]);
+
+        RebuildReport report = await store.RebuildAsync();
+
+        Assert.InRange(report.Sequence, 3 + ShardRebuild.NumbersGivenUp, 9_999_999_998);
+    }
+
+    [Fact]
+    public async Task Known_insured_who_are_as_many_but_not_those_who_are_stored_are_told_by_a_dry_run()
+    {
+        await using RebuiltStore store = await RebuiltStore.StartAsync();
+        await SettleAsync(store, 2);
+        await store.Books.BookAsync(0);
+        ShardKeys keys = store.Shard.Keys;
+        await store.Redis.SetRemoveAsync(keys.Known, (byte[])keys.Insured("P1")!);
+        await store.Redis.SetAddAsync(keys.Known, (byte[])keys.Insured("P9")!);
+
+        Assert.True((await store.RebuildAsync(dryRun: true)).RestDiffers);
+        await store.RebuildAsync();
+
+        Assert.Equal(StepOutcome.New, (await store.Fixture.RunAsync(StepMode.Settle, RebuiltStore.Visit("P9", "r9"))).Outcome);
     }
 
     [Fact]

@@ -140,6 +140,18 @@ public sealed class StoreRecordsTests
     }
 
     [Fact]
+    public async Task Year_of_another_ledgers_store_is_not_closed()
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        ShardQueue shard = fixture.Store.Shards[0];
+        await fixture.Redis.HashSetAsync(shard.Keys.Shard, "epoch", new string('f', 32));
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => shard.CloseYearAsync(2024));
+
+        Assert.False(await fixture.Redis.HashExistsAsync(shard.Keys.Shard, "closed"));
+    }
+
+    [Fact]
     public async Task Id_names_a_settlement_of_its_year_and_of_the_facility_that_asks_only()
     {
         await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
