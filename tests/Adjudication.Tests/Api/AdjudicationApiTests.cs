@@ -233,6 +233,27 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
             answers.Written.Select(answer => (answer.RequestId, answer.CapUsedBeforeFen)));
     }
 
+    [Fact]
+    public async Task Answers_are_held_back_for_32_others_at_most_and_the_last_is_not()
+    {
+        const int Visits = 100;
+        int told = 0;
+        TaskCompletionSource allTold = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Answers answers = new() { Open = allTold.Task };
+        using VisitsUnderWay visits = new(fixture.Desk, answers, Visits, TimeProvider.System, (_, _) =>
+        {
+            if (Interlocked.Increment(ref told) == Visits) allTold.SetResult();
+        }, _ => { }, CancellationToken.None);
+
+        for (int visit = 0; visit < Visits; visit++) await visits.AddAsync(Visit("R1", $"P52-{visit}"), CancellationToken.None);
+        await visits.EndAsync().WaitAsync(Bound);
+
+        string held = string.Concat(answers.Held.Select(isHeld => isHeld ? 'h' : ' '));
+        Assert.Equal(Visits, held.Length);
+        Assert.Equal(32, held.Split(' ').Max(together => together.Length));
+        Assert.Equal(' ', held[^1]);
+    }
+
     [Theory]
     [InlineData("", 2025, "请求字段 insured_id 缺失。")]
     [InlineData("P46", 1999, "请求字段 year 应为四位年份。")]
@@ -384,17 +405,24 @@ public sealed class AdjudicationApiTests(DeskFixture fixture) : IClassFixture<De
     {
         public ConcurrentQueue<SettleReply> Written { get; } = new();
 
+        /// <summary>Of each, whether it may wait for the next.</summary>
+        public ConcurrentQueue<bool> Held { get; } = new();
+
         public Exception? Failure { get; init; }
+
+        /// <summary>Nothing is written before.</summary>
+        public Task Open { get; init; } = Task.CompletedTask;
 
         public WriteOptions? WriteOptions { get; set; }
 
         public Task WriteAsync(Answer message) => WriteAsync(message, CancellationToken.None);
 
-        public Task WriteAsync(Answer message, CancellationToken cancellationToken)
+        public async Task WriteAsync(Answer message, CancellationToken cancellationToken)
         {
             if (Failure is not null) throw Failure;
+            Held.Enqueue(WriteOptions?.Flags.HasFlag(WriteFlags.BufferHint) ?? false);
+            await Open.WaitAsync(cancellationToken);
             Written.Enqueue(message.Whole());
-            return Task.CompletedTask;
         }
     }
 

@@ -16,6 +16,7 @@ public sealed class AdjudicationSettingsTests
 
         Assert.Empty(Faults(settings));
         Assert.Equal(("zhengzhou", 32, 50_000, 5_000), (settings.City, settings.Shards, settings.OutboxMaxPerShard, settings.RelayWindow));
+        Assert.Equal((10_000, 0), (settings.OutboxKeptPerShard, settings.RedisReplicas));
         Assert.Equal((60, 100_000, 1_024), (settings.EligibilityCacheSeconds, settings.EligibilityCacheEntries, settings.StreamInFlight));
     }
 
@@ -67,6 +68,29 @@ public sealed class AdjudicationSettingsTests
         Assert.Equal([name], Faults(settings));
     }
 
+    [Theory]
+    [InlineData("password=secret", "is wrong: it names no host; it must be of the form HOST:PORT,password=…")]
+    [InlineData("redis:6379,password=secret,pasword=other",
+        "is wrong: 'pasword' or its value is not known to StackExchange.Redis; it must be of the form HOST:PORT,password=…")]
+    [InlineData("redis:6379,password=secret,ssl=perhaps",
+        "is wrong: 'ssl' or its value is not known to StackExchange.Redis; it must be of the form HOST:PORT,password=…")]
+    public void Redis_that_cannot_be_read_is_told_without_its_password(string redis, string said)
+    {
+        AdjudicationSettings settings = Complete();
+        settings.Redis = redis;
+
+        Assert.Equal([said], Found(settings).Select(fault => fault.ErrorMessage));
+    }
+
+    [Fact]
+    public void File_of_keys_that_cannot_be_read_is_named()
+    {
+        AdjudicationSettings settings = Complete();
+        settings.KafkaKeyFile = Path.Combine(Repository.Root, "no such file");
+
+        Assert.Equal([nameof(AdjudicationSettings.KafkaKeyFile)], Faults(settings));
+    }
+
     [Fact]
     public void Policy_that_cannot_be_read_and_a_kafka_without_servers_are_named()
     {
@@ -103,10 +127,12 @@ public sealed class AdjudicationSettingsTests
     };
 
     /// <summary>Names of the settings at fault.</summary>
-    private static IEnumerable<string> Faults(AdjudicationSettings settings)
+    private static IEnumerable<string> Faults(AdjudicationSettings settings) => Found(settings).SelectMany(fault => fault.MemberNames);
+
+    private static List<ValidationResult> Found(AdjudicationSettings settings)
     {
         List<ValidationResult> faults = [];
         Validator.TryValidateObject(settings, new ValidationContext(settings), faults, validateAllProperties: true);
-        return faults.SelectMany(fault => fault.MemberNames);
+        return faults;
     }
 }

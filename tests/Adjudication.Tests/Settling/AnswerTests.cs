@@ -2,6 +2,7 @@ using Claims.Adjudication.Settling;
 using System.Buffers;
 using Claims.Adjudication.Store;
 using Claims.Adjudication.Api;
+using Claims.Policy;
 using Claims.Rules;
 using Claims.V1;
 using Google.Protobuf;
@@ -54,6 +55,23 @@ public sealed class AnswerTests
         Assert.Equal(2, again.Limits.Count);
     }
 
+    [Theory]
+    [InlineData(Period.Day, "2025-06-18")]
+    [InlineData(Period.Month, "2025-06")]
+    [InlineData(Period.Quarter, "2025-Q2")]
+    [InlineData(Period.Year, "2025")]
+    public void Limit_is_told_with_its_period_and_nothing_remains_of_one_that_is_overdrawn(Period per, string told)
+    {
+        Terms terms = SampleTerms.Of(5_500, 0, 30_000);
+        terms = terms with { Limits = [terms.Limits[0] with { Per = per }] };
+
+        Limit within = Assert.Single(Settled(new Answer(), terms, 1_000).Reply.Limits);
+        Limit beyond = Assert.Single(Settled(new Answer(), terms, 1_000, capUsedFen: 40_000).Reply.Limits);
+
+        Assert.Equal((told, 20_000, 20_550, 9_450), (within.Period, within.UsedBefore, within.UsedAfter, within.Remaining));
+        Assert.Equal((told, 40_000, 40_000, 0), (beyond.Period, beyond.UsedBefore, beyond.UsedAfter, beyond.Remaining));
+    }
+
     [Fact]
     public void Clear_leaves_nothing_in_a_reply_or_a_stored_request()
     {
@@ -67,9 +85,9 @@ public sealed class AnswerTests
         Assert.Equal(new StoredRequest(), stored);
     }
 
-    private static Answer Settled(Answer answer, Terms terms, long totalFen)
+    private static Answer Settled(Answer answer, Terms terms, long totalFen, long capUsedFen = 20_000)
     {
-        Calculation calculation = SampleTerms.Calculate(terms, new FeeParts(0, 0, 0, totalFen), capUsedFen: 20_000, borneFen: 0);
+        Calculation calculation = SampleTerms.Calculate(terms, new FeeParts(0, 0, 0, totalFen), capUsedFen, borneFen: 0);
         Settlement settlement = calculation.Settlement;
         RecordHeader header = new(
             RecordKind.Settlement, RecordState.Active, terms.FixedSumFen is null, 7, 7, 20250618, settlement.DeductibleFen,
