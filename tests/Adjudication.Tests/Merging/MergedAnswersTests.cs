@@ -195,7 +195,13 @@ public sealed class MergedAnswersTests(DeskFixture fixture) : IClassFixture<Desk
                 DeskFixture.VisitOf(200_000, $"R{visit}", old, date: $"2025-03-0{visit}"));
         }
 
-        CancelRequest byRequest = new() { RequestId = "C1", FacilityCode = DeskFixture.Hospital, InsuredId = old, OriginalRequestId = "R1" };
+        CancelRequest byRequest = new()
+        {
+            RequestId = "C1",
+            FacilityCode = DeskFixture.Hospital,
+            InsuredId = old,
+            OriginalRequestId = "R1",
+        };
         CancelRequest byId = new()
         {
             RequestId = "C2",
@@ -203,7 +209,13 @@ public sealed class MergedAnswersTests(DeskFixture fixture) : IClassFixture<Desk
             InsuredId = old,
             SettlementId = settled[2].SettlementId,
         };
-        ReverseRequest reversal = new() { RequestId = "V3", FacilityCode = DeskFixture.Hospital, InsuredId = old, OriginalRequestId = "R3" };
+        ReverseRequest reversal = new()
+        {
+            RequestId = "V3",
+            FacilityCode = DeskFixture.Hospital,
+            InsuredId = old,
+            OriginalRequestId = "R3",
+        };
         ReverseRequest restoration = new()
         {
             RequestId = "V2",
