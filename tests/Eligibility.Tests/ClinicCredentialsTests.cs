@@ -28,6 +28,8 @@ public sealed class ClinicCredentialsTests(PostgresServer postgres)
             await office.Credentials.ChangePasswordAsync(session, token, first, Chosen, default));
         Assert.False((await office.Credentials.CheckAsync(token, default))!.MustChangePassword);
         Assert.Null((await office.LogInAsync(first)).Token);
+        // The chosen one holds on when the first would not.
+        office.Time.Pass(ClinicCredentials.FirstPasswordHolds);
         Assert.NotNull((await office.LogInAsync(Chosen)).Token);
     }
 
@@ -207,6 +209,92 @@ public sealed class ClinicCredentialsTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Old_password_is_guessed_no_oftener_at_its_change_than_at_the_login()
+    {
+        await using Office office = await Office.OpenAsync(postgres);
+        string first = await office.AddAsync();
+        string token = await office.TokenAsync(first);
+        OpenSession session = (await office.Credentials.CheckAsync(token, default))!;
+        for (int index = 0; index < ClinicCredentials.MostTries; index++)
+            Assert.Equal((false, null), await office.Credentials.ChangePasswordAsync(session, token, "wrong", Chosen, default));
+
+        Assert.Equal((false, ClinicCredentials.LockedFor),
+            await office.Credentials.ChangePasswordAsync(session, token, first, Chosen, default));
+    }
+
+    [Fact]
+    public async Task Of_two_changes_of_a_password_at_once_the_one_that_is_told_as_done_is_the_one_that_holds()
+    {
+        await using Office office = await Office.OpenAsync(postgres);
+        string first = await office.AddAsync();
+        string token = await office.TokenAsync(first);
+        OpenSession session = (await office.Credentials.CheckAsync(token, default))!;
+
+        (bool Changed, TimeSpan? Locked)[] changes = await Task.WhenAll(
+            office.Credentials.ChangePasswordAsync(session, token, first, $"{Chosen}-0", default),
+            office.Credentials.ChangePasswordAsync(session, token, first, $"{Chosen}-1", default));
+
+        int done = Array.FindIndex(changes, change => change.Changed);
+        Assert.Single(changes, change => change.Changed);
+        Assert.NotNull((await office.LogInAsync($"{Chosen}-{done}")).Token);
+    }
+
+    [Fact]
+    public async Task Logout_ends_its_session_and_no_other_of_the_clerk()
+    {
+        await using Office office = await Office.OpenAsync(postgres);
+        string first = await office.AddAsync();
+        string here = await office.TokenAsync(first);
+        string elsewhere = await office.TokenAsync(first);
+
+        await office.Credentials.LogOutAsync(here, default);
+
+        Assert.Null(await office.Credentials.CheckAsync(here, default));
+        Assert.NotNull(await office.Credentials.CheckAsync(elsewhere, default));
+    }
+
+    [Theory]
+    [InlineData("revoked")]
+    [InlineData("all revoked")]
+    [InlineData("reset")]
+    public async Task Credential_of_the_same_name_at_another_clinic_stands(string ended)
+    {
+        await using Office office = await Office.OpenAsync(postgres);
+        string here = await IssueAsync(Facility, reset: false);
+        string there = await IssueAsync("H2", reset: false);
+
+        if (ended == "reset") Assert.NotEqual(here, await IssueAsync(Facility, reset: true));
+        else Assert.Equal(1, await office.Credentials.RevokeAsync(Facility, ended == "revoked" ? "his" : "", default));
+
+        Assert.Null(await office.Credentials.CheckAsync(here, default));
+        Assert.Equal("H2", (await office.Credentials.CheckAsync(there, default))?.FacilityCode);
+        KeptCredential kept = Assert.Single(await office.Credentials.ListAsync("H2", default));
+        Assert.Equal(("H2", null, 1), (kept.FacilityCode, kept.RevokedAt, kept.Sessions));
+        kept = Assert.Single(await office.Credentials.ListAsync(Facility, default));
+        Assert.Equal((Facility, ended == "reset" ? null : office.Time.GetUtcNow(), ended == "reset" ? 1 : 0),
+            (kept.FacilityCode, kept.RevokedAt, kept.Sessions));
+        Assert.Equal(2, (await office.Credentials.ListAsync("", default)).Count);
+
+        async Task<string> IssueAsync(string facility, bool reset) =>
+            (await office.Credentials.IssueAsync(facility, "his", reset, TimeSpan.FromDays(1), default)).Secret;
+    }
+
+    [Fact]
+    public async Task Changed_password_of_the_same_name_at_another_clinic_stands()
+    {
+        await using Office office = await Office.OpenAsync(postgres);
+        string first = await office.AddAsync();
+        (string other, _, _) = await office.Credentials.IssueAsync("H2", Clerk, false, null, default);
+        string here = await office.TokenAsync(first);
+        (string? there, _) = await office.Credentials.LogInAsync("H2", Clerk, other, "", default);
+        OpenSession session = (await office.Credentials.CheckAsync(here, default))!;
+
+        Assert.True((await office.Credentials.ChangePasswordAsync(session, here, first, Chosen, default)).Changed);
+
+        Assert.True((await office.Credentials.CheckAsync(there!, default))?.MustChangePassword);
+    }
+
+    [Fact]
     public async Task Machines_token_holds_its_days_and_no_password_opens_it()
     {
         await using Office office = await Office.OpenAsync(postgres);
@@ -264,7 +352,10 @@ public sealed class ClinicCredentialsTests(PostgresServer postgres)
     }
 
     [Theory]
-    [InlineData("short", false)]
+    [InlineData("9-letters", false)]
+    [InlineData("10-letters", true)]
+    [InlineData("abcdabcdabcd", false)]
+    [InlineData("abcdeabcde", true)]
     [InlineData("aaaaaaaaaaaa", false)]
     [InlineData("my-H1000-password", false)]
     [InlineData("die-王医生-kommt", false)]

@@ -66,6 +66,33 @@ public sealed class ClinicLookupsTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Code_that_is_typed_whole_stands_first_and_then_what_begins_so()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await FillAsync(registry, """
+            ('AM', '阿莫西林克拉维酸钾分散片', 1, 0, NULL, '2024-01-01', NULL), ('AM1', '甘草甘草甘草', 1, 0, NULL, '2024-01-01', NULL),
+            ('X1', '阿莫西林', 1, 0, NULL, '2024-01-01', NULL), ('X2', '阿莫西林片', 1, 0, NULL, '2024-01-01', NULL),
+            ('X3', 'x-am', 1, 0, NULL, '2024-01-01', NULL)
+            """);
+
+        Assert.Equal(["AM", "AM1", "X1", "X2", "X3"],
+            (await LookupsOf(registry).SearchAsync("am", Day, 20, default)).Items.Select(item => item.ItemCode));
+        Assert.Equal("AM", Assert.Single((await LookupsOf(registry).SearchAsync("am", Day, 1, default)).Items).ItemCode);
+    }
+
+    [Fact]
+    public async Task Item_is_found_on_the_first_and_the_last_day_of_its_period()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await FillAsync(registry, """
+            ('A1', '甲', 1, 0, NULL, '2026-06-18', NULL), ('A2', '乙', 1, 0, NULL, '2024-01-01', '2026-06-18'),
+            ('A3', '丙', 1, 0, NULL, '2026-06-19', NULL), ('A4', '丁', 1, 0, NULL, '2024-01-01', '2026-06-17')
+            """);
+
+        Assert.Equal(["A1", "A2"], (await LookupsOf(registry).SearchAsync("a", Day, 20, default)).Items.Select(item => item.ItemCode));
+    }
+
+    [Fact]
     public async Task Item_brings_its_class_and_limit_of_the_day()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
@@ -96,8 +123,21 @@ public sealed class ClinicLookupsTests(PostgresServer postgres)
         Assert.Null(await lookups.FindInsuredAsync("P3", Day, default));
     }
 
+    [Fact]
+    public async Task Insured_who_is_enrolled_for_the_next_year_already_is_shown_with_the_enrolment_of_the_day()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportInsuredAsync(RegistryDatabase.InsuredHeader
+            + "P1,张三丰,resident,410105,general,2026,2025-11-05,1980-01-01,\nP1,张四丰,employee,410122,general,2027,2026-11-05,1980-01-01,\n");
+
+        InsuredCard card = (await LookupsOf(registry).FindInsuredAsync("P1", Day, default))!;
+
+        Assert.Equal(("张*丰", "resident", "金水区"), (card.NameMasked, card.Scheme, card.CountyName));
+    }
+
     [Theory]
     [InlineData("2026-03-31", "410105")]
+    [InlineData("2026-08-31", "410105")]
     [InlineData("2026-09-01", "410102")]
     public async Task Insured_who_has_moved_is_shown_with_the_county_of_the_day(string day, string county)
     {
@@ -129,6 +169,23 @@ public sealed class ClinicLookupsTests(PostgresServer postgres)
         Assert.Equal(("H2", "新名卫生室"), (suggested.FacilityCode, suggested.Name));
         await office.ResumeAsync("H1", Day, new ChangeCause("claims://role/bureau", "整改完成"), default);
         Assert.Equal("H1", (await new ClinicLookups(registry.Database, Policy, clock).SuggestAsync(default))!.FacilityCode);
+    }
+
+    [Fact]
+    public async Task Suggested_clinic_has_an_agreement_today_is_the_smallest_and_is_none_where_somebody_can_log_in()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(RegistryDatabase.FacilityHeader
+            + "H1,市医院,410105,city,3A,hospital,2024-01-01,\nH2,村卫生室,410105,village,none,village_clinic,2024-01-01,2026-06-17\n"
+            + "H3,村卫生室,410105,village,none,village_clinic,2026-06-19,\nH4,村卫生室,410105,village,none,village_clinic,,\n"
+            + "H5,乡卫生院,410105,township,none,township,2026-06-18,2026-06-18\n");
+        StoppedClock clock = new(new DateTimeOffset(Day, new TimeOnly(8, 0), TimeSpan.Zero));
+        ClinicLookups lookups = new(registry.Database, Policy, clock);
+
+        Assert.Equal("H5", (await lookups.SuggestAsync(default))?.FacilityCode);
+        using ClinicCredentials credentials = new(registry.Database, new EligibilitySettings(), clock);
+        await credentials.IssueAsync("H1", "his", false, TimeSpan.FromDays(1), default);
+        Assert.Null(await lookups.SuggestAsync(default));
     }
 
     [Theory]

@@ -55,10 +55,10 @@ internal sealed class EligibilityService : IAsyncDisposable
     public string Log => File.ReadAllText(LogFile(_directory));
 
     public static async Task<EligibilityService> StartAsync(
-        string connectionString, string? policyDirectory = null, bool acceptUnsafe = true)
+        string connectionString, string? policyDirectory = null, bool acceptUnsafe = true, string ledgerAddress = "")
     {
         DirectoryInfo directory = Directory.CreateTempSubdirectory("claims-eligibility-");
-        ServerProcess process = await LaunchAsync(directory, connectionString, policyDirectory, acceptUnsafe);
+        ServerProcess process = await LaunchAsync(directory, connectionString, policyDirectory, acceptUnsafe, ledgerAddress);
         string? address = null;
         string? metrics = null;
         await Poll.UntilAsync(Bound, () =>
@@ -85,12 +85,12 @@ internal sealed class EligibilityService : IAsyncDisposable
         return log;
     }
 
-    public async Task<ImportReply> ImportAsync(ImportKind kind, string csv, int chunkBytes = 7)
+    public async Task<ImportReply> ImportAsync(ImportKind kind, string csv, int chunkBytes = 7, string reason = "")
     {
         using AsyncClientStreamingCall<ImportChunk, ImportReply> call = Client.Import(deadline: DateTime.UtcNow + Bound);
         byte[] bytes = Encoding.UTF8.GetBytes(csv);
         foreach (byte[] chunk in bytes.Chunk(chunkBytes))
-            await call.RequestStream.WriteAsync(new ImportChunk { Kind = kind, Csv = ByteString.CopyFrom(chunk) });
+            await call.RequestStream.WriteAsync(new ImportChunk { Kind = kind, Csv = ByteString.CopyFrom(chunk), Reason = reason });
         await call.RequestStream.CompleteAsync();
         return await call;
     }
@@ -107,7 +107,7 @@ internal sealed class EligibilityService : IAsyncDisposable
     }
 
     private static async Task<ServerProcess> LaunchAsync(
-        DirectoryInfo directory, string connectionString, string? policyDirectory, bool acceptUnsafe)
+        DirectoryInfo directory, string connectionString, string? policyDirectory, bool acceptUnsafe, string ledgerAddress = "")
     {
         // Made here, so that it can be read before the service has written anything.
         await File.WriteAllTextAsync(LogFile(directory), "");
@@ -119,6 +119,7 @@ internal sealed class EligibilityService : IAsyncDisposable
                     ["Claims__Port"] = "0",
                     ["Claims__MetricsPort"] = "0",
                     ["Claims__Postgres"] = connectionString,
+                    ["Claims__LedgerAddress"] = ledgerAddress,
                     ["Claims__AcceptUnsafePostgres"] = acceptUnsafe ? "true" : "false",
                     ["Claims__PolicyDirectory"] = policyDirectory ?? Path.Combine(AppContext.BaseDirectory, "policy"),
                 },

@@ -230,6 +230,141 @@ public sealed class EligibilityServiceTests(PostgresServer postgres, SharedServi
     }
 
     [Fact]
+    public async Task Act_that_is_not_registered_is_told_by_its_status_and_a_sentence()
+    {
+        RegistryOffice.RegistryOfficeClient office = shared.Service.Office;
+        RegisterRequest enrol = Enrol("窗口办理");
+        (enrol.InsuredId, enrol.RequestId) = ("counter-2", "R2");
+        Assert.False((await office.RegisterAsync(enrol)).Replayed);
+        Assert.True((await office.RegisterAsync(enrol)).Replayed);
+
+        enrol.Enrol.Name = "李四";
+        Assert.Equal((StatusCode.AlreadyExists, "请求编号R2已用于内容不同的登记。"), await RefusedAsync());
+        enrol.RequestId = "R3";
+        Assert.Equal((StatusCode.FailedPrecondition, "该参保人2025年度已在金水区参加城乡居民医保，请先办理终止，避免重复参保。"), await RefusedAsync());
+        enrol.Enrol.Scheme = "rural";
+        Assert.Equal((StatusCode.InvalidArgument, "请求字段 enrol.scheme 不是resident或employee。"), await RefusedAsync());
+        enrol.InsuredId = "counter 2";
+        Assert.Equal((StatusCode.InvalidArgument, "请求字段 insured_id 不是1至30位的字母、数字、-、_或.。"), await RefusedAsync());
+        enrol.RequestId = new string('R', 31);
+        Assert.Equal((StatusCode.InvalidArgument, "请求字段 request_id 不是1至30位的字母、数字、-、_或.。"), await RefusedAsync());
+        // The reason is a person's, and one that is not seen is none.
+        enrol.Reason = "窗口\u200b办理";
+        enrol.RequestId = "R4";
+        enrol.InsuredId = "counter-3";
+        enrol.Enrol.Scheme = "resident";
+        Assert.Equal(StatusCode.InvalidArgument, (await RefusedAsync()).Item1);
+
+        async Task<(StatusCode, string)> RefusedAsync() => await FaultAsync(office.RegisterAsync(enrol));
+    }
+
+    [Fact]
+    public async Task Facility_that_cannot_be_suspended_or_shown_is_told_by_its_status()
+    {
+        EligibilityService service = shared.Service;
+        RegistryOffice.RegistryOfficeClient office = service.Office;
+        Assert.Equal(1, (await service.ImportAsync(
+            ImportKind.Facilities, RegistryDatabase.FacilityHeader + "F7,x,410105,city,2A,hospital,2024-01-01,\n", reason: "新签协议")).Rows);
+        FacilityRecord shown = await office.ShowFacilityAsync(new() { FacilityCode = "F7" });
+        Assert.Equal(("claims://role/local", "新签协议"), (shown.Change.MadeBy, shown.Change.Reason));
+
+        SuspendFacilityRequest suspend = new() { FacilityCode = "F7", Reason = "检查", From = "2025-03-10" };
+        shown = await office.SuspendFacilityAsync(suspend);
+        Assert.Equal("2025-03-10", Assert.Single(shown.Suspensions).Suspension.SuspendedFrom);
+        Assert.Equal((StatusCode.FailedPrecondition, "F7 is suspended already, from 2025-03-10 on"),
+            await FaultAsync(office.SuspendFacilityAsync(suspend)));
+        suspend.From = "10.03.2025";
+        Assert.Equal((StatusCode.InvalidArgument, "from is not a date of the form yyyy-MM-dd"),
+            await FaultAsync(office.SuspendFacilityAsync(suspend)));
+        foreach (AsyncUnaryCall<FacilityRecord> unknown in (AsyncUnaryCall<FacilityRecord>[])
+        [
+            office.ShowFacilityAsync(new() { FacilityCode = "F9" }),
+            office.SuspendFacilityAsync(new() { FacilityCode = "F9", Reason = "检查" }),
+            office.ResumeFacilityAsync(new() { FacilityCode = "F9", Reason = "检查" }),
+        ]) Assert.Equal((StatusCode.NotFound, "The registry has no facility F9."), await FaultAsync(unknown));
+        Explanation told = await office.ExplainFacilityAsync(new() { FacilityCode = "F7", On = "2025-03-10" });
+        Assert.False(told.Holds);
+        told = await office.ExplainFacilityAsync(new() { FacilityCode = "F7", On = "2025-03-09" });
+        Assert.True(told.Holds);
+        foreach (int year in (int[])[1999, 2101])
+        {
+            Assert.Equal((StatusCode.InvalidArgument, "year is not between 2000 and 2100"),
+                await FaultAsync(office.CloseYearAsync(new() { Year = year })));
+        }
+    }
+
+    [Fact]
+    public async Task Reason_of_an_import_that_is_too_long_or_not_seen_takes_nothing()
+    {
+        foreach (string reason in (string[])[new('x', 201), "新\u0007"])
+        {
+            ImportReply reply = await shared.Service.ImportAsync(
+                ImportKind.Facilities, Facilities.Replace("F1", "F8", StringComparison.Ordinal), reason: reason);
+            Assert.Equal((0, "the reason is not a text of at most 200 characters"), (reply.Rows, reply.Error?.Message));
+        }
+
+        Assert.Empty((await shared.Service.Client.LookupAsync(new() { FacilityCodes = { "F8" } })).Facilities);
+    }
+
+    [Fact]
+    public async Task Credential_that_cannot_be_issued_changed_or_revoked_is_told_why_and_logins_are_counted()
+    {
+        EligibilityService service = shared.Service;
+        ClinicAccess.ClinicAccessClient access = service.Access;
+        await service.ImportAsync(ImportKind.Facilities, Facilities.Replace("F1", "F6", StringComparison.Ordinal));
+        IssueCredentialRequest machine = new() { FacilityCode = "F6", Clerk = "his", Machine = true, Days = 3_650 };
+        string token = (await access.IssueCredentialAsync(machine)).Secret;
+        Assert.Equal((StatusCode.AlreadyExists, "F6 has a credential under 'his' already; reset or revoke it"),
+            await FaultAsync(access.IssueCredentialAsync(machine)));
+        foreach (int days in (int[])[0, 3_651])
+        {
+            Assert.Equal((StatusCode.InvalidArgument, "days must be 1 to 3650"),
+                await FaultAsync(access.IssueCredentialAsync(new(machine) { Days = days })));
+        }
+
+        foreach (string clerk in (string[])["", " his", "h\u200bis", new('x', 41)])
+            Assert.Equal(StatusCode.InvalidArgument, (await FaultAsync(access.IssueCredentialAsync(new(machine) { Clerk = clerk }))).Code);
+        Assert.Equal((StatusCode.FailedPrecondition, "F6 has no standing credential under 'nobody'"),
+            await FaultAsync(access.RevokeCredentialAsync(new() { FacilityCode = "F6", Clerk = "nobody" })));
+        // A machine has no password that could be changed.
+        Assert.Equal(ChangePasswordOutcome.NoSession,
+            (await access.ChangePasswordAsync(new() { Token = token, OldPassword = "x", NewPassword = "a-chosen-password" })).Outcome);
+
+        string password = (await access.IssueCredentialAsync(new() { FacilityCode = "F6", Clerk = "李护士" })).Secret;
+        LogInRequest logIn = new() { FacilityCode = "F6", Clerk = "李护士", Password = password };
+        LogInReply loggedIn = await access.LogInAsync(logIn);
+        Assert.Equal((LogInOutcome.LoggedIn, "李护士", true), (loggedIn.Outcome, loggedIn.Session.Clerk, loggedIn.Session.MustChangePassword));
+        Assert.EndsWith("+08:00", loggedIn.Session.ExpiresAt, StringComparison.Ordinal);
+        ChangePasswordRequest change = new() { Token = loggedIn.Token, OldPassword = "wrong", NewPassword = password };
+        Assert.Equal(ChangePasswordOutcome.OldPasswordWrong, (await access.ChangePasswordAsync(change)).Outcome);
+        change.NewPassword = "short";
+        Assert.Equal(ChangePasswordOutcome.NewPasswordWeak, (await access.ChangePasswordAsync(change)).Outcome);
+        logIn.Password = new('x', 129);
+        Assert.Equal(LogInOutcome.WrongCredentials, (await access.LogInAsync(logIn)).Outcome);
+        // Five tries in all are looked at: one of them was the wrong old password.
+        logIn.Password = "wrong";
+        for (int index = 0; index < 4; index++) Assert.Equal(LogInOutcome.WrongCredentials, (await access.LogInAsync(logIn)).Outcome);
+        LogInReply locked = await access.LogInAsync(logIn);
+        Assert.Equal(LogInOutcome.LockedOut, locked.Outcome);
+        Assert.InRange(locked.RetryAfterSeconds, 600, 900);
+        Assert.Contains("claims_clinic_logins_total{outcome=\"locked_out\"} 1", (await service.MetricsAsync()).Split('\n'));
+    }
+
+    [Fact]
+    public async Task File_that_the_ledger_cannot_write_down_is_not_imported()
+    {
+        await using EligibilityService service = await EligibilityService.StartAsync(
+            postgres.NewDatabase(), ledgerAddress: "http://127.0.0.1:1");
+
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(
+            () => service.ImportAsync(ImportKind.Facilities, Facilities, chunkBytes: 4096));
+
+        Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+        Assert.StartsWith("The ledger could not write it down: ", refused.Status.Detail, StringComparison.Ordinal);
+        Assert.Empty((await service.Client.LookupAsync(new() { FacilityCodes = { "F1" } })).Facilities);
+    }
+
+    [Fact]
     public async Task Settings_that_are_missing_are_named_each_with_exit_code_78()
     {
         ProcessStartInfo start = new("dotnet",
@@ -280,6 +415,12 @@ public sealed class EligibilityServiceTests(PostgresServer postgres, SharedServi
             BirthDate = "1980-01-01",
         },
     };
+
+    private static async Task<(StatusCode Code, string Detail)> FaultAsync<T>(AsyncUnaryCall<T> call)
+    {
+        Status status = (await Assert.ThrowsAsync<RpcException>(() => call.ResponseAsync)).Status;
+        return (status.StatusCode, status.Detail);
+    }
 
     private static async Task<RegisterReply> RegisterAsync(EligibilityService service, RegisterRequest request) =>
         await service.Office.RegisterAsync(request, deadline: DateTime.UtcNow + Bound);

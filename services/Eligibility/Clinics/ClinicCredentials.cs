@@ -100,21 +100,25 @@ internal sealed class ClinicCredentials(NpgsqlDataSource database, EligibilitySe
         if (!await IsAsync(old, kept, cancellationToken)) return (false, null);
         string hash = await HashAsync(password, cancellationToken);
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        // The password that was looked at must still be the one: another change, or a reset, may have come first. Then nothing ends.
+        NpgsqlBatchCommand change = Statement("""
+            UPDATE clinic_credential SET password_hash = $3, is_first = false, holds_until = NULL
+            WHERE facility_code = $1 AND clerk = $2 AND revoked_at IS NULL AND password_hash = $4
+            """, session.FacilityCode, session.Clerk, hash, kept!);
         await using NpgsqlBatch batch = new(connection)
         {
             BatchCommands =
             {
                 Statement("DELETE FROM clinic_login_try WHERE facility_code = $1 AND clerk = $2", session.FacilityCode, session.Clerk),
+                change,
                 Statement("""
-                    UPDATE clinic_credential SET password_hash = $3, is_first = false, holds_until = NULL
-                    WHERE facility_code = $1 AND clerk = $2 AND revoked_at IS NULL AND password_hash = $4
-                    """, session.FacilityCode, session.Clerk, hash, kept!),
-                Statement("DELETE FROM clinic_token WHERE facility_code = $1 AND clerk = $2 AND token_sha256 <> $3",
-                    session.FacilityCode, session.Clerk, HashOf(token)),
+                    DELETE FROM clinic_token WHERE facility_code = $1 AND clerk = $2 AND token_sha256 <> $3 AND EXISTS (
+                        SELECT FROM clinic_credential WHERE facility_code = $1 AND clerk = $2 AND password_hash = $4)
+                    """, session.FacilityCode, session.Clerk, HashOf(token), hash),
             },
         };
         await batch.ExecuteNonQueryAsync(cancellationToken);
-        return (true, null);
+        return (change.RecordsAffected > 0, null);
     }
 
     public async Task LogOutAsync(string token, CancellationToken cancellationToken)
