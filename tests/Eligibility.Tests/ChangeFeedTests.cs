@@ -40,6 +40,25 @@ public sealed class ChangeFeedTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Connection_that_is_lost_is_taken_up_again_and_the_next_import_is_seen()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        using ChangeFeed feed = new(registry.Database, NullLogger<ChangeFeed>.Instance);
+        using CancellationTokenSource deadline = new(Bound);
+        await feed.StartAsync(deadline.Token);
+        long version = await feed.NextAsync(0, deadline.Token);
+
+        await using (NpgsqlCommand cut = registry.Database.CreateCommand("""
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+            """)) await cut.ExecuteNonQueryAsync();
+        ImportResult taken = await registry.ImportFacilitiesAsync(Row);
+
+        Assert.Equal(version + 1, taken.Version);
+        Assert.Equal(taken.Version, await feed.NextAsync(version, deadline.Token));
+        await feed.StopAsync(deadline.Token);
+    }
+
+    [Fact]
     public async Task Refused_import_gives_no_notice_and_a_taken_one_gives_one()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();

@@ -27,8 +27,8 @@ public sealed class CollegeTests(PostgresServer postgres)
             + "P4,x,resident,410105,student,2025,2024-11-05,,,,,,provincial_college\n"
             + "P5,x,resident,410105,student,2025,,,,,,,central_college\n"
             // Paid as general, and low income from March on: his contribution was paid by himself.
-            + "P6,x,resident,410105,general,2025,2024-11-05,,,,2025-02-28,changed,\n"
             + "P6,x,resident,410105,low_income,2025,2024-11-05,,,2025-03-01,,,\n"
+            + "P6,x,resident,410105,general,2025,2024-11-05,,,,2025-02-28,changed,\n"
             // The first span was not paid for.
             + "P7,x,resident,410105,general,2025,,,,,2025-02-28,changed,\n"
             + "P7,x,resident,410105,destitute,2025,2025-03-01,,,2025-03-01,,,\n"

@@ -4,6 +4,7 @@ using Claims.Hosting;
 using Claims.Policy;
 using Claims.Rules;
 using Claims.V1;
+using Google.Protobuf;
 using Npgsql;
 
 namespace Claims.Eligibility.Tests;
@@ -128,6 +129,64 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Span_of_a_closed_year_is_refused_unless_the_file_says_all_that_is_known_of_the_year()
+    {
+        const string First = "P1,张三,resident,410105,general,2024,2023-11-05,,,,2024-03-31,moved_away\n";
+        const string Second = "P1,张三,resident,410105,general,2024,2023-11-05,,,2024-09-01,,\n";
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportInsuredAsync(LongHeader + First + Second);
+        await ClosedYears.CloseAsync(registry.Database, 2024, Cause, TimeProvider.System, CancellationToken.None);
+
+        await registry.ImportInsuredAsync(LongHeader + Second + First);
+        ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(
+            () => registry.ImportInsuredAsync(LongHeader + "P2,李四,resident,410105,general,2025,2024-11-05,,,,,\n" + First));
+        Assert.Equal((3, "'P1' would be another in 2024, and that year is closed"), (fault.Line, fault.Message));
+        Assert.Equal(2, await registry.CountAsync("enrolment_span"));
+    }
+
+    [Fact]
+    public async Task Row_that_differs_in_one_column_alone_is_a_change_in_either_form()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        long changes = 0;
+        string row = await ChangedAsync(Header, "P1,张三,resident,410105,general,2025,2024-11-05,1980-01-01,2024-10-31",
+            ("张三", "李四"), ("resident", "employee"), ("410105", "410122"), ("general", "student"), ("2024-11-05", "2024-11-06"),
+            ("1980-01-01", "1980-01-02"), ("2024-10-31", "2024-10-30"));
+        await ChangedAsync(LongHeader, $"{row},2025-01-02,2025-06-30,changed",
+            ("李四", "王五"), ("employee", "resident"), ("410122", "410105"), ("student", "general"), ("2024-11-06", "2024-11-05"),
+            ("1980-01-02", "1980-01-01"), ("2024-10-30", "2024-10-31"), ("2025-01-02", "2025-01-03"), ("2025-06-30", "2025-07-01"),
+            (",changed", ",death"));
+
+        async Task<string> ChangedAsync(string header, string first, params (string From, string To)[] columns)
+        {
+            await registry.ImportInsuredAsync($"{header}{first}\n");
+            Assert.Equal(++changes, await registry.CountAsync("enrolment_span"));
+            foreach ((string from, string to) in columns)
+            {
+                first = first.Replace(from, to, StringComparison.Ordinal);
+                await registry.ImportInsuredAsync($"{header}{first}\n");
+                Assert.Equal((to, ++changes), (to, await registry.CountAsync("enrolment_span")));
+            }
+
+            return first;
+        }
+    }
+
+    [Fact]
+    public async Task File_that_names_fewer_spans_of_a_year_takes_the_others_away()
+    {
+        const string First = "P1,张三,resident,410105,general,2025,2024-11-05,,,,2025-03-31,moved_away\n";
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportInsuredAsync(LongHeader + First + "P1,张三,resident,410105,general,2025,2024-11-05,,,2025-09-01,,\n");
+        Assert.Equal("", await RefusalAsync(registry, "P1", "2025-09-01"));
+
+        await registry.ImportInsuredAsync(LongHeader + First);
+
+        Assert.Equal(1, await registry.CountAsync("enrolment"));
+        Assert.NotEqual("", await RefusalAsync(registry, "P1", "2025-09-01"));
+    }
+
+    [Fact]
     public async Task Same_rows_again_make_no_entry_in_either_form()
     {
         const string Plain = "P1,张三,resident,410105,general,2025,2024-11-05,1980-01-01,\n";
@@ -182,7 +241,21 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
             + "W2,辛,resident,410105,general,2025,2024-11-05,1980-01-07,,,2025-06-30,withdrawn_duplicate\n"
             + "W2,辛,employee,410122,general,2025,2024-11-05,1980-01-07,,,,\n"
             + "T1,戊,resident,410105,newborn,2025,2025-01-05,2025-01-01,,,,\nT2,戊,resident,410105,newborn,2025,2025-01-05,2025-01-01,,,,\n"
-            + "U1,己,resident,410105,general,2025,,1980-01-05,,,,\nU1,己,resident,410122,general,2025,2024-11-05,1980-01-05,,,,\n");
+            + "U1,己,resident,410105,general,2025,,1980-01-05,,,,\nU1,己,resident,410122,general,2025,2024-11-05,1980-01-05,,,,\n"
+            // Of one day in both.
+            + "D1,壬,resident,410105,general,2025,2024-11-05,1980-01-08,,,2025-06-30,employee_scheme\n"
+            + "D1,壬,employee,410105,general,2025,2024-11-05,1980-01-08,,2025-06-30,,\n"
+            // Of the name of two others, and born on another day.
+            + "N1,戊,resident,410105,newborn,2025,2025-01-05,2025-01-02,,,,\nN2,戊,resident,410105,newborn,2025,2025-01-05,2025-01-02,,,,\n"
+            // Of one name and birthday, of whom one has died, or one has not paid.
+            + "V1,癸,resident,410105,general,2025,2024-11-05,1980-01-09,,,2025-06-30,death\n"
+            + "V2,癸,resident,410105,general,2025,2024-11-05,1980-01-09,,,,\n"
+            + "X1,子,resident,410105,general,2025,,1980-01-10,,,,\nX2,子,resident,410105,general,2025,2024-11-05,1980-01-10,,,,\n");
+        await registry.ImportInsuredAsync(Header + "M1,丑,resident,410105,general,2025,2024-11-05,1980-01-11,\n");
+        // He moved: the earlier entry of all of the year was left by an end.
+        await registry.ImportInsuredAsync(LongHeader
+            + "M1,丑,resident,410105,general,2025,2024-11-05,1980-01-11,,,2025-06-30,moved_away\n"
+            + "M1,丑,resident,410122,general,2025,2024-11-05,1980-01-11,,2025-07-01,,\n");
         await registry.ImportInsuredAsync(Header + "R1,庚,resident,410105,general,2025,2024-11-05,1980-01-06,\n");
         await registry.ImportInsuredAsync(Header + "R1,庚,resident,410122,general,2025,2024-11-05,1980-01-06,\n");
 
@@ -191,7 +264,8 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
         await foreach (Duplicate duplicate in duplicates.ListAsync(2025, CancellationToken.None)) found.Add(duplicate);
 
         Assert.Equal(
-            ["C1 TwoCounties 410105 C1 410122 False", "R1 TwoCounties 410105 R1 410122 True", "S1 TwoSchemes 410105 S1 410105 False",
+            ["C1 TwoCounties 410105 C1 410122 False", "D1 TwoSchemes 410105 D1 410105 False", "N1 TwoIds 410105 N2 410105 False",
+                "R1 TwoCounties 410105 R1 410122 True", "S1 TwoSchemes 410105 S1 410105 False",
                 "T1 TwoIds 410105 T2 410105 False"],
             found.Select(one => $"{one.InsuredId} {one.Kind} {one.County} {one.OtherInsuredId} {one.OtherCounty} {one.Replaced}")
                 .Order(StringComparer.Ordinal));
@@ -233,6 +307,8 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
             await RefusedAsync(one => one.End = new End { EndedOn = "2025-06-01", EndCause = "death" }));
         Assert.Equal("该参保人2025年度的参保至2025年5月31日止，新登记须自其后开始。", await RefusedAsync(one => one.Enrol = Enrol("", "").Enrol));
         EnrolmentSpan later = Enrol("", "").Enrol;
+        later.BeginsOn = "2025-05-31";
+        Assert.Equal("该参保人2025年度的参保至2025年5月31日止，新登记须自其后开始。", await RefusedAsync(one => one.Enrol = later));
         later.BeginsOn = "2025-06-01";
         later.PaidOn = "2025-06-01";
         Assert.Equal(2, (await ActAsync(one => one.Enrol = later)).Spans.Count);
@@ -263,6 +339,137 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Payment_at_the_counter_leaves_every_other_field_and_the_other_year_as_they_were()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        Registrations counter = new(registry.Database, Policy, TimeProvider.System);
+        EnrolmentSpan span = new()
+        {
+            Name = "李四",
+            Scheme = "employee",
+            County = "410122",
+            Category = "low_income",
+            BirthDate = "1980-01-02",
+            TransferEndedOn = "2024-12-03",
+            BeginsOn = "2025-02-04",
+        };
+        await ActAsync("R1", 2024, "上年", one => one.Enrol = Enrol("", "").Enrol);
+        await ActAsync("R2", 2025, "本年", one => one.Enrol = span.Clone());
+
+        RegisterReply paid = await ActAsync("R3", 2025, "缴费", one => one.Pay = new Pay { PaidOn = "2025-03-05" });
+        RegisterReply before = await ActAsync("R4", 2024, "补缴", one => one.Pay = new Pay { PaidOn = "2024-04-06" });
+
+        span.PaidOn = "2025-03-05";
+        Assert.Equal((span, "缴费"), (Assert.Single(paid.Spans), paid.Change.Reason));
+        Assert.Equal(("2024-04-06", "补缴"), (Assert.Single(before.Spans).PaidOn, before.Change.Reason));
+        await using NpgsqlConnection connection = await registry.Database.OpenConnectionAsync();
+        Assert.Equal(
+            [("张三", new EnrolmentRow(2024, "resident", "410105", "general", new(2024, 4, 6), new(1980, 1, 1), null)),
+                ("李四", new EnrolmentRow(
+                    2025, "employee", "410122", "low_income", new(2025, 3, 5), new(1980, 1, 2), new(2024, 12, 3), new(2025, 2, 4)))],
+            (await EnrolmentSpans.ReadAsync(connection, "P1", null, CancellationToken.None)).Select(known => (known.Name, known.Row)));
+
+        async Task<RegisterReply> ActAsync(string request, int year, string reason, Action<RegisterRequest> act)
+        {
+            RegisterRequest one = new() { RequestId = request, InsuredId = "P1", PlanYear = year };
+            act(one);
+            return (await counter.RegisterAsync(one, Cause with { Reason = reason }, CancellationToken.None)).Reply;
+        }
+    }
+
+    [Fact]
+    public async Task Counter_names_the_field_that_is_wrong_and_registers_nothing_of_it()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        Registrations counter = new(registry.Database, Policy, TimeProvider.System);
+        foreach ((string differs, string field) in ((string, string)[])
+        [
+            ("""{"name":"张\u0007三"}""", "name"), ("""{"scheme":"rural"}""", "scheme"), ("""{"county":"41010"}""", "county"),
+            ("""{"category":"pupil"}""", "category"), ("""{"paidOn":"2025-13-01"}""", "paid_on"),
+            ("""{"birthDate":"1980/01/01"}""", "birth_date"), ("""{"transferEndedOn":"2025-1-1"}""", "transfer_ended_on"),
+            ("""{"beginsOn":"2024-12-31"}""", "begins_on"), ("""{"beginsOn":"2026-01-01"}""", "begins_on"),
+            ("""{"endedOn":"2024-12-30","endCause":"death"}""", "ended_on"),
+            ("""{"endedOn":"2026-01-01","endCause":"death"}""", "ended_on"),
+            ("""{"beginsOn":"2025-03-02","endedOn":"2025-03-01","endCause":"death"}""", "ended_on"),
+            ("""{"endedOn":"2025-03-01"}""", "end_cause"), ("""{"endCause":"death"}""", "end_cause"),
+            ("""{"endedOn":"2025-03-01","endCause":"ill"}""", "end_cause"),
+        ]) Assert.StartsWith($"请求字段 correct.spans.{field} ", await RefusedAsync(Corrected(differs)), StringComparison.Ordinal);
+        RegisterRequest ended = Enrol("R1", "P1");
+        (ended.Enrol.EndedOn, ended.Enrol.EndCause) = ("2025-03-01", "death");
+        Assert.Equal("请求字段 enrol.ended_on 新登记的参保不能已经终止。", await RefusedAsync(ended));
+        foreach (int count in (int[])[0, 21])
+        {
+            RegisterRequest spans = new() { RequestId = "R1", InsuredId = "P1", PlanYear = 2025, Correct = new Correct() };
+            spans.Correct.Spans.AddRange(Enumerable.Repeat(Enrol("", "").Enrol, count));
+            Assert.Equal("请求字段 correct.spans 应为1至20段。", await RefusedAsync(spans));
+        }
+
+        // The last is 2025 where only the lower half of the number is kept.
+        foreach (int year in (int[])[1999, 2101, 65536 + 2025])
+        {
+            RegisterRequest other = Enrol("R1", "P1");
+            other.PlanYear = year;
+            Assert.Equal("请求字段 plan_year 不是2000至2100的年度。", await RefusedAsync(other));
+        }
+
+        Assert.Equal(0, await registry.CountAsync("enrolment_span"));
+        int request = 0;
+        foreach (string bound in (string[])["2024-12-31", "2025-12-31"])
+        {
+            RegisterRequest at = Corrected($$"""{"endedOn":"{{bound}}","endCause":"death"}""");
+            at.RequestId = $"R{++request}";
+            Assert.Single((await counter.RegisterAsync(at, Cause, CancellationToken.None)).Reply.Spans);
+        }
+
+        static RegisterRequest Corrected(string differs)
+        {
+            EnrolmentSpan span = Enrol("", "").Enrol;
+            span.MergeFrom(EnrolmentSpan.Parser.ParseJson(differs));
+            return new() { RequestId = "R1", InsuredId = "P1", PlanYear = 2025, Correct = new Correct { Spans = { span } } };
+        }
+
+        async Task<string> RefusedAsync(RegisterRequest one) => (await Assert.ThrowsAsync<RegistrationRefusedException>(
+            () => counter.RegisterAsync(one, Cause, CancellationToken.None))).Message;
+    }
+
+    [Fact]
+    public async Task Payment_or_end_without_its_day_is_refused_and_changes_nothing()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        Registrations counter = new(registry.Database, Policy, TimeProvider.System);
+        await counter.RegisterAsync(Enrol("R1", "P1"), Cause, CancellationToken.None);
+        RegisterRequest request = new() { RequestId = "R2", InsuredId = "P1", PlanYear = 2025, Pay = new Pay() };
+        Assert.Equal("请求字段 pay.paid_on 缺失。", await RefusedAsync());
+        request.End = new End();
+        Assert.Equal("请求字段 end.ended_on 缺失。", await RefusedAsync());
+        Assert.Equal(1, await registry.CountAsync("enrolment_span"));
+
+        async Task<string> RefusedAsync() => (await Assert.ThrowsAsync<RegistrationRefusedException>(
+            () => counter.RegisterAsync(request, Cause, CancellationToken.None))).Message;
+    }
+
+    [Fact]
+    public async Task Correction_takes_spans_in_any_order_and_refuses_two_that_have_a_day_in_common()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        Registrations counter = new(registry.Database, Policy, TimeProvider.System);
+        EnrolmentSpan later = Enrol("", "").Enrol;
+        later.BeginsOn = "2025-07-01";
+        EnrolmentSpan first = Enrol("", "").Enrol;
+        (first.EndedOn, first.EndCause) = ("2025-06-30", "changed");
+        RegisterRequest request =
+            new() { RequestId = "R1", InsuredId = "P1", PlanYear = 2025, Correct = new Correct { Spans = { later, first } } };
+
+        Assert.Equal([first, later], (await counter.RegisterAsync(request, Cause, CancellationToken.None)).Reply.Spans);
+
+        request.RequestId = "R2";
+        request.Correct.Spans[0].BeginsOn = "2025-06-30";
+        Assert.Equal("请求字段 correct.spans 中2025年6月30日起的一段与前一段重叠。",
+            (await Assert.ThrowsAsync<RegistrationRefusedException>(
+                () => counter.RegisterAsync(request, Cause, CancellationToken.None))).Message);
+    }
+
+    [Fact]
     public async Task Explanation_tells_payment_waiting_and_end_each_with_its_source()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
@@ -285,6 +492,49 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
         Assert.False(InsuredExplanation.Of("P1", spans, new(2025, 7, 1), Policy).Holds);
         Assert.Equal("查无此参保人，请核对人员编号或医保电子凭证。",
             Assert.Single(InsuredExplanation.Of("P9", [], new(2025, 7, 1), Policy).Sentences).Text);
+    }
+
+    [Theory]
+    [InlineData("general", "2024-12-31", "", "", "2024年12月31日缴费，在2025年之前，自2025年1月1日起享受待遇。", "豫医保办〔2023〕71号 五", true)]
+    [InlineData("newborn", "2025-06-20", "2025-06-01", "", "2025年6月1日出生，自出生之日起享受待遇。",
+        "豫医保办〔2023〕71号 五; 郑医保办〔2024〕60号 一", true)]
+    [InlineData("disabled", "2025-06-20", "", "", "2025年6月20日缴费，丧失劳动能力残疾人不设等待期，自2025年6月20日起享受待遇。",
+        "豫医保办〔2023〕71号 五; 郑医保〔2023〕6号 一", true)]
+    [InlineData("general", "2025-06-20", "", "2025-05-31",
+        "原参保于2025年5月31日中断，3个月内于2025年6月20日缴费，不设等待期，自2025年6月20日起享受待遇。", "医保发〔2021〕32号 二", true)]
+    [InlineData("general", "2025-06-20", "", "", "2025年6月20日缴费，等待期30天，自2025年7月20日起享受待遇。", "豫医保办〔2023〕71号 五", false)]
+    [InlineData("general", "2026-01-05", "", "", "2026年1月5日缴费，没有可以享受2025年度待遇的规定。", "豫医保办〔2023〕71号 五", false)]
+    [InlineData("destitute", "", "", "", "尚未缴费，缴费之前不享受待遇。", "豫医保办〔2023〕71号 五", false)]
+    public void Explanation_tells_by_which_rule_cover_begins(
+        string category, string paidOn, string birthDate, string transferEndedOn, string text, string source, bool holds)
+    {
+        EnrolmentRow row = new(2025, "resident", "410105", category, WireDate.Parse(paidOn), WireDate.Parse(birthDate),
+            WireDate.Parse(transferEndedOn));
+
+        Explanation told = InsuredExplanation.Of("P1", [new RegisteredSpan(row, "张三", 1, new Change())], new(2025, 7, 1), Policy);
+
+        Assert.Equal((text, source, holds), (told.Sentences[1].Text, told.Sentences[1].Source, told.Holds));
+    }
+
+    [Fact]
+    public void Explanation_tells_of_a_county_outside_the_citys_pooling_of_a_later_beginning_and_of_a_year_without_rules()
+    {
+        Change change = new() { MadeAt = "2025-03-01 12:00:00", MadeBy = "claims://role/bureau" };
+        RegisteredSpan Span(int year) => new(
+            new(year, "resident", "410181", "general", new(year - 1, 11, 5), null, null, BeginsOn: new(year, 3, 2)), "张三", 1, change);
+
+        Explanation told = InsuredExplanation.Of("P1", [Span(2025)], new(2025, 7, 1), Policy);
+
+        Assert.Equal(
+            [("2025年度在巩义市参加城乡居民医保，类别为普通居民。", "登记：2025-03-01 12:00:00 claims://role/bureau"),
+                ("巩义市不在本市市级统筹范围内。", "郑政办〔2021〕24号 一"),
+                ("2024年11月5日缴费，在2025年之前，自2025年1月1日起享受待遇。", "豫医保办〔2023〕71号 五"),
+                ("本段参保自2025年3月2日起。", "登记：2025-03-01 12:00:00 claims://role/bureau")],
+            told.Sentences.SkipLast(1).Select(sentence => (sentence.Text, sentence.Source)));
+        Assert.False(told.Holds);
+        PolicyPack later = Policy with { Coverage = Policy.Coverage with { FromPlanYear = 2026 } };
+        Assert.Contains("系统中没有2025年度的待遇享受期规定。",
+            InsuredExplanation.Of("P1", [Span(2025)], new(2025, 7, 1), later).Sentences.Select(sentence => sentence.Text));
     }
 
     [Fact]

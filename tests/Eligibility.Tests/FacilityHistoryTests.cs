@@ -126,6 +126,44 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Whatever_decides_a_visit_of_a_closed_year_stays_and_so_do_its_pooled_days()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(OneFacility);
+        await ClosedYears.CloseAsync(registry.Database, 2024, Cause, TimeProvider.System, CancellationToken.None);
+
+        foreach ((string row, string day) in ((string, string)[])
+        [
+            ("F1,甲,410122,city,2A,hospital,2024-01-01,", "2024-12-31"), ("F1,甲,410105,county,2A,hospital,2024-01-01,", "2024-12-31"),
+            ("F1,甲,410105,city,2A,hospital,2024-01-01,2024-12-30", "2024-12-31"),
+            ("F1,甲,410105,city,2A,hospital,2024-01-02,", "2024-01-01"), ("F1,甲,410105,city,2A,hospital,2023-12-31,", "2023-12-31"),
+            ("F1,甲,410105,city,2A,hospital,,", "2024-12-31"),
+        ])
+        {
+            ImportFaultException fault = await Assert.ThrowsAsync<ImportFaultException>(
+                () => registry.ImportFacilitiesAsync($"{Header}{row}\n"));
+            Assert.Equal($"'F1' would be another on {day}, and that year is closed", fault.Message);
+        }
+
+        await registry.ImportFacilitiesAsync(Header + "F1,甲,410105,city,2A,hospital,2024-01-01,2024-12-31\n");
+        Assert.Null(TierOn(await HistoryAsync(registry, "F1"), "2025-01-01"));
+    }
+
+    [Fact]
+    public async Task File_that_names_fewer_periods_of_a_facility_takes_the_others_away()
+    {
+        const string First = "F1,甲,410105,city,2A,hospital,2024-01-01,,,2025-06-30\n";
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await registry.ImportFacilitiesAsync(LongHeader + First + "F1,甲,410105,city,3A,hospital,2024-01-01,,2025-07-01,\n");
+        Assert.NotNull(TierOn(await HistoryAsync(registry, "F1"), "2025-07-01"));
+
+        await registry.ImportFacilitiesAsync(LongHeader + First);
+
+        Assert.Equal(1, await registry.CountAsync("facility"));
+        Assert.Null(TierOn(await HistoryAsync(registry, "F1"), "2025-07-01"));
+    }
+
+    [Fact]
     public async Task Suspension_holds_from_its_day_until_the_day_of_its_end_and_is_shown_with_who_and_why()
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();
@@ -263,6 +301,35 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
         Assert.Equal((false, "系统中没有2023年12月31日适用的门诊统筹政策，不能结算。"), (before.Holds, before.Sentences[^1].Text));
     }
 
+    [Fact]
+    public async Task Explanation_tells_why_a_day_is_not_pooled_and_who_suspended_and_resumed()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        StoppedClock clock = new(new(2025, 3, 1, 4, 0, 0, TimeSpan.Zero));
+        await registry.ImportFacilitiesAsync(
+            LongHeader + "F1,甲,410105,city,2A,hospital,2024-02-01,,2024-01-01,2025-12-31\nF2,乙,410105,city,2A,hospital,,,,\n");
+        FacilityOffice office = new(registry.Database, clock);
+        await office.SuspendAsync("F1", new DateOnly(2025, 3, 10), Cause, CancellationToken.None);
+        clock.Now = clock.Now.AddDays(30);
+        await office.ResumeAsync(
+            "F1", new DateOnly(2025, 5, 1), new("claims://role/bureau/li", "整改完成"), CancellationToken.None);
+        FacilityRecord record = (await office.ShowAsync("F1", null, CancellationToken.None))!;
+
+        Explanation suspended = FacilityExplanation.Of(record, new(2025, 4, 30), Policy);
+        Assert.False(suspended.Holds);
+        Assert.Equal(
+            [("自2025年3月10日起暂停门诊统筹，原因：检查发现违规。", "登记：2025-03-01 12:00:00 claims://role/bureau 检查发现违规"),
+                ("自2025年5月1日起恢复，原因：整改完成。", "登记：2025-03-31 12:00:00 claims://role/bureau/li 整改完成"),
+                ("该机构自2025年3月10日起暂停居民医保门诊统筹，2025年5月1日起恢复，本次费用不能由门诊统筹支付。", "")],
+            suspended.Sentences.Skip(2).Select(sentence => (sentence.Text, sentence.Source)));
+        Assert.True(FacilityExplanation.Of(record, new(2025, 5, 1), Policy).Holds);
+        Explanation after = FacilityExplanation.Of(record, new(2026, 1, 1), Policy);
+        Assert.Equal((false, "登记中没有F1在2026年1月1日的级别和等级。"), (after.Holds, after.Sentences[0].Text));
+        FacilityRecord without = (await office.ShowAsync("F2", null, CancellationToken.None))!;
+        Assert.Contains("登记中没有门诊统筹协议。",
+            FacilityExplanation.Of(without, new(2025, 4, 30), Policy).Sentences.Select(sentence => sentence.Text));
+    }
+
     /// <summary>Random periods, agreements and suspensions, each read by what is stored and by a plain list of days.</summary>
     [Fact]
     public async Task Random_histories_are_read_as_a_plain_model_of_days_has_them()
@@ -330,6 +397,9 @@ public sealed class FacilityHistoryTests(PostgresServer postgres)
     [InlineData("DELETE FROM closed_year")]
     [InlineData("UPDATE enrolment_span SET paid_on = NULL")]
     [InlineData("TRUNCATE facility_resumption")]
+    [InlineData("DELETE FROM enrolment_replaced")]
+    [InlineData("UPDATE registration SET reply = ''")]
+    [InlineData("TRUNCATE registration")]
     public async Task History_is_append_only_for_its_owner_and_more_so_for_the_service(string change)
     {
         await using RegistryDatabase registry = await postgres.NewRegistryAsync();

@@ -133,6 +133,42 @@ public sealed class RegistryContentTests(PostgresServer postgres)
         }
     }
 
+    /// <summary>Whoever keeps an answer drops it at a newer version: one that says more than its data has would stay.</summary>
+    [Fact]
+    public async Task Answer_is_never_of_a_newer_version_than_its_data()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        await using NpgsqlConnection writer = await registry.Database.OpenConnectionAsync();
+        await using NpgsqlTransaction change = await writer.BeginTransactionAsync();
+        await ExecuteAsync("LOCK TABLE registry_version");
+        Task<LookupReply> asked = registry.Registry.LookupAsync(["F1"], [], [], inNumbers: false, CancellationToken.None);
+        await Poll.UntilAsync(TimeSpan.FromSeconds(30), () => Waiting() == 1);
+        await ExecuteAsync("""
+            INSERT INTO facility_period (facility_code, change_id, valid_from, valid_to, name, county, admin_level, grade, kind)
+                VALUES ('F1', 1, '-infinity', 'infinity', '甲', '410105', 1, '3A', 'hospital');
+            UPDATE registry_version SET version = version + 1
+            """);
+        await change.CommitAsync();
+
+        LookupReply reply = await asked;
+
+        Assert.Equal(await registry.VersionAsync(), reply.Version);
+        Assert.Single(reply.Facilities);
+
+        async Task ExecuteAsync(string sql)
+        {
+            await using NpgsqlCommand command = new(sql, writer);
+            await command.ExecuteNonQueryAsync();
+        }
+
+        long Waiting()
+        {
+            using NpgsqlCommand command = registry.Database.CreateCommand(
+                "SELECT count(*) FROM pg_locks WHERE relation = 'registry_version'::regclass AND NOT granted");
+            return (long)command.ExecuteScalar()!;
+        }
+    }
+
     [Fact]
     public async Task Heads_of_either_scheme_and_year_are_counted_apart()
     {
@@ -220,7 +256,8 @@ public sealed class RegistryContentTests(PostgresServer postgres)
     [Fact]
     public void Insured_of_either_form_have_every_field_and_the_place_they_were_asked_at()
     {
-        EnrolmentRow first = new(2024, "employee", "410122", "disabled", new(2024, 2, 3), new(1980, 5, 6), null);
+        EnrolmentRow first = new(
+            2024, "employee", "410122", "disabled", new(2024, 2, 3), new(1980, 5, 6), null, new(2024, 1, 2), new(2024, 9, 30), "death");
         EnrolmentRow second = new(2025, "resident", "410105", "general", new(2025, 2, 3), null, null);
         CoveredDays days = new(new(2024, 2, 3), new(2024, 3, 4), new(2024, 12, 31));
         LookupReply inTexts = new();
@@ -253,6 +290,9 @@ public sealed class RegistryContentTests(PostgresServer postgres)
                                 WaitingFrom = "2024-02-03",
                                 CoveredFrom = "2024-03-04",
                                 CoveredTo = "2024-12-31",
+                                BeginsOn = "2024-01-02",
+                                EndedOn = "2024-09-30",
+                                EndCause = "death",
                             },
                             new Coverage { PlanYear = 2025, Scheme = "resident", County = "410105", Category = "general" },
                         },
@@ -299,6 +339,9 @@ public sealed class RegistryContentTests(PostgresServer postgres)
                                 CoveredTo = 20241231,
                                 Category = "disabled",
                                 BirthDate = 19800506,
+                                BeginsOn = 20240102,
+                                EndedOn = 20240930,
+                                EndCause = "death",
                             },
                             new V1.Enrolment { PlanYear = 2025, County = "410105" },
                         },
