@@ -39,6 +39,8 @@ public sealed class DayComparisonTests
         { "FAILED", "", "unknown", "" },
         { "FAILED", "", "settled", "SETTLED_UNNOTICED" },
         { "FAILED", "", "undone", "" },
+        { "已撤回", "", "settled", "SETTLED_UNNOTICED" },
+        { "UNKNOWN", "", "lost", "OUTCOME_UNKNOWN" },
     };
 
     [Theory]
@@ -49,7 +51,13 @@ public sealed class DayComparisonTests
         await using ClinicAtPage clinic = await ClinicAtPage.StartAsync((request, context) => request switch
         {
             FacilityBooks books => Task.FromResult<IMessage>(Reply(compared = books, cause)),
-            GetSettlementRequest => Task.FromResult<IMessage>(says == "settled" ? Settled : says == "undone" ? Undone : Unknown),
+            GetSettlementRequest => Task.FromResult<IMessage>(says switch
+            {
+                "settled" => Settled,
+                "undone" => Undone,
+                "lost" => new SettleReply { Decision = Decision.Refused, ReasonCode = "RECORDS_LOST" },
+                _ => Unknown,
+            }),
             _ => ClinicAtPage.Answered(request, context),
         }, _ => { });
         await clinic.LogInAsync();
@@ -70,6 +78,138 @@ public sealed class DayComparisonTests
         // The clinic's own facility, whatever is sent.
         Assert.Equal(("HW1", "2026-06-18"), (compared!.Scope.FacilityCode, compared.Scope.Period.From));
         Assert.Equal(state is "SETTLED" or "已结算" ? 1 : 0, compared.Lines.Count);
+    }
+
+    /// <summary>Where it says complete, the browser lets its personal data go.</summary>
+    [Theory]
+    [InlineData(false, "目前一致。对账期尚未结束。")]
+    [InlineData(true, "本日已对平：本机、中心与账簿一致。")]
+    public async Task Day_is_complete_when_the_books_say_so_and_the_sums_stand_each_on_its_side(bool complete, string text)
+    {
+        LinesSummary summary = new()
+        {
+            Outcome = TotalsOutcome.CentreMore,
+            Complete = complete,
+            Notice = "对账期尚未结束。",
+            Facility = new SettlementTotals { Count = 1, TotalFen = 100, FundPayFen = 60 },
+            Centre = new SettlementTotals { Count = 2, TotalFen = 300, FundPayFen = 130 },
+        };
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync((request, context) => request is FacilityBooks
+            ? Task.FromResult<IMessage>(new FacilityBooksReply { Summary = summary })
+            : ClinicAtPage.Answered(request, context), _ => { });
+        await clinic.LogInAsync();
+
+        ClinicAnswer answer = await clinic.PostAsync("/clinic/day/compare", new { date = "2026-06-18", lines = Array.Empty<object>() });
+
+        Assert.Equal((true, complete, "CENTRE_MORE", text),
+            (answer.Json.GetProperty("reconciled").GetBoolean(), answer.Json.GetProperty("complete").GetBoolean(),
+                answer.Json.GetProperty("outcome").GetString(), answer.Json.GetProperty("text").GetString()));
+        Assert.Equal("""{"count":1,"totalFen":100,"fundPayFen":60}""", answer.Json.GetProperty("list").GetRawText());
+        Assert.Equal("""{"count":2,"totalFen":300,"fundPayFen":130}""", answer.Json.GetProperty("books").GetRawText());
+    }
+
+    [Fact]
+    public async Task Difference_names_its_own_line_and_the_amount_of_either_side()
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync((request, context) => request switch
+        {
+            FacilityBooks books => Task.FromResult<IMessage>(new FacilityBooksReply
+            {
+                Summary = new LinesSummary { Outcome = TotalsOutcome.FacilityMore, Complete = true },
+                Differences =
+                {
+                    new LineDifference
+                    {
+                        Cause = DifferenceCause.MissingHere, CauseText = "中心没有", ActionText = "重发", Line = books.Lines[1],
+                    },
+                    new LineDifference
+                    {
+                        Cause = DifferenceCause.MissingThere, CauseText = "本机没有", ActionText = "补记",
+                        Entry = new CentreEntry { RequestId = "R9", SettlementId = "S9", InsuredId = "P9", FundPayFen = 50 },
+                    },
+                },
+            }),
+            _ => ClinicAtPage.Answered(request, context),
+        }, _ => { });
+        await clinic.LogInAsync();
+
+        ClinicAnswer answer = await clinic.PostAsync("/clinic/day/compare", new
+        {
+            date = "2026-06-18",
+            lines = new object[]
+            {
+                new { requestId = "R1", state = "FAILED", insuredId = "P1" },
+                new { requestId = "R2", state = "SETTLED", insuredId = "P2", settlementId = "S2", totalFen = 100, fundPayFen = 60 },
+                new { requestId = "R3", state = "SETTLED", insuredId = "P3", settlementId = "S3", totalFen = 200, fundPayFen = 70 },
+            },
+        });
+
+        Assert.Equal("有 2 笔不一致，请按各笔提示处理后再核对。", answer.Json.GetProperty("text").GetString());
+        Assert.Equal(["MISSING_HERE 中心没有 重发 R3 S3 P3 70 ", "MISSING_THERE 本机没有 补记 R9 S9 P9  50"],
+            answer.Json.GetProperty("differences").EnumerateArray()
+                .Select(difference => string.Join(' ', difference.EnumerateObject().Select(field => field.Value.ToString()))));
+        Assert.Equal(["HW1 P1 R1", "HW1 P3 R3"], clinic.Asked.OfType<GetSettlementRequest>()
+            .Select(asked => $"{asked.FacilityCode} {asked.InsuredId} {asked.RequestId}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Line_of_the_books_has_each_field_in_its_own_place_and_is_the_clinics_who_asks()
+    {
+        FacilityEntry[] entries =
+        [
+            new()
+            {
+                State = EntryState.Standing, Kind = "SETTLE", SettlementId = "S1", OriginalSettlementId = "S0", RequestId = "R1",
+                OriginalRequestId = "R0", InsuredId = "P1", VisitDate = "2026-06-16", VisitType = VisitType.PrenatalCheck,
+                SettledAt = "2026-06-17 09:00:00", TotalFen = 1, FullSelfPayFen = 2, OverLimitFen = 3, PreSelfPayFen = 4, InScopeFen = 5,
+                DeductibleFen = 6, RateBp = 7, FundPayFen = 8, SelfPayFen = 9, ReasonCode = "CAP_EXHAUSTED", VisitId = "V1",
+            },
+            new() { State = EntryState.Undone }, new() { State = EntryState.Undoing }, new() { State = EntryState.Restoring },
+        ];
+        List<string> asked = [];
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync(
+            (request, context) =>
+            {
+                if (request is not ListFacilityEntriesRequest list) return ClinicAtPage.Answered(request, context);
+                asked.Add($"{list.FacilityCode} {list.InsuredId}");
+                return Task.FromResult<IMessage>(
+                    new FacilityEntries { Entries = { entries }, ReadAt = "2026-06-18 01:00:00", More = true });
+            },
+            services => services.Replace(ServiceDescriptor.Singleton<TimeProvider>(new EarlyMorning())));
+        await clinic.LogInAsync();
+
+        JsonElement day = (await clinic.GetAsync("/clinic/day?date=2026-06-17")).Json;
+
+        Assert.Equal("SETTLE SETTLED 已结算 S1 S0 R1 R0 P1 2026-06-16 PRENATAL_CHECK 2026-06-17 09:00:00 1 2 3 4 5 6 7 8 9 CAP_EXHAUSTED V1",
+            string.Join(' ', day.GetProperty("lines")[0].EnumerateObject().Select(field => field.Value.ToString())));
+        Assert.Equal(["SETTLED", "CANCELLED", "CANCELLATION", "RESTORED"],
+            day.GetProperty("lines").EnumerateArray().Select(line => line.GetProperty("state").GetString()));
+        Assert.Equal((true, "", true, "2026-06-18 01:00:00"),
+            (day.GetProperty("complete").GetBoolean(), day.GetProperty("notice").GetString(), day.GetProperty("more").GetBoolean(),
+                day.GetProperty("readAt").GetString()));
+        Assert.Equal(200, (await clinic.GetAsync("/clinic/find?insured=P7")).Status);
+        string token = clinic.Eligibility.Issue("HW2");
+        Assert.Equal(200, (await clinic.GetAsync("/clinic/day", ("Authorization", $"Bearer {token}"))).Status);
+        Assert.Equal(["HW1 ", "HW1 P7", "HW2 "], asked);
+    }
+
+    [Theory]
+    [InlineData("from=2025-06-18&to=2026-06-18", 200, "")]
+    [InlineData("from=2025-06-17&to=2026-06-18", 400, "查询期间不超过 366 天。")]
+    [InlineData("from=2026-06-18&to=2026-06-18", 200, "")]
+    [InlineData("from=2026-06-19&to=2026-06-18", 400, "起始日期（from）晚于截止日期（to）。")]
+    [InlineData("from=18.06.2026", 400, "日期（from）应为 yyyy-MM-dd 形式。")]
+    [InlineData("to=1999-12-31", 400, "日期（to）应为 yyyy-MM-dd 形式。")]
+    [InlineData("request=R234567890123456789012345678901", 400, "编号不超过 30 个字符。")]
+    [InlineData("insured=P234567890123456789012345678901", 400, "编号不超过 30 个字符。")]
+    public async Task Entries_are_found_within_a_years_days(string query, int status, string text)
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync();
+        await clinic.LogInAsync();
+
+        ClinicAnswer answer = await clinic.GetAsync($"/clinic/find?{query}");
+
+        Assert.Equal((status, text), (answer.Status, status == 200 ? "" : answer.Text));
     }
 
     [Fact]
@@ -122,6 +262,7 @@ public sealed class DayComparisonTests
     [InlineData("""{"date":"2026-06-18","lines":[{"requestId":"R1","state":"DONE"}]}""", "state")]
     [InlineData("""{"date":"2026-06-18","lines":[{"requestId":"R1","state":"SETTLED"}]}""", "insuredId")]
     [InlineData("""{"date":"2026-06-18","lines":[{"requestId":"","state":"WAITING"}]}""", "requestId")]
+    [InlineData("""{"date":"2026-06-18","lines":[{"requestId":"R234567890123456789012345678901","state":"WAITING"}]}""", "requestId")]
     [InlineData("""{"date":"18.06.2026","lines":[]}""", "date")]
     [InlineData("""{"date":"2026-06-18"}""", "字段")]
     public async Task List_that_cannot_be_compared_is_refused_by_its_line(string body, string names)

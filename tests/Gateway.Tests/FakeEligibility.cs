@@ -118,6 +118,8 @@ internal sealed class FakeEligibility : IAsyncDisposable
                     new ChangePasswordReply { Outcome = ChangePasswordOutcome.TriesLockedOut, RetryAfterSeconds = seconds });
             }
 
+            if (request.NewPassword.Length < 10)
+                return Task.FromResult(new ChangePasswordReply { Outcome = ChangePasswordOutcome.NewPasswordWeak, Text = "新密码太短。" });
             if (request.OldPassword != Password)
                 return Task.FromResult(new ChangePasswordReply { Outcome = ChangePasswordOutcome.OldPasswordWrong, Text = "原密码不正确。" });
             if (request.NewPassword == request.OldPassword)

@@ -43,6 +43,20 @@ public sealed class HospitalBooksTests
         Assert.Equal("H1", ((FacilityBooks)ledger.Requests.Last()).Scope.FacilityCode);
     }
 
+    [Fact]
+    public async Task Lines_that_have_numbers_keep_them()
+    {
+        await using FakeAdjudication ledger = await FakeAdjudication.StartAsync((_, _) =>
+            Task.FromResult<IMessage>(new FacilityBooksReply { Summary = new() }));
+        await using RunningGateway gateway = await RunningGateway.StartAsync(ledger.Address);
+
+        await gateway.PostAsync("reconcile-lines", $$"""
+            {{{Scope}},"lines":[{"lineNumber":"7",{{Line[1..]}},{{Line}},{"lineNumber":"2",{{Line[1..]}}]}
+            """);
+
+        Assert.Equal([7L, 0L, 2L], ((FacilityBooks)Assert.Single(ledger.Requests)).Lines.Select(line => line.LineNumber));
+    }
+
     [Theory]
     [InlineData("\"50.00\"")]
     [InlineData("50.00")]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Claims.V1;
 using Google.Protobuf;
+using Grpc.Core;
 
 namespace Gateway.Tests;
 
@@ -84,6 +85,32 @@ public sealed class InsuredRoutesTests
 
         Assert.Equal([20, 50], asked.Select(request => request.Limit));
         Assert.All(asked, request => Assert.Equal(("m", "2024-12-31"), (request.Query, request.Date)));
+    }
+
+    [Fact]
+    public async Task Look_up_that_cannot_be_one_is_refused_here_and_one_that_the_registry_refuses_is_told_in_Chinese()
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync();
+        await clinic.LogInAsync();
+        int asked = 0;
+        clinic.Eligibility.Find = _ => throw new RpcException(new Status(StatusCode.InvalidArgument, $"insured_id is no id {++asked}"));
+        clinic.Eligibility.Search = _ => throw new RpcException(new Status(StatusCode.InvalidArgument, $"query is none {++asked}"));
+
+        Assert.Equal("人员编号应为 1 至 30 个字符。", await RefusedAsync($"/clinic/insured/{new string('P', 31)}"));
+        Assert.Equal("日期（date）应为 yyyy-MM-dd 形式。", await RefusedAsync("/clinic/insured/P1?date=3000-01-01"));
+        Assert.Equal("查询内容（q）不超过 40 个字符。", await RefusedAsync($"/clinic/catalogue?q={new string('q', 41)}"));
+        Assert.Equal("""{"items":[]}""", (await clinic.GetAsync("/clinic/catalogue?q=%20")).Body);
+        Assert.Equal(0, asked);
+        Assert.Equal("查询内容有误，请核对后重新输入。", await RefusedAsync($"/clinic/insured/{new string('P', 30)}"));
+        Assert.Equal("查询内容有误，请核对后重新输入。", await RefusedAsync($"/clinic/catalogue?q={new string('q', 40)}"));
+        Assert.Equal(2, asked);
+
+        async Task<string> RefusedAsync(string path)
+        {
+            ClinicAnswer answer = await clinic.GetAsync(path);
+            Assert.Equal(400, answer.Status);
+            return answer.Text;
+        }
     }
 
     private static string Said(JsonElement reply) => string.Join(' ', reply.EnumerateObject().Select(field =>

@@ -1,7 +1,9 @@
+using Claims.Gateway.Clinic;
 using Claims.Hosting;
 using Claims.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -50,6 +52,85 @@ public sealed class SessionTests
         Assert.Equal((429, "LOCKED_OUT", TimeSpan.FromSeconds(601)), (locked.Status, locked.Code, locked.RetryAfter));
         Assert.Contains("11 分钟", locked.Text, StringComparison.Ordinal);
         Assert.Equal(200, (await clinic.LogInAsync()).Status);
+    }
+
+    [Fact]
+    public async Task Password_that_is_not_changed_is_told_why_and_the_session_stands()
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync();
+        await clinic.LogInAsync();
+
+        ClinicAnswer wrong = await ChangeAsync("x", "another-one");
+        ClinicAnswer weak = await ChangeAsync(FakeEligibility.Password, "short");
+        clinic.Eligibility.LockedSeconds = 61;
+        ClinicAnswer locked = await ChangeAsync(FakeEligibility.Password, "another-one");
+
+        Assert.Equal((400, "OLD_PASSWORD_WRONG", "原密码不正确。"), (wrong.Status, wrong.Code, wrong.Text));
+        Assert.Equal((400, "PASSWORD_WEAK", "新密码太短。"), (weak.Status, weak.Code, weak.Text));
+        Assert.Equal((429, "LOCKED_OUT", TimeSpan.FromSeconds(61)), (locked.Status, locked.Code, locked.RetryAfter));
+        Assert.Contains("2 分钟", locked.Text, StringComparison.Ordinal);
+        Assert.Equal(200, (await clinic.GetAsync("/clinic/session")).Status);
+
+        Task<ClinicAnswer> ChangeAsync(string oldPassword, string newPassword) =>
+            clinic.PostAsync("/clinic/password", new { oldPassword, newPassword });
+    }
+
+    [Fact]
+    public async Task Blanks_around_a_name_are_no_part_of_it_and_those_of_a_password_are()
+    {
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync();
+
+        await clinic.PostAsync("/clinic/login", new { facilityCode = " HW1", clerk = "王医生 ", password = " right-one " });
+
+        LogInRequest asked = Assert.Single(clinic.Eligibility.LogIns);
+        Assert.Equal(("HW1", "王医生", " right-one "), (asked.FacilityCode, asked.Clerk, asked.Password));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Cookie_of_a_gateway_with_TLS_goes_over_TLS_alone(bool withTls)
+    {
+        DefaultHttpContext context = new();
+
+        new SessionGate(null!, withTls).SetCookie(context, "t");
+
+        Assert.Equal(withTls, context.Response.Headers.SetCookie.ToString().Contains("; secure", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Tries_are_counted_by_whom_and_begin_anew_when_their_time_is_over()
+    {
+        Ticking time = new();
+        TryCounts<string> tries = new(2, TimeSpan.FromHours(1), time);
+        tries.Count("HW1");
+        time.Pass(TimeSpan.FromMinutes(50));
+        tries.Count("HW1");
+        Assert.InRange(tries.Wait("HW1") ?? 0, 590, 600);
+        Assert.Null(tries.Wait("HW2"));
+
+        // From the first on: a later one makes it no longer.
+        tries.Count("HW1");
+        time.Pass(TimeSpan.FromMinutes(10));
+        Assert.Null(tries.Wait("HW1"));
+        tries.Count("HW1");
+        Assert.Null(tries.Wait("HW1"));
+        tries.Count("HW1");
+        Assert.NotNull(tries.Wait("HW1"));
+    }
+
+    [Fact]
+    public void Tries_of_many_others_whose_time_is_over_make_nobody_forgotten_whose_time_is_not()
+    {
+        Ticking time = new();
+        TryCounts<int> tries = new(1, TimeSpan.FromHours(1), time);
+        for (int other = 1; other < 20_000; other++) tries.Count(other);
+        time.Pass(TimeSpan.FromHours(1));
+        tries.Count(0);
+
+        tries.Count(20_000);
+
+        Assert.NotNull(tries.Wait(0));
     }
 
     [Fact]
@@ -171,6 +252,7 @@ public sealed class SessionTests
 
         Assert.Equal(200, (await clinic.PostAsync("/clinic/logout", new { })).Status);
 
+        Assert.StartsWith("claims_clinic=; expires=Thu, 01 Jan 1970", clinic.SetCookie!, StringComparison.Ordinal);
         Assert.Equal(401, (await clinic.GetAsync("/clinic/session")).Status);
     }
 
