@@ -96,7 +96,8 @@ public sealed class SupervisorTests : IDisposable
 
     private ProcessRecord Start(string name, string said)
     {
-        Process process = Process.Start(new ProcessStartInfo("bash", ["-c", Script, "bash", name, said])
+        // What a shell starts in its background ignores Ctrl-C, and so would whatever the tests start there.
+        Process process = Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "bash", "-c", Script, "bash", name, said])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

@@ -402,9 +402,9 @@ public sealed class CallerBoundsTests
     }
 
     [Theory]
-    [InlineData(500, StatusCode.OK)]
-    [InlineData(100_000, StatusCode.Unavailable)]
-    public async Task Two_thousand_silent_connections_of_one_caller_keep_nobody_else_out(int share, StatusCode others)
+    [InlineData(500, true)]
+    [InlineData(100_000, false)]
+    public async Task Two_thousand_silent_connections_of_one_caller_keep_nobody_else_out(int share, bool othersAreServed)
     {
         await using InProcessService service = await InProcessService.StartAsync(
             new Behaviour(), configure: null, "--Claims:MaxConnections=1000", $"--Claims:ConnectionsPerCaller={share}");
@@ -413,7 +413,10 @@ public sealed class CallerBoundsTests
         await UntilAsync(() => Connections(service) == Math.Min(share, 1_000));
 
         using Caller other = new(service.Grpc);
-        Assert.Equal(others, await other.SettleAsync());
+        StatusCode answer = await other.SettleAsync();
+        // A connection that is closed while HTTP/2 begins is either to .NET's client, by how far it had come.
+        if (othersAreServed) Assert.Equal(StatusCode.OK, answer);
+        else Assert.True(answer is StatusCode.Unavailable or StatusCode.Internal, answer.ToString());
         await ProbesAreAnsweredAsync(service);
         foreach (Socket socket in silent) socket.Dispose();
     }
