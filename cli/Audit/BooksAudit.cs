@@ -15,8 +15,8 @@ public static class BooksAudit
     public static async Task<AuditReport> RunAsync(V1.Audit.AuditClient ledger, VerifyRequest request, CancellationToken cancellationToken)
     {
         ChainHead begun = await ledger.GetChainHeadAsync(new GetChainHeadRequest(), null, DateTime.UtcNow + Bound, cancellationToken);
-        AuditReport report = new([], new ChainHead());
-        bool ended = false;
+        List<Finding> findings = [];
+        ChainHead? head = null;
         await Progress.ShowAsync("replaying the chain 重放哈希链", Math.Max(2 * begun.Link, 1), async advance =>
         {
             using AsyncServerStreamingCall<VerifyNews> call = ledger.Verify(request, null, DateTime.UtcNow + Bound, cancellationToken);
@@ -25,14 +25,14 @@ public static class BooksAudit
             {
                 VerifyNews news = call.ResponseStream.Current;
                 for (; done < (news.Progress?.Done ?? 0); done++) advance();
-                if (news.Check is { } check) report.Findings.Add(Of(check));
-                if (news.Head is { } head) (report, ended) = (report with { Head = head }, true);
+                if (news.Check is { } check) findings.Add(Of(check));
+                head ??= news.Head;
             }
         });
         // The ledger tells the head behind its last check.
-        if (!ended) throw new RpcException(new Status(StatusCode.Internal, "the verification ended before its last check"));
-        report.Findings.Add(await AccumulatorsAsync(ledger, cancellationToken));
-        return report;
+        if (head is null) throw new RpcException(new Status(StatusCode.Internal, "the verification ended before its last check"));
+        findings.Add(await AccumulatorsAsync(ledger, cancellationToken));
+        return new AuditReport(findings, head);
     }
 
     private static async Task<Finding> AccumulatorsAsync(V1.Audit.AuditClient ledger, CancellationToken cancellationToken)

@@ -27,10 +27,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
     [Fact]
     public void Signed_message_that_was_broken_is_none_of_adjudications()
     {
-        string file = Path.GetTempFileName();
-        File.WriteAllText(file, MessageKeys.NewKey());
-        MessageKeys keys = MessageKeys.Load(file);
-        File.Delete(file);
+        MessageKeys keys = TestKeys.New();
         byte[] sound = keys.Sign(3, Claim(1).ToByteArray());
 
         Mutations.Run(output, [sound], bytes =>

@@ -65,7 +65,7 @@ public sealed class MessageArraysTests
     {
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, 1);
         Dictionary<string, string> client = new(StringComparer.Ordinal) { ["bootstrap.servers"] = broker.BootstrapServers };
-        KafkaSettings settings = new(client, NewKeys());
+        KafkaSettings settings = new(client, TestKeys.New());
         SettledClaim[][] messages =
             [.. Enumerable.Range(0, 20).Select(number => Enumerable.Range(1, 50).Select(at => Record((1_000 * number) + at)).ToArray())];
         ConcurrentQueue<bool> deliveries = [];
@@ -95,13 +95,4 @@ public sealed class MessageArraysTests
         Sequence = sequence,
         StoredRecord = ByteString.CopyFrom([.. Enumerable.Repeat((byte)(sequence % 251), 350)]),
     };
-
-    private static MessageKeys NewKeys()
-    {
-        string file = Path.GetTempFileName();
-        File.WriteAllText(file, MessageKeys.NewKey());
-        MessageKeys keys = MessageKeys.Load(file);
-        File.Delete(file);
-        return keys;
-    }
 }

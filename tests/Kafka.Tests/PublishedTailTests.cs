@@ -12,7 +12,7 @@ public sealed class PublishedTailTests : IDisposable
 {
     private const string Epoch = "0123456789abcdef0123456789abcdef";
     private readonly EmbeddedBroker _broker = EmbeddedBroker.Start(ClaimsTopic.Name, 4);
-    private readonly MessageKeys _keys = NewKeys();
+    private readonly MessageKeys _keys = TestKeys.New();
 
     [Fact]
     public async Task Last_number_of_each_partition_that_has_any_is_found()
@@ -78,14 +78,5 @@ public sealed class PublishedTailTests : IDisposable
         foreach (long sequence in sequences)
             message.Add(new SettledClaim { Format = SettledMessage.Format, Epoch = Epoch, Sequence = sequence });
         return message.Take();
-    }
-
-    private static MessageKeys NewKeys()
-    {
-        string file = Path.GetTempFileName();
-        File.WriteAllText(file, MessageKeys.NewKey());
-        MessageKeys keys = MessageKeys.Load(file);
-        File.Delete(file);
-        return keys;
     }
 }

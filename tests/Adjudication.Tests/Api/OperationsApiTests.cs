@@ -132,7 +132,7 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
         SettleReply settled = await fixture.Desk.SettleAsync(Visit("L1", insured));
         await fixture.Desk.SettleAsync(Visit("L1", OfShard(3, 4)));
         long sequence = SettlementIds.Read(settled.SettlementId)!.Value.Sequence;
-        Listed listed = new();
+        Told<ShardAccumulators> listed = new();
 
         await Api(fixture.Store.Store, fixture.Desk).ListAccumulators(new ListAccumulatorsRequest { Shard = 2 }, listed, new TestCall());
 
@@ -155,7 +155,7 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
                 },
                 new ShardAccumulators { Sequence = sequence },
             ],
-            listed.Told);
+            listed.Messages);
     }
 
     [Theory]
@@ -164,7 +164,7 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
     public async Task ListAccumulators_of_no_shard_is_an_invalid_argument(int shard)
     {
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => Api(fixture.Store.Store, fixture.Desk)
-            .ListAccumulators(new ListAccumulatorsRequest { Shard = shard }, new Listed(), new TestCall()));
+            .ListAccumulators(new ListAccumulatorsRequest { Shard = shard }, new Told<ShardAccumulators>(), new TestCall()));
 
         Assert.Equal(new Status(StatusCode.InvalidArgument, "shard is not between 0 and 3"), refused.Status);
     }
@@ -179,7 +179,7 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
         RpcException close = await Assert.ThrowsAsync<RpcException>(
             () => api.CloseYear(new CloseYearRequest { Year = 2023 }, new TestCall()));
         RpcException list = await Assert.ThrowsAsync<RpcException>(
-            () => api.ListAccumulators(new ListAccumulatorsRequest { Shard = 3 }, new Listed(), new TestCall()));
+            () => api.ListAccumulators(new ListAccumulatorsRequest { Shard = 3 }, new Told<ShardAccumulators>(), new TestCall()));
 
         Assert.Equal(StatusCode.Unavailable, close.StatusCode);
         Assert.Equal(new Status(StatusCode.Unavailable, "closed 3"), list.Status);
@@ -199,17 +199,4 @@ public sealed class OperationsApiTests(DeskFixture fixture) : IClassFixture<Desk
     /// <summary>One that is not asked about the relay, nor to rebuild.</summary>
     private OperationsApi Api(SettlementStore store, SettlementDesk desk) =>
         new(store, null!, desk, null!, fixture.Eligibility, new Acts.ActsClient(_acts), fixture.Time, NullLogger<OperationsApi>.Instance);
-
-    private sealed class Listed : IServerStreamWriter<ShardAccumulators>
-    {
-        public List<ShardAccumulators> Told { get; } = [];
-
-        public WriteOptions? WriteOptions { get; set; }
-
-        public Task WriteAsync(ShardAccumulators message)
-        {
-            Told.Add(message);
-            return Task.CompletedTask;
-        }
-    }
 }

@@ -137,14 +137,14 @@ public sealed class PutBackTests
         await store.Redis.KeyDeleteAsync(store.Shard.Keys.Insured("P1-2345"));
         WrittenActs acts = new();
         OperationsApi api = ApiOf(store, acts);
-        Told told = new();
+        Told<RebuildNews> told = new();
 
         await api.RebuildShard(new RebuildShardRequest { InsuredId = insured, DryRun = true }, told, new TestCall());
-        Assert.Equal((false, 1), (told.News[^1].Report.Changed, told.News[^1].Report.MissingInsured));
+        Assert.Equal((false, 1), (told.Messages[^1].Report.Changed, told.Messages[^1].Report.MissingInsured));
         Assert.Empty(acts.Acts);
         await api.RebuildShard(new RebuildShardRequest { InsuredId = insured }, told, new TestCall());
 
-        Assert.True(told.News[^1].Report.Changed);
+        Assert.True(told.Messages[^1].Report.Changed);
         Assert.Equal([new RecordActRequest { Kind = kind, Subject = subject, Caller = "claims://role/local" }], acts.Acts);
     }
 
@@ -158,7 +158,7 @@ public sealed class PutBackTests
         store.Books.Initialised = false;
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => ApiOf(store, new WrittenActs()).RebuildShard(
-            new RebuildShardRequest { Shard = shard, DryRun = true }, new Told(), new TestCall()));
+            new RebuildShardRequest { Shard = shard, DryRun = true }, new Told<RebuildNews>(), new TestCall()));
 
         Assert.Equal(new Status(code, why), refused.Status);
     }
@@ -176,19 +176,6 @@ public sealed class PutBackTests
 
     private static Rebuilds RebuildsOf(RebuiltStore store, LogLines<Rebuilds> log) =>
         new(store.Fixture.Store, store.Books, HastyTime.Provider, new Lifetime(), log);
-
-    private sealed class Told : IServerStreamWriter<RebuildNews>
-    {
-        public List<RebuildNews> News { get; } = [];
-
-        public WriteOptions? WriteOptions { get; set; }
-
-        public Task WriteAsync(RebuildNews message)
-        {
-            News.Add(message);
-            return Task.CompletedTask;
-        }
-    }
 
     private sealed class Lifetime : IHostApplicationLifetime
     {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Claims.LoadTests.Chaos.Calls;
 using Claims.LoadTests.Chaos.Faults;
 using Claims.Rules;
+using Claims.SystemTests;
 using Grpc.Core;
 
 namespace Claims.LoadTests.Tests.Chaos;
@@ -98,15 +99,7 @@ public sealed class HospitalGroupTests
 
     private static Reply Refused(string reason) => new(Reply.Refused, reason, "", 0, 0, 0, 0, 0);
 
-    private static async Task WaitUntilAsync(Func<bool> holds)
-    {
-        long deadline = Environment.TickCount64 + (long)Bound.TotalMilliseconds;
-        while (!holds())
-        {
-            Assert.True(Environment.TickCount64 < deadline);
-            await Task.Delay(5);
-        }
-    }
+    private static Task WaitUntilAsync(Func<bool> holds) => Eventually.HoldsAsync(() => Task.FromResult(holds()), Bound);
 
     /// <summary>Settles visits and refuses the rest, after some first attempts that go as they are told.</summary>
     private sealed class Way(params IReadOnlyList<Func<Op, Reply>> first) : IWay
