@@ -76,8 +76,11 @@ public sealed class ReplicaWaitTests
         Assert.Equal((expected, expected), (told, seen));
         if (replicas == 0)
         {
-            await RedisCluster.UntilAsync(async () =>
-                (await AnswerOrRefusalAsync(one, insured, "lost")).Contains("behind what was acknowledged", StringComparison.Ordinal));
+            string last = "";
+            await RedisCluster.UntilAsync(
+                async () => (last = await AnswerOrRefusalAsync(one, insured, "lost"))
+                    .Contains("behind what was acknowledged", StringComparison.Ordinal),
+                () => last);
             return;
         }
 
