@@ -118,6 +118,10 @@ public sealed class PrivatePostgres : IAsyncDisposable
         return AddressOf(database);
     }
 
+    /// <summary>An Npgsql connection string for a database that is there.</summary>
+    public string AddressOf(string database) =>
+        $"Host=127.0.0.1;Port={Port};Username={User};Password={_directory.Password()};Database={database}";
+
     /// <summary>SIGKILL, as a crash would be; the data stays.</summary>
     public async Task KillAsync()
     {
@@ -175,9 +179,6 @@ public sealed class PrivatePostgres : IAsyncDisposable
         Process = _owned.Identity;
         await WaitUntilReadyAsync(logFile, cancellationToken);
     }
-
-    private string AddressOf(string database) =>
-        $"Host=127.0.0.1;Port={Port};Username={User};Password={_directory.Password()};Database={database}";
 
     /// <summary>Of the server that is installed.</summary>
     internal static string Program(string name) => Programs.Find(name, "postgresql", VersionsDirectory);

@@ -136,7 +136,7 @@ public sealed class SharedService(PostgresServer postgres) : IAsyncLifetime
 
     internal EligibilityService Service => service!;
 
-    public async Task InitializeAsync() => service = await EligibilityService.StartAsync(postgres.NewDatabase());
+    public async Task InitializeAsync() => service = await EligibilityService.StartAsync(await postgres.NewDatabaseAsync());
 
     public async Task DisposeAsync() => await service!.DisposeAsync();
 }

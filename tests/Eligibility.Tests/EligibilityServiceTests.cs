@@ -20,7 +20,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres, SharedServi
     [Fact]
     public async Task Import_is_seen_by_lookup_and_by_watchers_of_every_instance()
     {
-        string database = postgres.NewDatabase();
+        string database = await postgres.NewDatabaseAsync();
         await using EligibilityService one = await EligibilityService.StartAsync(database);
         await using EligibilityService other = await EligibilityService.StartAsync(database);
         using AsyncServerStreamingCall<EligibilityVersion> watch =
@@ -65,7 +65,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres, SharedServi
     [Fact]
     public async Task Bad_file_is_answered_with_line_and_column_and_leaves_no_personal_data_in_the_log()
     {
-        await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
+        await using EligibilityService service = await EligibilityService.StartAsync(await postgres.NewDatabaseAsync());
         // The fault stands near the beginning, so that the sender is still writing when it is found.
         StringBuilder file = new(Insured.Replace("resident", "resident1", StringComparison.Ordinal));
         for (int row = 0; row < 20_000; row++)
@@ -87,7 +87,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres, SharedServi
     [Fact]
     public async Task Stop_ends_a_watchers_call_at_once()
     {
-        await using EligibilityService service = await EligibilityService.StartAsync(postgres.NewDatabase());
+        await using EligibilityService service = await EligibilityService.StartAsync(await postgres.NewDatabaseAsync());
         using AsyncServerStreamingCall<EligibilityVersion> watch =
             service.Client.WatchChanges(new WatchChangesRequest(), deadline: DateTime.UtcNow + Bound);
         Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
@@ -127,10 +127,10 @@ public sealed class EligibilityServiceTests(PostgresServer postgres, SharedServi
     [Fact]
     public async Task Database_that_is_gone_is_unavailable_and_the_service_is_live_and_not_ready()
     {
-        string database = postgres.NewDatabase();
+        string database = await postgres.NewDatabaseAsync();
         await using EligibilityService service = await EligibilityService.StartAsync(database);
         Assert.Equal("200", await service.StatusAsync("/healthz/ready"));
-        await postgres.CloseAsync(database);
+        await postgres.Postgres.CloseAsync(database);
 
         foreach (Func<Task> call in new Func<Task>[]
         {
@@ -152,7 +152,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres, SharedServi
     [Fact]
     public async Task Database_that_may_lose_what_it_answers_is_read_and_not_changed_unless_it_is_accepted_as_it_is()
     {
-        string database = postgres.NewDatabase();
+        string database = await postgres.NewDatabaseAsync();
         await using EligibilityService service = await EligibilityService.StartAsync(database, acceptUnsafe: false);
         const string Fault = "PostgreSQL must have fsync and full_page_writes on; nothing is written until it has.";
 
@@ -354,7 +354,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres, SharedServi
     public async Task File_that_the_ledger_cannot_write_down_is_not_imported()
     {
         await using EligibilityService service = await EligibilityService.StartAsync(
-            postgres.NewDatabase(), ledgerAddress: "http://127.0.0.1:1");
+            await postgres.NewDatabaseAsync(), ledgerAddress: "http://127.0.0.1:1");
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(
             () => service.ImportAsync(ImportKind.Facilities, Facilities, chunkBytes: 4096));
@@ -394,7 +394,7 @@ public sealed class EligibilityServiceTests(PostgresServer postgres, SharedServi
         foreach (string file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "policy"), "*.yaml"))
             File.Copy(file, Path.Combine(policy.FullName, Path.GetFileName(file)));
         await File.AppendAllTextAsync(Path.Combine(policy.FullName, "zhengzhou-coverage.yaml"), "extra: 1\n");
-        string log = await EligibilityService.RefusalAsync(postgres.NewDatabase(), policy.FullName);
+        string log = await EligibilityService.RefusalAsync(await postgres.NewDatabaseAsync(), policy.FullName);
         policy.Delete(recursive: true);
         Assert.Matches(@"zhengzhou-coverage\.yaml:[0-9]+: unknown key 'extra'", log);
     }

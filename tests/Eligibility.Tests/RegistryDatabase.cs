@@ -3,42 +3,26 @@ using Claims.Eligibility.History;
 using Claims.Eligibility.Import;
 using Claims.Hosting;
 using Claims.Policy;
-using Claims.PrivateServers;
 using Claims.V1;
 using Npgsql;
+using Postgres;
 
 namespace Claims.Eligibility.Tests;
 
 /// <summary>One PostgreSQL server for the tests of this project; each test takes a database of its own.</summary>
 public sealed class PostgresServer : IAsyncLifetime
 {
-    private PrivatePostgres? postgres;
-    private int databases;
+    public TestPostgres Postgres { get; private set; } = null!;
 
-    public async Task InitializeAsync() => postgres = await PrivatePostgres.StartAsync();
+    public async Task InitializeAsync() => Postgres = await TestPostgres.StartAsync(
+        template => Migrations.ApplyAsync(template, typeof(EligibilitySettings).Assembly));
 
-    public async Task DisposeAsync() => await postgres!.DisposeAsync();
+    public async Task DisposeAsync() => await Postgres.DisposeAsync();
 
-    /// <summary>Of an empty database that no other test has.</summary>
-    public string NewDatabase() => postgres!.ConnectionString($"registry_{Interlocked.Increment(ref databases)}");
+    /// <returns>The address of a registry that has nothing in it yet.</returns>
+    public Task<string> NewDatabaseAsync() => Postgres.CopyAsync();
 
-    /// <summary>Nobody gets a connection to the database any more, and whoever has one loses it.</summary>
-    public async Task CloseAsync(string connectionString)
-    {
-        string name = new NpgsqlConnectionStringBuilder(connectionString).Database!;
-        await using NpgsqlDataSource server = NpgsqlDataSource.Create(postgres!.ConnectionString("postgres"));
-        await using NpgsqlCommand close = server.CreateCommand(
-            $"ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                + $"datname = '{name}'");
-        await close.ExecuteNonQueryAsync();
-    }
-
-    internal async Task<RegistryDatabase> NewRegistryAsync()
-    {
-        NpgsqlDataSource database = NpgsqlDataSource.Create(NewDatabase());
-        await Migrations.ApplyAsync(database, typeof(EligibilitySettings).Assembly);
-        return new(database);
-    }
+    internal async Task<RegistryDatabase> NewRegistryAsync() => new(NpgsqlDataSource.Create(await NewDatabaseAsync()));
 }
 
 [CollectionDefinition(nameof(PostgresCollection))]

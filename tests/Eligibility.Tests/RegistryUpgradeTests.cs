@@ -13,7 +13,7 @@ public sealed class RegistryUpgradeTests(PostgresServer postgres)
     [Fact]
     public async Task What_was_registered_before_the_history_is_answered_as_before()
     {
-        await using NpgsqlDataSource database = NpgsqlDataSource.Create(postgres.NewDatabase());
+        await using NpgsqlDataSource database = NpgsqlDataSource.Create(await postgres.Postgres.CreateAsync());
         await ExecuteAsync(
             "CREATE TABLE schema_migration (file text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz DEFAULT now())");
         System.Reflection.Assembly service = typeof(EligibilitySettings).Assembly;

@@ -20,7 +20,7 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _postgres = databases.Server.ConnectionString($"api_{Guid.NewGuid():n}");
+        _postgres = await databases.CreateAsync();
         _served = await ServedLedger.StartAsync(_postgres, _broker);
     }
 

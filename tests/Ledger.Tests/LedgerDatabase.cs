@@ -2,49 +2,31 @@ using Claims.Hosting;
 using Claims.Ledger;
 using Claims.Ledger.GeneralLedger;
 using Claims.Policy;
-using Claims.PrivateServers;
-using Npgsql;
+using Postgres;
 
 namespace Ledger.Tests;
 
 /// <summary>One PostgreSQL server for the whole test run; every test has a database of its own in it.</summary>
 public sealed class LedgerDatabase : IAsyncLifetime
 {
-    private const string Template = "ledger_template";
-
-    // A database that is connected to cannot be copied.
-    private const string Unpooled = ";Pooling=false";
-
-    private int _databases;
-
     /// <summary>Read once for every ledger of the run.</summary>
     public static PolicyPack Policy { get; } = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "policy"), "zhengzhou");
 
     /// <summary>Of an invented city of other counties, which has the same rules.</summary>
     public static PolicyPack OtherCity { get; } = PolicyLoader.Load(Path.Combine(AppContext.BaseDirectory, "cities"), "shizhou");
 
-    public PrivatePostgres Server { get; private set; } = null!;
+    public TestPostgres Postgres { get; private set; } = null!;
 
-    public async Task InitializeAsync()
+    public async Task InitializeAsync() => Postgres = await TestPostgres.StartAsync(async template =>
     {
-        Server = await PrivatePostgres.StartAsync();
-        await using NpgsqlDataSource template = NpgsqlDataSource.Create(Server.ConnectionString(Template) + Unpooled);
         await Migrations.ApplyAsync(template, typeof(LedgerSettings).Assembly);
         await CountyNames.WriteAsync(template, Policy, CancellationToken.None);
-    }
+    });
 
-    public async Task DisposeAsync() => await Server.DisposeAsync();
+    public async Task DisposeAsync() => await Postgres.DisposeAsync();
 
-    /// <summary>A fresh database with the ledger's schema and its counties: copied, since migrating each one took most of the
-    /// run.</summary>
-    public async Task<string> CreateAsync()
-    {
-        string name = $"ledger_{Interlocked.Increment(ref _databases)}";
-        await using (NpgsqlDataSource server = NpgsqlDataSource.Create(Server.ConnectionString("postgres") + Unpooled))
-        await using (NpgsqlCommand copy = server.CreateCommand($"CREATE DATABASE {name} TEMPLATE {Template} STRATEGY FILE_COPY"))
-            await copy.ExecuteNonQueryAsync();
-        return Server.ConnectionString(name);
-    }
+    /// <summary>A fresh database with the ledger's schema and its counties.</summary>
+    public Task<string> CreateAsync() => Postgres.CopyAsync();
 }
 
 [CollectionDefinition(Name)]

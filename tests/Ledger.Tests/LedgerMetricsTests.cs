@@ -21,7 +21,7 @@ public sealed class LedgerMetricsTests(LedgerDatabase databases)
     public async Task Metrics_count_what_was_posted_dropped_set_aside_and_verified()
     {
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
-        string postgres = databases.Server.ConnectionString("metrics");
+        string postgres = await databases.Postgres.CreateAsync();
         await using ServedLedger served = await ServedLedger.StartAsync(postgres, broker);
         using HttpClient http = new();
         string metrics = "";

@@ -190,14 +190,7 @@ public sealed class OperatorApiTests(LedgerDatabase databases) : IAsyncLifetime
     public async Task Every_call_is_unavailable_while_PostgreSQL_cannot_be_asked()
     {
         await BookAsync(1);
-        await using (NpgsqlDataSource server = NpgsqlDataSource.Create(databases.Server.ConnectionString("postgres") + ";Pooling=false"))
-        {
-            string name = new NpgsqlConnectionStringBuilder(_postgres).Database!;
-            await using NpgsqlCommand close = server.CreateCommand(
-                $"ALTER DATABASE {name} ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                    + $"datname = '{name}'");
-            await close.ExecuteNonQueryAsync();
-        }
+        await databases.Postgres.CloseAsync(_postgres);
 
         const string Read = "the books cannot be read at the moment";
         const string Asked = "the books cannot be asked at the moment";

@@ -1,7 +1,7 @@
 using Claims.Kafka;
 using Claims.Ledger.SubLedger;
 using Google.Protobuf;
-using Npgsql;
+using Postgres;
 
 namespace Ledger.Tests;
 
@@ -15,13 +15,13 @@ public sealed class PutBackTests(LedgerDatabase databases)
     public async Task Ledger_books_again_what_the_copy_lacks_and_trusts_nothing_that_it_remembers()
     {
         string postgres = await databases.CreateAsync();
-        string name = new NpgsqlConnectionStringBuilder(postgres).Database!;
+        string name = TestPostgres.NameOf(postgres);
         using EmbeddedBroker broker = EmbeddedBroker.Start(ClaimsTopic.Name, Shards);
         using KafkaPublisher kafka = new(broker);
         PublishedLog log = new PublishedLog(Shards).AddSettlements(10);
         await using RunningLedger ledger = await RunningLedger.StartAsync(postgres, broker.BootstrapServers, log);
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
-        await WhileNobodyIsConnectedAsync(name, $"CREATE DATABASE {name}_copy TEMPLATE {name} STRATEGY FILE_COPY");
+        await WhileNobodyIsConnectedAsync(postgres, $"CREATE DATABASE {name}_copy TEMPLATE {name} STRATEGY FILE_COPY");
 
         // Of a facility and by terms that the copy does not know.
         for (int shard = 0; shard < Shards; shard++)
@@ -38,7 +38,7 @@ public sealed class PutBackTests(LedgerDatabase databases)
 
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
         await WhileNobodyIsConnectedAsync(
-            name, $"ALTER DATABASE {name} RENAME TO {name}_later", $"ALTER DATABASE {name}_copy RENAME TO {name}");
+            postgres, $"ALTER DATABASE {name} RENAME TO {name}_later", $"ALTER DATABASE {name}_copy RENAME TO {name}");
         await Eventually.HoldsAsync(() => ledger.Watermarks.Sequence(0) == 10 && ledger.Own.Shards.Count == Shards,
             () => $"watermark {ledger.Watermarks.Sequence(0)}, {ledger.Own.Shards.Count} shards");
         await log.PublishUntilBookedAsync(kafka, ledger.Watermarks);
@@ -75,20 +75,10 @@ public sealed class PutBackTests(LedgerDatabase databases)
         Assert.Same(second, recent.Find(1));
     }
 
-    private async Task WhileNobodyIsConnectedAsync(string name, params string[] statements)
+    private async Task WhileNobodyIsConnectedAsync(string address, params string[] statements)
     {
-        await using NpgsqlDataSource server = NpgsqlDataSource.Create(databases.Server.ConnectionString("postgres") + ";Pooling=false");
-        string[] all =
-        [
-            $"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
-            $"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'",
-            .. statements,
-            $"ALTER DATABASE {name} ALLOW_CONNECTIONS true",
-        ];
-        foreach (string statement in all)
-        {
-            await using NpgsqlCommand command = server.CreateCommand(statement);
-            await command.ExecuteNonQueryAsync();
-        }
+        await databases.Postgres.CloseAsync(address);
+        foreach (string statement in statements) await databases.Postgres.ExecuteAsync(statement);
+        await databases.Postgres.ExecuteAsync($"ALTER DATABASE {TestPostgres.NameOf(address)} ALLOW_CONNECTIONS true");
     }
 }

@@ -86,13 +86,9 @@ public sealed class UntrustedDatabaseTests : IAsyncLifetime
 
     private async Task TrustAsync()
     {
-        await using NpgsqlDataSource administrator = NpgsqlDataSource.Create(_databases.Server.ConnectionString("postgres"));
-        foreach (string sql in (string[])
-            ["ALTER SYSTEM SET fsync = on", "ALTER SYSTEM SET full_page_writes = on", "SELECT pg_reload_conf()"])
-        {
-            await using NpgsqlCommand command = administrator.CreateCommand(sql);
-            await command.ExecuteNonQueryAsync();
-        }
+        await _databases.Postgres.ExecuteAsync("ALTER SYSTEM SET fsync = on");
+        await _databases.Postgres.ExecuteAsync("ALTER SYSTEM SET full_page_writes = on");
+        await _databases.Postgres.ExecuteAsync("SELECT pg_reload_conf()");
     }
 
     private static async Task<HttpStatusCode> ReadyAsync(ServedLedger ledger)

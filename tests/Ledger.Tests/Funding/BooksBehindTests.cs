@@ -15,7 +15,7 @@ public sealed class BooksBehindTests(LedgerDatabase databases) : IAsyncLifetime
     private int _keys;
 
     public async Task InitializeAsync() =>
-        _served = await ServedLedger.StartAsync(databases.Server.ConnectionString($"behind_{Guid.NewGuid():n}"), _broker);
+        _served = await ServedLedger.StartAsync(await databases.CreateAsync(), _broker);
 
     public async Task DisposeAsync()
     {

@@ -20,7 +20,7 @@ public sealed class FundingApiTests(LedgerDatabase databases) : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _postgres = databases.Server.ConnectionString($"funding_{Guid.NewGuid():n}");
+        _postgres = await databases.CreateAsync();
         _served = await ServedLedger.StartAsync(_postgres, eligibility: _heads);
         _funding = _served.Funding;
     }
