@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using System.Globalization;
+using Claims.Policy;
 
 namespace Claims.Rules;
 
@@ -106,8 +108,8 @@ public static class Reasons
         new(YearClosed, NextStep.Final, Helper.Bureau, "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。"),
         new(VisitAlreadySettled, NextStep.LookUpFirst, Helper.Cashier, "本次就诊已有有效结算，不能重复结算；确需更正的，请先撤销原结算。"),
         new(AllowanceAlreadyPaid, NextStep.Final, Helper.Bureau, "该参保人在规定期限内已享受生育医疗补助，本次不予支付。"),
-        new(CapReached, NextStep.Final, Helper.Cashier, "统筹基金支付已达年度最高支付限额，超出部分由个人负担。"),
-        new(CapExhausted, NextStep.Final, Helper.Cashier, "就诊年度门诊统筹最高支付限额已用完，本次费用由个人负担。"),
+        new(CapReached, NextStep.Final, Helper.Cashier, "统筹基金支付已达最高支付限额，超出部分由个人负担。"),
+        new(CapExhausted, NextStep.Final, Helper.Cashier, "最高支付限额已用完，本次费用由个人负担。"),
     ];
 
     private static readonly FrozenDictionary<string, Reason> ByCode = All.ToFrozenDictionary(reason => reason.Code, StringComparer.Ordinal);
@@ -132,14 +134,37 @@ public static class Reasons
         _ => throw new ArgumentOutOfRangeException(nameof(helper), helper, null),
     };
 
-    /// <summary>The sentence that stands on a settlement which the cap has cut; empty for an empty code.</summary>
-    /// <param name="year">Of the visit: its cap it is.</param>
-    public static string TextOf(string code, int year) => code switch
+    /// <summary>The sentence that stands on a settlement: which cap has cut it, the one that left least. Empty for an empty code.</summary>
+    /// <param name="uses">How the visit met each of the terms' limits.</param>
+    /// <param name="year">Of the visit: an annual cap is that year's.</param>
+    public static string TextOf(string code, Terms terms, ReadOnlySpan<LimitUse> uses, int year)
     {
-        CapReached => $"统筹基金支付已达{year}年度最高支付限额，超出部分由个人负担。",
-        CapExhausted => $"{year}年度门诊统筹最高支付限额已用完，本次费用由个人负担。",
-        _ => TextOf(code),
-    };
+        if (code is not (CapReached or CapExhausted) || TightestCap(terms, uses) is not { } cap) return TextOf(code);
+        string name = cap.Per == Period.Year ? string.Create(CultureInfo.InvariantCulture, $"{year}{cap.Label}") : cap.Label;
+        return code switch
+        {
+            CapReached => $"统筹基金支付已达{name}，超出部分由个人负担。",
+            _ when cap.IsAnnualCap => $"{year}年度门诊统筹最高支付限额已用完，本次费用由个人负担。",
+            _ => $"{name}已用完，本次费用由个人负担。",
+        };
+    }
+
+    /// <summary>Of the caps on how often and how much the fund pays, the one that left least; of several, the annual one.</summary>
+    private static LimitTerms? TightestCap(Terms terms, ReadOnlySpan<LimitUse> uses)
+    {
+        LimitTerms? tightest = null;
+        long leastFen = long.MaxValue;
+        for (int index = 0; index < uses.Length; index++)
+        {
+            LimitTerms limit = terms.Limits[index];
+            long left = Math.Max(uses[index].Limit - uses[index].UsedBefore, 0);
+            bool binds = limit.Kind == LimitKind.FundPay || (limit.Kind == LimitKind.Count && left == 0);
+            if (!binds || left > leastFen || (left == leastFen && !limit.IsAnnualCap)) continue;
+            (tightest, leastFen) = (limit, left);
+        }
+
+        return tightest;
+    }
 
     /// <summary>The Chinese sentence for a code; empty for an empty code.</summary>
     /// <exception cref="KeyNotFoundException">The code is not in the table.</exception>

@@ -34,22 +34,24 @@ public sealed class InsuredRoutesTests
                 new GetAccumulatorsRequest { InsuredId = "P1", Year = 2024 },
             ],
             clinic.Asked);
-        Assert.Equal("""P1 张*丰 True   resident 410105 金水区 30000 0 0 True""", Said(insured));
+        Assert.Equal("""P1 张*丰 True   resident 410105 金水区 30000 0 0 True True""", Said(insured));
     }
 
-    [Fact]
-    public async Task Insured_who_is_not_covered_is_told_why_and_a_cap_that_is_not_known_is_none()
+    [Theory]
+    [InlineData("WRONG_SCHEME", true)]
+    [InlineData("", false)]
+    public async Task Insured_who_is_not_covered_is_told_why_and_a_cap_that_is_not_known_is_none(string whyUnknown, bool capped)
     {
         await using ClinicAtPage clinic = await ClinicAtPage.StartAsync(
             (request, _) => Task.FromResult<IMessage>(request switch
             {
-                GetAccumulatorsRequest => new Accumulators { FundPaidFen = 700 },
+                GetAccumulatorsRequest => new Accumulators { FundPaidFen = 700, ReasonCode = whyUnknown },
                 _ => new SettleReply { Decision = Decision.Refused, ReasonCode = "WRONG_SCHEME", ReasonText = "职工医保" },
             }),
             _ => { });
         await clinic.LogInAsync();
 
-        Assert.Equal("P1 张*丰 False WRONG_SCHEME 职工医保 resident 410105 金水区 null 700 null False",
+        Assert.Equal($"P1 张*丰 False WRONG_SCHEME 职工医保 resident 410105 金水区 null 700 null False {capped}",
             Said((await clinic.GetAsync("/clinic/insured/P1")).Json));
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Claims.V1;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
@@ -81,6 +82,34 @@ public sealed class SettlingTests(PageSystem system)
         });
         await counter.Page.GotoAsync($"/#settlement/{settlementId}/{clinic.Insured(1)}");
         await Expect(receipt.Locator(".amounts tr").Last).ToHaveTextAsync("年度剩余额度未知");
+    }
+
+    [Fact]
+    public async Task Year_that_the_policy_does_not_limit_is_neither_shown_nor_printed()
+    {
+        Clinic clinic = await system.NextClinicAsync();
+        await using Counter counter = await Counter.LoggedInAsync(system, clinic);
+        await ChangeAsync("**/clinic/insured/*", said => said["capped"] = false, "capFen", "capRemainingFen", "capRemainingKnown");
+        await ChangeAsync("**/v1/settle", said => said["capFen"] = "0", "capRemainingFen");
+
+        await counter.IdentifyAsync(clinic.Insured(1));
+        await Expect(counter.Page.Locator(".insured")).ToContainTextAsync("就诊当日享受待遇");
+        await Expect(counter.Page.Locator(".insured")).Not.ToContainTextAsync("年度");
+        await counter.AddAsync("gml", "1", "20");
+        await counter.SettleAsync();
+        await counter.ExpectStateAsync("已结算");
+
+        Assert.Equal(["统筹基金支付", "个人支付"], (await AmountsAsync(counter.Page))[^2..].Select(row => row[0]));
+
+        Task ChangeAsync(string address, Action<JsonObject> change, params string[] without) =>
+            counter.Context.RouteAsync(address, async route =>
+            {
+                IAPIResponse answer = await route.FetchAsync();
+                JsonObject said = JsonNode.Parse(await answer.BodyAsync())!.AsObject();
+                foreach (string name in without) said.Remove(name);
+                change(said);
+                await route.FulfillAsync(new RouteFulfillOptions { Response = answer, Body = said.ToJsonString() });
+            });
     }
 
     [Fact]

@@ -36,6 +36,7 @@ public sealed class TestPostgres : IAsyncDisposable
     /// <returns>The address of a new database with nothing in it.</returns>
     public Task<string> CreateAsync() => CreateAsync("template0");
 
+    /// <summary>The name of the database at the address.</summary>
     public static string NameOf(string address) => new NpgsqlConnectionStringBuilder(address).Database!;
 
     /// <summary>Nobody gets a connection to the database any more, and whoever has one loses it.</summary>

@@ -54,7 +54,7 @@ public static class Replies
         reply.Decision = decision;
         reply.SettlementId = settlementId;
         reply.ReasonCode = header.ReasonCode;
-        reply.ReasonText = Reasons.TextOf(header.ReasonCode, header.VisitDay / 10_000);
+        reply.ReasonText = Reasons.TextOf(header.ReasonCode, terms, uses.Span, header.VisitDay / 10_000);
         if (decision is Decision.Settled) reply.SettledAt = SettlementRefs.TimeText(request.SettledAtUnixMs);
         reply.Replayed = replayed;
         answer.Calculation = new Calculation(terms, FeesOf(request), uses, header.Outcome, header.VisitDate);

@@ -10,9 +10,10 @@ namespace Claims.Gateway.Clinic;
 /// <param name="Covered">Whether an ordinary visit to this clinic on the day would be settled.</param>
 /// <param name="Reason">Why not; or CAP_EXHAUSTED.</param>
 /// <param name="Text">The same in Chinese.</param>
-/// <param name="CapFen">Of the year; null where it is not known.</param>
+/// <param name="CapFen">Of the year; null where it is not known, or there is none.</param>
+/// <param name="Capped">False where the policy limits no year: then nothing of it can be left.</param>
 internal sealed record InsuredReply(string InsuredId, string NameMasked, bool Covered, string Reason, string Text, string Scheme,
-    string County, string CountyName, long? CapFen, long UsedFen, long? CapRemainingFen, bool CapRemainingKnown);
+    string County, string CountyName, long? CapFen, long UsedFen, long? CapRemainingFen, bool CapRemainingKnown, bool Capped);
 
 /// <param name="PriceLimitMilliFen">Null where there is none.</param>
 internal sealed record ItemReply(
@@ -78,7 +79,8 @@ internal sealed class InsuredRoutes(
         return Answer.Reply(new InsuredReply(
             id, card.NameMasked, covered, quote.ReasonCode, quote.ReasonText, card.Scheme, card.County, card.CountyName,
             year.HasCapRemainingFen || year.CapFen > 0 ? year.CapFen : null, year.FundPaidFen,
-            year.HasCapRemainingFen ? year.CapRemainingFen : null, year.HasCapRemainingFen));
+            year.HasCapRemainingFen ? year.CapRemainingFen : null, year.HasCapRemainingFen,
+            year.HasCapRemainingFen || year.ReasonCode.Length > 0));
     }
 
     private async Task<Answer> CatalogueAsync(HttpContext context)

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Claims.Policy;
 using Claims.Rules;
 
 namespace Adjudication.Tests.Rules;
@@ -31,8 +32,8 @@ public sealed class ReasonsTests
         ["CANCEL_BLOCKED_BY_LATER_SETTLEMENT"] = "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。",
         ["RESTORE_IMPOSSIBLE"] = "撤销之后限额、当日起付标准、本次就诊或生育医疗补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。",
         ["YEAR_CLOSED"] = "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。",
-        ["CAP_REACHED"] = "统筹基金支付已达年度最高支付限额，超出部分由个人负担。",
-        ["CAP_EXHAUSTED"] = "就诊年度门诊统筹最高支付限额已用完，本次费用由个人负担。",
+        ["CAP_REACHED"] = "统筹基金支付已达最高支付限额，超出部分由个人负担。",
+        ["CAP_EXHAUSTED"] = "最高支付限额已用完，本次费用由个人负担。",
         ["VISIT_ALREADY_SETTLED"] = "本次就诊已有有效结算，不能重复结算；确需更正的，请先撤销原结算。",
         ["ALLOWANCE_ALREADY_PAID"] = "该参保人在规定期限内已享受生育医疗补助，本次不予支付。",
     };
@@ -47,12 +48,36 @@ public sealed class ReasonsTests
         Assert.Equal(new Refusal(code, Sentences[code]), Refusal.Of(code));
     }
 
+    // What is left of the cap of the month, of the year and of visits; each is 100, the last 5.
     [Theory]
-    [InlineData("CAP_REACHED", "统筹基金支付已达2024年度最高支付限额，超出部分由个人负担。")]
-    [InlineData("CAP_EXHAUSTED", "2024年度门诊统筹最高支付限额已用完，本次费用由个人负担。")]
-    [InlineData("YEAR_CLOSED", "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。")]
-    [InlineData("", "")]
-    public void TextOf_a_cap_names_its_year(string code, string text) => Assert.Equal(text, Reasons.TextOf(code, 2024));
+    [InlineData("CAP_REACHED", 30, 20, 5, "统筹基金支付已达2024年度最高支付限额，超出部分由个人负担。")]
+    [InlineData("CAP_REACHED", 20, 30, 5, "统筹基金支付已达月度最高支付限额（甲类），超出部分由个人负担。")]
+    [InlineData("CAP_REACHED", 20, 20, 1, "统筹基金支付已达2024年度最高支付限额，超出部分由个人负担。")]
+    [InlineData("CAP_EXHAUSTED", 0, 20, 5, "月度最高支付限额（甲类）已用完，本次费用由个人负担。")]
+    [InlineData("CAP_EXHAUSTED", 20, 0, 5, "2024年度门诊统筹最高支付限额已用完，本次费用由个人负担。")]
+    [InlineData("CAP_EXHAUSTED", 0, -10, 0, "2024年度门诊统筹最高支付限额已用完，本次费用由个人负担。")]
+    [InlineData("CAP_EXHAUSTED", 20, 30, 0, "2024年度支付次数限额已用完，本次费用由个人负担。")]
+    [InlineData("YEAR_CLOSED", 0, 0, 0, "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。")]
+    [InlineData("", 0, 0, 0, "")]
+    public void TextOf_a_cap_names_the_one_that_cut_and_its_year(string code, long month, long year, long visits, string text)
+    {
+        Terms terms = SampleTerms.Of(5_500, 0, 100) with
+        {
+            Limits =
+            [
+                Limit("day", "单日费用限额", LimitKind.Cost, Period.Day),
+                Limit("month", "月度最高支付限额（甲类）", LimitKind.FundPay, Period.Month),
+                Limit("year", "年度最高支付限额", LimitKind.FundPay, Period.Year) with { IsAnnualCap = true },
+                Limit("times", "年度支付次数限额", LimitKind.Count, Period.Year),
+            ],
+        };
+        LimitUse[] uses = [new(100, 100, 0), new(100, 100 - month, 0), new(100, 100 - year, 0), new(5, 5 - visits, 0)];
+
+        Assert.Equal(text, Reasons.TextOf(code, terms, uses, 2024));
+
+        static LimitTerms Limit(string name, string label, LimitKind kind, Period per) =>
+            new(name, label, kind, per, AtFacility: false, name, 100, "源", IsAnnualCap: false);
+    }
 
     [Fact]
     public void TextOf_no_code_is_no_sentence() => Assert.Equal("", Reasons.TextOf(""));

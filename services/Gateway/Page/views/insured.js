@@ -28,6 +28,7 @@ export function Insured({ known }) {
 }
 
 function Year({ found }) {
+  if (found.capped === false) return null;
   if (!found.capRemainingKnown) return html`<p>年度剩余额度：暂时未知</p>`;
   return html`<p class="year"><meter min="0" max=${found.capFen} value=${found.usedFen} aria-label="本年度门诊统筹额度已用"></meter>
     <span>年度限额 ${yuan(found.capFen)} 元，已用 ${yuan(found.usedFen)} 元，<strong>剩余 ${yuan(found.capRemainingFen)} 元</strong></span></p>`;

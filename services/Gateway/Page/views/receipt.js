@@ -61,7 +61,8 @@ export function Receipt({ answer, content, cancelled, focusPrint }) {
         <tr><th scope="row">支付比例</th><td>${percent(answer.rateBp)}</td></tr>
         <${Amount} name="统筹基金支付" fen=${answer.fundPayFen} strong />
         <${Amount} name="个人支付" fen=${answer.selfPayFen} strong />
-        <tr><th scope="row">年度剩余额度</th><td>${answer.capRemainingFen == null ? '未知' : yuan(answer.capRemainingFen)}</td></tr>
+        ${capped(answer) && html`<tr><th scope="row">年度剩余额度</th>
+          <td>${answer.capRemainingFen == null ? '未知' : yuan(answer.capRemainingFen)}</td></tr>`}
       </tbody></table>
       ${answer.reasonText && html`<p class="reason">${answer.reasonText}</p>`}
       <h3>计算过程与依据</h3>
@@ -69,6 +70,9 @@ export function Receipt({ answer, content, cancelled, focusPrint }) {
       <p class="signs"><span>经办人：${session().clerk}</span><span>参保人签字：</span></p>
     </article></div>`;
 }
+
+// A policy without a limit of the year says 0 and nothing of what is left; how its own limits stand is among the steps.
+const capped = (answer) => answer.capRemainingFen != null || Number(answer.capFen ?? 0) > 0;
 
 const Fact = ({ name, value, wide }) => html`<div class=${wide ? 'wide' : ''}><dt>${name}</dt><dd>${value}</dd></div>`;
 
