@@ -76,6 +76,17 @@ public sealed class BookableRecordTests
         { "pays more than the rate allows", record =>
             Paid(record, 2_000, 6_500, 666).Limits += "\nb 0 0 3000 cordinary:2024" },
         { "pays more than the rate allows", record => AfterRate(record, 1_851) },
+        { "pays at a rate of 0", record => record.RateBp = 0 },
+        { "pays at a rate of 0", record =>
+        {
+            AfterRate(record, 1);
+            record.RateBp = 0;
+        } },
+        { "pays at a rate of 0", record =>
+            (record.RateBp, record.DeductibleFen, record.Limits) = (0, 0, "b 0 0 3000 cordinary:2024\n" + Cap) },
+        { "pays at a rate of 0", record =>
+            (record.RateBp, record.DeductibleFen, record.Limits) = (0, 0, "m 30000 0 0 bordinary:2024\n" + Cap) },
+        { "pays at a rate of 0", record => Cancelling(record).RateBp = 0 },
         { "has limits that are not kind, limit, used before, moved, accumulator", record => record.Limits = "f 30000 100 650" },
         { "has a limit out of range", record => record.Limits += "\nb 281474976710656 0 0 cordinary:2024" },
         { "has a limit out of range", record => record.Limits += "\nb 0 281474976710656 0 cordinary:2024" },
@@ -242,7 +253,7 @@ public sealed class BookableRecordTests
         SettledClaim record = Settlement();
         record.VisitType = VisitType.DeliveryNatural;
         record.CountsAgainstCap = false;
-        record.ShortfallFen = 0;
+        record.ShortfallFen = record.DeductibleFen = 0;
         record.RateBp = 0;
         record.FundPayFen = record.TotalFen;
         record.CapUsedAfterFen = record.CapUsedBeforeFen;

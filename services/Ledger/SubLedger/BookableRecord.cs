@@ -166,6 +166,8 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
             mayCut |= limit.Kind is 'f' or 'n';
             if (limit.Kind is 'D' or 'd' or 'A' or 'a') borne += moved;
             Require(limit.Kind != 'n' || moved == (fundPay > 0 ? 1 : 0), "counts another number of visits than one that was paid for");
+            // A fixed sum has no rate, and neither deductible nor bands.
+            Require(claim.RateBp > 0 || fundPay == 0 || limit.Kind is not ('m' or 'D' or 'd' or 'A' or 'a' or 'b'), "pays at a rate of 0");
             Require(limit.Kind != 'f' || moved == fundPay, "moves a cap by another sum than it pays");
             Require(limit.Kind != 's' || moved == 0, "moves a limit that is but shown");
             if (isSettlement && limit.Kind != 'b')
