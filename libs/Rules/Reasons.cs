@@ -1,6 +1,5 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
-using System.Globalization;
 using Claims.Policy;
 
 namespace Claims.Rules;
@@ -140,7 +139,7 @@ public static class Reasons
     public static string TextOf(string code, Terms terms, ReadOnlySpan<LimitUse> uses, int year)
     {
         if (code is not (CapReached or CapExhausted) || TightestCap(terms, uses) is not { } cap) return TextOf(code);
-        string name = cap.Per == Period.Year ? string.Create(CultureInfo.InvariantCulture, $"{year}{cap.Label}") : cap.Label;
+        string name = cap.Per == Period.Year ? $"{year}{cap.Label}" : cap.Label;
         return code switch
         {
             CapReached => $"统筹基金支付已达{name}，超出部分由个人负担。",
@@ -153,14 +152,14 @@ public static class Reasons
     private static LimitTerms? TightestCap(Terms terms, ReadOnlySpan<LimitUse> uses)
     {
         LimitTerms? tightest = null;
-        long leastFen = long.MaxValue;
+        long least = long.MaxValue;
         for (int index = 0; index < uses.Length; index++)
         {
             LimitTerms limit = terms.Limits[index];
-            long left = Math.Max(uses[index].Limit - uses[index].UsedBefore, 0);
+            long left = uses[index].Left;
             bool binds = limit.Kind == LimitKind.FundPay || (limit.Kind == LimitKind.Count && left == 0);
-            if (!binds || left > leastFen || (left == leastFen && !limit.IsAnnualCap)) continue;
-            (tightest, leastFen) = (limit, left);
+            if (!binds || left > least || (left == least && !limit.IsAnnualCap)) continue;
+            (tightest, least) = (limit, left);
         }
 
         return tightest;

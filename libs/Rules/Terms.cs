@@ -102,4 +102,8 @@ public enum LimitKind
 }
 
 /// <summary>How a visit met one limit, in the limit's unit.</summary>
-public readonly record struct LimitUse(long Limit, long UsedBefore, long Moved);
+public readonly record struct LimitUse(long Limit, long UsedBefore, long Moved)
+{
+    /// <summary>What it had for the visit; 0 where more than the limit was used already.</summary>
+    public long Left => Math.Max(Limit - UsedBefore, 0);
+}

@@ -219,7 +219,7 @@ public static class Trace
         for (int index = 0; index < uses.Length; index++)
         {
             LimitTerms limit = terms.Limits[index];
-            long left = Math.Max(limit.Limit - uses[index].UsedBefore, 0);
+            long left = uses[index].Left;
             switch (limit.Kind)
             {
                 case LimitKind.Count:

@@ -2,6 +2,7 @@ using Claims.Ledger.Posting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
+using Postgres;
 
 namespace Ledger.Tests;
 
@@ -53,12 +54,7 @@ public sealed class HealthTests(LedgerDatabase databases)
     public async Task Commits_of_the_service_are_on_disk_whatever_the_database_was_set_to()
     {
         string postgres = await databases.CreateAsync();
-        await using (NpgsqlDataSource administrator = NpgsqlDataSource.Create(postgres))
-        {
-            string name = new NpgsqlConnectionStringBuilder(postgres).Database!;
-            await using NpgsqlCommand off = administrator.CreateCommand($"ALTER DATABASE \"{name}\" SET synchronous_commit = off");
-            await off.ExecuteNonQueryAsync();
-        }
+        await databases.Postgres.ExecuteAsync($"ALTER DATABASE {TestPostgres.NameOf(postgres)} SET synchronous_commit = off");
 
         await using ServedLedger ledger = await ServedLedger.StartAsync(postgres);
 

@@ -10,22 +10,22 @@ public sealed class TestPostgres : IAsyncDisposable
 
     // One session makes every database: each that begins takes the server some 60 ms of processor time.
     private readonly NpgsqlDataSource _administrator;
+    private readonly PrivatePostgres _server;
     private int _databases;
 
     private TestPostgres(PrivatePostgres server)
     {
-        Server = server;
+        _server = server;
         _administrator = NpgsqlDataSource.Create(server.AddressOf("postgres"));
     }
-
-    public PrivatePostgres Server { get; }
 
     /// <param name="prepare">Makes what every copy has.</param>
     public static async Task<TestPostgres> StartAsync(Func<NpgsqlDataSource, Task> prepare)
     {
         TestPostgres postgres = new(await PrivatePostgres.StartAsync());
+        await postgres.ExecuteAsync($"CREATE DATABASE {Template}");
         // A database that is connected to cannot be copied.
-        await using NpgsqlDataSource template = NpgsqlDataSource.Create(postgres.Server.ConnectionString(Template) + ";Pooling=false");
+        await using NpgsqlDataSource template = NpgsqlDataSource.Create(postgres._server.AddressOf(Template) + ";Pooling=false");
         await prepare(template);
         return postgres;
     }
@@ -57,13 +57,13 @@ public sealed class TestPostgres : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _administrator.DisposeAsync();
-        await Server.DisposeAsync();
+        await _server.DisposeAsync();
     }
 
     private async Task<string> CreateAsync(string template)
     {
         string name = $"test_{Interlocked.Increment(ref _databases)}";
         await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
-        return Server.AddressOf(name);
+        return _server.AddressOf(name);
     }
 }
