@@ -41,7 +41,7 @@ public static class Trace
         {
             Number(text, step++);
             Write(text, $"{terms.BenefitLabel}定额{Yuan(fixedSumFen)}元，费用总额{Yuan(totalFen)}元，按两者中较低者支付，不设起付标准");
-            Write(text, $"{(terms.Capped ? "" : "，不占门诊统筹年度限额")}（{terms.VisitTypeSource}）。");
+            Write(text, $"{(terms.Capped || terms.AnnualCap < 0 ? "" : "，不占门诊统筹年度限额")}（{terms.VisitTypeSource}）。");
         }
         else
         {

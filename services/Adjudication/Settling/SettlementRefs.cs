@@ -43,7 +43,14 @@ public static class SettlementRefs
     public static Refusal Name(string code, SettlementRef? other)
     {
         string text = Reasons.TextOf(code);
-        if (other is null || other.FacilityCode.Length == 0) return new Refusal(code, text);
+        if (other is null) return new Refusal(code, text);
+        if (other.FacilityCode.Length == 0)
+        {
+            // Only there can it be undone: the cashier who is told no more would look for it among this facility's.
+            bool mustGoThere = code == Reasons.CancelBlockedByLaterSettlement;
+            return new Refusal(code, mustGoThere ? $"{text}（之后的结算由其他医疗机构办理，须先在该机构撤销）" : text);
+        }
+
         string settlement = string.Create(
             CultureInfo.InvariantCulture,
             $"结算编号{other.SettlementId}，请求编号{other.RequestId}，就诊日期{other.VisitDate}，费用总额{Yuan(other.TotalFen)}元，"

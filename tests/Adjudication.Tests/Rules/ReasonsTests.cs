@@ -29,13 +29,13 @@ public sealed class ReasonsTests
         ["REQUEST_REVERSED"] = "该请求已被冲正，如需结算请使用新的请求编号。",
         ["SETTLEMENT_UNKNOWN"] = "未找到该笔结算，请核对结算编号或请求编号。",
         ["ALREADY_CANCELLED"] = "该笔结算已撤销或冲正，无需重复办理。",
-        ["CANCEL_BLOCKED_BY_LATER_SETTLEMENT"] = "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。",
-        ["RESTORE_IMPOSSIBLE"] = "撤销之后限额、当日起付标准、本次就诊或生育医疗补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。",
+        ["CANCEL_BLOCKED_BY_LATER_SETTLEMENT"] = "该参保人之后还有共用同一起付标准的有效结算，请先撤销之后的结算，再撤销本笔。",
+        ["RESTORE_IMPOSSIBLE"] = "撤销之后限额、起付标准、本次就诊或定额补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。",
         ["YEAR_CLOSED"] = "就诊年度已年终结账，不能再办理该年度的结算、撤销或冲正，请联系医保经办机构。",
         ["CAP_REACHED"] = "统筹基金支付已达最高支付限额，超出部分由个人负担。",
         ["CAP_EXHAUSTED"] = "最高支付限额已用完，本次费用由个人负担。",
         ["VISIT_ALREADY_SETTLED"] = "本次就诊已有有效结算，不能重复结算；确需更正的，请先撤销原结算。",
-        ["ALLOWANCE_ALREADY_PAID"] = "该参保人在规定期限内已享受生育医疗补助，本次不予支付。",
+        ["ALLOWANCE_ALREADY_PAID"] = "该参保人在规定期限内已享受该项定额补助，本次不予支付。",
     };
 
     public static TheoryData<string> Codes => [.. Sentences.Keys];

@@ -61,6 +61,10 @@ public sealed class TraceTests
             "一、生育医疗补助定额1000.00元，费用总额5234.56元，按两者中较低者支付，不设起付标准，不占门诊统筹年度限额（类型）。二、统筹基金支付1000.00元，个人负担4234.56元。"
         },
         {
+            "allowance where nobody limits a year", "DeliveryAlone", 523_456, 77, 0, 0,
+            "一、生育医疗补助定额1000.00元，费用总额5234.56元，按两者中较低者支付，不设起付标准（类型）。二、统筹基金支付1000.00元，个人负担4234.56元。"
+        },
+        {
             "allowance above the total", "Delivery", 99_907, 0, 0, 0,
             "一、生育医疗补助定额1000.00元，费用总额999.07元，按两者中较低者支付，不设起付标准，不占门诊统筹年度限额（类型）。二、统筹基金支付999.07元，个人负担0.00元。"
         },
@@ -82,6 +86,8 @@ public sealed class TraceTests
         "Other" => SampleTerms.Of(5_500, 4_000, 30_000),
         "Province3A" => SampleTerms.Of(4_500, 3_000, 30_000, facilityClass: "province_3a", facilityLabel: "省级三级甲等"),
         "Grassroots" => SampleTerms.Of(6_500, 0, 30_000, facilityClass: "grassroots", facilityLabel: "基层医疗机构"),
-        _ => SampleTerms.Of(0, 0, 30_000, 100_000),
+        "Delivery" => SampleTerms.Of(0, 0, 30_000, 100_000),
+        "DeliveryAlone" => SampleTerms.Rebuilt(SampleTerms.Of(0, 0, 30_000, 100_000) with { Limits = [] }),
+        _ => throw new ArgumentOutOfRangeException(nameof(terms), terms, null),
     };
 }

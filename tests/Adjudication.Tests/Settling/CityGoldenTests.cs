@@ -52,7 +52,7 @@ public sealed class CityGoldenTests
         }
 
         await eligibility.StopAsync(CancellationToken.None);
-        Assert.Empty(differences);
+        Assert.True(differences.Count == 0, string.Join("\n", differences));
     }
 
     private static async Task<IMessage> AnswerAsync(SettlementDesk desk, JsonProperty asked)

@@ -147,7 +147,7 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
         // Of the two that block, the one that can be undone at once: 10 yuan at 55 %, and the day's deductible is borne.
         SettlementRef blocking = Named(third.SettlementId, "R3");
         (blocking.TotalFen, blocking.DeductibleFen, blocking.FundPayFen, blocking.SelfPayFen) = (1_000, 0, 550, 450);
-        const string Blocked = "同一参保人当日在本机构之后还有有效结算，请先撤销之后的结算，再撤销本笔。";
+        const string Blocked = "该参保人之后还有共用同一起付标准的有效结算，请先撤销之后的结算，再撤销本笔。";
         SettleReply refused = RefusedFor("C1", "P27", "CANCEL_BLOCKED_BY_LATER_SETTLEMENT", Blocked, blocking);
         refused.OriginalRequestId = "R1";
         Assert.Equal(refused, await fixture.Desk.CancelAsync(Cancellation("C1", "P27", "R1")));
@@ -208,7 +208,7 @@ public sealed class DeskRefusalsTests(DeskFixture fixture) : IClassFixture<DeskF
             {
                 Outcome = ReverseReply.Types.Outcome.ReverseRefused,
                 ReasonCode = "RESTORE_IMPOSSIBLE",
-                ReasonText = "撤销之后限额、当日起付标准、本次就诊或生育医疗补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。",
+                ReasonText = "撤销之后限额、起付标准、本次就诊或定额补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。",
             },
             await fixture.Desk.ReverseAsync(Reversal("V1", "P28", "C1")));
     }

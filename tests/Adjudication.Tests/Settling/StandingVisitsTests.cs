@@ -7,8 +7,8 @@ namespace Adjudication.Tests.Settling;
 public sealed class StandingVisitsTests(DeskFixture fixture) : IClassFixture<DeskFixture>
 {
     private const string AlreadySettled = "本次就诊已有有效结算，不能重复结算；确需更正的，请先撤销原结算。";
-    private const string AlreadyPaid = "该参保人在规定期限内已享受生育医疗补助，本次不予支付。";
-    private const string CannotBeRestored = "撤销之后限额、当日起付标准、本次就诊或生育医疗补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。";
+    private const string AlreadyPaid = "该参保人在规定期限内已享受该项定额补助，本次不予支付。";
+    private const string CannotBeRestored = "撤销之后限额、起付标准、本次就诊或定额补助已被其他结算占用，原结算不能恢复；确需结算的，请重新提交。";
 
     [Fact]
     public async Task Visit_that_has_a_settlement_is_refused_with_it_and_so_is_its_quote()
