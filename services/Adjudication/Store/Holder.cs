@@ -8,17 +8,17 @@ namespace Claims.Adjudication.Store;
 /// <param name="Merge">The name of that merge, which the hash must have: it has the records of the merged id only then.</param>
 public readonly record struct Holder(string InsuredId, string StatedId = "", string Merge = "")
 {
-    /// <summary>What stands before the step, in UTF-8: nothing for most.</summary>
-    internal int PrefixBytes => StatedId.Length == 0 ? 0 : 3 + Encoding.UTF8.GetByteCount(StatedId) + Merge.Length;
+    /// <summary>What stands behind the step, in UTF-8: nothing for most.</summary>
+    internal int SuffixBytes => StatedId.Length == 0 ? 0 : 3 + Encoding.UTF8.GetByteCount(StatedId) + Merge.Length;
 
-    /// <summary>As settle.lua reads it: M, then merged id and merge, each with its length before it.</summary>
-    internal void WritePrefix(Span<byte> item)
+    /// <summary>As settle.lua reads it: merged id, merge, the length of each, M.</summary>
+    internal void WriteSuffix(Span<byte> suffix)
     {
         if (StatedId.Length == 0) return;
-        item[0] = (byte)'M';
-        int bytes = Encoding.UTF8.GetBytes(StatedId, item[2..]);
-        item[1] = checked((byte)bytes);
-        item[2 + bytes] = checked((byte)Merge.Length);
-        Encoding.ASCII.GetBytes(Merge, item[(3 + bytes)..]);
+        int bytes = Encoding.UTF8.GetBytes(StatedId, suffix);
+        Encoding.ASCII.GetBytes(Merge, suffix[bytes..]);
+        suffix[^3] = checked((byte)bytes);
+        suffix[^2] = checked((byte)Merge.Length);
+        suffix[^1] = (byte)'M';
     }
 }

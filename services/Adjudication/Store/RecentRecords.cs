@@ -20,7 +20,7 @@ public readonly record struct RecentRecord(Step Step, StepReply Reply)
         if (Step.Mode is not StepMode.Settle) return Reply.Bytes;
         into.ResetWrittenCount();
         into.Write(Reply.Bytes.Span);
-        into.Write(Step.Item.AsSpan(Step.LimitsStart));
+        into.Write(Step.Kept);
         return into.WrittenMemory;
     }
 }

@@ -28,11 +28,12 @@ public enum StepMode
 
 /// <summary>One item of a batch for settle.lua.</summary>
 /// <param name="Holder">Whose hash it goes to.</param>
-/// <param name="Item">As the script reads it: the mode, then VISIT or UNDOING with what they name.</param>
-/// <param name="LimitsStart">Where in the item the terms begin, and behind them the names of accumulators.</param>
-/// <param name="ContentStart">Where in the item the content begins: fingerprint, and what is stored with it.</param>
+/// <param name="Item">As the script reads it, from its end: the mode, then VISIT or UNDOING with what they name.</param>
+/// <param name="ContentStart">Where in the item the content begins: fingerprint, and what is stored with it. Before it a visit has its
+/// terms, and behind them the names of accumulators.</param>
+/// <param name="ContentEnd">Where it ends.</param>
 public readonly record struct Step(
-    StepMode Mode, Holder Holder, string FacilityCode, string RequestId, byte[] Item, int LimitsStart, int ContentStart)
+    StepMode Mode, Holder Holder, string FacilityCode, string RequestId, byte[] Item, int ContentStart, int ContentEnd)
 {
     /// <summary>
     /// Largest base that the script computes with, 10^14 fen: exact in its doubles, and so large that the smallest rate
@@ -47,10 +48,13 @@ public readonly record struct Step(
     private const int UndoingBytes = 2;
 
     /// <summary>Fingerprint, message and visit id: what the script keeps of the request.</summary>
-    public ReadOnlyMemory<byte> Content => Item.AsMemory(ContentStart);
+    public ReadOnlyMemory<byte> Content => Item.AsMemory(ContentStart..ContentEnd);
 
-    /// <summary>Terms and names of accumulators, which the script keeps too.</summary>
-    public ReadOnlyMemory<byte> Limits => Item.AsMemory(LimitsStart..ContentStart);
+    /// <summary>Terms and names of accumulators of a visit, which the script keeps too.</summary>
+    public ReadOnlyMemory<byte> Limits => Item.AsMemory(..ContentStart);
+
+    /// <summary>All that the script keeps of a visit, as its record has it.</summary>
+    public ReadOnlySpan<byte> Kept => Item.AsSpan(..ContentEnd);
 
     /// <param name="mode">Settle, Quote or Look.</param>
     /// <param name="terms">Null for a look at what is stored, which computes nothing.</param>
@@ -67,13 +71,16 @@ public readonly record struct Step(
         int visitIdBytes = Encoding.UTF8.GetByteCount(request.VisitId);
         Span<byte> limits = stackalloc byte[LimitsBlock.MostBytes];
         limits = limits[..(terms is null ? 0 : LimitsBlock.Write(terms, date, request.FacilityCode, inScopeFen, limits))];
-        int prefix = holder.PrefixBytes;
-        int limitsStart = prefix + ModeBytes + VisitBytes + requestBytes;
-        int contentStart = limitsStart + limits.Length;
-        byte[] item = new byte[contentStart + Fingerprints.Bytes + (stored?.CalculateSize() ?? 0) + visitIdBytes];
-        holder.WritePrefix(item);
-        item[prefix] = (byte)Letter(mode);
-        Span<byte> visit = item.AsSpan(prefix + ModeBytes);
+        int visitIdStart = limits.Length + Fingerprints.Bytes + (stored?.CalculateSize() ?? 0);
+        int contentEnd = visitIdStart + visitIdBytes;
+        int suffixStart = contentEnd + requestBytes + VisitBytes + ModeBytes;
+        byte[] item = new byte[suffixStart + holder.SuffixBytes];
+        limits.CopyTo(item);
+        Fingerprints.Write(request, item.AsSpan(limits.Length));
+        stored?.WriteTo(item.AsSpan((limits.Length + Fingerprints.Bytes)..visitIdStart));
+        if (visitIdBytes > 0) Encoding.UTF8.GetBytes(request.VisitId, item.AsSpan(visitIdStart));
+        RequestField.Write(request.FacilityCode, request.RequestId, holder.StatedId, item.AsSpan(contentEnd));
+        Span<byte> visit = item.AsSpan(contentEnd + requestBytes, VisitBytes + ModeBytes);
         visit[0] = checked((byte)facilityBytes);
         visit[1] = checked((byte)requestBytes);
         BigEndian.WriteUInt48(visit[2..], Math.Min(inScopeFen, BaseLimitFen));
@@ -81,12 +88,9 @@ public readonly record struct Step(
         BinaryPrimitives.WriteInt32BigEndian(visit[14..], (date.Year * 10_000) + (date.Month * 100) + date.Day);
         visit[18] = checked((byte)visitIdBytes);
         BinaryPrimitives.WriteUInt16BigEndian(visit[19..], checked((ushort)limits.Length));
-        RequestField.Write(request.FacilityCode, request.RequestId, holder.StatedId, visit[VisitBytes..]);
-        limits.CopyTo(item.AsSpan(limitsStart));
-        Fingerprints.Write(request, item.AsSpan(contentStart));
-        stored?.WriteTo(item.AsSpan((contentStart + Fingerprints.Bytes)..^visitIdBytes));
-        if (visitIdBytes > 0) Encoding.UTF8.GetBytes(request.VisitId, item.AsSpan(^visitIdBytes..));
-        return new Step(mode, holder, request.FacilityCode, request.RequestId, item, limitsStart, contentStart);
+        visit[VisitBytes] = (byte)Letter(mode);
+        holder.WriteSuffix(item.AsSpan(suffixStart));
+        return new Step(mode, holder, request.FacilityCode, request.RequestId, item, limits.Length, contentEnd);
     }
 
     /// <param name="mode">Cancel or Reverse.</param>
@@ -99,21 +103,21 @@ public readonly record struct Step(
     public static Step Undoing(StepMode mode, in Holder holder, string facilityCode, string requestId, string target, string asked,
         StoredUndoing stored)
     {
-        int prefix = holder.PrefixBytes;
         int targetBytes = Encoding.UTF8.GetByteCount(target);
         int requestBytes = RequestField.BytesOf(Encoding.UTF8.GetByteCount(facilityCode), requestId, holder.StatedId);
-        int contentStart = prefix + ModeBytes + UndoingBytes + targetBytes + requestBytes;
-        byte[] item = new byte[contentStart + Fingerprints.Bytes + stored.CalculateSize()];
-        holder.WritePrefix(item);
-        item[prefix] = (byte)Letter(mode);
-        item[prefix + 1] = checked((byte)targetBytes);
-        item[prefix + 2] = checked((byte)requestBytes);
-        Span<byte> names = item.AsSpan(prefix + ModeBytes + UndoingBytes);
+        int contentStart = UndoingBytes + targetBytes + requestBytes;
+        int contentEnd = contentStart + Fingerprints.Bytes + stored.CalculateSize();
+        byte[] item = new byte[contentEnd + ModeBytes + holder.SuffixBytes];
+        item[0] = checked((byte)targetBytes);
+        item[1] = checked((byte)requestBytes);
+        Span<byte> names = item.AsSpan(UndoingBytes);
         Encoding.UTF8.GetBytes(target, names);
         RequestField.Write(facilityCode, requestId, holder.StatedId, names[targetBytes..]);
         Fingerprints.Write(Letter(mode), asked, item.AsSpan(contentStart));
-        stored.WriteTo(item.AsSpan(contentStart + Fingerprints.Bytes));
-        return new Step(mode, holder, facilityCode, requestId, item, contentStart, contentStart);
+        stored.WriteTo(item.AsSpan((contentStart + Fingerprints.Bytes)..contentEnd));
+        item[contentEnd] = (byte)Letter(mode);
+        holder.WriteSuffix(item.AsSpan(contentEnd + ModeBytes));
+        return new Step(mode, holder, facilityCode, requestId, item, contentStart, contentEnd);
     }
 
     /// <summary>A settlement named by year of visit and sequence, as the target of a cancellation.</summary>

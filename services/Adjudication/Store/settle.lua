@@ -5,11 +5,13 @@
 -- has found the store below it)   KEYS[2] outbox stream
 -- KEYS[3] set of the keys of all insured that something was ever stored of   KEYS[4..] the insured's hash, one per item
 -- ARGV[1] epoch   ARGV[2] lowest sequence that this store can be at   ARGV[3] longest outbox   ARGV[4..] the items
--- An item is the mode, then VISIT or UNDOING with what they name: one text, since each argument costs Redis as much as a look at a hash.
---   mode     'S' settle, 'Q' quote (no effect, no look at stored requests), 'L' look for a stored settlement only,
---            'C' cancel, 'V' reverse
---            or 'M', the merged id and the merge's name, each with its length (1 byte) before it, then an item: the request names an id
---            that was merged into this one
+-- An item is one text, since each argument costs Redis as much as a look at a hash, and its last byte is the mode. Of a visit the record
+-- keeps the beginning to the letter: it is packed from the item itself, for whatever becomes a string in Lua is hashed byte by byte.
+--   mode     'S' settle, 'Q' quote (no effect, no look at stored requests), 'L' look for a stored settlement only:
+--            TERMS, names, content, visit id, request, VISIT
+--            'C' cancel, 'V' reverse: UNDOING, target, request, content
+--            or 'M': an item, the merged id and the merge's name, the lengths of both (1 byte each): the request names an id that was
+--            merged into this one
 --   request  request field of the request   target: for C and V, a request field, or '#' with the year and the sequence, where it may
 --            have come by a merge also '-' and the number that it has then
 --   content  16 bytes of fingerprint, then what the caller wants kept, opaque here
@@ -40,9 +42,9 @@
 --   '>' and what # says: the id was merged into another   'H' the merge, or its undoing, is half done: nothing happened
 -- A store that cannot be trusted answers with an error and changes nothing: NOSHARD, EPOCH, STALE, OUTBOXFULL.
 
--- bytes of facility code and request field, in scope, fixed sum (fen), date yyyymmdd, bytes of visit id, bytes of TERMS and names; then
--- the request field; then what the record keeps to the letter: TERMS, names, content, visit id
+-- bytes of facility code and request field, in scope, fixed sum (fen), date yyyymmdd, bytes of visit id, bytes of TERMS and names
 local VISIT = '>I1I1I6I6I4I1I2'
+local VISIT_BYTES = 21
 -- basis 'P' by rate or 'F' fixed, what parts are rounded to (fen), days within which no second fixed sum is paid, numbers of parts and
 -- limits; then the parts and the limits. None for a look.
 local TERMS = '>c1I1I2I1I1'
@@ -56,9 +58,8 @@ local LIMIT_BYTES = 8
 local NAME = '>I1c0'
 -- Kinds of limits that are met before the rate; all others stand behind them.
 local BEFORE_RATE = { c = true, m = true, D = true, d = true, b = true }
--- bytes of target and request field; then target, request, content
+-- bytes of target and request field
 local UNDOING = '>I1I1'
-local UNDOING_BYTES = 2
 -- format, kind, state, basis, sequence, order, date, deductible, fund pay, shortfall, bytes of visit id, bytes of the numbers, bytes of
 -- TERMS and names; then the numbers in digits, of each limit what was used before and after, then TERMS and names
 local HEADER = '>Bc1c1c1I6I6I4I6I6I6I1I2I2'
@@ -234,23 +235,26 @@ end
 -- Used again for each visit, up to its own counts: tables that are new each time, or grow, cost more than its arithmetic.
 local used, moved, fields = { 0, 0, 0, 0 }, { 0, 0, 0, 0 }, { '', '', '', '' }
 local numbers, written = { '', '', '', '' }, { '', '', '', '', '', '', '', '' }
+-- HEADER, its numbers and so many bytes of the item.
+local record_formats = {}
 
 local function settle(key, mode, item)
-  local facility_bytes, request_bytes, in_scope, fixed, date, visit_bytes, limits_bytes, at = unpacked(VISIT, item, 2)
-  local request = sub(item, at, at + request_bytes - 1)
-  local kept = at + request_bytes
-  local content = kept + limits_bytes
-  local t, accumulators = nil, 0
+  local visit = #item - VISIT_BYTES
+  local facility_bytes, request_bytes, in_scope, fixed, date, visit_bytes, limits_bytes = unpacked(VISIT, item, visit)
+  local kept_bytes = visit - 1 - request_bytes
+  local request = sub(item, kept_bytes + 1, visit - 1)
+  local content = limits_bytes + 1
+  local t, accumulators, at = nil, 0, 1
   if limits_bytes > 0 then
-    at = kept + terms_bytes_at(item, kept)
-    t = terms_of(sub(item, kept, at - 1))
+    at = 1 + terms_bytes_at(item, 1)
+    t = terms_of(sub(item, 1, at - 1))
     accumulators = t.accumulators
     for i = 1, accumulators do fields[i], at = unpacked(NAME, item, at) end
   end
   local asked, stands = accumulators + 1, nil
   fields[asked] = request
   if visit_bytes > 0 then
-    stands = visit_field(sub(request, 2, 1 + facility_bytes), sub(item, -visit_bytes))
+    stands = visit_field(sub(request, 2, 1 + facility_bytes), sub(item, kept_bytes - visit_bytes + 1, kept_bytes))
     asked = asked + 1
     fields[asked] = stands
   end
@@ -347,16 +351,22 @@ local function settle(key, mode, item)
   end
 
   local text, number = concat(numbers, ' ', 1, 2 * limit_count), mode ~= 'Q' and seq + 1 or 0
-  local header = packed(HEADER, FORMAT, 'S', 'A', t.basis, number, number, date, deductible, paid, uncapped - paid, visit_bytes, #text,
-    limits_bytes) .. text
-  if mode == 'Q' then return 'N' .. header end
-  written[1], written[2] = request, header .. sub(item, kept)
+  local record_format = record_formats[kept_bytes]
+  if not record_format then
+    record_format = HEADER .. 'c0c' .. kept_bytes
+    record_formats[kept_bytes] = record_format
+  end
+  local record = packed(record_format, FORMAT, 'S', 'A', t.basis, number, number, date, deductible, paid, uncapped - paid, visit_bytes,
+    #text, limits_bytes, text, item)
+  local header = sub(record, 1, HEADER_BYTES + #text)
+  if mode == 'Q' then return 'N', header end
+  written[1], written[2] = request, record
   if stands then
     written[count + 1], written[count + 2] = stands, request
     count = count + 2
   end
   write(key, written, count, request, new_fields)
-  return 'N' .. header
+  return 'N', header
 end
 
 -- Cancellations and reversals. Each call of the script makes its functions anew, so these are made where one is asked for.
@@ -596,31 +606,33 @@ local function take_back(key, mode, item)
     return 'N' .. reversal
   end
 
-  local target_bytes, request_bytes = unpacked(UNDOING, item, 2)
-  local start = 2 + UNDOING_BYTES
+  local target_bytes, request_bytes, start = unpacked(UNDOING, item)
   local target = sub(item, start, start + target_bytes - 1)
   local request = sub(item, start + target_bytes, start + target_bytes + request_bytes - 1)
-  local content = sub(item, start + target_bytes + request_bytes)
+  local content = sub(item, start + target_bytes + request_bytes, -2)
   if mode == 'C' then return cancel(key, target, request, content) end
   return reverse(key, target, request, content)
 end
 
 local function step(key, item)
-  local mode = sub(item, 1, 1)
+  local mode = sub(item, -1)
   if mode == 'C' or mode == 'V' then return take_back(key, mode, item) end
   if mode == 'M' then
-    local merged, merge, at = unpacked('>I1c0I1c0', item, 2)
+    local merged_bytes, merge_bytes = byte(item, -3, -2)
+    local names = #item - 3 - merged_bytes - merge_bytes
+    local merged, merge = sub(item, names + 1, names + merged_bytes), sub(item, names + merged_bytes + 1, -4)
     local counted = call('HGET', key, '#')
     must_be_whole(key, counted)
     if call('HGET', key, 'm' .. merged) ~= '+' .. merge then return 'H' end
-    return step(key, sub(item, at))
+    return step(key, sub(item, 1, names))
   end
   return settle(key, mode, item)
 end
 
 local replies, i = {}, 1
-local function answer(reply)
-  replies[2 * i - 1], replies[2 * i] = packed('>I4', #reply), reply
+local function answer(word, record)
+  record = record or ''
+  replies[3 * i - 2], replies[3 * i - 1], replies[3 * i] = packed('>I4', #word + #record), word, record
   i = i + 1
 end
 

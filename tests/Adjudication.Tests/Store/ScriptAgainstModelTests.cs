@@ -74,7 +74,7 @@ public sealed class ScriptAgainstModelTests
         },
         { "rounding goes down", "* rate + divisor / 2) / divisor)", "* rate) / divisor)" },
         { "content is not compared", "if kind ~= 'S' or not same_content(stored, item, content_at) then", "if kind ~= 'S' then" },
-        { "a quote is stored", "if mode == 'Q' then return 'N' .. header end", "" },
+        { "a quote is stored", "if mode == 'Q' then return 'N', header end", "" },
         { "what never came is told as undone before", "state = original and '4' or '3'", "state = '4'" },
         { "a visit id is not looked at", "local standing = stands and stored[accumulators + 2]", "local standing = nil" },
         { "a visit id holds for every facility", "return 'v' .. facility .. '\\n' .. visit end", "return 'v' .. visit end" },

@@ -62,12 +62,13 @@ public sealed class StoredFormatTests
         ];
         Assert.Equal(
             [
-                .. Text(letter), 4, 8, .. Big(6, 9_003), .. Big(6, 0), .. Big(4, 20240305), 3, .. Big(2, block.Length), .. Text("qH院\nr1"),
-                .. block, .. content,
+                .. block, .. content, .. Text("qH院\nr1"),
+                4, 8, .. Big(6, 9_003), .. Big(6, 0), .. Big(4, 20240305), 3, .. Big(2, block.Length), .. Text(letter),
             ],
             step.Item);
         Assert.Equal(content, step.Content.ToArray());
         Assert.Equal(block, step.Limits.ToArray());
+        Assert.Equal([.. block, .. content], step.Kept.ToArray());
         Assert.Equal((mode, "P1", "H院", "r1"), (step.Mode, step.InsuredId, step.FacilityCode, step.RequestId));
     }
 
@@ -80,13 +81,15 @@ public sealed class StoredFormatTests
             StepMode.Settle, Request, new DateOnly(2025, 12, 31), terms, totalFen: Largest + 2, inScopeFen: Largest + 1, stored: null);
 
         Assert.Equal(
-            [.. Text("S"), 4, 8, .. Big(6, Largest), .. Big(6, 100_000), .. Big(4, 20251231), 3, .. Big(2, 34), .. Text("qH院\nr1"),
-                .. Text("F"), 1, .. Big(2, 40_001), 0, 1, .. Text("s"), .. Big(6, 30_000), 1, 19, .. Text("fordinary.year:2025")],
-            step.Item[..^19]);
+            [.. Text("F"), 1, .. Big(2, 40_001), 0, 1, .. Text("s"), .. Big(6, 30_000), 1, 19, .. Text("fordinary.year:2025")],
+            step.Limits.ToArray());
         Assert.Equal(16 + 3, step.Content.Length);
+        Assert.Equal(
+            [.. Text("qH院\nr1"), 4, 8, .. Big(6, Largest), .. Big(6, 100_000), .. Big(4, 20251231), 3, .. Big(2, 34), .. Text("S")],
+            step.Item[step.Kept.Length..]);
 
         step = Step.Visit(StepMode.Settle, Request, new DateOnly(2025, 12, 31), terms, totalFen: 99_999, inScopeFen: 2, stored: null);
-        Assert.Equal([.. Big(6, 2), .. Big(6, 99_999)], step.Item[3..15]);
+        Assert.Equal([.. Big(6, 2), .. Big(6, 99_999)], step.Item[^20..^8]);
     }
 
     [Fact]
@@ -94,15 +97,15 @@ public sealed class StoredFormatTests
     {
         Terms terms = SampleTerms.Of(5_500, 4_000, 30_000) with { EntryAtLeastFen = 9_004, RoundingFen = 10 };
 
-        byte[] item = Step.Visit(
+        byte[] below = Step.Visit(
             StepMode.Settle, Request, new DateOnly(2024, 3, 5), terms, totalFen: 10_007, inScopeFen: 9_003, stored: null).Item;
         byte[] entered = Step.Visit(
             StepMode.Settle, Request, new DateOnly(2024, 3, 5), terms, totalFen: 10_007, inScopeFen: 9_004, stored: null).Item;
 
-        Assert.Equal([(byte)'P', 10, .. Big(2, 0), 1, 2, .. Big(6, 0), .. Big(2, 0), (byte)'s'], item[30..45]);
-        Assert.Equal((byte)'s', item[52]);
-        Assert.Equal([(byte)'P', 10, .. Big(2, 0), 1, 2, .. Big(6, 0), .. Big(2, 5_500), (byte)'D'], entered[30..45]);
-        Assert.Equal((byte)'f', entered[52]);
+        Assert.Equal([(byte)'P', 10, .. Big(2, 0), 1, 2, .. Big(6, 0), .. Big(2, 0), (byte)'s'], below[..15]);
+        Assert.Equal((byte)'s', below[22]);
+        Assert.Equal([(byte)'P', 10, .. Big(2, 0), 1, 2, .. Big(6, 0), .. Big(2, 5_500), (byte)'D'], entered[..15]);
+        Assert.Equal((byte)'f', entered[22]);
     }
 
     [Theory]
@@ -117,7 +120,7 @@ public sealed class StoredFormatTests
         byte[] fingerprint = new byte[16];
         Fingerprints.Write(letter, "qH院\nr17", fingerprint);
         byte[] content = [.. fingerprint, .. own.ToByteArray()];
-        Assert.Equal([(byte)letter, 9, 8, .. Text("qH院\nr17"), .. Text("qH院\nv1"), .. content], step.Item);
+        Assert.Equal([9, 8, .. Text("qH院\nr17"), .. Text("qH院\nv1"), .. content, (byte)letter], step.Item);
         Assert.Equal(content, step.Content.ToArray());
         Assert.Equal((mode, "P1", "H院", "v1"), (step.Mode, step.InsuredId, step.FacilityCode, step.RequestId));
         Assert.Equal("#2024-1234567890123", Step.TargetOf(2024, 1_234_567_890_123));
