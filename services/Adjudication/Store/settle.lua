@@ -111,11 +111,6 @@ end
 -- Terms by their text: the visits of a batch have a few among them, and reading them cost as much as settling by them.
 local terms_read = {}
 
-local function terms_bytes_at(text, at)
-  local parts, limits = byte(text, at + 4, at + 5)
-  return TERMS_BYTES + parts * PART_BYTES + limits * LIMIT_BYTES
-end
-
 local function terms_of(text)
   local t = terms_read[text]
   if t then return t end
@@ -132,6 +127,15 @@ local function terms_of(text)
     if BEFORE_RATE[t.kinds[i]] then t.before_rate = i end
   end
   terms_read[text] = t
+  return t
+end
+
+-- The terms that a text begins with. The accumulators' names, which follow them, go into the table.
+local function terms_and_names(text, names)
+  local parts, limits = byte(text, 5, 6)
+  local at = TERMS_BYTES + parts * PART_BYTES + limits * LIMIT_BYTES + 1
+  local t = terms_of(sub(text, 1, at - 1))
+  for i = 1, t.accumulators do names[i], at = unpacked(NAME, text, at) end
   return t
 end
 
@@ -244,12 +248,10 @@ local function settle(key, mode, item)
   local kept_bytes = visit - 1 - request_bytes
   local request = sub(item, kept_bytes + 1, visit - 1)
   local content = limits_bytes + 1
-  local t, accumulators, at = nil, 0, 1
+  local t, accumulators = nil, 0
   if limits_bytes > 0 then
-    at = 1 + terms_bytes_at(item, 1)
-    t = terms_of(sub(item, 1, at - 1))
+    t = terms_and_names(item, fields)
     accumulators = t.accumulators
-    for i = 1, accumulators do fields[i], at = unpacked(NAME, item, at) end
   end
   local asked, stands = accumulators + 1, nil
   fields[asked] = request
@@ -380,9 +382,7 @@ local function take_back(key, mode, item)
   local function uses_of(h)
     local uses, numbers, names = {}, {}, {}
     if h.limits == '' then return uses, nil end
-    local at = terms_bytes_at(h.limits, 1) + 1
-    local t = terms_of(sub(h.limits, 1, at - 1))
-    for i = 1, t.accumulators do names[i], at = unpacked(NAME, h.limits, at) end
+    local t = terms_and_names(h.limits, names)
     for number in string.gmatch(h.numbers, '%d+') do numbers[#numbers + 1] = tonumber(number) end
     for i = 1, t.count do
       local place = t.places[i]
