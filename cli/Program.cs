@@ -7,37 +7,7 @@ using Claims.Policy;
 using Claims.PrivateServers;
 using Grpc.Core;
 
-RootCommand root = new("Outpatient claims: settle visits, keep the books, check them.")
-{
-    DemoCommand.Create(),
-    TestCommand.Create(),
-    InstrumentCommand.Create("bench", "Measure the system against the peer and against the limit; medians and ratios."),
-    InstrumentCommand.Create("load", "Run load scenarios, each against a system of its own, with a report and the books checked."),
-    InstrumentCommand.Create("chaos", "Make faults on purpose in a system under load; one model replays its books. A seed makes a run."),
-    UpCommand.Create(),
-    DownCommand.Create(),
-    StatusCommand.Create(),
-    ImportCommand.Create(),
-    FacilityCommand.Create(),
-    InsuredCommand.Create(),
-    RecheckCommand.Create(),
-    SendCommand.Create(),
-    ExplainCommand.Create(),
-    RebuildCommand.Create(),
-    BackupCommand.Create(),
-    RestoreCommand.Create(),
-    ConformanceCommand.Create(),
-    ClinicCommand.Create(),
-    LedgerCommand.Create(),
-    PolicyCommand.Create(),
-    CertsCommand.Create(),
-    BrokerCommand.Create(),
-};
-
-root.Subcommands.Add(HelpCommand.Create());
-root.Subcommands.Add(CompletionsCommand.Create(root));
-NumberOptions.Explain(root);
-ParseResult parsed = root.Parse(args);
+ParseResult parsed = CommandTree.For(args).Parse(args);
 if (parsed.Action is ParseErrorAction errors)
     errors.ShowHelp = args.Length == 0;
 

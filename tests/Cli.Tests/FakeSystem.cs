@@ -109,24 +109,7 @@ public sealed class FakeSystem : IAsyncLifetime
     /// <summary>As the program runs a command.</summary>
     public async Task<Ran> RunAsync(params string[] arguments)
     {
-        RootCommand root = new()
-        {
-            SendCommand.Create(),
-            RebuildCommand.Create(),
-            ConformanceCommand.Create(),
-            ImportCommand.Create(),
-            FacilityCommand.Create(),
-            ClinicCommand.Create(),
-            InsuredCommand.Create(),
-            RecheckCommand.Create(),
-            LedgerCommand.Create(),
-            PolicyCommand.Create(),
-            StatusCommand.Create(),
-            CertsCommand.Create(),
-            ExplainCommand.Create(),
-            HelpCommand.Create(),
-        };
-        NumberOptions.Explain(root);
+        RootCommand root = CommandTree.For(arguments);
         TextWriter output = Console.Out;
         TextWriter errors = Console.Error;
         using StringWriter said = new() { NewLine = "\n" };
