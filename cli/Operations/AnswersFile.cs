@@ -57,14 +57,15 @@ public sealed class AnswersFile : IDisposable
         if (_unfinished is not null) File.Delete(_unfinished);
     }
 
-    // .NET tells neither a pipe nor a device from a file: devices are where devices are, and a pipe cannot be sought in.
+    // .NET tells neither a pipe nor a device from a file: devices are where devices are, but for memory, and a pipe cannot be sought in.
     private static bool IsReplaced(FileInfo file)
     {
         if (file.LinkTarget is not null) return false;
         if (!file.Exists) return true;
-        if (file.FullName.StartsWith("/dev/", StringComparison.Ordinal) || file.FullName.StartsWith("/proc/", StringComparison.Ordinal))
-            return false;
+        if ((IsBelow("/dev/") && !IsBelow("/dev/shm/")) || IsBelow("/proc/")) return false;
         return file.Length > 0 || !IsPipe(file);
+
+        bool IsBelow(string folder) => file.FullName.StartsWith(folder, StringComparison.Ordinal);
     }
 
     private static bool IsPipe(FileInfo file)

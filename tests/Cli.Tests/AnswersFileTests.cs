@@ -28,6 +28,29 @@ public sealed class AnswersFileTests : IDisposable
     }
 
     [Fact]
+    public async Task File_in_memory_is_replaced_whole_too()
+    {
+        DirectoryInfo memory = Directory.CreateDirectory($"/dev/shm/claims-answers-{Guid.NewGuid():n}");
+        try
+        {
+            FileInfo file = new(Path.Combine(memory.FullName, "answers.jsonl"));
+            await File.WriteAllTextAsync(file.FullName, "what was there before\n");
+
+            using (AnswersFile answers = AnswersFile.Open(file))
+            {
+                Assert.Equal(2, memory.GetFiles().Length);
+                await answers.WriteAsync(["1"], CancellationToken.None);
+            }
+
+            Assert.Equal("1\n", await File.ReadAllTextAsync(Assert.Single(memory.GetFiles()).FullName));
+        }
+        finally
+        {
+            memory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task What_is_no_regular_file_is_written_to_and_stays_what_it_is()
     {
         FileInfo target = In("target.jsonl");
