@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using Claims.Hosting;
 using Claims.Rules;
 using Claims.V1;
 using Grpc.Core;
@@ -129,8 +130,7 @@ public static class ExplainCommand
         },
     });
 
-    private static string TimeOf(RefusedRequest one) => DateTimeOffset.FromUnixTimeMilliseconds(one.RefusedAtUnixMs)
-        .ToOffset(TimeSpan.FromHours(8)).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+    private static string TimeOf(RefusedRequest one) => ChinaTime.Text(DateTimeOffset.FromUnixTimeMilliseconds(one.RefusedAtUnixMs));
 
     private static string OperationName(string operation) => operation switch
     {

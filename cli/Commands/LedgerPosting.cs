@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Claims.Hosting;
 using Claims.V1;
 using Grpc.Core;
 
@@ -134,7 +135,7 @@ public static class LedgerPosting
             reply.Poison.Select(PoisonLine.Of).Select(poison => new[]
             {
                 poison.PoisonId.ToString(CultureInfo.InvariantCulture),
-                poison.FoundAt.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
+                ChinaTime.Text(poison.FoundAt),
                 poison.Shard.ToString(CultureInfo.InvariantCulture),
                 poison.KafkaOffset.ToString(CultureInfo.InvariantCulture),
                 poison.RecordBytes.ToString(CultureInfo.InvariantCulture),

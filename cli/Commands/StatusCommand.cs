@@ -85,7 +85,7 @@ public static class StatusCommand
             process.State,
             process.Pid?.ToString(CultureInfo.InvariantCulture) ?? "",
             string.Join(" ", process.Ports),
-            process.Since?.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "",
+            process.Since is { } since ? ChinaTime.Text(since) : "",
         }));
 
     private sealed record ProcessStatus(string Name, string State, bool Ready, int? Pid, int[] Ports, DateTimeOffset? Since);

@@ -29,6 +29,17 @@ public sealed class OperatorTests(RunningSystem system) : IClassFixture<RunningS
     }
 
     [Fact]
+    public async Task Status_tells_since_when_a_process_runs_in_the_time_of_China()
+    {
+        JsonElement redis = (await system.RunAsync("status", "--json")).Json.GetProperty("processes")[0];
+        string[] row = (await system.RunAsync("status")).Output.Split('\n')
+            .Single(line => line.Contains("redis", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+        DateTime inChina = redis.GetProperty("since").GetDateTimeOffset().UtcDateTime.AddHours(8);
+        Assert.Equal(inChina.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture), string.Join(' ', row[^2..]));
+    }
+
+    [Fact]
     public async Task Interrupted_up_stops_what_it_has_started_and_nothing_else()
     {
         Dictionary<string, int> before = await PidsAsync();
