@@ -35,6 +35,8 @@ public sealed class UntrustedDatabaseTests : IAsyncLifetime
 
         for (int shard = 0; shard < log.Shards; shard++) kafka.Publish(log.Shard(shard));
         await Eventually.HoldsAsync(() => ledger.Own.Posting.CurrentCount == 0, () => "no batch is under way");
+        // It stays so: it asks every second.
+        Assert.False(await ledger.Own.Posting.WaitAsync(TimeSpan.FromSeconds(2)), "the batch has ended");
         Assert.Equal(0, await ledger.CountAsync("SELECT count(*) FROM sub_ledger"));
         Assert.Equal(0, await ledger.CountAsync("SELECT sum(sequence)::bigint FROM shard_watermark"));
 
