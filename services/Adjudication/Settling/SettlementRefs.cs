@@ -1,5 +1,6 @@
 using System.Globalization;
 using Claims.Adjudication.Store;
+using Claims.Hosting;
 using Claims.Rules;
 using Claims.V1;
 
@@ -8,8 +9,6 @@ namespace Claims.Adjudication.Settling;
 /// <summary>A settlement, cancellation or reversal as another answer names it.</summary>
 public static class SettlementRefs
 {
-    private static readonly TimeSpan ChinaStandardTime = TimeSpan.FromHours(8);
-
     // Visits of one millisecond, and the many readers of one answer, share their text.
     [ThreadStatic]
     private static (long UnixMs, string Text) _latest;
@@ -62,7 +61,7 @@ public static class SettlementRefs
     public static string TimeText(long unixMs)
     {
         if (_latest.Text is { } text && _latest.UnixMs == unixMs) return text;
-        text = DateTimeOffset.FromUnixTimeMilliseconds(unixMs).ToOffset(ChinaStandardTime)
+        text = ChinaTime.Of(DateTimeOffset.FromUnixTimeMilliseconds(unixMs))
             .ToString("yyyy-MM-dd'T'HH:mm:ss.fffzzz", CultureInfo.InvariantCulture);
         _latest = (unixMs, text);
         return text;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Claims.Eligibility.Clinics;
+using Claims.Hosting;
 using Claims.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -142,7 +143,7 @@ internal sealed class ClinicAccessApi(ClinicCredentials credentials, Eligibility
     };
 
     private static string Text(DateTimeOffset time) =>
-        time.ToOffset(TimeSpan.FromHours(8)).ToString("yyyy-MM-ddTHH:mm:sszzz", CultureInfo.InvariantCulture);
+        ChinaTime.Of(time).ToString("yyyy-MM-ddTHH:mm:sszzz", CultureInfo.InvariantCulture);
 
     private static int Seconds(TimeSpan? time) => time is { } left ? (int)Math.Ceiling(Math.Max(1, left.TotalSeconds)) : 0;
 
