@@ -161,16 +161,23 @@ public sealed class CallerBoundsTests
     [Fact]
     public async Task Stream_without_a_message_is_ended_and_one_that_is_worked_on_is_not()
     {
+        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
         TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        HeldTime time = new();
         await using InProcessService service = await InProcessService.StartAsync(
             new Behaviour
             {
                 Settle = async (request, _) =>
                 {
-                    if (request.FacilityCode == "H2") await released.Task;
+                    if (request.FacilityCode == "H2")
+                    {
+                        entered.SetResult();
+                        await released.Task;
+                    }
+
                     return new SettleReply { RequestId = request.RequestId };
                 },
-            }, configure: null, "--Claims:SilentSeconds=1", "--Claims:StreamIdleSeconds=2");
+            }, By(time), "--Claims:SilentSeconds=1", "--Claims:StreamIdleSeconds=2");
         using Measured cut = new("Claims.Hosting", ("reason", "silent"));
         using Caller caller = new(service.Grpc, Caller.Good, H1);
         using Caller other = new(service.Grpc, Caller.Good, H2);
@@ -179,7 +186,9 @@ public sealed class CallerBoundsTests
         using AsyncDuplexStreamingCall<SettleRequest, SettleReply> silent = caller.Open();
         using AsyncDuplexStreamingCall<SettleRequest, SettleReply> idle = caller.Open();
         Assert.Equal(StatusCode.OK, await AskAsync(idle));
+        await entered.Task.WaitAsync(Bound);
 
+        time.LetGo();
         RpcException unsaid = await Assert.ThrowsAsync<RpcException>(() => EndAsync(silent));
         RpcException idled = await Assert.ThrowsAsync<RpcException>(() => EndAsync(idle));
 
@@ -230,12 +239,14 @@ public sealed class CallerBoundsTests
     [Fact]
     public async Task Connection_without_a_call_is_closed_and_one_that_has_called_is_not()
     {
-        await using InProcessService service =
-            await InProcessService.StartAsync(new Behaviour(), configure: null, "--Claims:SilentSeconds=1");
+        HeldTime time = new();
+        await using InProcessService service = await InProcessService.StartAsync(new Behaviour(), By(time), "--Claims:SilentSeconds=1");
         using Caller caller = new(service.Grpc);
         Assert.Equal(StatusCode.OK, await caller.SettleAsync());
         using Socket silent = await Caller.ConnectAsync(service.Grpc, Caller.Good);
+        await UntilAsync(() => Connections(service) == 2);
 
+        time.LetGo();
         Assert.True(await IsClosedAsync(silent));
 
         await UntilAsync(() => Connections(service) == 1);
@@ -246,6 +257,7 @@ public sealed class CallerBoundsTests
     public async Task Connection_without_open_calls_is_closed_in_order_and_one_with_a_stream_is_not()
     {
         TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        HeldTime time = new();
         await using InProcessService service = await InProcessService.StartAsync(
             new Behaviour
             {
@@ -254,13 +266,14 @@ public sealed class CallerBoundsTests
                     if (request.FacilityCode == "H2") await released.Task;
                     return new SettleReply();
                 },
-            }, configure: null, "--Claims:StreamIdleSeconds=1");
+            }, By(time), "--Claims:StreamIdleSeconds=1");
         using Caller idle = new(service.Grpc, Caller.Good, H1);
         using Caller busy = new(service.Grpc, Caller.Good, H2);
         Task<StatusCode> held = busy.SettleAsync("H2");
         Assert.Equal(StatusCode.OK, await idle.SettleAsync());
-        Assert.Equal(2, Connections(service));
+        await UntilAsync(() => Connections(service) == 2);
 
+        time.LetGo();
         await UntilAsync(() => Connections(service) == 1);
 
         Assert.Equal(StatusCode.OK, await idle.SettleAsync());
@@ -465,6 +478,8 @@ public sealed class CallerBoundsTests
         using HttpClient scraper = new() { Timeout = Bound };
         return await scraper.GetStringAsync(new Uri(service.Metrics, "/metrics"));
     }
+
+    private static Action<WebApplicationBuilder> By(TimeProvider time) => builder => builder.Services.AddSingleton(time);
 
     private static async Task<StatusCode> AskAsync(AsyncDuplexStreamingCall<SettleRequest, SettleReply> stream, string facility = "H1")
     {
