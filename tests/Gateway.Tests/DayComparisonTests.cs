@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Claims.V1;
 using Google.Protobuf;
@@ -150,6 +151,36 @@ public sealed class DayComparisonTests
                 .Select(difference => string.Join(' ', difference.EnumerateObject().Select(field => field.Value.ToString()))));
         Assert.Equal(["HW1 P1 R1", "HW1 P3 R3"], clinic.Asked.OfType<GetSettlementRequest>()
             .Select(asked => $"{asked.FacilityCode} {asked.InsuredId} {asked.RequestId}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task First_500_open_lines_are_asked_about_8_at_a_time_and_the_rest_is_told_as_unknown()
+    {
+        ConcurrentBag<int> atOnce = [];
+        int asking = 0;
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync(async (request, context) =>
+        {
+            if (request is FacilityBooks) return new FacilityBooksReply { Summary = new LinesSummary() };
+            if (request is not GetSettlementRequest) return await ClinicAtPage.Answered(request, context);
+            atOnce.Add(Interlocked.Increment(ref asking));
+            await Task.Delay(1);
+            Interlocked.Decrement(ref asking);
+            return Unknown;
+        }, _ => { });
+        await clinic.LogInAsync();
+
+        ClinicAnswer answer = await clinic.PostAsync("/clinic/day/compare", new
+        {
+            date = "2026-06-18",
+            lines = Enumerable.Range(1, 503).Select(number => new { requestId = $"R{number:000}", state = "WAITING", insuredId = "P1" }),
+        });
+
+        Assert.Equal(200, answer.Status);
+        Assert.Equal(Enumerable.Range(1, 503).Select(number => $"R{number:000} {(number > 500 ? "OUTCOME_UNKNOWN" : "NOT_SENT")}"),
+            answer.Json.GetProperty("differences").EnumerateArray()
+                .Select(difference => $"{difference.GetProperty("requestId").GetString()} {difference.GetProperty("cause").GetString()}"));
+        Assert.Equal(500, clinic.Asked.OfType<GetSettlementRequest>().Count());
+        Assert.InRange(atOnce.Max(), 2, 8);
     }
 
     [Fact]

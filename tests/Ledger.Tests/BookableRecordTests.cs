@@ -88,6 +88,8 @@ public sealed class BookableRecordTests
             (record.RateBp, record.DeductibleFen, record.Limits) = (0, 0, "m 30000 0 0 bordinary:2024\n" + Cap) },
         { "pays at a rate of 0", record => Cancelling(record).RateBp = 0 },
         { "has limits that are not kind, limit, used before, moved, accumulator", record => record.Limits = "f 30000 100 650" },
+        { "has a limit that only a merge has", record => record.Limits += "\nt 0 0 0 cordinary:2024" },
+        { "has a limit that only a merge has", record => record.Limits += "\nS 0 0 0 -" },
         { "has a limit out of range", record => record.Limits += "\nb 281474976710656 0 0 cordinary:2024" },
         { "has a limit out of range", record => record.Limits += "\nb 0 281474976710656 0 cordinary:2024" },
         { "has a limit out of range", record => record.Limits += "\nb 0 0 281474976710656 cordinary:2024" },

@@ -87,6 +87,22 @@ public sealed class SelectionTests
         Assert.True(Select([3, 4], (0, 5)).IsEmpty);
     }
 
+    [Theory]
+    [InlineData(1, 0, true)]
+    [InlineData(1, 2, true)]
+    [InlineData(2, 1, true)]
+    [InlineData(2, 0, false)]
+    public void Record_of_several_numbers_continues_from_its_first_one(long first, long watermark, bool continues)
+    {
+        FeedRecord lost = new(0, 0, [], Lost(first, 4), null);
+
+        Selection selection = Selection.Of([lost], _log.Epoch, Opened([watermark, 0]), FrozenSet.Create(0, 1));
+
+        Assert.Empty(selection.Poison);
+        Assert.Equal(continues ? [(watermark + 1, 4L)] : [], selection.Ranges.Values);
+        Assert.Equal(continues ? [] : [0], selection.Gaps);
+    }
+
     [Fact]
     public void Shard_that_has_stopped_takes_nothing_and_tells_no_gap()
     {
@@ -137,6 +153,18 @@ public sealed class SelectionTests
         Assert.Equal([strayed.ToByteArray(), unsound.ToByteArray(), [4, 5]], selection.Poison.Select(poison => poison.Bytes));
         Assert.Equal([(1, (1L, 1L))], selection.Ranges.Select(range => (range.Key, range.Value)));
     }
+
+    private SettledClaim Lost(long first, long last) => new()
+    {
+        Format = Claims.Kafka.SettledMessage.Format,
+        Epoch = _log.Epoch,
+        Kind = SettledClaim.Types.Kind.NumbersLost,
+        FirstSequence = first,
+        Sequence = last,
+        RequestId = $"{first}-{last}",
+        SettledAtUnixMs = 1_711_000_000_000,
+        Scheme = "resident",
+    };
 
     private Selection Select(long[] watermarks, params (int Shard, long Sequence)[] received) => SelectOwn([0, 1], watermarks, received);
 

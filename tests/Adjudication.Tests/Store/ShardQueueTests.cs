@@ -62,6 +62,49 @@ public sealed class ShardQueueTests
         Assert.Equal(101, (await Task.WhenAll(away))[^1].Sequence);
     }
 
+    [Theory]
+    [InlineData("the service stops")]
+    [InlineData("the queue is full")]
+    public async Task Insured_who_is_put_back_too_late_for_another_turn_is_answered_that_he_was_gone(string meanwhile)
+    {
+        await using StoreFixture fixture = await StoreFixture.StartAsync(shards: 1);
+        ShardQueue shard = fixture.Store.Shards[0];
+        await fixture.RunAsync(StepMode.Settle, Visit);
+        byte[] stored = (await fixture.Redis.KeyDumpAsync(shard.Keys.Insured(Visit.Insured)))!;
+        await fixture.Redis.KeyDeleteAsync(shard.Keys.Insured(Visit.Insured));
+        TaskCompletionSource<bool> restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        shard.Restore = _ =>
+        {
+            asked.SetResult();
+            return restored.Task;
+        };
+        Task<StepReply> gone = fixture.RunAsync(StepMode.Settle, Visit with { Request = "r2" });
+        await asked.Task;
+        await fixture.Redis.KeyRestoreAsync(shard.Keys.Insured(Visit.Insured), stored);
+        await using ConnectionMultiplexer operators =
+            await ConnectionMultiplexer.ConnectAsync(StoreConnection.OptionsOf(fixture.Server.Configuration));
+        Task<StepReply>[] away = [];
+        if (meanwhile == "the service stops")
+        {
+            await shard.DisposeAsync();
+        }
+        else
+        {
+            await operators.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", "60000", "WRITE");
+            away = [.. Enumerable.Range(1, 4_097)
+                .Select(number => fixture.RunAsync(StepMode.Settle, Visit with { Insured = "P02", Request = $"r{number}" }))];
+            Assert.Equal(4_096, shard.Waiting);
+        }
+
+        restored.SetResult(true);
+
+        Assert.Equal(StepOutcome.Gone, (await gone.WaitAsync(TimeSpan.FromSeconds(30))).Outcome);
+        Assert.Equal(Math.Max(away.Length - 1, 0), shard.Waiting);
+        await operators.GetDatabase().ExecuteAsync("CLIENT", "UNPAUSE");
+        Assert.All(await Task.WhenAll(away), reply => Assert.Equal(StepOutcome.New, reply.Outcome));
+    }
+
     private static readonly (string Refusal, string Sentence, bool StaysOpen)[] Refusals =
     [
         ("OOM a", "Shard 1: Redis answers OOM; nothing happened.", true),
