@@ -184,6 +184,36 @@ public sealed class DayComparisonTests
     }
 
     [Fact]
+    public async Task Fifth_day_at_once_is_turned_away_and_each_that_ends_or_fails_makes_room_for_another()
+    {
+        TaskCompletionSource compare = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource four = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        int days = 0;
+        await using ClinicAtPage clinic = await ClinicAtPage.StartAsync(async (request, context) =>
+        {
+            if (request is not FacilityBooks) return await ClinicAtPage.Answered(request, context);
+            int day = Interlocked.Increment(ref days);
+            if (day == 4) four.SetResult();
+            await compare.Task;
+            if (day == 1) throw new RpcException(new Status(StatusCode.Unavailable, "the ledger is away"));
+            return new FacilityBooksReply { Summary = new LinesSummary() };
+        }, _ => { });
+        await clinic.LogInAsync();
+        Task<ClinicAnswer>[] compared = [.. Enumerable.Range(0, 4).Select(_ => CompareAsync())];
+        await four.Task.WaitAsync(RunningGateway.Bound);
+
+        ClinicAnswer fifth = await CompareAsync();
+        compare.SetResult();
+
+        Assert.Equal(429, fifth.Status);
+        Assert.Equal([200, 200, 200, 503], (await Task.WhenAll(compared)).Select(answer => answer.Status).Order());
+        for (int again = 0; again < 5; again++) Assert.Equal(200, (await CompareAsync()).Status);
+
+        Task<ClinicAnswer> CompareAsync() =>
+            clinic.PostAsync("/clinic/day/compare", new { date = "2026-06-18", lines = Array.Empty<object>() });
+    }
+
+    [Fact]
     public async Task Line_of_the_books_has_each_field_in_its_own_place_and_is_the_clinics_who_asks()
     {
         FacilityEntry[] entries =

@@ -70,7 +70,7 @@ internal sealed class ServedLedger : IAsyncDisposable
     public static async Task<ServedLedger> StartAsync(string postgres, EmbeddedBroker? broker = null,
         Eligibility.EligibilityClient? eligibility = null, string policy = "policy", string city = "zhengzhou",
         AdjudicationOperations.AdjudicationOperationsClient? adjudication = null, bool acceptUnsafe = true,
-        bool writesPolicyDown = false)
+        bool writesPolicyDown = false, TimeProvider? time = null)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(
             [
@@ -84,6 +84,7 @@ internal sealed class ServedLedger : IAsyncDisposable
         LedgerSettings settings = builder.AddSettings<LedgerSettings>();
         builder.AddPostgres(settings.Postgres, typeof(LedgerSettings).Assembly, LedgerServices.Role, settings.PostgresOwner,
             settings.AcceptUnsafePostgres);
+        if (time is not null) builder.Services.AddSingleton(time);
         if (eligibility is not null) builder.Services.AddSingleton(eligibility);
         if (adjudication is not null) builder.Services.AddSingleton(adjudication);
         builder.Services.AddLedger();

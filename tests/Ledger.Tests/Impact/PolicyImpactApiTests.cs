@@ -149,6 +149,21 @@ public sealed class PolicyImpactApiTests(LedgerDatabase databases) : IAsyncLifet
         Assert.Equal(("S-2", 4_000L, 13_000L), (one.SettlementId, one.FundPaidBeforeFen, one.FundPaidAfterFen));
     }
 
+    /// <summary>Once in a second at most: a bureau's million settlements are a thousand portions.</summary>
+    [Theory]
+    [InlineData(0, new long[0])]
+    [InlineData(1, new long[] { 1_000, 1_002 })]
+    public async Task Progress_is_told_of_the_portions_between_which_a_second_has_passed(int seconds, long[] told)
+    {
+        await _books.BookAsync(_log.AddSettlements(501));
+        await using ServedLedger served =
+            await ServedLedger.StartAsync(_postgres, time: new LeapingClock(TimeSpan.FromSeconds(seconds)));
+        using AsyncServerStreamingCall<ImpactNews> call = served.Impact.Calculate(Request("2024-01-01", text => text));
+
+        Assert.Equal(told, await call.ResponseStream.ReadAllAsync().Where(news => news.Progress is not null)
+            .Select(news => news.Progress.Entries).ToArrayAsync());
+    }
+
     /// <summary>Whoever is below eighteen has a higher cap.</summary>
     private static string WithMinors(string outpatient) => outpatient
         .Replace("\nbenefits:", """

@@ -47,13 +47,30 @@ public sealed class RegistryRecheckApiTests(LedgerDatabase databases)
             noRegistry.Status);
     }
 
-    private async Task<ServedLedger> ServeAsync(PublishedLog log, Unpaid registry)
+    /// <summary>How many there are is an estimate of PostgreSQL's: it is never below what was read.</summary>
+    [Theory]
+    [InlineData(0, new long[0])]
+    [InlineData(1, new long[] { 1_000, 1_002 })]
+    public async Task Progress_is_told_of_the_portions_between_which_a_second_has_passed(int seconds, long[] told)
+    {
+        await using ServedLedger served = await ServeAsync(
+            new PublishedLog(2).AddSettlements(501), new Unpaid(), new LeapingClock(TimeSpan.FromSeconds(seconds)));
+        using AsyncServerStreamingCall<RecheckNews> call = served.Recheck.Run(new RecheckRequest());
+
+        RecheckProgress[] progress = await call.ResponseStream.ReadAllAsync().Where(news => news.Progress is not null)
+            .Select(news => news.Progress).ToArrayAsync();
+
+        Assert.Equal(told, progress.Select(one => one.Entries));
+        Assert.All(progress, one => Assert.InRange(one.Of, one.Entries, long.MaxValue));
+    }
+
+    private async Task<ServedLedger> ServeAsync(PublishedLog log, Unpaid registry, TimeProvider? time = null)
     {
         string postgres = await databases.CreateAsync();
         await using RunningLedger books = RunningLedger.Create(postgres);
         await books.OpenAsync(log);
         await books.BookAsync(log);
-        return await ServedLedger.StartAsync(postgres, eligibility: registry);
+        return await ServedLedger.StartAsync(postgres, eligibility: registry, time: time);
     }
 
     private static async Task<List<RecheckNews>> RunAsync(ServedLedger served, string from = "")
