@@ -129,6 +129,26 @@ public sealed class EnrolmentHistoryTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Year_that_is_closed_already_or_before_one_that_is_changes_nothing()
+    {
+        await using RegistryDatabase registry = await postgres.NewRegistryAsync();
+        (int through, long? version) = await CloseAsync(2024);
+        Assert.Equal((2024, true), (through, version is not null));
+        long changes = await registry.CountAsync("registry_change");
+
+        Assert.Equal((2024, null), await CloseAsync(2024));
+        Assert.Equal((2024, null), await CloseAsync(2023));
+
+        Assert.Equal(1, await registry.CountAsync("closed_year"));
+        Assert.Equal(changes, await registry.CountAsync("registry_change"));
+        (int next, long? nextVersion) = await CloseAsync(2025);
+        Assert.Equal((2025, version + 1), (next, nextVersion));
+
+        Task<(int Through, long? Version)> CloseAsync(int year) =>
+            ClosedYears.CloseAsync(registry.Database, year, Cause, TimeProvider.System, CancellationToken.None);
+    }
+
+    [Fact]
     public async Task Span_of_a_closed_year_is_refused_unless_the_file_says_all_that_is_known_of_the_year()
     {
         const string First = "P1,张三,resident,410105,general,2024,2023-11-05,,,,2024-03-31,moved_away\n";

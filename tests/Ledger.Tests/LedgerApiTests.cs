@@ -66,6 +66,39 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Records_of_a_shard_that_the_store_has_not_are_refused_and_so_is_every_shard_before_one_is_opened()
+    {
+        Assert.Equal(new Status(StatusCode.FailedPrecondition, "no store has been opened"), await StoredRecordsAsync(0));
+        await Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = new string('1', 32), Shards = Shards });
+
+        Assert.Equal(StatusCode.OK, (await StoredRecordsAsync(0)).StatusCode);
+        Assert.Equal(StatusCode.OK, (await StoredRecordsAsync(Shards - 1)).StatusCode);
+        foreach (int shard in (int[])[-1, Shards])
+            Assert.Equal(new Status(StatusCode.InvalidArgument, "shard is not one of the store's"), await StoredRecordsAsync(shard));
+
+        async Task<Status> StoredRecordsAsync(int shard)
+        {
+            using AsyncServerStreamingCall<StoredRecords> call = Client.ListStoredRecords(new ListStoredRecordsRequest { Shard = shard });
+            return await StatusAsync(call.ResponseStream);
+        }
+    }
+
+    [Fact]
+    public async Task Entries_from_no_year_are_refused()
+    {
+        Assert.Equal(StatusCode.OK, (await EntriesAsync(0)).StatusCode);
+        Assert.Equal(StatusCode.OK, (await EntriesAsync(9_998)).StatusCode);
+        foreach (int year in (int[])[-1, 9_999])
+            Assert.Equal(new Status(StatusCode.InvalidArgument, "from_year is not between 0 and 9998"), await EntriesAsync(year));
+
+        async Task<Status> EntriesAsync(int year)
+        {
+            using AsyncServerStreamingCall<SubLedgerEntry> call = Client.ListEntries(new ListEntriesRequest { FromYear = year });
+            return await StatusAsync(call.ResponseStream);
+        }
+    }
+
+    [Fact]
     public async Task Watch_over_a_session_that_is_lost_ends_and_the_next_one_has_the_watermarks()
     {
         await Client.OpenStoreAsync(new OpenStoreRequest { ProposedEpoch = new string('1', 32), Shards = Shards });
@@ -206,6 +239,22 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         List<T> messages = [];
         await foreach (T message in call.ResponseStream.ReadAllAsync()) messages.Add(message);
         return messages;
+    }
+
+    private static async Task<Status> StatusAsync<T>(IAsyncStreamReader<T> rows)
+    {
+        try
+        {
+            await foreach (T _ in rows.ReadAllAsync())
+            {
+            }
+
+            return Status.DefaultSuccess;
+        }
+        catch (RpcException exception)
+        {
+            return exception.Status;
+        }
     }
 
     private static async Task AssertStatusAsync(StatusCode expected, Func<Task> call) =>

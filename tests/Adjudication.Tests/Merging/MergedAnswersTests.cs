@@ -318,6 +318,25 @@ public sealed class MergedAnswersTests(DeskFixture fixture) : IClassFixture<Desk
             InsuredId = old,
             OriginalRequestId = request,
         });
+
+        // The control: whoever was not merged has room for them.
+        string plain = "P" + new string('新', 29);
+        string undoing = new('销', 30);
+        SettleReply settledPlain = await desk.SettleAsync(DeskFixture.VisitOf(20_000, request, plain, facility));
+        SettleReply cancelledPlain = await desk.CancelAsync(new CancelRequest
+        {
+            RequestId = undoing,
+            FacilityCode = facility,
+            InsuredId = plain,
+            OriginalRequestId = request,
+        });
+        ReverseReply reversedPlain = await desk.ReverseAsync(new ReverseRequest
+        {
+            RequestId = new string('冲', 30),
+            FacilityCode = facility,
+            InsuredId = plain,
+            OriginalRequestId = undoing,
+        });
         await eligibility.StopAsync(CancellationToken.None);
 
         Assert.Equal(
@@ -327,6 +346,8 @@ public sealed class MergedAnswersTests(DeskFixture fixture) : IClassFixture<Desk
             ],
             new[] { settled.ReasonText, quoted.ReasonText, cancelled.ReasonText, cancelledByRequest.ReasonText, reversed.ReasonText });
         Assert.Equal((Decision.Refused, ReverseReply.Types.Outcome.ReverseRefused), (quoted.Decision, reversed.Outcome));
+        Assert.Equal((Decision.Settled, Decision.Cancelled, ReverseReply.Types.Outcome.CancellationUndone),
+            (settledPlain.Decision, cancelledPlain.Decision, reversedPlain.Outcome));
         await Assert.ThrowsAsync<EligibilityUnavailableException>(() => fixture.DeskWithoutEligibility.SettleAsync(visit).AsTask());
     }
 
