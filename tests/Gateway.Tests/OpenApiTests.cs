@@ -144,6 +144,8 @@ public sealed partial class OpenApiTests
             foreach (JsonNode? parameter in document["paths"]![operation.Path]!["get"]!["parameters"]!.AsArray())
             {
                 (string name, string within, string beyond) = Bounds(parameter!);
+                // What stands in a path cannot be left out.
+                if ((string?)parameter!["in"] == "path") Assert.Equal((name, true), (name, (bool?)parameter["required"]));
                 Assert.Equal((operation.Path, name, 200), (operation.Path, name, (await AskAsync(within)).Status));
                 Assert.Equal((operation.Path, name, 400), (operation.Path, name, (await AskAsync(beyond)).Status));
                 looked++;

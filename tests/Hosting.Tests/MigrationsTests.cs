@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text;
 using Claims.Hosting;
 using Claims.PrivateServers;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace Hosting.Tests;
@@ -132,6 +133,30 @@ public sealed class MigrationsTests(PostgresFixture postgres) : IClassFixture<Po
         Assert.Empty(await Migrations.ApplyAsync(reader, one));
         await Assert.ThrowsAsync<MigrationException>(
             () => Migrations.ApplyAsync(reader, new Embedded(("migrations/001_one.sql", One), ("migrations/002_two.sql", Two))));
+    }
+
+    [Fact]
+    public async Task Server_that_is_down_or_starting_is_waited_for_and_a_wrong_password_is_not()
+    {
+        await using PrivatePostgres server = await PrivatePostgres.StartAsync();
+        string address = server.ConnectionString("late");
+        await using NpgsqlDataSource database = NpgsqlDataSource.Create(address);
+        await using NpgsqlDataSource stranger = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(address) { Username = "nobody" }.ConnectionString);
+        Embedded one = new(("migrations/001_one.sql", One));
+
+        PostgresException refused =
+            await Assert.ThrowsAsync<PostgresException>(() => MigrateAsync(stranger).WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Equal(PostgresErrorCodes.InvalidPassword, refused.SqlState);
+
+        await server.KillAsync();
+        Task migrated = MigrateAsync(database);
+        await server.RestartAsync();
+        await migrated;
+        Assert.Equal(0L, await database.CreateCommand("SELECT count(*) FROM one").ExecuteScalarAsync());
+
+        Task MigrateAsync(NpgsqlDataSource of) =>
+            PostgresStore.MigrateAsync(of, one, NullLogger.Instance, CancellationToken.None);
     }
 
     [Fact]
