@@ -44,6 +44,70 @@ public sealed class CommandTreeTests
         Assert.Contains("must be a whole number, not 'first'", Assert.Single(parsed.Errors).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>An option that may be left out and is read as if it could not ends the command with an exception.</summary>
+    [Fact]
+    public void What_a_command_needs_is_asked_for_before_it_runs() => Assert.Equal(
+        """
+        import facilities: FILE.csv
+        import insured: FILE.csv
+        import catalogue: FILE.csv
+        facility show: CODE
+        facility suspend: CODE --reason
+        facility resume: CODE --reason
+        facility explain: CODE
+        insured explain: ID
+        insured merge: old new --reason
+        send: OPS.jsonl
+        explain: --facility --request
+        backup: DIR
+        restore: DIR
+        conformance: --facility --against
+        clinic add: code
+        clinic reset: code
+        clinic token: code
+        clinic revoke: code
+        ledger close-year: year
+        ledger resume: shard
+        ledger reconcile: FACILITY FILE
+        ledger statement: FACILITY MONTH
+        ledger income assess: --kind --county --year --key
+        ledger income receive: --kind --amount-fen --key
+        ledger pay run: --county --month
+        ledger pay replenishments: --month
+        ledger pay transfer: --route --amount-fen --key
+        ledger plan set: --county --year --plan-fen --revision
+        ledger plan show: --year
+        ledger deficit: --from --to
+        ledger balance: --on
+        ledger close-month: month
+        ledger reverse-voucher: voucher --key
+        policy show: --on
+        policy try: --facility-class --amounts
+        policy contribution: --year
+        policy subsidy: --year --county
+        policy impact: --pack --from
+        certs authority: dir
+        certs issue: dir uri
+        certs revoke: dir file
+        broker: --address-file
+        completions: shell
+        """.ReplaceLineEndings("\n"), string.Join('\n', CommandTree.For([]).Subcommands.SelectMany(command => Needs("", command))));
+
+    private static IEnumerable<string> Needs(string parent, Command command)
+    {
+        string path = $"{parent}{command.Name}";
+        string[] needs =
+        [
+            .. command.Arguments.Where(argument => argument.Arity.MinimumNumberOfValues > 0).Select(argument => argument.Name),
+            .. command.Options.Where(option => option.Required).Select(option => option.Name),
+        ];
+        return
+        [
+            .. needs.Length == 0 ? [] : (string[])[$"{path}: {string.Join(' ', needs)}"],
+            .. command.Subcommands.SelectMany(inner => Needs($"{path} ", inner)),
+        ];
+    }
+
     private static IEnumerable<string> Described(Command command) =>
     [
         $"{command.Name}: {command.Description} {string.Join(' ', command.Options.Select(option => option.Name))}",
