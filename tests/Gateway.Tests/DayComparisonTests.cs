@@ -163,6 +163,7 @@ public sealed class DayComparisonTests
             if (request is FacilityBooks) return new FacilityBooksReply { Summary = new LinesSummary() };
             if (request is not GetSettlementRequest) return await ClinicAtPage.Answered(request, context);
             atOnce.Add(Interlocked.Increment(ref asking));
+            // Long enough for others to begin meanwhile.
             await Task.Delay(1);
             Interlocked.Decrement(ref asking);
             return Unknown;

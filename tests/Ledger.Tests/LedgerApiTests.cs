@@ -76,11 +76,8 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         foreach (int shard in (int[])[-1, Shards])
             Assert.Equal(new Status(StatusCode.InvalidArgument, "shard is not one of the store's"), await StoredRecordsAsync(shard));
 
-        async Task<Status> StoredRecordsAsync(int shard)
-        {
-            using AsyncServerStreamingCall<StoredRecords> call = Client.ListStoredRecords(new ListStoredRecordsRequest { Shard = shard });
-            return await StatusAsync(call.ResponseStream);
-        }
+        Task<Status> StoredRecordsAsync(int shard) =>
+            StatusAsync(Client.ListStoredRecords(new ListStoredRecordsRequest { Shard = shard }));
     }
 
     [Fact]
@@ -91,11 +88,7 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         foreach (int year in (int[])[-1, 9_999])
             Assert.Equal(new Status(StatusCode.InvalidArgument, "from_year is not between 0 and 9998"), await EntriesAsync(year));
 
-        async Task<Status> EntriesAsync(int year)
-        {
-            using AsyncServerStreamingCall<SubLedgerEntry> call = Client.ListEntries(new ListEntriesRequest { FromYear = year });
-            return await StatusAsync(call.ResponseStream);
-        }
+        Task<Status> EntriesAsync(int year) => StatusAsync(Client.ListEntries(new ListEntriesRequest { FromYear = year }));
     }
 
     [Fact]
@@ -241,19 +234,19 @@ public sealed class LedgerApiTests(LedgerDatabase databases) : IAsyncLifetime
         return messages;
     }
 
-    private static async Task<Status> StatusAsync<T>(IAsyncStreamReader<T> rows)
+    private static async Task<Status> StatusAsync<T>(AsyncServerStreamingCall<T> call)
     {
-        try
+        using (call)
         {
-            await foreach (T _ in rows.ReadAllAsync())
+            try
             {
+                while (await call.ResponseStream.MoveNext(CancellationToken.None)) continue;
+                return call.GetStatus();
             }
-
-            return Status.DefaultSuccess;
-        }
-        catch (RpcException exception)
-        {
-            return exception.Status;
+            catch (RpcException exception)
+            {
+                return exception.Status;
+            }
         }
     }
 

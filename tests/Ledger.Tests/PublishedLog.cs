@@ -31,6 +31,20 @@ internal sealed class PublishedLog
 
     public long FundPaidFen => Records.Sum(record => record.FundPayFen);
 
+    /// <summary>Of shard 0: its numbers from the first to the last have lost their records.</summary>
+    public SettledClaim Lost(long first, long last) => new()
+    {
+        Format = SettledMessage.Format,
+        Epoch = Epoch,
+        Kind = Kind.NumbersLost,
+        FirstSequence = first,
+        Sequence = last,
+        RequestId = $"{first}-{last}",
+        SettledAtUnixMs = 1_711_000_000_000,
+        Scheme = "resident",
+        StoredRecord = ByteString.CopyFromUtf8("lost"),
+    };
+
     /// <summary>Settlements of few insured at few facilities over few days, in every shard alike.</summary>
     public PublishedLog AddSettlements(int perShard)
     {

@@ -94,7 +94,7 @@ public sealed class SelectionTests
     [InlineData(2, 0, false)]
     public void Record_of_several_numbers_continues_from_its_first_one(long first, long watermark, bool continues)
     {
-        FeedRecord lost = new(0, 0, [], Lost(first, 4), null);
+        FeedRecord lost = new(0, 0, [], _log.Lost(first, 4), null);
 
         Selection selection = Selection.Of([lost], _log.Epoch, Opened([watermark, 0]), FrozenSet.Create(0, 1));
 
@@ -153,18 +153,6 @@ public sealed class SelectionTests
         Assert.Equal([strayed.ToByteArray(), unsound.ToByteArray(), [4, 5]], selection.Poison.Select(poison => poison.Bytes));
         Assert.Equal([(1, (1L, 1L))], selection.Ranges.Select(range => (range.Key, range.Value)));
     }
-
-    private SettledClaim Lost(long first, long last) => new()
-    {
-        Format = Claims.Kafka.SettledMessage.Format,
-        Epoch = _log.Epoch,
-        Kind = SettledClaim.Types.Kind.NumbersLost,
-        FirstSequence = first,
-        Sequence = last,
-        RequestId = $"{first}-{last}",
-        SettledAtUnixMs = 1_711_000_000_000,
-        Scheme = "resident",
-    };
 
     private Selection Select(long[] watermarks, params (int Shard, long Sequence)[] received) => SelectOwn([0, 1], watermarks, received);
 

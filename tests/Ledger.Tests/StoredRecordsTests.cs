@@ -103,7 +103,7 @@ public sealed class StoredRecordsTests(LedgerDatabase databases)
         PublishedLog log = new PublishedLog(1).AddSettlements(1);
         await using RunningLedger ledger = RunningLedger.Create(postgres);
         await ledger.OpenAsync(log);
-        SettledClaim lost = Lost(log, 2, 51_000);
+        SettledClaim lost = log.Lost(2, 51_000);
         SettledClaim next = log.AddSettlement(0, record => record.Sequence = 51_001);
 
         Selection selection = Select(ledger, log, log.Shard(0)[0], lost, next);
@@ -130,8 +130,8 @@ public sealed class StoredRecordsTests(LedgerDatabase databases)
         Claims.Ledger.Posting.Watermarks marks = new(TimeProvider.System);
         marks.Open(new StoreRow(log.Epoch, 1, true, [1], [""]));
 
-        Selection beyond = Selection.Of([Feed(Lost(log, 3, 9))], log.Epoch, marks, FrozenSet.Create(0));
-        Selection again = Selection.Of([Feed(Lost(log, 2, 9)), Feed(Lost(log, 2, 9))], log.Epoch, marks, FrozenSet.Create(0));
+        Selection beyond = Selection.Of([Feed(log.Lost(3, 9))], log.Epoch, marks, FrozenSet.Create(0));
+        Selection again = Selection.Of([Feed(log.Lost(2, 9)), Feed(log.Lost(2, 9))], log.Epoch, marks, FrozenSet.Create(0));
 
         Assert.Equal([0], beyond.Gaps);
         Assert.Empty(beyond.Records);
@@ -145,11 +145,11 @@ public sealed class StoredRecordsTests(LedgerDatabase databases)
         PublishedLog log = new PublishedLog(1).AddSettlements(1);
         await using RunningLedger ledger = RunningLedger.Create(await databases.CreateAsync());
         await ledger.OpenAsync(log);
-        await ledger.Books.PostAsync(Select(ledger, log, log.Shard(0)[0], Lost(log, 2, 9)), CancellationToken.None);
+        await ledger.Books.PostAsync(Select(ledger, log, log.Shard(0)[0], log.Lost(2, 9)), CancellationToken.None);
         SettledClaim late = log.AddSettlement(0, record => (record.Sequence, record.InsuredId) = (4, "410101199001011234"));
 
         List<PoisonRecord> forks = await ledger.Books.FindForksAsync(
-            [Feed(log.Shard(0)[0]), Feed(Lost(log, 2, 9)), Feed(late)], CancellationToken.None);
+            [Feed(log.Shard(0)[0]), Feed(log.Lost(2, 9)), Feed(late)], CancellationToken.None);
 
         Assert.Equal(
             [$"has a number that was given up as lost, 4: booked are the lost numbers 2-9; this is request {late.RequestId} of "
@@ -166,7 +166,7 @@ public sealed class StoredRecordsTests(LedgerDatabase databases)
     [InlineData("a first number beyond the last")]
     public void Lost_numbers_that_carry_anything_are_refused(string what)
     {
-        SettledClaim lost = Lost(new PublishedLog(1), 2, 9);
+        SettledClaim lost = new PublishedLog(1).Lost(2, 9);
         switch (what)
         {
             case "money": lost.FundPayFen = 1; break;
@@ -181,19 +181,6 @@ public sealed class StoredRecordsTests(LedgerDatabase databases)
 
         Assert.StartsWith("is NUMBERS_LOST", refused.Message, StringComparison.Ordinal);
     }
-
-    private static SettledClaim Lost(PublishedLog log, long first, long last) => new()
-    {
-        Format = Claims.Kafka.SettledMessage.Format,
-        Epoch = log.Epoch,
-        Kind = Kind.NumbersLost,
-        FirstSequence = first,
-        Sequence = last,
-        RequestId = $"{first}-{last}",
-        SettledAtUnixMs = 1_711_000_000_000,
-        Scheme = "resident",
-        StoredRecord = ByteString.CopyFrom(Encoding.UTF8.GetBytes("lost")),
-    };
 
     private static FeedRecord Feed(SettledClaim record) => new(record.Shard, 0, [], record, null);
 
