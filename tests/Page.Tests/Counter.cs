@@ -88,7 +88,10 @@ public sealed class Counter : IAsyncDisposable
         await page.GetByLabel("经办人").FillAsync(clinic.Clerk);
         await page.GetByLabel("密码").FillAsync(clinic.Password);
         await page.GetByLabel("密码").PressAsync("Enter");
-        await page.GetByRole(AriaRole.Navigation).WaitForAsync();
+        ILocator navigation = page.GetByRole(AriaRole.Navigation);
+        ILocator refusal = page.Locator("form.login .notice.error");
+        await navigation.Or(refusal).First.WaitForAsync();
+        if (await refusal.CountAsync() > 0) Assert.Fail($"the login was refused: {await refusal.TextContentAsync()}");
     }
 
     /// <summary>Keys, each counted. As fast as a scanner: a line of fewer than 8 is taken for a hand's all the same.</summary>
