@@ -92,6 +92,8 @@ public sealed class KafkaSettings
             ["fetch.error.backoff.ms"] = "100",
             // What lies in memory: 16 MB in the queue of all partitions together, and one answer of 8 MB under way.
             ["queued.max.messages.kbytes"] = "16384",
+            // How long a partition rests when that queue is full: in the default, a second, the ledger empties it and waits.
+            ["fetch.queue.backoff.ms"] = "20",
             ["fetch.max.bytes"] = "8388608",
             ["fetch.message.max.bytes"] = "262144",
         });

@@ -56,6 +56,7 @@ public sealed class KafkaSettingsTests
             ["fetch.wait.max.ms"] = "40",
             ["fetch.error.backoff.ms"] = "100",
             ["queued.max.messages.kbytes"] = "16384",
+            ["fetch.queue.backoff.ms"] = "20",
             ["fetch.max.bytes"] = "8388608",
             ["fetch.message.max.bytes"] = "262144",
             ["enable.auto.commit"] = "false",

@@ -41,6 +41,8 @@ public sealed class BookableRecordTests
         { "lacks original_settlement_id", record => Cancelling(record).OriginalSettlementId = "" },
         { "has the unknown visit_type 0", record => record.VisitType = VisitType.Unspecified },
         { "has the unknown visit_type 5", record => record.VisitType = (VisitType)5 },
+        { "has the unknown visit_type 5", record => RequestOnly(record).VisitType = (VisitType)5 },
+        { "has the unknown visit_type -1", record => RequestOnly(record).VisitType = (VisitType)(-1) },
         { "lacks scheme or facility_county", record => record.Scheme = "" },
         { "lacks scheme or facility_county", record => record.FacilityCounty = "41010" },
         { "lacks scheme or facility_county", record => record.FacilityCounty = "4101022" },

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Claims.Kafka;
 using Claims.Ledger.Audit;
+using Claims.Ledger.GeneralLedger;
 using Claims.Ledger.SubLedger;
 using Claims.V1;
 using Fuzz;
@@ -13,16 +14,21 @@ namespace Ledger.Tests;
 public sealed class FuzzTests(ITestOutputHelper output)
 {
     [Fact]
-    public void Record_is_booked_or_refused_with_a_reason()
+    public void Record_becomes_a_row_or_is_refused_with_a_reason()
     {
         PublishedLog log = new PublishedLog(1).AddSettlements(5);
         log.AddMirror(log.Shard(0)[0], SettledClaim.Types.Kind.Cancellation);
 
-        Mutations.Run(output, [.. log.Records.Select(record => record.ToByteArray())], bytes =>
+        CopyBuffer row = new();
+
+        Mutations.Run(output, [.. log.Records.Append(log.Lost(2, 9)).Select(record => record.ToByteArray())], bytes =>
         {
             foreach (SettledClaim claim in SettledMessage.Read(bytes))
             {
-                BookableRecord.Check(claim);
+                BookableRecord record = BookableRecord.Check(claim);
+                row.Clear();
+                SubLedgerTable.Write(row, claim, record.VisitDate);
+                JournalDrafts.Of([record]);
                 BookedLimit.Read(claim.Limits);
             }
         }, typeof(InvalidProtocolBufferException), typeof(UnknownFormatException), typeof(UnbookableRecordException));

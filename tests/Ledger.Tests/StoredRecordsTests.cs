@@ -162,6 +162,8 @@ public sealed class StoredRecordsTests(LedgerDatabase databases)
     [InlineData("an insured")]
     [InlineData("a facility")]
     [InlineData("a limit")]
+    [InlineData("a time before all")]
+    [InlineData("a time beyond all")]
     [InlineData("no first number")]
     [InlineData("a first number beyond the last")]
     public void Lost_numbers_that_carry_anything_are_refused(string what)
@@ -173,6 +175,8 @@ public sealed class StoredRecordsTests(LedgerDatabase databases)
             case "an insured": lost.InsuredId = "P1"; break;
             case "a facility": lost.FacilityCode = "H1"; break;
             case "a limit": lost.Limits = "f 1 0 1 fordinary.year:2024"; break;
+            case "a time before all": lost.SettledAtUnixMs = -1; break;
+            case "a time beyond all": lost.SettledAtUnixMs = 253_402_300_800_000; break;
             case "no first number": lost.FirstSequence = 0; break;
             case "a first number beyond the last": lost.FirstSequence = 10; break;
         }

@@ -27,6 +27,7 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
     {
         ReadOnlySpan<long> amounts = [claim.TotalFen, claim.FullSelfPayFen, claim.OverLimitFen, claim.PreSelfPayFen, claim.InScopeFen,
             claim.DeductibleFen, claim.FundPayFen, claim.ShortfallFen];
+        if (claim.VisitType is not (>= VisitType.Unspecified and <= VisitType.DeliveryCaesarean)) throw UnknownVisitType(claim);
         if (claim.Kind is Kind.NumbersLost) return CheckNumbersLost(claim, amounts);
         if (claim.Kind is Kind.MergeOut or Kind.MergeIn or Kind.UnmergeIn or Kind.UnmergeOut) return CheckMerge(claim, amounts);
         Require(claim.FirstSequence == 0 && claim.Note.Length == 0, "is one visit's and has a first_sequence or a note");
@@ -51,20 +52,23 @@ internal sealed record BookableRecord(SettledClaim Claim, DateOnly? VisitDate)
         Require(visitDate is not null, "lacks visit_date");
         Require(claim.SettlementId.Length > 0, "lacks settlement_id");
         Require(claim.Kind == Kind.Settlement || claim.OriginalSettlementId.Length > 0, "lacks original_settlement_id");
-        if (claim.VisitType is not (VisitType.Ordinary or VisitType.PrenatalCheck or VisitType.DeliveryNatural
-            or VisitType.DeliveryCaesarean))
-            throw new UnbookableRecordException($"has the unknown visit_type {(int)claim.VisitType}");
+        if (claim.VisitType == VisitType.Unspecified) throw UnknownVisitType(claim);
         Require(claim.Scheme.Length > 0 && IsCounty(claim.FacilityCounty), "lacks scheme or facility_county");
         if (claim.RateBp is not (>= 0 and <= 10_000)) throw new UnbookableRecordException($"has a rate of {claim.RateBp} basis points");
         CheckAmounts(claim, claim.Kind == Kind.Cancellation ? -1 : 1);
         return new BookableRecord(claim, visitDate);
     }
 
+    private static UnbookableRecordException UnknownVisitType(SettledClaim claim) =>
+        new($"has the unknown visit_type {(int)claim.VisitType}");
+
     /// <summary>They are no one's, and carry nothing.</summary>
     private static BookableRecord CheckNumbersLost(SettledClaim claim, ReadOnlySpan<long> amounts)
     {
         Require(claim.FirstSequence > 0 && claim.FirstSequence <= claim.Sequence,
             "is NUMBERS_LOST without a first_sequence up to sequence");
+        Require(claim.SettledAtUnixMs >= 0 && claim.SettledAtUnixMs <= LatestUnixMilliseconds,
+            "is NUMBERS_LOST with a settled_at_unix_ms out of range");
         Require(claim.InsuredId.Length == 0 && claim.FacilityCode.Length == 0 && claim.Limits.Length == 0
             && !amounts.ContainsAnyExcept(0L), "is NUMBERS_LOST and carries money, or is somebody's");
         return new BookableRecord(claim, null);

@@ -83,7 +83,8 @@ internal static class SubLedgerTable
 
     public static VisitType VisitTypeOf(string name) => VisitTypes[name];
 
-    private static void Write(CopyBuffer row, SettledClaim claim, DateOnly? visitDate)
+    /// <summary>One row: the count of its fields, and the fields.</summary>
+    public static void Write(CopyBuffer row, SettledClaim claim, DateOnly? visitDate)
     {
         row.Row((short)Columns.Length);
         row.Write(claim.Shard);
