@@ -5,11 +5,8 @@ namespace Claims.Cli.Statements;
 /// <summary>What a column's values are, and so how each form of a statement writes them.</summary>
 public enum ColumnUnit
 {
-    /// <summary>Words of this project.</summary>
+    /// <summary>Words of a policy, or what another system gave: a spreadsheet must not take it for a formula.</summary>
     Text,
-
-    /// <summary>As another system gave it.</summary>
-    Id,
 
     /// <summary>Of a person: a page that is printed shows its end only.</summary>
     InsuredId,
@@ -22,7 +19,7 @@ public enum ColumnUnit
 /// <param name="Name">In JSON.</param>
 /// <param name="English">In the table on a terminal, before the Chinese; empty: the column is not in that table.</param>
 /// <param name="Chinese">In the table, the CSV and on the page.</param>
-/// <param name="Value">A string of text and ids, a long of counts and fen.</param>
+/// <param name="Value">A string of text, a long of counts and fen.</param>
 /// <param name="Words">In Chinese, where the value is a code.</param>
 /// <param name="OnPage">A line of A4 has no room for all.</param>
 public sealed record StatementColumn<T>(
@@ -73,9 +70,9 @@ public static class StatementColumns
         new("postedOn", "", "入账日期", ColumnUnit.Text, line => line.PostedOn),
         new("settledAt", "", "结算时间", ColumnUnit.Text, line => line.SettledAt),
         new("kind", "", "业务", ColumnUnit.Text, line => line.Kind, line => StatementWords.Kind(line.Kind)),
-        new("settlementId", "", "结算编号", ColumnUnit.Id, line => line.SettlementId),
-        new("originalSettlementId", "", "原结算编号", ColumnUnit.Id, line => line.OriginalSettlementId, OnPage: false),
-        new("requestId", "", "请求号", ColumnUnit.Id, line => line.RequestId, OnPage: false),
+        new("settlementId", "", "结算编号", ColumnUnit.Text, line => line.SettlementId),
+        new("originalSettlementId", "", "原结算编号", ColumnUnit.Text, line => line.OriginalSettlementId, OnPage: false),
+        new("requestId", "", "请求号", ColumnUnit.Text, line => line.RequestId, OnPage: false),
         new("insuredId", "", "人员编号", ColumnUnit.InsuredId, line => line.InsuredId),
         new("visitDate", "", "就诊日期", ColumnUnit.Text, line => line.VisitDate),
         new("tier", "", "机构层级", ColumnUnit.Text, line => line.Tier, line => Label(line.TierLabel, line.Tier), OnPage: false),
@@ -89,7 +86,7 @@ public static class StatementColumns
         new("capCutFen", "", "超限额未付", ColumnUnit.Fen, line => line.CapCutFen),
         new("fundPayFen", "", "基金支付", ColumnUnit.Fen, line => line.FundPayFen),
         new("selfPayFen", "", "个人支付", ColumnUnit.Fen, line => line.TotalFen - line.FundPayFen),
-        new("reasonCode", "", "提示代码", ColumnUnit.Id, line => line.ReasonCode, OnPage: false),
+        new("reasonCode", "", "提示代码", ColumnUnit.Text, line => line.ReasonCode, OnPage: false),
     ];
 
     private static string Label(string label, string name) => label.Length > 0 ? label : name;

@@ -22,7 +22,7 @@ public static class StatementCsv
 
     private static string Field(StatementColumn<StatementLine> column, StatementLine line) => column.Unit switch
     {
-        ColumnUnit.Text or ColumnUnit.Id or ColumnUnit.InsuredId => SpreadsheetId.Write(column.Text(line)),
+        ColumnUnit.Text or ColumnUnit.InsuredId => SpreadsheetId.Write(column.Text(line)),
         ColumnUnit.Count => ((long)column.Value(line)).ToString(CultureInfo.InvariantCulture),
         ColumnUnit.Fen => StatementWords.Yuan((long)column.Value(line)),
         _ => throw new InvalidOperationException($"{column.Name} is of no unit."),

@@ -149,7 +149,7 @@ public static class StatementHtml
     {
         string content = column.Unit switch
         {
-            ColumnUnit.Text or ColumnUnit.Id => text(row),
+            ColumnUnit.Text => text(row),
             ColumnUnit.InsuredId => Hosting.Mask.Insured(text(row)),
             ColumnUnit.Count => Number((long)column.Value(row)),
             ColumnUnit.Fen => ((long)column.Value(row) / 100m).ToString("#,##0.00", CultureInfo.InvariantCulture),

@@ -29,7 +29,7 @@ public static class StatementTable
 
         string[] Cells(T row, Func<StatementColumn<T>, string> text) => [.. columns.Select(column => column.Unit switch
         {
-            ColumnUnit.Text or ColumnUnit.Id or ColumnUnit.InsuredId => text(column),
+            ColumnUnit.Text or ColumnUnit.InsuredId => text(column),
             ColumnUnit.Count => ((long)column.Value(row)).ToString("#,##0", CultureInfo.InvariantCulture),
             ColumnUnit.Fen => StatementWords.Yuan((long)column.Value(row)),
             _ => throw new InvalidOperationException($"{column.Name} is of no unit."),
